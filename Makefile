@@ -1,0 +1,55 @@
+# make run: the whole destination on this machine. make test: every check.
+#
+#   PYTHON   the Python 3.11 or newer that the virtual environment is made of   (python3)
+#   VENV     where the virtual environment is                                   (.venv)
+
+PYTHON ?= python3
+VENV ?= .venv
+
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+REQUIREMENTS := src/requirements.txt requirements-dev.txt
+
+export PYTHONPATH := src
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run test format clean
+
+help: ## Show this
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+run: $(INSTALLED) ## Run everything on this machine, until Ctrl-C (ONCE=1: until the samples are through)
+	@exec $(BIN)/python -m local
+
+test: $(INSTALLED) ## Check format, lint, types and layers, and run the tests
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+format: $(INSTALLED) ## Format the code, and mend what the linter can mend
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+clean: ## Remove what make has made
+	rm -rf .venv .venv-* .run .aws-sam
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find src local tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(INSTALLED): $(REQUIREMENTS)
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "make: there is no $(PYTHON). Install Python 3.11 or newer (Debian: apt install python3 python3-venv)," >&2; \
+	  echo "      or name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "make: $(PYTHON) is $$($(PYTHON) --version 2>&1), and 3.11 or newer is needed." >&2; \
+	  echo "      Name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "make: $(PYTHON) cannot make a virtual environment: ensurepip is missing." >&2; \
+	  echo "      Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@echo "Installing into $(VENV) (once, and when the requirements change) …"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@touch $@

@@ -1,0 +1,134 @@
+"""`python -m local`: starts everything, sends the samples, shows what came of it, and serves on."""
+
+import contextlib
+import os
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from typing import IO, Any
+
+from local import tour
+from local.configuration import Configuration, ConfigurationError
+from local.deployment import Deployment, start
+from local.narrator import Narrator
+from local.screen import BOLD, Screen
+from local.sign import SAMPLE_SECRET, signature
+
+BODY = (
+    '{"type":"track","messageId":"my-1","userId":"me","event":"Product Viewed",'
+    '"context":{"traits":{"email":"me@acme-store.example"}}}'
+)
+OWN_BODY = (
+    '{"type":"identify","userId":"you","traits":{"email":"you@acme-store.example","name":"You"}}'
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The exit status: 1 when nothing could start or, with `--once`, not all was as expected."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    screen = Screen()
+    try:
+        configuration = Configuration.read(os.environ, arguments)
+        configuration.require_free_ports()
+        with _log(configuration) as log:
+            return _run(configuration, screen, log)
+    except ConfigurationError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        screen.line()
+        return 130
+
+
+def _run(configuration: Configuration, screen: Screen, log: IO[Any]) -> int:
+    narrator = Narrator(screen)
+    screen.line(screen.paint(BOLD, "The Klaviyo destination for Segment, on this machine"))
+    with start(configuration, log, narrator.tell_exchange, narrator.tell_batch) as deployment:
+        _show_places(configuration, deployment, screen)
+        as_expected = not configuration.samples or tour.show(configuration, deployment, screen)
+        if not configuration.once:
+            with contextlib.suppress(KeyboardInterrupt):
+                narrator.deployment = deployment
+                _show_commands(configuration, deployment, screen)
+                threading.Event().wait()
+            # Once is enough: what is running ends within a second or two.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            narrator.deployment = None
+            screen.line("\nStopping.")
+            return 0
+    return 0 if as_expected else 1
+
+
+@contextlib.contextmanager
+def _log(configuration: Configuration) -> Iterator[IO[Any]]:
+    if configuration.verbose:
+        yield sys.stderr
+        return
+    configuration.log_file.parent.mkdir(exist_ok=True)
+    with configuration.log_file.open("w") as log:
+        yield log
+
+
+def _show_places(configuration: Configuration, deployment: Deployment, screen: Screen) -> None:
+    is_real = deployment.account is None
+    screen.line()
+    screen.table(
+        [
+            ("webhook", deployment.webhook_url, "the real handler behind an HTTP API"),
+            (
+                "Klaviyo",
+                deployment.klaviyo_url,
+                "the real one, with your key" if is_real else "a stand-in that judges each request",
+            ),
+            ("AWS", deployment.aws_url, "moto: SQS and Secrets Manager"),
+            (
+                "logs",
+                "here" if configuration.verbose else os.path.relpath(configuration.log_file),
+                "of both functions",
+            ),
+        ]
+    )
+    if configuration.settings:
+        screen.line(f"\n  Settings: {' '.join(configuration.settings)}")
+    if not configuration.defaults_hold:
+        screen.line("  They are not the defaults, so it is not checked what the samples come to.")
+    if is_real and not configuration.samples:
+        screen.line("\n  No samples are sent to a real account unless asked: SAMPLES=1.")
+
+
+def _show_commands(configuration: Configuration, deployment: Deployment, screen: Screen) -> None:
+    secret = configuration.shared_secret
+    url = deployment.webhook_url
+    named = shlex.quote(secret) if secret == SAMPLE_SECRET else '"$SEGMENT_SHARED_SECRET"'
+    digest = f"openssl dgst -sha1 -hmac {named} -r | cut -d' ' -f1"
+    content_type = "-H 'Content-Type: application/json'"
+    screen.heading("Send one yourself")
+    screen.line(
+        f"""
+  curl -sS -w '\\n' {url} {content_type} \\
+    -H 'X-Signature: {signature(BODY.encode(), secret)}' \\
+    -d '{BODY}'
+
+  Or any other body, signed on the way:
+
+  BODY='{OWN_BODY}'
+  curl -sS -w '\\n' {url} {content_type} \\
+    -H "X-Signature: $(printf %s "$BODY" | {digest})" \\
+    -d "$BODY\""""
+    )
+    if deployment.account is not None:
+        control = f"curl -sS -w '\\n' {deployment.klaviyo_url}/stand-in"
+        screen.heading("Ask the stand-in")
+        screen.line(
+            f"""
+  {control}/state                      what it holds
+  {control}/weather -d '{{"down":true}}'  be down
+  {control}/weather -d '{{}}'             be well again"""
+        )
+    screen.heading("Serving until Ctrl-C")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,127 @@
+"""What `make run` was asked for: environment variables, all of them optional, and `--once`."""
+
+import argparse
+import errno
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from handler.environment import DEFAULT_API_URL, Environment
+from klaviyo_mapping.settings import READERS, SettingError, Settings
+from local.function import ROOT
+from local.sign import SAMPLE_SECRET
+
+PORT, KLAVIYO_PORT, AWS_PORT = 8080, 8081, 8082
+
+LOG_FILE = ROOT / ".run" / "handler.log"
+
+STANDS_FOR = {
+    "RETRY_QUEUE_URL": "http://127.0.0.1",
+    "DEAD_LETTER_QUEUE_URL": "http://127.0.0.1",
+    "CREDENTIALS_SECRET_ARN": "arn",
+}
+"""What will be set when there are queues, so that all else can be checked before."""
+
+
+class ConfigurationError(Exception):
+    """What was asked for cannot be; the text is one line that says what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """How to run. `private_key` is the real Klaviyo's; without one the stand-in takes its place.
+
+    `settings` holds the mapping's settings that were set, as `NAME=value`; `defaults_hold` is false
+    when they change anything.
+    """
+
+    port: int = PORT
+    klaviyo_port: int = KLAVIYO_PORT
+    aws_port: int = AWS_PORT
+    private_key: str | None = field(default=None, repr=False)
+    klaviyo_api_url: str = DEFAULT_API_URL
+    shared_secret: str = field(default=SAMPLE_SECRET, repr=False)
+    samples: bool = True
+    once: bool = False
+    verbose: bool = False
+    log_file: Path = LOG_FILE
+    settings: tuple[str, ...] = ()
+    defaults_hold: bool = True
+
+    @classmethod
+    def read(cls, variables: Mapping[str, str], arguments: Sequence[str]) -> "Configuration":
+        """Read variables and arguments. Raises `ConfigurationError` naming what is wrong."""
+        parser = argparse.ArgumentParser(
+            prog="python -m local",
+            description="The whole destination on this machine, on loopback.",
+        )
+        parser.add_argument(
+            "--once", action="store_true", help="end when the samples are through (ONCE=1)"
+        )
+        once = parser.parse_args(arguments).once
+        private_key = variables.get("KLAVIYO_PRIVATE_KEY", "").strip() or None
+        api_url = variables.get("KLAVIYO_API_URL", "").strip()
+        if api_url and private_key is None:
+            raise ConfigurationError(
+                "KLAVIYO_API_URL is set and KLAVIYO_PRIVATE_KEY is not: set both, or neither"
+            )
+        try:
+            environment = Environment.read({**variables, **STANDS_FOR})
+        except SettingError as error:
+            raise ConfigurationError(str(error)) from None
+        return cls(
+            port=_port(variables, "PORT", PORT),
+            klaviyo_port=_port(variables, "KLAVIYO_PORT", KLAVIYO_PORT),
+            aws_port=_port(variables, "AWS_PORT", AWS_PORT),
+            private_key=private_key,
+            klaviyo_api_url=environment.klaviyo_api_url,
+            shared_secret=variables.get("SEGMENT_SHARED_SECRET", "").strip() or SAMPLE_SECRET,
+            samples=private_key is None or _flag(variables, "SAMPLES"),
+            once=once or _flag(variables, "ONCE"),
+            verbose=_flag(variables, "VERBOSE"),
+            log_file=Path(variables.get("LOG_FILE", "").strip() or LOG_FILE),
+            settings=tuple(
+                f"{name}={variables[name]}"
+                for name in map(str.upper, READERS)
+                if variables.get(name, "").strip()
+            ),
+            defaults_hold=environment.settings == Settings(),
+        )
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether it is known what the samples come to: on the stand-in, with the defaults."""
+        return self.private_key is None and self.defaults_hold
+
+    def require_free_ports(self) -> None:
+        """Raise `ConfigurationError` for the first port that cannot be had."""
+        _require_free(self.port, "PORT")
+        if self.private_key is None:
+            _require_free(self.klaviyo_port, "KLAVIYO_PORT")
+        _require_free(self.aws_port, "AWS_PORT")
+
+
+def _port(variables: Mapping[str, str], name: str, default: int) -> int:
+    text = variables.get(name, "").strip()
+    if not text:
+        return default
+    if not text.isascii() or not text.isdecimal() or int(text) > 65535:
+        raise ConfigurationError(f"{name}: expected a port from 1 to 65535, or 0 for any free one")
+    return int(text)
+
+
+def _flag(variables: Mapping[str, str], name: str) -> bool:
+    return variables.get(name, "").strip().lower() not in ("", "0", "false", "no", "off")
+
+
+def _require_free(port: int, name: str) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            what = "is in use" if error.errno == errno.EADDRINUSE else "cannot be opened"
+            raise ConfigurationError(
+                f"port {port} {what}: choose another one with {name}=…"
+            ) from None

@@ -1,0 +1,128 @@
+"""All parts, started and joined: what the template deploys, on this machine."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
+
+import boto3
+
+from local import aws, http_api, klaviyo
+from local.aws import Depth, Queues
+from local.configuration import Configuration, ConfigurationError
+from local.function import FunctionError, LambdaFunction
+from local.http_api import Exchange
+from local.klaviyo.policy import OptIn
+from local.poller import Batch, Poller
+from local.sign import SAMPLE_SECRET
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.client import SQSClient
+
+KEY_OF_STAND_IN = "pk_stand_in"
+
+LISTS: tuple[tuple[str, str, OptIn], ...] = (
+    ("Y6nRLr", "Newsletter", "double_opt_in"),
+    ("WmB7kT", "Customers", "single_opt_in"),
+)
+"""The lists of the stand-in's account; the samples name them."""
+
+REPLACED = ("KLAVIYO_PRIVATE_KEY", "SEGMENT_SHARED_SECRET")
+"""Variables that would stand in for the secret: here there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What runs, and where. `account` is the stand-in's, if it is the stand-in that is served."""
+
+    webhook_url: str
+    klaviyo_url: str
+    aws_url: str
+    account: klaviyo.Account | None
+    queues: Queues
+    sqs: "SQSClient"
+
+    def waiting(self) -> Depth:
+        """What the retry queue holds."""
+        return aws.depth(self.sqs, self.queues.retry_queue_url)
+
+    def dead(self) -> Depth:
+        """What the dead-letter queue holds."""
+        return aws.depth(self.sqs, self.queues.dead_letter_queue_url)
+
+    def dead_letters(self) -> list[str]:
+        """The SQS messages in the dead-letter queue."""
+        return aws.peek(self.sqs, self.queues.dead_letter_queue_url)
+
+
+@contextmanager
+def start(
+    configuration: Configuration,
+    log: IO[Any],
+    on_exchange: Callable[[Exchange], None],
+    on_batch: Callable[[Batch], None],
+) -> Iterator[Deployment]:
+    """Start everything, and stop it at the end. Sets AWS variables in this process, for boto3.
+
+    `log` takes what the functions write. Raises `ConfigurationError` for a function that does not
+    start. The ports must be free.
+    """
+    with ExitStack() as stack:
+        aws_url = stack.enter_context(aws.serve(configuration.aws_port))
+        os.environ.update(aws.variables(aws_url))
+        os.environ.pop("AWS_PROFILE", None)
+        account = None
+        klaviyo_url = configuration.klaviyo_api_url
+        if configuration.private_key is None:
+            account = _account()
+            klaviyo_url = stack.enter_context(klaviyo.serve(account, configuration.klaviyo_port))
+        queues = aws.create("klaviyo-destination", _secret(configuration))
+        webhook, retry = _functions(_variables(klaviyo_url, queues), log)
+        sqs = boto3.client("sqs")
+        stack.callback(sqs.close)
+        stack.enter_context(Poller(queues.retry_queue_url, retry.invoke, on_batch))
+        url = stack.enter_context(http_api.serve(webhook.invoke, configuration.port, on_exchange))
+        # Entered last, so that they end first: whoever calls them need not be waited for.
+        stack.enter_context(webhook)
+        stack.enter_context(retry)
+        _wait(webhook, retry)
+        yield Deployment(f"{url}{http_api.PATH}", klaviyo_url, aws_url, account, queues, sqs)
+
+
+def _functions(variables: Mapping[str, str], log: IO[Any]) -> tuple[LambdaFunction, LambdaFunction]:
+    """`WebhookFunction` and `RetryFunction` of the template, with their timeouts in seconds."""
+    webhook, retry = "handler.webhook.lambda_handler", "handler.retry.lambda_handler"
+    return (
+        LambdaFunction("WebhookFunction", webhook, variables, 10, log),
+        LambdaFunction("RetryFunction", retry, variables, 60, log),
+    )
+
+
+def _wait(*functions: LambdaFunction) -> None:
+    try:
+        for function in functions:
+            function.wait()
+    except FunctionError as error:
+        raise ConfigurationError(f"{error}: VERBOSE=1 shows why") from None
+
+
+def _account() -> klaviyo.Account:
+    account = klaviyo.Account(keys={KEY_OF_STAND_IN}, limits="published")
+    for list_id, name, process in LISTS:
+        account.add_list(list_id, name=name, opt_in_process=process)
+    return account
+
+
+def _secret(configuration: Configuration) -> dict[str, Any]:
+    own = configuration.shared_secret
+    return {
+        "klaviyo_private_key": configuration.private_key or KEY_OF_STAND_IN,
+        # The samples' signature counts beside one's own secret, as the old one in a rotation.
+        "segment_shared_secret": [own, SAMPLE_SECRET] if configuration.samples else own,
+    }
+
+
+def _variables(klaviyo_url: str, queues: Queues) -> Mapping[str, str]:
+    inherited = {name: text for name, text in os.environ.items() if name not in REPLACED}
+    return {**inherited, **queues.variables(), "KLAVIYO_API_URL": klaviyo_url}

@@ -1,0 +1,107 @@
+"""The stand-in's own endpoints under `/stand-in/`: neither counted nor limited nor weathered."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from local.klaviyo import resources
+from local.klaviyo.exchange import Json, Request, Response
+from local.klaviyo.problems import Problem, Refusal, not_found
+from local.klaviyo.weather import Weather
+
+if TYPE_CHECKING:
+    from local.klaviyo.account import Account
+
+PREFIX = "/stand-in/"
+
+DEFAULT_LIMIT = 100
+"""How many entries of each kind the state shows, unless `limit` says otherwise."""
+
+
+def answer(account: "Account", request: Request) -> Response:
+    """The answer to a control request; 400 says what was wrong with it."""
+    control = CONTROLS.get((request.method, request.path.removeprefix(PREFIX)))
+    try:
+        if control is None:
+            raise not_found("Not found.")
+        try:
+            return Response.of(200, control(account, request))
+        except (ValueError, TypeError, KeyError) as error:
+            raise Refusal(400, Problem(f"{type(error).__name__}: {error}")) from error
+    except Refusal as refusal:
+        return refusal.response()
+
+
+def state(account: "Account", request: Request) -> Json:
+    """Profiles, events, lists and jobs, `limit` of each at most, and how many there are."""
+    limit = int(request.parameters().get("limit", DEFAULT_LIMIT))
+    profiles, lists, jobs = account.profiles, account.lists, account.jobs
+    return {
+        "counts": {
+            "profiles": len(profiles),
+            "events_sent": account.events_sent,
+            "events_recorded": account.events_recorded,
+            "lists": len(lists),
+            "jobs": len(jobs),
+        },
+        "profiles": [
+            resources.profile(each, request.origin, None, consents=True)
+            for each in islice(profiles, limit)
+        ],
+        "events": [asdict(each) for each in account.events[:limit]],
+        "lists": [
+            {
+                "id": each.id,
+                "name": each.name,
+                "opt_in_process": each.opt_in_process,
+                "members": sorted(each.members)[:limit],
+                "pending": sorted(each.pending)[:limit],
+            }
+            for each in islice(lists.values(), limit)
+        ],
+        "jobs": [
+            resources.job(each, account.now, request.origin, None)
+            for each in islice(jobs.values(), limit)
+        ],
+    }
+
+
+def requests(account: "Account", _: Request) -> Json:
+    """How many requests there were, by endpoint and status, and the items accepted by endpoint."""
+    return account.summary()
+
+
+def set_weather(account: "Account", request: Request) -> Json:
+    """Replace the weather by one `Weather` as JSON, or a list of them; `{}` is fine weather."""
+    document = json.loads(request.body or b"{}")
+    entries = document if isinstance(document, list) else [document]
+    weather = [Weather.from_json(entry) for entry in entries]
+    account.set_weather(*weather)
+    return {"weather": len(weather)}
+
+
+def reset(account: "Account", _: Request) -> Json:
+    """Forget everything."""
+    account.reset()
+    return {}
+
+
+def add_list(account: "Account", request: Request) -> Json:
+    """Add a list: `id`, `name` and `opt_in_process` (`double_opt_in` unless given)."""
+    document: Mapping[str, Any] = json.loads(request.body)
+    process = document.get("opt_in_process", "double_opt_in")
+    if process not in ("single_opt_in", "double_opt_in"):
+        raise ValueError("opt_in_process: expected single_opt_in or double_opt_in")
+    added = account.add_list(str(document["id"]), str(document["name"]), process)
+    return {"id": added.id, "name": added.name, "opt_in_process": added.opt_in_process}
+
+
+CONTROLS: Mapping[tuple[str, str], Callable[["Account", Request], Json]] = {
+    ("GET", "state"): state,
+    ("GET", "requests"): requests,
+    ("POST", "weather"): set_weather,
+    ("POST", "reset"): reset,
+    ("POST", "lists"): add_list,
+}

@@ -1,0 +1,27 @@
+"""What differs from one Klaviyo account to another."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from local.klaviyo.openapi import REVISION
+
+OptIn = Literal["single_opt_in", "double_opt_in"]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The account's settings, as far as an answer depends on them.
+
+    `default_opt_in` decides for subscriptions without a list. `sms_regions` are the two-letter
+    countries that the account may text: `None` for all of them, an empty set when SMS is not set
+    up. `refused_phones` are refused as if they were elsewhere. `import_seconds` is how long an
+    import job takes. With `drops_example_addresses`, what is about example.com and test.com
+    addresses is accepted and forgotten, as in a live account.
+    """
+
+    revision: str = REVISION
+    default_opt_in: OptIn = "double_opt_in"
+    sms_regions: frozenset[str] | None = None
+    refused_phones: frozenset[str] = frozenset()
+    import_seconds: float = 0.0
+    drops_example_addresses: bool = False

@@ -1,0 +1,51 @@
+"""Signs sample events as Segment signs its requests: `python -m local.sign events/*.json`.
+
+Run it after a change to a sample's body. A file whose signature is wrong on purpose, or that is no
+webhook event, stays as it is.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from handler.door.elements import array_elements
+
+SAMPLE_SECRET = "sample-shared-secret"
+WRONG_ON_PURPOSE = "wrong-signature.json"
+
+
+def signature(signed: bytes, secret: str = SAMPLE_SECRET) -> str:
+    """The hexadecimal HMAC-SHA1 that Segment sends as `X-Signature`."""
+    return hmac.new(secret.encode(), signed, hashlib.sha1).hexdigest()
+
+
+def body_of(lambda_event: dict[str, Any]) -> bytes:
+    """The bytes of an event's body."""
+    body: str = lambda_event.get("body", "")
+    return base64.b64decode(body) if lambda_event.get("isBase64Encoded") else body.encode()
+
+
+def signed_part(body: bytes) -> bytes:
+    """What Segment signs: of an array the first element, else the whole body."""
+    return next(array_elements(body)) if body.startswith(b"[") else body
+
+
+def main(paths: list[str]) -> None:
+    """Put the right signature into each file, and say which ones have changed."""
+    for path in map(Path, paths):
+        lambda_event = json.loads(path.read_text())
+        if path.name == WRONG_ON_PURPOSE or "headers" not in lambda_event:
+            continue
+        right = signature(signed_part(body_of(lambda_event)))
+        if lambda_event["headers"].get("x-signature") != right:
+            lambda_event["headers"]["x-signature"] = right
+            path.write_text(json.dumps(lambda_event, indent=2, ensure_ascii=False) + "\n")
+            print(f"signed {path}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

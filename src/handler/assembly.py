@@ -1,0 +1,56 @@
+"""Puts a function together from its environment, once for each process."""
+
+import random
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from handler.credentials import CredentialStore, fetch_secret
+from handler.environment import Environment
+from handler.intake import Intake
+from handler.queues import Queue
+from handler.redelivery import Redelivery
+from handler.telemetry import Telemetry
+from klaviyo_client.delivery import Klaviyo
+
+PROBE_SECONDS = 0.75
+"""What a webhook call may spend on finding out whether Klaviyo is back."""
+
+PATIENCE_SECONDS = 5.0
+"""So long the retry function waits out a pause of Klaviyo's rather than re-queue for it."""
+
+
+def webhook(variables: Mapping[str, str]) -> Intake:
+    """The webhook function. Raises `SettingError` for a variable that cannot be read."""
+    environment = Environment.read(variables)
+    return Intake(
+        settings=environment.settings,
+        credentials=CredentialStore(environment, fetch_secret, time.monotonic),
+        klaviyo=Klaviyo(environment.klaviyo_api_url, probe_seconds=PROBE_SECONDS),
+        retry_queue=Queue(environment.retry_queue_url),
+        dead_letter_queue=Queue(environment.dead_letter_queue_url),
+        retry_seconds=environment.retry_seconds,
+        telemetry=Telemetry(),
+        now=_now,
+        chance=random.random,
+    )
+
+
+def retry(variables: Mapping[str, str]) -> Redelivery:
+    """The retry function. Raises `SettingError` for a variable that cannot be read."""
+    environment = Environment.read(variables)
+    return Redelivery(
+        settings=environment.settings,
+        credentials=CredentialStore(environment, fetch_secret, time.monotonic),
+        klaviyo=Klaviyo(environment.klaviyo_api_url, patience=PATIENCE_SECONDS),
+        retry_queue=Queue(environment.retry_queue_url),
+        dead_letter_queue=Queue(environment.dead_letter_queue_url),
+        retry_seconds=environment.retry_seconds,
+        telemetry=Telemetry(),
+        now=_now,
+        chance=random.random,
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

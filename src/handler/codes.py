@@ -1,0 +1,21 @@
+"""The codes of answers, dead letters and logs that are the handlers' own."""
+
+from enum import StrEnum
+
+
+class RejectionCode(StrEnum):
+    """Why something is in the dead-letter queue."""
+
+    INVALID_MESSAGE = "invalid_message"
+    INTERNAL_ERROR = "internal_error"
+    REFUSED = "refused"
+    RETRIES_EXHAUSTED = "retries_exhausted"
+    UNREADABLE = "unreadable"
+
+
+class TroubleCode(StrEnum):
+    """Why a whole call was answered with a 503: trouble of our own."""
+
+    CREDENTIALS_UNAVAILABLE = "credentials_unavailable"
+    QUEUE_UNAVAILABLE = "queue_unavailable"
+    INTERNAL_ERROR = "internal_error"

@@ -1,0 +1,103 @@
+"""The body's bytes, read as JSON (RFC 8259) into the messages that it holds."""
+
+import dataclasses
+import json
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from handler.door.elements import JSON_SPACE, array_elements
+from handler.door.refusals import NoMessage, NotJson
+from klaviyo_mapping.operations import Json
+
+_DIGITS_WITHIN_A_DOUBLE = 308
+_ESCAPE = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    r"|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A message that is whole but nests too deeply for Python to read; its text as it came."""
+
+    text: str = dataclasses.field(repr=False)
+    detail: str
+
+
+def read_messages(body: bytes) -> list[Json | Unreadable]:
+    """The values of a JSON array, or the one object, as `json.loads` gives them.
+
+    Two things differ, for the sake of what is done with the values later: a number beyond the
+    range of a double is `None`, as JavaScript writes it, and half a surrogate pair is U+FFFD. An
+    element that nests too deeply to be read is `Unreadable`; its neighbours are read. Raises
+    `NotJson` (also for `NaN`, `Infinity` and a byte order mark) and `NoMessage` (an empty body, an
+    empty array, or a scalar).
+    """
+    if not body.strip(JSON_SPACE):
+        raise NoMessage("The body is empty. Send one message or an array of messages.")
+    text = _text(body)
+    try:
+        document = _loads(text)
+    except RecursionError:
+        return _read_one_by_one(text.encode().strip(JSON_SPACE))
+    if isinstance(document, dict):
+        return [document]
+    if isinstance(document, list) and document:
+        return document
+    raise NoMessage("The body holds no message. Send one object or an array of objects.")
+
+
+def _text(body: bytes) -> str:
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        raise NotJson("The body is not UTF-8.") from None
+    if "\\ud" in text or "\\uD" in text:
+        return _ESCAPE.sub(lambda found: "\\ufffd" if found["lone"] else found[0], text)
+    return text
+
+
+def _loads(text: str) -> Json:
+    try:
+        return _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        raise NotJson(f"The body is not JSON: see character {error.pos}.") from None
+
+
+def _read_one_by_one(body: bytes) -> list[Json | Unreadable]:
+    is_array = body.startswith(b"[")
+    try:
+        elements = list(array_elements(body if is_array else b"[" + body + b"]"))
+    except ValueError as error:
+        raise NotJson(f"The body is not JSON: {error}.") from None
+    if not is_array and len(elements) > 1:
+        raise NotJson("The body is not JSON: more than one value.")
+    return [_read_element(element.decode()) for element in elements]
+
+
+def _read_element(text: str) -> Json | Unreadable:
+    try:
+        return _loads(text)
+    except RecursionError:
+        return Unreadable(text, "nests too deeply to be read")
+
+
+def _float(digits: str) -> float | None:
+    number = float(digits)
+    return None if math.isinf(number) else number
+
+
+def _integer(digits: str) -> int | None:
+    if len(digits) > _DIGITS_WITHIN_A_DOUBLE and math.isinf(float(digits)):
+        return None
+    return int(digits)
+
+
+def _refuse_constant(_name: str) -> Any:
+    raise NotJson("The body is not JSON: NaN and Infinity are no JSON numbers.")
+
+
+_DECODER = json.JSONDecoder(parse_float=_float, parse_int=_integer, parse_constant=_refuse_constant)

@@ -1,0 +1,74 @@
+"""The environment variables of both functions, read once at start."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from klaviyo_mapping.settings import SettingError, Settings
+
+DEFAULT_API_URL = "https://a.klaviyo.com"
+DEFAULT_RETRY_HOURS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What a function needs to know about where it runs.
+
+    The secret's two fields are development's stand-ins for the secret itself. `retry_seconds` is
+    how long a failed operation is tried again before it goes to the dead-letter queue.
+    """
+
+    settings: Settings
+    klaviyo_api_url: str
+    retry_queue_url: str
+    dead_letter_queue_url: str
+    credentials_secret_arn: str | None
+    klaviyo_private_key: str | None = field(repr=False)
+    segment_shared_secret: str | None = field(repr=False)
+    retry_seconds: int = DEFAULT_RETRY_HOURS * 3600
+
+    @classmethod
+    def read(cls, variables: Mapping[str, str]) -> "Environment":
+        """Read and check every variable; blank counts as absent.
+
+        Raises `SettingError` naming the variable and what it takes.
+        """
+        arn = _optional(variables, "CREDENTIALS_SECRET_ARN")
+        private_key = _optional(variables, "KLAVIYO_PRIVATE_KEY")
+        shared_secret = _optional(variables, "SEGMENT_SHARED_SECRET")
+        if arn is None and (private_key is None or shared_secret is None):
+            raise SettingError(
+                "CREDENTIALS_SECRET_ARN",
+                "the ARN of the secret with klaviyo_private_key and segment_shared_secret "
+                "(or, in development, KLAVIYO_PRIVATE_KEY and SEGMENT_SHARED_SECRET)",
+            )
+        return cls(
+            settings=Settings.from_environment(variables),
+            klaviyo_api_url=_url(variables, "KLAVIYO_API_URL", DEFAULT_API_URL),
+            retry_queue_url=_url(variables, "RETRY_QUEUE_URL"),
+            dead_letter_queue_url=_url(variables, "DEAD_LETTER_QUEUE_URL"),
+            credentials_secret_arn=arn,
+            klaviyo_private_key=private_key,
+            segment_shared_secret=shared_secret,
+            retry_seconds=_hours(variables, "RETRY_HOURS", DEFAULT_RETRY_HOURS) * 3600,
+        )
+
+
+def _optional(variables: Mapping[str, str], name: str) -> str | None:
+    return variables.get(name, "").strip() or None
+
+
+def _url(variables: Mapping[str, str], name: str, default: str | None = None) -> str:
+    text = _optional(variables, name) or default
+    if text is None or not re.fullmatch(r"https?://[^\s/]+(/\S*)?", text):
+        raise SettingError(name, "a URL that begins with https:// or http://")
+    return text
+
+
+def _hours(variables: Mapping[str, str], name: str, default: int) -> int:
+    text = _optional(variables, name)
+    if text is None:
+        return default
+    if not re.fullmatch(r"\d{1,3}", text) or not 1 <= int(text) <= 72:
+        raise SettingError(name, "a whole number of hours from 1 to 72")
+    return int(text)

@@ -1,0 +1,220 @@
+"""One webhook call: door, mapping, delivery, queue, answer."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from handler.answer import Fate, MessageFate, accepted, turned_away
+from handler.codes import RejectionCode, TroubleCode
+from handler.credentials import Credentials, CredentialStore, CredentialsUnavailable
+from handler.door.admission import admit
+from handler.door.refusals import InvalidSignature, InvalidToken, Refusal
+from handler.door.validation import Malformed
+from handler.envelope import Entry
+from handler.queues import Queue, QueueUnavailable
+from handler.reporting import refusal_details, report_delivery
+from handler.settlement import invalid_reason, settle, stamped
+from handler.telemetry import Metric, Telemetry
+from klaviyo_client.delivery import Delivery, Klaviyo, Result
+from klaviyo_client.outcomes import Refused, Retryable
+from klaviyo_mapping import Dropped, Mapped, Message, Settings, map_message
+from klaviyo_mapping.operations import Json, Operation
+
+DELIVERY_SECONDS = 3.5
+"""Segment gives up after 5 seconds. The rest is for the way there and back and for the queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unmapped:
+    """A message that the mapping failed on: our fault, so it is kept for when that is mended."""
+
+    raw: Json
+
+
+Decision = Mapped | Dropped | Malformed | Unmapped
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What a webhook call needs; one for each process."""
+
+    settings: Settings
+    credentials: CredentialStore
+    klaviyo: Klaviyo
+    retry_queue: Queue
+    dead_letter_queue: Queue
+    retry_seconds: int
+    telemetry: Telemetry
+    now: Callable[[], datetime]
+    chance: Callable[[], float]
+
+    def handle(self, lambda_event: Mapping[str, Any]) -> dict[str, Any]:
+        """The HTTP response to one API Gateway event. Never raises for what Segment sends.
+
+        Statuses: 200 when every message is delivered, on a queue or dropped on purpose; 401, 400
+        and 413 for a request that is turned away; 503 for trouble of our own.
+        """
+        began = self.klaviyo.clock()
+        try:
+            credentials = self.credentials.get()
+            arrivals = self._admit(lambda_event, credentials)
+        except CredentialsUnavailable as error:
+            self.telemetry.warning("credentials unavailable", detail=str(error))
+            return self._failed(TroubleCode.CREDENTIALS_UNAVAILABLE, str(error))
+        except Refusal as refusal:
+            if isinstance(refusal, InvalidSignature | InvalidToken):
+                self.telemetry.count(Metric.SIGNATURE_FAILURES, 1)
+            self.telemetry.warning("turned away", code=refusal.code, detail=str(refusal))
+            return turned_away(refusal.status, refusal.code, str(refusal))
+        try:
+            return self._take(arrivals, credentials, began)
+        except QueueUnavailable as error:
+            self.telemetry.warning("queue unavailable", code=str(error), received=len(arrivals))
+            return self._failed(
+                TroubleCode.QUEUE_UNAVAILABLE,
+                "Not every message could be kept. Segment sends the batch again.",
+                len(arrivals),
+            )
+
+    def _admit(
+        self, lambda_event: Mapping[str, Any], credentials: Credentials
+    ) -> list[Message | Malformed]:
+        try:
+            return admit(lambda_event, credentials.shared_secrets, credentials.webhook_token)
+        except (InvalidSignature, InvalidToken):
+            # The secret may have been rotated since it was read.
+            if not self.credentials.changed():
+                raise
+            credentials = self.credentials.get()
+            return admit(lambda_event, credentials.shared_secrets, credentials.webhook_token)
+
+    def _failed(self, code: TroubleCode, text: str, received: int = 0) -> dict[str, Any]:
+        self.telemetry.count(Metric.FAILED_REQUESTS, 1)
+        return turned_away(503, code, text, received)
+
+    def _take(
+        self, arrivals: Sequence[Message | Malformed], credentials: Credentials, began: float
+    ) -> dict[str, Any]:
+        received_at = self.now()
+        decisions = [self._decide(arrival, received_at) for arrival in arrivals]
+        operations = [
+            operation
+            for decision in decisions
+            if isinstance(decision, Mapped)
+            for operation in decision.operations
+        ]
+        left = DELIVERY_SECONDS - (self.klaviyo.clock() - began)
+        delivery = self.klaviyo.deliver(operations, credentials.klaviyo_private_key, max(left, 0.0))
+        self._keep(decisions, operations, delivery, received_at)
+        fates = self._fates(arrivals, decisions, delivery)
+        self._report(fates, delivery)
+        return accepted(fates)
+
+    def _decide(self, arrival: Message | Malformed, received_at: datetime) -> Decision:
+        if isinstance(arrival, Malformed):
+            return arrival
+        try:
+            return map_message(arrival, self.settings, received_at)
+        except Exception as error:  # one message must never cost its neighbours
+            self.telemetry.failure("mapping failed", error)
+            return Unmapped(arrival.document())
+
+    def _keep(
+        self,
+        decisions: Sequence[Decision],
+        operations: Sequence[Operation],
+        delivery: Delivery,
+        received_at: datetime,
+    ) -> None:
+        """Put on the queues what is not done. Raises `QueueUnavailable`."""
+        settlement = settle(
+            [Entry(operation=operation) for operation in operations],
+            delivery,
+            now=received_at.timestamp(),
+            retry_seconds=self.retry_seconds,
+            chance=self.chance(),
+        )
+        dead = [
+            *settlement.dead,
+            *(
+                Entry(message=decision.raw, reason=_dead_reason(decision))
+                for decision in decisions
+                if isinstance(decision, Malformed | Unmapped)
+            ),
+        ]
+        if dead:
+            self.dead_letter_queue.send(dead)
+            self.telemetry.count(Metric.DEAD_LETTERED, len(dead))
+        stamp = received_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        for delay, waiting in settlement.waiting.items():
+            self.retry_queue.send(stamped(waiting, stamp), delay)
+            self.telemetry.count(Metric.OPERATIONS_QUEUED, len(waiting))
+
+    def _fates(
+        self,
+        arrivals: Sequence[Message | Malformed],
+        decisions: Sequence[Decision],
+        delivery: Delivery,
+    ) -> list[MessageFate]:
+        fates: list[MessageFate] = []
+        results = iter(delivery.results)
+        for arrival, decision in zip(arrivals, decisions, strict=True):
+            message_id = arrival.message_id
+            if isinstance(decision, Mapped):
+                of_message = [next(results) for _ in decision.operations]
+                fates.append(_mapped_fate(message_id, decision, of_message))
+            elif isinstance(decision, Dropped):
+                fates.append(MessageFate(message_id, Fate.DROPPED, decision.reason.value))
+            else:
+                reason = _dead_reason(decision)
+                code = str(reason.pop("code"))
+                fates.append(MessageFate(message_id, Fate.REJECTED, code, reason))
+        return fates
+
+    def _report(self, fates: Sequence[MessageFate], delivery: Delivery) -> None:
+        counts = dict.fromkeys(Fate, 0)
+        by_reason: dict[tuple[str, str], list[str | None]] = {}
+        for message in fates:
+            counts[message.fate] += 1
+            key = (message.fate.value, message.reason or "")
+            by_reason.setdefault(key, []).append(message.message_id)
+        telemetry = self.telemetry
+        telemetry.count(Metric.RECEIVED, len(fates))
+        telemetry.count(Metric.DELIVERED, counts[Fate.DELIVERED])
+        telemetry.count(Metric.QUEUED, counts[Fate.QUEUED])
+        telemetry.count(Metric.DROPPED, counts[Fate.DROPPED])
+        telemetry.count(Metric.REJECTED, counts[Fate.REJECTED])
+        report_delivery(telemetry, delivery)
+        for (fate, reason), ids in by_reason.items():
+            if fate == Fate.DROPPED:
+                telemetry.count_reason(Metric.DROPPED, reason, len(ids))
+            telemetry.messages(fate, reason or None, ids)
+        telemetry.info(
+            "webhook answered",
+            received=len(fates),
+            requests=delivery.requests,
+            **{fate.value: number for fate, number in counts.items()},
+        )
+
+
+def _mapped_fate(
+    message_id: str | None, decision: Mapped, results: Sequence[Result]
+) -> MessageFate:
+    details: dict[str, Json] = {}
+    if decision.warnings:
+        details["warnings"] = [warning.value for warning in decision.warnings]
+    for result in results:
+        if isinstance(result.outcome, Refused):
+            details.update(refusal_details(result))
+            return MessageFate(message_id, Fate.REJECTED, RejectionCode.REFUSED.value, details)
+    for result in results:
+        if isinstance(result.outcome, Retryable):
+            return MessageFate(message_id, Fate.QUEUED, result.outcome.reason.value, details)
+    return MessageFate(message_id, Fate.DELIVERED, None, details)
+
+
+def _dead_reason(decision: Decision) -> dict[str, Json]:
+    if isinstance(decision, Malformed):
+        return invalid_reason(decision)
+    return {"code": RejectionCode.INTERNAL_ERROR.value}

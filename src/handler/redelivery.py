@@ -1,0 +1,181 @@
+"""One batch of the retry queue: what is due is delivered, the rest goes where it belongs."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from handler.codes import RejectionCode
+from handler.credentials import CredentialStore, CredentialsUnavailable
+from handler.door.validation import Malformed, validate
+from handler.envelope import Entry, unpack
+from handler.queues import Queue, QueueUnavailable
+from handler.reporting import report_delivery
+from handler.settlement import due, invalid_reason, settle, wait_left
+from handler.telemetry import Metric, Telemetry
+from klaviyo_client.delivery import Delivery, Klaviyo
+from klaviyo_client.outcomes import Delivered
+from klaviyo_mapping import Dropped, Settings, map_message
+from klaviyo_mapping.operations import CreateEvent, UpsertProfile
+
+RESERVE_SECONDS = 10.0
+"""Of the function's time, kept free for the queues."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redelivery:
+    """What a batch needs; one for each process."""
+
+    settings: Settings
+    credentials: CredentialStore
+    klaviyo: Klaviyo
+    retry_queue: Queue
+    dead_letter_queue: Queue
+    retry_seconds: int
+    telemetry: Telemetry
+    now: Callable[[], datetime]
+    chance: Callable[[], float]
+
+    def handle(self, lambda_event: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+        """The partial batch response to one SQS event, within `seconds`.
+
+        An SQS message is reported as failed only when what is left of it could not be stored; SQS
+        then shows it again, whole, and the repeats do no harm.
+        """
+        records = _records(lambda_event)
+        try:
+            self._take(records, seconds)
+        except QueueUnavailable as error:
+            self.telemetry.warning("queue unavailable", code=str(error), records=len(records))
+        except CredentialsUnavailable as error:
+            self.telemetry.warning("credentials unavailable", detail=str(error))
+        else:
+            return {"batchItemFailures": []}
+        return failed(lambda_event)
+
+    def _take(self, records: Sequence[tuple[str, str]], seconds: float) -> None:
+        now = self.now()
+        ready: list[Entry] = []
+        early: dict[int, list[Entry]] = {}
+        dead: list[Entry] = []
+        for _, text in records:
+            for entry in unpack(text):
+                if entry.unreadable is not None:
+                    dead.append(entry)
+                elif not due(entry, now.timestamp()):
+                    early.setdefault(wait_left(entry, now.timestamp()), []).append(entry)
+                elif entry.operation is None:
+                    self._remap(entry, now, ready, dead)
+                else:
+                    ready.append(entry)
+        if dead:
+            self._bury(dead)
+        for delay, waiting in early.items():
+            self.retry_queue.send(waiting, delay)
+        if ready:
+            self._deliver(sorted(ready, key=_sent_at), now, seconds)
+
+    def _remap(self, entry: Entry, now: datetime, ready: list[Entry], dead: list[Entry]) -> None:
+        """A redriven message that never became operations: try the door and the mapping again."""
+        message = validate(entry.message)
+        if isinstance(message, Malformed):
+            dead.append(Entry(message=entry.message, reason=invalid_reason(message)))
+            return
+        try:
+            decision = map_message(message, self.settings, now)
+        except Exception as error:  # one message must never cost its neighbours
+            self.telemetry.failure("mapping failed", error)
+            dead.append(
+                Entry(message=entry.message, reason={"code": RejectionCode.INTERNAL_ERROR.value})
+            )
+            return
+        if isinstance(decision, Dropped):
+            self.telemetry.count(Metric.DROPPED, 1)
+            self.telemetry.count_reason(Metric.DROPPED, decision.reason.value, 1)
+            self.telemetry.messages("dropped", decision.reason.value, [message.message_id])
+            return
+        ready.extend(replace(entry, operation=operation) for operation in decision.operations)
+
+    def _deliver(self, entries: Sequence[Entry], now: datetime, seconds: float) -> None:
+        key = self.credentials.get().klaviyo_private_key
+        operations = [entry.operation for entry in entries if entry.operation is not None]
+        delivery = self.klaviyo.deliver(operations, key, max(seconds - RESERVE_SECONDS, 0.0))
+        settlement = settle(
+            entries,
+            delivery,
+            now=self.now().timestamp(),
+            retry_seconds=self.retry_seconds,
+            chance=self.chance(),
+        )
+        if settlement.dead:
+            self._bury(settlement.dead)
+        for delay, waiting in settlement.waiting.items():
+            self.retry_queue.send(waiting, delay)
+            self.telemetry.count(Metric.RETRY_REQUEUED, len(waiting))
+        self._report(entries, delivery, now)
+
+    def _bury(self, dead: Sequence[Entry]) -> None:
+        self.dead_letter_queue.send(dead)
+        self.telemetry.count(Metric.DEAD_LETTERED, len(dead))
+        for entry in dead:
+            self.telemetry.warning(
+                "dead letter",
+                code=(entry.reason or {}).get("code"),
+                message_id=entry.operation.message_id if entry.operation else None,
+            )
+
+    def _report(self, entries: Sequence[Entry], delivery: Delivery, now: datetime) -> None:
+        delivered = [
+            entry
+            for entry, result in zip(entries, delivery.results, strict=True)
+            if isinstance(result.outcome, Delivered)
+        ]
+        telemetry = self.telemetry
+        telemetry.count(Metric.OPERATIONS_RETRIED, len(entries))
+        telemetry.count(Metric.RETRY_DELIVERED, len(delivered))
+        ages = [now.timestamp() - (entry.first_failed_at or now.timestamp()) for entry in delivered]
+        telemetry.count(Metric.RETRY_AGE, round(max(ages, default=0.0)), seconds=True)
+        report_delivery(telemetry, delivery)
+        telemetry.messages("delivered later", None, _message_ids(delivered))
+        telemetry.info(
+            "batch done",
+            operations=len(entries),
+            delivered=len(delivered),
+            requests=delivery.requests,
+        )
+
+
+def failed(lambda_event: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer that leaves every message of the batch to SQS, to be shown again."""
+    items = [{"itemIdentifier": identifier} for identifier, _ in _records(lambda_event)]
+    return {"batchItemFailures": items}
+
+
+def _records(lambda_event: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The SQS messages of an event as (message id, body).
+
+    https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+    """
+    records = lambda_event.get("Records")
+    return [
+        (str(record.get("messageId", "")), str(record.get("body", "")))
+        for record in (records if isinstance(records, list) else ())
+        if isinstance(record, Mapping)
+    ]
+
+
+def _sent_at(entry: Entry) -> str:
+    """When the message was sent; a queue keeps no order, so this restores a person's own.
+
+    What has no time keeps its place at the front, as ISO 8601 in UTC sorts as text.
+    """
+    operation = entry.operation
+    if isinstance(operation, UpsertProfile | CreateEvent):
+        return operation.time or ""
+    return ""
+
+
+def _message_ids(entries: Iterable[Entry]) -> list[str | None]:
+    """Each message id once, in order."""
+    ids = {entry.operation.message_id: None for entry in entries if entry.operation is not None}
+    return list(ids)

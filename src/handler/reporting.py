@@ -1,0 +1,44 @@
+"""What Klaviyo said in a delivery, as metrics and log lines. The same for both functions."""
+
+from handler.telemetry import Metric, Telemetry
+from klaviyo_client.delivery import Delivery, Result
+from klaviyo_client.outcomes import Refused, Retryable, RetryReason
+from klaviyo_client.redaction import redact
+from klaviyo_mapping.operations import Json
+
+AUTHORIZATION = frozenset({RetryReason.UNAUTHORIZED, RetryReason.FORBIDDEN})
+
+
+def report_delivery(telemetry: Telemetry, delivery: Delivery) -> None:
+    """Count and log what Klaviyo said, for either function."""
+    outcomes = [result.outcome for result in delivery.results]
+    retryable = [outcome.reason for outcome in outcomes if isinstance(outcome, Retryable)]
+    refused = [result for result in delivery.results if isinstance(result.outcome, Refused)]
+    telemetry.count(Metric.KLAVIYO_REQUESTS, delivery.requests)
+    telemetry.count(Metric.THROTTLED, retryable.count(RetryReason.THROTTLED))
+    telemetry.count(Metric.UNAUTHORIZED, sum(reason in AUTHORIZATION for reason in retryable))
+    telemetry.count(Metric.REFUSED, len(refused))
+    telemetry.count(Metric.IMPORT_FAILURES, len(delivery.import_failures))
+    for text, results in (("refused", refused), ("refused by import", delivery.import_failures)):
+        for result in results:
+            telemetry.warning(
+                text,
+                message_id=result.operation.message_id,
+                operation=result.operation.kind,
+                **refusal_details(result),
+            )
+
+
+def refusal_details(result: Result) -> dict[str, Json]:
+    """A refusal for logs and answers: pointer and text, with everything personal masked."""
+    refused = result.outcome
+    if not isinstance(refused, Refused):
+        return {}
+    details: dict[str, Json] = {
+        "status": refused.status,
+        "code": refused.code,
+        "detail": redact(refused.detail, result.operation),
+    }
+    if refused.pointer is not None:
+        details["pointer"] = redact(refused.pointer, result.operation)
+    return details

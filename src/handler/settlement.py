@@ -1,0 +1,131 @@
+"""Where each operation goes after a delivery: nowhere, back to the queue, or to the dead letters.
+
+Pure, and the same for both functions. What was delivered in an entry's group is done; the rest
+travels on with its own history.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from handler.backoff import delay_seconds
+from handler.codes import RejectionCode
+from handler.door.validation import Malformed
+from handler.envelope import Entry
+from klaviyo_client.delivery import Delivery
+from klaviyo_client.outcomes import Delivered, Refused, Retryable
+from klaviyo_mapping.operations import CreateEvent, Json, Operation
+
+FOLLOW_UP_SECONDS = 60
+"""Until an import job is looked at for the first time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """Entries for the retry queue by their delay in seconds, and those for the dead letters."""
+
+    waiting: Mapping[int, Sequence[Entry]] = field(default_factory=dict)
+    dead: Sequence[Entry] = ()
+
+
+def settle(
+    entries: Sequence[Entry], delivery: Delivery, *, now: float, retry_seconds: int, chance: float
+) -> Settlement:
+    """Sort the entries whose operations were delivered; both stand in the same order.
+
+    `now` is in Unix seconds. An operation is tried again until `retry_seconds` have passed since
+    its first failure. `chance` (0 to 1) spreads the delays; one call has one, so that what failed
+    together travels together.
+    """
+    waiting: dict[int, list[Entry]] = {}
+    dead: list[Entry] = []
+    for entry, result in zip(entries, delivery.results, strict=True):
+        outcome = result.outcome
+        if isinstance(outcome, Delivered):
+            continue
+        if isinstance(outcome, Refused):
+            dead.append(dead_letter(result.operation, refused_reason(outcome)))
+            continue
+        first_failed_at = entry.first_failed_at or now
+        if now - first_failed_at >= retry_seconds:
+            dead.append(dead_letter(result.operation, exhausted_reason(outcome)))
+            continue
+        attempts = entry.attempts + outcome.tried
+        delay = delay_seconds(attempts, outcome.delay, chance)
+        waiting.setdefault(delay, []).append(
+            Entry(
+                operation=result.operation,
+                attempts=attempts,
+                first_failed_at=first_failed_at,
+                not_before=now + delay,
+            )
+        )
+    if delivery.follow_ups:
+        waiting.setdefault(FOLLOW_UP_SECONDS, []).extend(
+            Entry(operation=operation) for operation in delivery.follow_ups
+        )
+    dead.extend(
+        dead_letter(failure.operation, refused_reason(failure.outcome))
+        for failure in delivery.import_failures
+        if isinstance(failure.outcome, Refused)
+    )
+    return Settlement(waiting, dead)
+
+
+def dead_letter(operation: Operation, reason: Mapping[str, Json]) -> Entry:
+    """The operation for the dead-letter queue; redriven, it starts with a full window."""
+    return Entry(operation=operation, reason=reason)
+
+
+def refused_reason(refused: Refused) -> dict[str, Json]:
+    """Klaviyo's refusal, whole, for the dead-letter queue."""
+    reason: dict[str, Json] = {
+        "code": RejectionCode.REFUSED.value,
+        "status": refused.status,
+        "klaviyo_code": refused.code,
+        "detail": refused.detail,
+    }
+    if refused.pointer is not None:
+        reason["pointer"] = refused.pointer
+    return reason
+
+
+def invalid_reason(malformed: Malformed) -> dict[str, Json]:
+    """What is wrong with a message that is none."""
+    return {
+        "code": RejectionCode.INVALID_MESSAGE.value,
+        "field": malformed.field,
+        "detail": malformed.detail,
+    }
+
+
+def exhausted_reason(last: Retryable) -> dict[str, Json]:
+    """Tried for as long as is allowed; `last` is why it failed the last time."""
+    reason: dict[str, Json] = {
+        "code": RejectionCode.RETRIES_EXHAUSTED.value,
+        "last": last.reason.value,
+    }
+    if last.status is not None:
+        reason["status"] = last.status
+    return reason
+
+
+def stamped(entries: Iterable[Entry], received_at: str) -> list[Entry]:
+    """The entries, events without a time given that of their arrival: a wait in the queue must
+    not move them."""
+    return [
+        replace(entry, operation=replace(entry.operation, time=received_at))
+        if isinstance(entry.operation, CreateEvent) and entry.operation.time is None
+        else entry
+        for entry in entries
+    ]
+
+
+def due(entry: Entry, now: float) -> bool:
+    """Whether the entry may be tried; SQS's delays end at 15 minutes, a named one may not."""
+    return entry.not_before is None or entry.not_before - now < 1
+
+
+def wait_left(entry: Entry, now: float) -> int:
+    """Whole seconds until the entry may be tried."""
+    return max(1, math.ceil((entry.not_before or now) - now))

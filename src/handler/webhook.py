@@ -1,0 +1,33 @@
+"""Lambda entry of `WebhookFunction`: one API Gateway event in, one HTTP response out."""
+
+import functools
+import os
+from typing import Any
+
+from handler import assembly
+from handler.answer import turned_away
+from handler.codes import TroubleCode
+from handler.intake import Intake
+
+
+@functools.cache
+def _intake() -> Intake:
+    return assembly.webhook(os.environ)
+
+
+def lambda_handler(lambda_event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answer a webhook call of Segment's (HTTP API, payload format 2.0)."""
+    intake = _intake()
+    telemetry = intake.telemetry
+    telemetry.begin(getattr(context, "aws_request_id", None))
+    try:
+        return intake.handle(lambda_event)
+    except Exception as error:  # the runtime would log its text, which may quote data
+        telemetry.failure("unexpected failure", error)
+        return turned_away(503, TroubleCode.INTERNAL_ERROR, "Segment sends the batch again.")
+    finally:
+        telemetry.flush()
+
+
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    _intake()  # while Lambda starts the function: then a bad setting stops it, and start is faster

@@ -1,0 +1,60 @@
+"""What of a refused operation is worth sending once more in another form. Pure.
+
+One bad phone number must not cost a profile, and one Klaviyo conflict must not cost an event.
+"""
+
+import re
+from dataclasses import replace
+
+from klaviyo_client.outcomes import Refused
+from klaviyo_mapping.operations import AddToList, CreateEvent, Identity, Operation, UpsertProfile
+
+CONFLICT = 409
+"""The identifiers sent belong to two profiles: https://github.com/klaviyo/klaviyo-api-node/issues/75"""
+
+CONFLICT_CODE = "duplicate_profile"
+"""The same, said by an import job, whose errors have no status of their own."""
+
+_PHONE = re.compile(r"phone[_ ]number", re.IGNORECASE)
+
+
+def amended(operation: Operation, refused: Refused) -> Operation | None:
+    """The operation in a form that avoids the refusal, or `None` when there is none.
+
+    A refused phone number is left out; on a profile it stays as a custom property. Of identifiers
+    that belong to two profiles the e-mail address stays alone, without one the external id.
+    """
+    if isinstance(operation, AddToList):
+        if operation.profile_id is not None:
+            return None
+    elif not isinstance(operation, UpsertProfile | CreateEvent):
+        return None
+    if refused.status == CONFLICT or refused.code == CONFLICT_CODE:
+        identity = _strongest(operation.identity)
+    elif _names_phone(refused):
+        identity = replace(operation.identity, phone_number=None)
+    else:
+        return None
+    if identity == operation.identity or identity == Identity():
+        return None
+    if isinstance(operation, UpsertProfile) and identity.phone_number is None:
+        return replace(
+            operation,
+            identity=identity,
+            properties={**operation.properties, **operation.phone_as_sent},
+            phone_as_sent={},
+        )
+    return replace(operation, identity=identity)
+
+
+def _names_phone(refused: Refused) -> bool:
+    return _PHONE.search(f"{refused.pointer} {refused.detail}") is not None
+
+
+def _strongest(identity: Identity) -> Identity:
+    """The one identifier that Klaviyo itself puts first."""
+    if identity.email is not None:
+        return Identity(email=identity.email)
+    if identity.external_id is not None:
+        return Identity(external_id=identity.external_id)
+    return identity

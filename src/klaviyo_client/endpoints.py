@@ -1,0 +1,60 @@
+"""The endpoints in use, with the limits that Klaviyo publishes for each (OpenAPI, 2026-07-15).
+
+Limits are per Klaviyo account, whatever the key: `per_second` is the burst window, `per_minute`
+the steady one. `max_items` is what one request may carry.
+"""
+
+from dataclasses import dataclass
+
+MAX_BODY_BYTES = 5_000_000
+"""Of any request, decompressed (Klaviyo's rate limit guide: 5 MB)."""
+
+MAX_PROFILE_BYTES = 100_000
+"""Of one profile in an import (OpenAPI, bulk_import_profiles: 100 KB)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One operation of Klaviyo's API. `{id}` in the path is a list or an import job."""
+
+    name: str
+    method: str
+    path: str
+    per_second: int
+    per_minute: int
+    max_items: int = 1
+
+
+CREATE_EVENT = Endpoint("create_event", "POST", "/api/events", 350, 3500)
+BULK_CREATE_EVENTS = Endpoint(
+    "bulk_create_events", "POST", "/api/event-bulk-create-jobs", 10, 150, 1000
+)
+UPSERT_PROFILE = Endpoint("create_or_update_profile", "POST", "/api/profile-import", 75, 750)
+BULK_IMPORT_PROFILES = Endpoint(
+    "bulk_import_profiles", "POST", "/api/profile-bulk-import-jobs", 10, 150, 10_000
+)
+GET_IMPORT = Endpoint(
+    "get_bulk_import_profiles_job", "GET", "/api/profile-bulk-import-jobs/{id}", 10, 150
+)
+GET_IMPORT_ERRORS = Endpoint(
+    "get_errors_for_bulk_import_profiles_job",
+    "GET",
+    "/api/profile-bulk-import-jobs/{id}/import-errors",
+    10,
+    150,
+)
+SUBSCRIBE_PROFILES = Endpoint(
+    "bulk_subscribe_profiles", "POST", "/api/profile-subscription-bulk-create-jobs", 75, 750, 1000
+)
+ADD_TO_LIST = Endpoint(
+    "add_profiles_to_list", "POST", "/api/lists/{id}/relationships/profiles", 10, 150, 1000
+)
+
+
+def bulk_from(single: Endpoint, bulk: Endpoint) -> int:
+    """The smallest number of items that costs less of the minute's allowance in bulk than singly.
+
+    One request takes `1 / per_minute` of an endpoint's allowance, so that is 24 events (3,500
+    against 150 a minute) and 6 profiles (750 against 150).
+    """
+    return single.per_minute // bulk.per_minute + 1

@@ -1,0 +1,130 @@
+"""What a bulk import job has to say once it has judged its profiles. Pure.
+
+https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_job and
+https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_job
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from klaviyo_client.answers import Answer, ApiError, api_error, refusal
+from klaviyo_client.outcomes import Delivered, Outcome, Refused, Retryable, RetryReason
+from klaviyo_mapping.operations import CheckImport, Identity, UpsertProfile
+
+PENDING_DELAY = 60.0
+"""Seconds until a job that is still at work is looked at again."""
+
+WITH_LISTS = "?include=lists"
+"""The query with which a job names the lists that its profiles join, if it does not anyway."""
+
+FIRST_PAGE = "?page%5Bsize%5D=100"
+
+_IDENTIFIERS = frozenset({"email", "external_id", "phone_number", "_kx"})
+
+
+def job_id(answer: Answer) -> str | None:
+    """The id of the job that an import request has started."""
+    data = answer.document.get("data")
+    found = data.get("id") if isinstance(data, dict) else None
+    return found if isinstance(found, str) and found else None
+
+
+def verdict(answer: Answer) -> Outcome | None:
+    """What the job's state means; `None` when it has ended with errors that have to be read."""
+    attributes = _object(_object(answer.document.get("data")).get("attributes"))
+    status = attributes.get("status")
+    if status == "complete":
+        return None if attributes.get("failed_count") else Delivered()
+    if status == "cancelled":
+        return Refused(answer.status, "import_cancelled", "Klaviyo cancelled the import job")
+    return Retryable(RetryReason.IMPORT_PENDING, PENDING_DELAY, answer.status)
+
+
+def list_ids(answer: Answer) -> tuple[str, ...] | None:
+    """The lists that the job's profiles join; `None` when the answer does not say."""
+    data = _object(answer.document.get("data"))
+    lists = _object(_object(data.get("relationships")).get("lists")).get("data")
+    if not isinstance(lists, list):
+        return None
+    ids = [_object(entry).get("id") for entry in lists]
+    return tuple(found for found in ids if isinstance(found, str))
+
+
+def next_page(answer: Answer) -> str | None:
+    """The query of the next page of errors, or `None` on the last one.
+
+    Only the query is taken from Klaviyo's link, so that the key never goes to another host.
+    """
+    link = _object(answer.document.get("links")).get("next")
+    if not isinstance(link, str):
+        return None
+    try:
+        query = parse_qs(urlsplit(link).query)
+    except ValueError:
+        return None
+    return "?" + urlencode(query, doseq=True, errors="replace") if query else None
+
+
+def failures(answer: Answer, check: CheckImport) -> list[tuple[UpsertProfile, Refused]]:
+    """The refused profiles on this page, each as the upsert that would repeat it."""
+    listed = answer.document.get("data")
+    found = []
+    for entry in listed if isinstance(listed, list) else ():
+        attributes = _object(_object(entry).get("attributes"))
+        error = api_error(attributes)
+        upsert = _upsert(attributes.get("original_payload"), _message_id(error, check))
+        found.append((upsert, refusal(answer.status, error)))
+    return found
+
+
+def _message_id(error: ApiError, check: CheckImport) -> str | None:
+    position = error.item
+    if position is None or position >= len(check.message_ids):
+        return None
+    return check.message_ids[position]
+
+
+def _upsert(payload: object, message_id: str | None) -> UpsertProfile:
+    """The profile of an error's `original_payload`, whether or not it shows the outer layers.
+
+    We never send a `null` attribute in a job, so one that Klaviyo shows was not there; sent again,
+    it would clear something.
+    """
+    profile = _object(payload)
+    profile = _object(profile.get("data", profile))
+    attributes = dict(_object(profile.get("attributes", profile)))
+    given = {name: attributes.pop(name, None) for name in _IDENTIFIERS}
+    identity = Identity.from_attributes(
+        {name: value for name, value in given.items() if isinstance(value, str)}
+    )
+    properties = dict(_object(attributes.pop("properties", None)))
+    properties.update(dict.fromkeys(_unset(profile)))
+    phone = identity.phone_number
+    return UpsertProfile(
+        message_id=message_id,
+        identity=identity,
+        attributes=_without_nulls(attributes),
+        properties=properties,
+        phone_as_sent={} if phone is None else {"phone": phone},
+    )
+
+
+def _unset(profile: Mapping[str, Any]) -> list[str]:
+    """The custom properties that the profile was to lose."""
+    patch = _object(_object(profile.get("meta")).get("patch_properties"))
+    names = patch.get("unset")
+    listed = names if isinstance(names, list) else [names]
+    return [name for name in listed if isinstance(name, str)]
+
+
+def _without_nulls(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _without_nulls(value) if isinstance(value, dict) else value
+        for name, value in attributes.items()
+        if value is not None
+    }
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,183 @@
+"""What is sent again after a refusal, so that one bad item does not cost its neighbours.
+
+Klaviyo refuses a bulk request as a whole. The items that it names are taken out and the others
+sent again; where it names none, the request is halved until the culprit is alone. What is refused
+in one form is sent once more in another where there is one, and what was merged is taken apart.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from klaviyo_client.amendments import amended
+from klaviyo_client.answers import Answer, ApiError, refusal
+from klaviyo_client.endpoints import (
+    ADD_TO_LIST,
+    BULK_CREATE_EVENTS,
+    BULK_IMPORT_PROFILES,
+    CREATE_EVENT,
+    UPSERT_PROFILE,
+)
+from klaviyo_client.ledger import Ledger
+from klaviyo_client.outcomes import Refused
+from klaviyo_client.planner import UNPLANNABLE, Item, Request, profile_item, rebuilt
+from klaviyo_mapping.operations import AddToList, Operation
+
+ITEM_STATUSES = frozenset({400, 404, 409, 413, 422})
+"""Refusals that can be about one item of many; any other is about the request as a whole."""
+
+NOT_FOUND = 404
+
+_LIST = re.compile(r"/relationships/lists?/data(?:/([0-9]{1,5}))?(?:/|$)")
+
+
+def mend(ledger: Ledger, request: Request, answer: Answer, refused: Refused) -> list[Request]:
+    """Find who is to blame, and amend or refuse them; returns what is to be sent again."""
+    lists = _lists_to_blame(request, answer)
+    if lists:
+        return _without_lists(ledger, request, lists, refused)
+    if len(request.items) == 1:
+        return _mend_item(ledger, request, request.items[0], refused)
+    if answer.status not in ITEM_STATUSES or any(error.parameter for error in answer.errors):
+        ledger.record(request, refused)
+        return []
+    named = {
+        error.item: error
+        for error in reversed(answer.errors)
+        if error.item is not None and error.item < len(request.items)
+    }
+    if not named:
+        middle = len(request.items) // 2
+        halves = request.items[:middle], request.items[middle:]
+        return [replace(request, items=half) for half in halves]
+    return _without_named(ledger, request, answer.status, named)
+
+
+def _without_named(
+    ledger: Ledger, request: Request, status: int, named: dict[int, ApiError]
+) -> list[Request]:
+    kept: list[Item] = []
+    apart: list[Request] = []
+    for number, item in enumerate(request.items):
+        if number not in named:
+            kept.append(item)
+            continue
+        for mended in _mend_item(ledger, request, item, refusal(status, named[number])):
+            if mended.endpoint is request.endpoint:
+                kept.extend(mended.items)
+            else:
+                apart.append(mended)
+    if kept:
+        apart.append(replace(request, items=tuple(kept)))
+    return apart
+
+
+def _mend_item(ledger: Ledger, request: Request, item: Item, refused: Refused) -> list[Request]:
+    """The item in another form, or in parts; without either it is refused for good."""
+    try:
+        again = _in_another_form(ledger, request, item, refused)
+        again = again or _in_parts(ledger, request, item, refused)
+    except UNPLANNABLE:
+        again = []
+    if not again:
+        ledger.record_item(request, item, refused)
+    return again
+
+
+def _in_another_form(
+    ledger: Ledger, request: Request, item: Item, refused: Refused
+) -> list[Request]:
+    changed = False
+    for position in (*item.covers, *item.joins):
+        other_form = amended(ledger.operations[position], refused)
+        if other_form is not None:
+            ledger.operations[position] = other_form
+            changed = True
+    if not changed:
+        return []
+    return [replace(request, items=(rebuilt(request.endpoint, ledger.operations, item),))]
+
+
+def _in_parts(ledger: Ledger, request: Request, item: Item, refused: Refused) -> list[Request]:
+    if request.endpoint in (UPSERT_PROFILE, BULK_IMPORT_PROFILES):
+        parts = _parts_of_profile(ledger.operations, item)
+        if parts:
+            return [Request(UPSERT_PROFILE, parts[:1], rest=(*parts[1:], *request.rest))]
+    elif request.endpoint in (CREATE_EVENT, BULK_CREATE_EVENTS):
+        other = _next_repeat(ledger.operations, item)
+        if other is not None:
+            again = rebuilt(request.endpoint, ledger.operations, other)
+            gone = tuple(position for position in item.covers if position not in other.covers)
+            ledger.record_item(request, replace(item, covers=gone), refused)
+            return [replace(request, items=(again,))]
+    return []
+
+
+def _parts_of_profile(operations: Sequence[Operation], item: Item) -> tuple[Item, ...]:
+    """Upserts of one person that were merged, in two parts, and then the list steps alone."""
+    covers, joins = item.covers, item.joins
+    middle = len(covers) // 2
+    parts = [half for half in (covers[:middle], covers[middle:]) if half]
+    if len(parts) + bool(joins) < 2:
+        return ()
+    items = [profile_item(UPSERT_PROFILE, operations, part) for part in parts]
+    if joins:
+        items.append(profile_item(UPSERT_PROFILE, operations, (), joins))
+    return tuple(items)
+
+
+def _next_repeat(operations: Sequence[Operation], item: Item) -> Item | None:
+    """Of events that were taken for repeats: those that do not say the same as the first."""
+    first = replace(operations[item.covers[0]], message_id=None)
+    others = tuple(
+        position
+        for position in item.covers
+        if replace(operations[position], message_id=None) != first
+    )
+    return replace(item, covers=others) if others else None
+
+
+def _lists_to_blame(request: Request, answer: Answer) -> frozenset[str]:
+    """The lists that the refusal is about, when it is not about the items."""
+    list_ids = (request.target,) if request.endpoint is ADD_TO_LIST else request.list_ids
+    if not list_ids or any(error.item is not None for error in answer.errors):
+        return frozenset()
+    pointed_at = [
+        found for error in answer.errors if (found := _LIST.search(error.pointer or "")) is not None
+    ]
+    if pointed_at:
+        numbers = {int(found[1]) for found in pointed_at if found[1] is not None}
+        return frozenset(
+            list_id for n, list_id in enumerate(list_ids) if n in numbers
+        ) or frozenset(list_ids)
+    if answer.status != NOT_FOUND:
+        return frozenset()
+    details = " ".join(error.detail for error in answer.errors)
+    if answer.errors and "list" not in details.lower():
+        return frozenset()
+    return frozenset(list_id for list_id in list_ids if list_id in details) or frozenset(list_ids)
+
+
+def _without_lists(
+    ledger: Ledger, request: Request, lists: frozenset[str], refused: Refused
+) -> list[Request]:
+    """The lists are the trouble: refuse the steps that need them, and keep the profiles."""
+    if request.endpoint is not BULK_IMPORT_PROFILES:
+        ledger.record(request, refused)
+        return []
+    kept: list[Item] = []
+    for item in request.items:
+        joins = [
+            position
+            for position in item.joins
+            if isinstance(join := ledger.operations[position], AddToList)
+            and join.list_id not in lists
+        ]
+        for position in set(item.joins).difference(joins):
+            ledger.outcomes[position] = refused
+        if item.covers or joins:
+            kept.append(replace(item, joins=tuple(joins)))
+    if not kept:
+        return []
+    list_ids = tuple(list_id for list_id in request.list_ids if list_id not in lists)
+    return [replace(request, items=tuple(kept), list_ids=list_ids)]

@@ -1,0 +1,111 @@
+"""What a reply means for each operation of its request, and what is to be sent on its account."""
+
+from dataclasses import replace
+
+from klaviyo_client import imports
+from klaviyo_client.amendments import amended
+from klaviyo_client.answers import Answer, outcome_of
+from klaviyo_client.endpoints import BULK_IMPORT_PROFILES, GET_IMPORT, GET_IMPORT_ERRORS
+from klaviyo_client.ledger import Ledger
+from klaviyo_client.mending import mend
+from klaviyo_client.outcomes import Delivered, Refused, Retryable, waiting_for
+from klaviyo_client.planner import Request
+from klaviyo_mapping.operations import AddToList, CheckImport, Identity, UpsertProfile
+
+
+class Settler:
+    """Settles the requests of one delivery in its ledger."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._import_errors: dict[int, list[tuple[UpsertProfile, Refused]]] = {}
+
+    def settle(self, request: Request, reply: Answer | Retryable) -> list[Request]:
+        """Record what the reply means; returns the requests that are to be sent on its account.
+
+        A `Retryable` in place of an answer says why there is none.
+        """
+        again = self._settle(request, reply)
+        return again if again or not request.rest else self._go_on(request)
+
+    def _settle(self, request: Request, reply: Answer | Retryable) -> list[Request]:
+        outcome = outcome_of(reply) if isinstance(reply, Answer) else reply
+        if isinstance(reply, Answer):
+            if isinstance(outcome, Refused):
+                return mend(self._ledger, request, reply, outcome)
+            if isinstance(outcome, Delivered):
+                if request.endpoint is GET_IMPORT:
+                    return self._look_at_import(request, reply)
+                if request.endpoint is GET_IMPORT_ERRORS:
+                    return self._read_import_errors(request, reply)
+                if request.endpoint is BULK_IMPORT_PROFILES:
+                    self._follow_import(request, reply)
+        self._ledger.record(request, outcome)
+        return []
+
+    def _go_on(self, request: Request) -> list[Request]:
+        """The next of the requests that follow one another, unless this one must come again."""
+        item = request.items[0]
+        outcome = self._ledger.outcomes.get((item.covers or item.joins)[0])
+        if not isinstance(outcome, Retryable):
+            return [replace(request, items=request.rest[:1], rest=request.rest[1:])]
+        for following in request.rest:
+            self._ledger.record_item(request, following, waiting_for(outcome))
+        return []
+
+    def _follow_import(self, request: Request, answer: Answer) -> None:
+        job_id = imports.job_id(answer)
+        if job_id is not None:
+            operations = self._ledger.operations
+            message_ids = tuple(
+                operations[(item.covers or item.joins)[0]].message_id for item in request.items
+            )
+            self._ledger.follow_ups.append(CheckImport(None, job_id, message_ids))
+
+    def _look_at_import(self, request: Request, answer: Answer) -> list[Request]:
+        [position] = request.items[0].covers
+        verdict = imports.verdict(answer)
+        if verdict is not None:
+            self._ledger.outcomes[position] = verdict
+            return []
+        list_ids = imports.list_ids(answer)
+        if list_ids is None and not request.query:
+            return [replace(request, query=imports.WITH_LISTS)]
+        return [
+            replace(
+                request,
+                endpoint=GET_IMPORT_ERRORS,
+                query=imports.FIRST_PAGE,
+                list_ids=list_ids or (),
+            )
+        ]
+
+    def _read_import_errors(self, request: Request, answer: Answer) -> list[Request]:
+        """Act on the errors once all are read: a check that must come again reads them again."""
+        [position] = request.items[0].covers
+        errors = self._import_errors.setdefault(position, [])
+        check = self._ledger.operations[position]
+        if isinstance(check, CheckImport):
+            errors.extend(imports.failures(answer, check))
+        page = imports.next_page(answer)
+        if page is not None and page != request.query:
+            return [replace(request, query=page)]
+        for upsert, refused in errors:
+            self._after_import_error(upsert, refused, request.list_ids)
+        self._ledger.outcomes[position] = Delivered()
+        return []
+
+    def _after_import_error(
+        self, upsert: UpsertProfile, refused: Refused, list_ids: tuple[str, ...]
+    ) -> None:
+        """A profile that the job refused has not joined its lists either."""
+        mended = amended(upsert, refused)
+        if isinstance(mended, UpsertProfile):
+            self._ledger.follow_ups.append(mended)
+            upsert = mended
+        else:
+            self._ledger.import_failures.append((upsert, refused))
+        if upsert.identity != Identity():
+            self._ledger.follow_ups.extend(
+                AddToList(upsert.message_id, upsert.identity, list_id) for list_id in list_ids
+            )

@@ -1,0 +1,43 @@
+"""The options that a message carries for this destination, in `integrations.Klaviyo`."""
+
+from klaviyo_mapping.keys import Precedence, as_object, first
+from klaviyo_mapping.message import Message
+from klaviyo_mapping.operations import Json, JsonObject
+
+INTEGRATIONS = Precedence({"Klaviyo": ("Klaviyo",)})
+OPTIONS = Precedence({"list_id": ("listId",), "confirm_optin": ("confirmOptin",)})
+
+_BOOLEANS = {"true": True, "false": False}
+
+
+def is_disabled(message: Message) -> bool:
+    """Whether the sender turned Klaviyo off for this message, by name and with `false`."""
+    integrations = message.integrations
+    return any(integrations[key] is False for key in INTEGRATIONS.keys_in(integrations)["Klaviyo"])
+
+
+def list_id_of(message: Message) -> str | None:
+    """The list that the message names."""
+    options = _options(message)
+    return first(options, OPTIONS.keys_in(options)["list_id"], _as_list_id)
+
+
+def confirm_optin_of(message: Message) -> bool | None:
+    """Whether the message says that the person must confirm; None when it does not say."""
+    options = _options(message)
+    return first(options, OPTIONS.keys_in(options)["confirm_optin"], _as_boolean)
+
+
+def _options(message: Message) -> JsonObject:
+    integrations = message.integrations
+    return first(integrations, INTEGRATIONS.keys_in(integrations)["Klaviyo"], as_object) or {}
+
+
+def _as_list_id(value: Json) -> str | None:
+    return (value.strip() or None) if isinstance(value, str) else None
+
+
+def _as_boolean(value: Json) -> bool | None:
+    if isinstance(value, str):
+        return _BOOLEANS.get(value.strip().lower())
+    return value if isinstance(value, bool) else None

@@ -1,0 +1,176 @@
+"""What the mapping decides and the client carries out: one frozen value per effect in Klaviyo.
+
+Operations name effects, not requests: the client decides how many requests they cost. Each one is
+self-contained, so that it can wait in a queue alone, and repeatable, so that doing it twice does
+no harm. `to_json` and `from_json` are each other's inverse and are the queue's format.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+Json = Any
+"""A JSON value as `json.loads` returns it. Values are shared with the message, never changed."""
+JsonObject = Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The identifiers that name one Klaviyo profile; at least one of them is set."""
+
+    email: str | None = None
+    external_id: str | None = None
+    phone_number: str | None = None
+    kx: str | None = None
+
+    def attributes(self) -> dict[str, str]:
+        """The identifiers that are set, under Klaviyo's attribute names."""
+        found = {}
+        if self.email is not None:
+            found["email"] = self.email
+        if self.external_id is not None:
+            found["external_id"] = self.external_id
+        if self.phone_number is not None:
+            found["phone_number"] = self.phone_number
+        if self.kx is not None:
+            found["_kx"] = self.kx
+        return found
+
+    @classmethod
+    def from_attributes(cls, attributes: JsonObject) -> "Identity":
+        """The inverse of `attributes`; other keys are ignored."""
+        return cls(
+            email=attributes.get("email"),
+            external_id=attributes.get("external_id"),
+            phone_number=attributes.get("phone_number"),
+            kx=attributes.get("_kx"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class UpsertProfile:
+    """Create the profile, or update the attributes and properties that are named here.
+
+    `attributes` holds Klaviyo's profile attributes (`first_name`, …, `location` as an object)
+    without the identifiers; `None` clears one, an absent one stays as it is. `phone_as_sent` is
+    the custom property that keeps the phone number if Klaviyo refuses it as an identifier. `time`
+    (ISO 8601 in UTC) is when the message was sent: where upserts of one person meet in the queue,
+    they apply in this order. Klaviyo never sees it.
+    """
+
+    kind: ClassVar[str] = "upsert_profile"
+
+    message_id: str | None
+    identity: Identity
+    attributes: JsonObject = field(default_factory=dict)
+    properties: JsonObject = field(default_factory=dict)
+    phone_as_sent: JsonObject = field(default_factory=dict)
+    time: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CreateEvent:
+    """Record one event. Klaviyo keeps the first of each (profile, metric, unique_id).
+
+    `time` is ISO 8601 in UTC; without one Klaviyo takes the time of arrival.
+    """
+
+    kind: ClassVar[str] = "create_event"
+
+    message_id: str | None
+    identity: Identity
+    metric: str
+    unique_id: str
+    properties: JsonObject = field(default_factory=dict)
+    time: str | None = None
+    value: float | int | None = None
+    value_currency: str | None = None
+    backfill: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AddToList:
+    """Put the profile on a list at once: no confirmation e-mail, no consent recorded.
+
+    `profile_id` is Klaviyo's own id once an upsert has returned it; without it the client asks
+    Klaviyo for the id by the identity.
+    """
+
+    kind: ClassVar[str] = "add_to_list"
+
+    message_id: str | None
+    identity: Identity
+    list_id: str
+    profile_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """Subscribe an e-mail address to marketing on a list, by the list's own opt-in process."""
+
+    kind: ClassVar[str] = "subscribe"
+
+    message_id: str | None
+    email: str
+    list_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckImport:
+    """Look whether a bulk import job has ended, and which of its profiles it refused.
+
+    The client makes these, not the mapping: Klaviyo accepts a job with 202 and judges its
+    profiles one by one afterwards. `message_ids` stand in the order of the job's profiles.
+    """
+
+    kind: ClassVar[str] = "check_import"
+
+    message_id: str | None
+    job_id: str
+    message_ids: Sequence[str | None] = ()
+
+
+Operation = UpsertProfile | CreateEvent | AddToList | Subscribe | CheckImport
+
+OPERATIONS: dict[str, type[Operation]] = {
+    operation.kind: operation
+    for operation in (UpsertProfile, CreateEvent, AddToList, Subscribe, CheckImport)
+}
+
+
+def to_json(operation: Operation) -> dict[str, Json]:
+    """The operation as a JSON object; fields that hold their default are left out."""
+    document: dict[str, Json] = {"kind": operation.kind}
+    for name in operation.__slots__:
+        value = getattr(operation, name)
+        if name == "identity":
+            document[name] = value.attributes()
+        elif name == "message_ids":
+            document[name] = list(value)
+        elif value is not None and value is not False and value != {}:
+            document[name] = value
+    return document
+
+
+def from_json(document: JsonObject) -> Operation:
+    """The operation that `to_json` wrote.
+
+    Raises `ValueError` naming the field when the document is none of ours. Fields that this
+    release does not know are ignored, so that a newer release's queue can be read.
+    """
+    kind = document.get("kind")
+    cls = OPERATIONS.get(kind) if isinstance(kind, str) else None
+    if cls is None:
+        raise ValueError("kind: not an operation that this release knows")
+    fields = {name: document[name] for name in cls.__slots__ if name in document}
+    fields.setdefault("message_id", None)
+    if "identity" in cls.__slots__:
+        if not isinstance(fields.get("identity"), Mapping):
+            raise ValueError("identity: missing")
+        fields["identity"] = Identity.from_attributes(fields["identity"])
+    if "message_ids" in fields:
+        fields["message_ids"] = tuple(fields["message_ids"])
+    try:
+        return cls(**fields)
+    except TypeError as error:
+        raise ValueError(f"{kind}: {str(error).partition(' ')[2]}") from None

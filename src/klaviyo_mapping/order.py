@@ -1,0 +1,130 @@
+"""An Order Completed as Klaviyo's order event and one Ordered Product for each product."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from klaviyo_mapping.context import is_from_analytics_js
+from klaviyo_mapping.event import ORDER_COMPLETED, currency_of, event_of, without
+from klaviyo_mapping.keys import as_object, first
+from klaviyo_mapping.message import Message
+from klaviyo_mapping.operations import CreateEvent, Identity, Json
+from klaviyo_mapping.product import Product, read_product
+from klaviyo_mapping.reasons import MappingWarning
+from klaviyo_mapping.result import Mapped
+from klaviyo_mapping.settings import Settings
+from klaviyo_mapping.text import as_identifier
+from klaviyo_mapping.unique_id import within_limit
+
+ORDERED_PRODUCT = {
+    "Name": "Name",
+    "Quantity": "Quantity",
+    "ProductID": "ProductID",
+    "SKU": "SKU",
+    "Categories": "Product Categories",
+    "Brand": "Brand",
+    "Product URL": "Product URL",
+    "Image URL": "Image URL",
+}
+"""A product's fields, and what they are called in an Ordered Product."""
+
+
+def map_order(message: Message, identity: Identity, settings: Settings, now: datetime) -> Mapped:
+    """The order event, then its Ordered Products in order, with the same time and profile."""
+    sent = message.properties
+    keys = ORDER_COMPLETED.keys_in(sent)
+    order_id = first(sent, keys["order_id"], as_identifier)
+    currency = currency_of(sent, keys)
+    entries = first(sent, keys["products"], _as_list) or []
+    products = {
+        position: read_product(entry)
+        for position, entry in enumerate(entries, start=1)
+        if as_object(entry) is not None
+    }
+    properties = {
+        **without(sent, (*keys["products"], *keys["moved"])),
+        **_properties(order_id, products.values()),
+    }
+    order = event_of(message, identity, _metric(message, settings), keys, properties, now)
+    prefix = order_id or order.unique_id
+    wanted = [
+        f"{prefix}_{product.identifier or f'#{position}'}" for position, product in products.items()
+    ]
+    unique_ids = _told_apart(wanted, order.unique_id)
+    ordered_products = [
+        _ordered_product(order, order_id, product, unique_id, currency)
+        for product, unique_id in zip(products.values(), unique_ids, strict=True)
+    ]
+    return Mapped((order, *ordered_products), _warnings(entries, products.values()))
+
+
+def _metric(message: Message, settings: Settings) -> str:
+    if settings.send_placed_order_as_order_completed or is_from_analytics_js(message):
+        return "Order Completed"
+    return "Placed Order"
+
+
+def _properties(order_id: str | None, products: Collection[Product]) -> dict[str, Json]:
+    """What the order event says of the order and its products; nothing is said of what is not."""
+    fields = [product.fields for product in products]
+    generated = {
+        "Categories": [entry for item in fields for entry in item.get("Categories", ())],
+        "Item Names": [item["Name"] for item in fields if "Name" in item],
+        "Items": [{**product.further, **product.fields} for product in products],
+        "OrderId": order_id,
+    }
+    return {name: value for name, value in generated.items() if value}
+
+
+def _ordered_product(
+    order: CreateEvent,
+    order_id: str | None,
+    product: Product,
+    unique_id: str,
+    currency: str | None,
+) -> CreateEvent:
+    properties = {**product.further, **product.price}
+    for field, name in ORDERED_PRODUCT.items():
+        if field in product.fields:
+            properties[name] = product.fields[field]
+    if order_id is not None:
+        properties["OrderId"] = order_id
+    value = product.line_price
+    return CreateEvent(
+        message_id=order.message_id,
+        identity=order.identity,
+        metric="Ordered Product",
+        unique_id=unique_id,
+        properties=properties,
+        time=order.time,
+        value=value,
+        value_currency=None if value is None else currency,
+    )
+
+
+def _told_apart(wanted: Sequence[str], taken: str) -> list[str]:
+    """The ids, with `_2`, `_3`, … after one that another before it has; all differ from `taken`."""
+    seen = {taken}
+    appearances: dict[str, int] = {}
+    unique_ids = []
+    for base in wanted:
+        unique_id = within_limit(base)
+        while unique_id in seen:
+            appearances[base] = appearances.get(base, 1) + 1
+            unique_id = within_limit(f"{base}_{appearances[base]}")
+        seen.add(unique_id)
+        unique_ids.append(unique_id)
+    return unique_ids
+
+
+def _warnings(entries: Sequence[Json], products: Collection[Product]) -> tuple[MappingWarning, ...]:
+    """Each warning that applies, once."""
+    warnings = []
+    if any(product.identifier is None for product in products):
+        warnings.append(MappingWarning.PRODUCT_WITHOUT_ID)
+    if len(products) < len(entries):
+        warnings.append(MappingWarning.PRODUCT_NOT_AN_OBJECT)
+    return tuple(warnings)
+
+
+def _as_list(value: Json) -> list[Json] | None:
+    return value if isinstance(value, list) else None

@@ -1,0 +1,24 @@
+"""Why a message goes no further: the stable codes of answers, logs, metrics and the README."""
+
+from enum import StrEnum
+
+
+class DropReason(StrEnum):
+    """Why a well-formed message becomes nothing in Klaviyo, in the order of the checks."""
+
+    UNSUPPORTED_TYPE = "unsupported_type"
+    INTEGRATION_DISABLED = "integration_disabled"
+    MISSING_EVENT_NAME = "missing_event_name"
+    EVENT_NAME_TOO_LONG = "event_name_too_long"
+    MISSING_USER_ID = "missing_user_id"
+    MISSING_EMAIL = "missing_email"
+    INVALID_EMAIL = "invalid_email"
+    EXTERNAL_ID_TOO_LONG = "external_id_too_long"
+    MISSING_IDENTIFIER = "missing_identifier"
+
+
+class MappingWarning(StrEnum):
+    """What a message got by with, though it should be mended where it is sent."""
+
+    PRODUCT_WITHOUT_ID = "product_without_id"
+    PRODUCT_NOT_AN_OBJECT = "product_not_an_object"

@@ -1,0 +1,21 @@
+"""What mapping one message gives: operations to carry out, or a drop with its reason."""
+
+from dataclasses import dataclass
+
+from klaviyo_mapping.operations import Operation
+from klaviyo_mapping.reasons import DropReason, MappingWarning
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """The operations of one message, in the order in which they apply; at least one."""
+
+    operations: tuple[Operation, ...]
+    warnings: tuple[MappingWarning, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """The message becomes nothing in Klaviyo, on purpose; it is counted and never retried."""
+
+    reason: DropReason

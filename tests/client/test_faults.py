@@ -1,0 +1,291 @@
+"""Whatever goes wrong: each operation has one outcome, and each event one effect."""
+
+import random
+from collections import Counter, deque
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from klaviyo_client.answers import Answer
+from klaviyo_client.delivery import Klaviyo
+from klaviyo_client.outcomes import Delivered, Refused, Retryable, RetryReason
+from klaviyo_mapping.operations import (
+    AddToList,
+    CheckImport,
+    CreateEvent,
+    Identity,
+    Operation,
+    Subscribe,
+    UpsertProfile,
+    to_json,
+)
+from local.klaviyo import Account, Faults, Policy, Weather, serve
+from tests.client.fakes import (
+    RunningClock,
+    Sent,
+    answer,
+    deliver,
+    error,
+    event,
+    refusal,
+    scripted,
+    upsert,
+)
+
+BAD_PHONE = "+15005550006"
+
+
+def traffic(dice: random.Random, number: int) -> list[Operation]:
+    """Operations of every kind about a hundred people; some that Klaviyo never accepts."""
+    operations: list[Operation] = []
+    for n in range(number):
+        person = dice.randrange(100)
+        identity = Identity(f"p{person}@shop.example")
+        bad = dice.random() < 0.01
+        match dice.choice(["event", "event", "upsert", "join", "subscribe"]):
+            case "event":
+                currency = "no currency" if bad else "EUR"
+                operations.append(event(n, identity=identity, value=1.0, value_currency=currency))
+            case "upsert":
+                phone = BAD_PHONE if dice.random() < 0.02 else None
+                attributes: dict[str, Any] = {"title": None} if dice.random() < 0.1 else {}
+                operations.append(
+                    UpsertProfile(
+                        f"m{n}",
+                        Identity(identity.email, phone_number=phone),
+                        attributes,
+                        {f"k{n}": n},
+                    )
+                )
+            case "join":
+                operations.append(AddToList(f"m{n}", identity, "NONE" if bad else "L1"))
+            case "subscribe":
+                operations.append(Subscribe(f"m{n}", f"p{person}@shop.example", "L1"))
+    return operations
+
+
+def key(operation: Operation) -> str:
+    """Names an operation through all its forms."""
+    return f"{operation.kind} {operation.message_id}"
+
+
+def weather(dice: random.Random) -> Weather:
+    """Bad or fine, for some requests."""
+    return dice.choice(
+        [
+            Weather(),
+            Weather(down=True, times=dice.randrange(1, 6)),
+            Weather(
+                faults=Faults(
+                    seed=dice.randrange(10**6),
+                    p_503=0.1,
+                    p_502=0.05,
+                    p_429=0.1,
+                    p_cut_before=0.1,
+                    p_cut_after=0.1,
+                    p_slow=0.02,
+                    slow=0.05,
+                )
+            ),
+            Weather(hang=0.5, times=dice.randrange(1, 3)),
+        ]
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_through_all_faults_everything_arrives_once(seed: int) -> None:
+    dice = random.Random(seed)
+    operations = traffic(dice, 2000)
+    account = Account(policy=Policy(refused_phones=frozenset({BAD_PHONE})))
+    account.add_list("L1", "Newsletter", "single_opt_in")
+    clock = RunningClock()
+    waiting = deque((operation, True) for operation in operations)
+    delivered: Counter[str] = Counter()
+    refused: Counter[str] = Counter()
+    with serve(account) as url:
+        klaviyo = Klaviyo(url, probe_seconds=0.1, clock=clock, sleep=clock.skip)
+        for turn in range(1000):
+            if not waiting:
+                break
+            batch = [waiting.popleft() for _ in range(min(len(waiting), dice.randrange(1, 400)))]
+            account.set_weather(weather(dice) if turn < 100 else Weather())
+            delivery = klaviyo.deliver([operation for operation, _ in batch], "pk_test", 0.3)
+            for (operation, is_first), result in zip(batch, delivery.results, strict=True):
+                assert key(result.operation) == key(operation)
+                if isinstance(result.outcome, Retryable):
+                    waiting.append((result.operation, is_first))
+                elif is_first:
+                    ended = delivered if isinstance(result.outcome, Delivered) else refused
+                    ended[key(operation)] += 1
+            waiting.extend((operation, False) for operation in delivery.follow_ups)
+            assert delivery.import_failures == ()
+            clock.skip(dice.uniform(0, 3))
+
+    assert not waiting
+    poison = {
+        key(each)
+        for each in operations
+        if getattr(each, "value_currency", None) == "no currency"
+        or getattr(each, "list_id", None) == "NONE"
+    }
+    assert refused == Counter(poison)
+    assert delivered == Counter(key(each) for each in operations if key(each) not in poison)
+    assert Counter(record.unique_id for record in account.events) == Counter(
+        each.unique_id
+        for each in operations
+        if isinstance(each, CreateEvent) and key(each) not in poison
+    )
+    for each in operations:
+        if key(each) in poison or isinstance(each, CreateEvent | CheckImport):
+            continue
+        email = each.email if isinstance(each, Subscribe) else each.identity.email
+        profile = account.profiles.by_email(email or "")
+        assert profile is not None
+        if isinstance(each, UpsertProfile):
+            assert profile.properties.items() >= each.properties.items()
+        else:
+            assert profile.id in account.lists["L1"].members
+
+
+# Whatever Klaviyo answers
+
+IDENTITIES = st.builds(
+    Identity,
+    email=st.sampled_from([None, "a@x.io", "A@x.io", "b@x.io"]),
+    external_id=st.sampled_from([None, "1", "2"]),
+    phone_number=st.sampled_from([None, "+1"]),
+).filter(lambda identity: identity != Identity())
+
+VALUES = st.sampled_from([None, 0, "x", [1], {"a": None}, float("nan"), "\ud800"])
+
+OPERATIONS: st.SearchStrategy[Operation] = st.one_of(
+    st.builds(
+        UpsertProfile,
+        message_id=st.just("m"),
+        identity=IDENTITIES,
+        attributes=st.dictionaries(
+            st.sampled_from(["title", "location"]), st.sampled_from([None, "x", {"city": None}])
+        ),
+        properties=st.dictionaries(st.sampled_from("ab"), VALUES, max_size=2),
+    ),
+    st.builds(event, st.integers(0, 99), identity=IDENTITIES, unique_id=st.sampled_from("uvwx")),
+    st.builds(
+        AddToList,
+        st.just("m"),
+        IDENTITIES,
+        st.sampled_from(["L1", "L2", "../x"]),
+        st.sampled_from([None, "P1", "P2"]),
+    ),
+    st.builds(
+        Subscribe, st.just("m"), st.sampled_from(["a@x.io", "b@x.io"]), st.sampled_from(["L1"])
+    ),
+    st.builds(CheckImport, st.none(), st.just("J"), st.just(("m1", "m2"))),
+)
+
+POINTERS = st.sampled_from(
+    [
+        None,
+        "",
+        "/data",
+        "/data/attributes/profiles/data/0/attributes/phone_number",
+        "/data/attributes/profiles/data/1",
+        "/data/attributes/profiles/data/-1",
+        "/data/attributes/profiles/data/99999999999",
+        "/data/attributes/events-bulk-create/data/0/attributes",
+        "/data/attributes/events-bulk-create/data/23",
+        "/data/relationships/lists/data/0/id",
+        "/data/relationships/lists/data/7/id",
+        "/data/relationships/list/data/id",
+        "/data/0/id",
+    ]
+)
+
+JOBS = st.builds(
+    lambda status, failed, following: answer(
+        200,
+        {
+            "data": {
+                "type": "profile",
+                "id": "X",
+                "attributes": {"status": status, "failed_count": failed},
+                "relationships": {"lists": {"data": [{"id": "L1"}]}},
+            },
+            "links": {"next": following},
+        },
+    ),
+    st.sampled_from(["complete", "queued", "cancelled", None]),
+    st.sampled_from([0, 1, None, "x"]),
+    st.sampled_from([None, "https://k/?a=1", "https://k/?a=2", 4]),
+)
+
+IMPORT_ERRORS = st.builds(
+    lambda pointer, payload: answer(
+        200,
+        {
+            "data": [
+                {"attributes": {**error(pointer, "phone_number"), "original_payload": payload}},
+                None,
+            ]
+        },
+    ),
+    POINTERS,
+    st.sampled_from(
+        [None, {}, [], {"data": {"attributes": {"email": "a@x.io", "phone_number": "+1"}}}]
+    ),
+)
+
+REPLIES: st.SearchStrategy[Answer | Retryable] = st.one_of(
+    st.builds(
+        lambda status, pointers, detail, code: refusal(
+            status, *(error(pointer, detail, code) for pointer in pointers)
+        ),
+        st.sampled_from([200, 202, 400, 400, 400, 401, 403, 404, 409, 413, 418, 422, 500]),
+        st.lists(POINTERS, max_size=3),
+        st.sampled_from(["", "phone_number", "A list with id L1 does not exist."]),
+        st.sampled_from(["invalid", "duplicate_profile", "authentication_failed"]),
+    ),
+    st.builds(
+        lambda status, body: answer(status, body, Retry_After="1", RateLimit_Remaining="0"),
+        st.sampled_from([100, 200, 204, 301, 429, 503, 599]),
+        st.sampled_from([None, [], "x", {"data": []}, {"errors": {}}]),
+    ),
+    JOBS,
+    IMPORT_ERRORS,
+    st.sampled_from(list(RetryReason)).map(Retryable),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    operations=st.lists(OPERATIONS, max_size=12),
+    many=st.booleans(),
+    replies=st.lists(REPLIES, min_size=1, max_size=8),
+    patience=st.sampled_from([0.0, 5.0]),
+)
+def test_whatever_klaviyo_answers_each_operation_has_one_outcome(
+    operations: list[Operation],
+    many: bool,
+    replies: list[Answer | Retryable],
+    patience: float,
+) -> None:
+    count = iter(range(10**9))
+
+    def script(request: Sent) -> Answer | Retryable:
+        n = next(count)
+        assert n < 5000
+        return replies[n % len(replies)]
+
+    batch = [*operations, *(event(n) for n in range(24)), *(upsert(n) for n in range(6))]
+    if not many:
+        batch = operations
+    klaviyo, transport = scripted(script, patience=patience)
+    delivery = deliver(klaviyo, *batch)
+    assert len(delivery.results) == len(batch)
+    assert delivery.requests == len(transport.sent)
+    for operation, result in zip(batch, delivery.results, strict=True):
+        assert result.operation.kind == operation.kind
+        assert isinstance(result.outcome, Delivered | Retryable | Refused)
+    for follow_up in (*delivery.follow_ups, *(each.operation for each in delivery.import_failures)):
+        assert to_json(follow_up)["kind"] == follow_up.kind

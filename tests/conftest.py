@@ -1,0 +1,49 @@
+"""Real parts for tests: moto's server as AWS, the stand-in as Klaviyo, queues and a secret."""
+
+import uuid
+from collections.abc import Iterator
+
+import boto3
+import pytest
+
+from local import aws, klaviyo
+from local.klaviyo import Account
+from tests.deployment import LISTS, PRIVATE_KEY, SHARED_SECRET, Deployment
+
+
+@pytest.fixture(scope="session")
+def aws_url() -> Iterator[str]:
+    """Moto's server, one for all tests."""
+    with aws.serve() as url:
+        yield url
+
+
+@pytest.fixture
+def aws_variables(aws_url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The environment leads boto3 to moto's server, here and in processes that are started."""
+    variables = aws.variables(aws_url)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    return variables
+
+
+@pytest.fixture
+def account() -> Account:
+    """A stand-in account with two lists, without rate limits."""
+    account = Account(keys={PRIVATE_KEY})
+    for list_id, name, process in LISTS:
+        account.add_list(list_id, name=name, opt_in_process=process)
+    return account
+
+
+@pytest.fixture
+def deployment(aws_variables: dict[str, str], account: Account) -> Iterator[Deployment]:
+    """Queues and a secret of the test's own, and the stand-in over HTTP."""
+    secret = {"klaviyo_private_key": PRIVATE_KEY, "segment_shared_secret": SHARED_SECRET}
+    queues = aws.create(f"test-{uuid.uuid4().hex}", secret)
+    sqs = boto3.client("sqs")
+    with klaviyo.serve(account) as klaviyo_url:
+        variables = {**aws_variables, **queues.variables(), "KLAVIYO_API_URL": klaviyo_url}
+        yield Deployment(variables, account, queues, sqs)
+    sqs.close()

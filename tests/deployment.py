@@ -1,0 +1,67 @@
+"""What the `deployment` fixture gives: a function's environment, and the far ends to look at."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from moto.sqs.models import Queue, sqs_backends
+
+from handler import assembly
+from local.aws import REGION, Queues
+from local.klaviyo import Account
+from local.klaviyo.policy import OptIn
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.client import SQSClient
+
+PRIVATE_KEY = "pk_test"
+SHARED_SECRET = "sample-shared-secret"
+
+LISTS: tuple[tuple[str, str, OptIn], ...] = (
+    ("Y6nRLr", "Newsletter", "double_opt_in"),
+    ("WmB7kT", "Customers", "single_opt_in"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """`variables` is the environment of either function, for `handler.assembly`."""
+
+    variables: Mapping[str, str]
+    account: Account
+    queues: Queues
+    sqs: "SQSClient"
+
+    def webhook(self, lambda_event: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Call a webhook function that has just started; gives the status and the body."""
+        function = assembly.webhook(self.variables)
+        answer = function.handle(lambda_event)
+        function.telemetry.flush()
+        return answer["statusCode"], json.loads(answer["body"])
+
+    def retry(self, lambda_event: Mapping[str, Any], seconds: float = 60.0) -> dict[str, Any]:
+        """Call a retry function that has just started; gives the partial batch response."""
+        function = assembly.retry(self.variables)
+        answer = function.handle(lambda_event, seconds)
+        function.telemetry.flush()
+        return answer
+
+    def waiting(self) -> list[dict[str, Any]]:
+        """The entries in the retry queue, those that SQS still delays included."""
+        return _entries(self.queues.retry_queue_url)
+
+    def dead(self) -> list[dict[str, Any]]:
+        """The entries in the dead-letter queue."""
+        return _entries(self.queues.dead_letter_queue_url)
+
+    def put(self, body: str) -> None:
+        """Send an SQS message to the retry queue."""
+        self.sqs.send_message(QueueUrl=self.queues.retry_queue_url, MessageBody=body)
+
+
+def _entries(queue_url: str) -> list[dict[str, Any]]:
+    """From moto itself, since SQS shows nobody a message that is delayed."""
+    account, name = queue_url.rsplit("/", 2)[1:]
+    queue: Queue = sqs_backends[account][REGION].queues[name]
+    return [entry for held in queue._messages for entry in json.loads(held.body)["entries"]]

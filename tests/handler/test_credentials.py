@@ -1,0 +1,126 @@
+"""The secret: what it may hold, how long it is kept, what a rotation does."""
+
+import json
+from typing import Any
+
+import pytest
+
+from handler.credentials import Credentials, CredentialStore, CredentialsUnavailable
+from handler.environment import Environment
+from klaviyo_mapping.settings import Settings
+
+
+class SecretStore:
+    """A secret that can be changed and put out of reach, and a clock."""
+
+    def __init__(self, document: Any) -> None:
+        self.document = document
+        self.reads = 0
+        self.now = 1000.0
+        self.is_down = False
+
+    def fetch(self, arn: str) -> str:
+        self.reads += 1
+        if self.is_down:
+            raise CredentialsUnavailable("the secret cannot be read: Down")
+        return self.document if isinstance(self.document, str) else json.dumps(self.document)
+
+    def store(self, key: str | None = None, secret: str | None = None) -> CredentialStore:
+        environment = Environment(
+            Settings(), "https://k", "https://q", "https://d", "arn", key, secret
+        )
+        return CredentialStore(environment, self.fetch, lambda: self.now)
+
+
+SECRET = {"klaviyo_private_key": "pk_1", "segment_shared_secret": "s1"}
+
+
+@pytest.mark.parametrize(
+    ("document", "credentials"),
+    [
+        (SECRET, Credentials("pk_1", ("s1",), None)),
+        (SECRET | {"segment_shared_secret": ["s1", "s2"]}, Credentials("pk_1", ("s1", "s2"), None)),
+        (SECRET | {"webhook_token": "t"}, Credentials("pk_1", ("s1",), "t")),
+        (SECRET | {"klaviyo_private_key": " pk_1\n"}, Credentials("pk_1", ("s1",), None)),
+        (SECRET | {"further": 1}, Credentials("pk_1", ("s1",), None)),
+    ],
+)
+def test_what_a_secret_may_hold(document: Any, credentials: Credentials) -> None:
+    assert SecretStore(document).store().get() == credentials
+
+
+KEY = "klaviyo_private_key: expected a Klaviyo private key (pk_…)"
+SHARED = "segment_shared_secret: expected a text, or a list of texts while rotating, none blank"
+TOKEN = "webhook_token: expected a text that is not blank, or no key"
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ("", "the secret is not JSON"),
+        ("pk_1", "the secret is not JSON"),
+        ([], "the secret is not a JSON object"),
+        ({}, KEY),
+        (SECRET | {"klaviyo_private_key": " "}, KEY),
+        (SECRET | {"klaviyo_private_key": "pk_\nx"}, KEY),
+        (SECRET | {"klaviyo_private_key": "pk_é"}, KEY),
+        (SECRET | {"segment_shared_secret": ""}, SHARED),
+        (SECRET | {"segment_shared_secret": []}, SHARED),
+        (SECRET | {"segment_shared_secret": ["s1", " "]}, SHARED),
+        (SECRET | {"segment_shared_secret": None}, SHARED),
+        (SECRET | {"webhook_token": ""}, TOKEN),
+        (SECRET | {"webhook_token": 5}, TOKEN),
+    ],
+)
+def test_an_unusable_secret_is_refused_with_the_field(document: Any, message: str) -> None:
+    with pytest.raises(CredentialsUnavailable) as caught:
+        SecretStore(document).store().get()
+    assert str(caught.value) == message
+
+
+def test_both_stand_ins_are_used_without_reading_the_secret() -> None:
+    secrets = SecretStore(SECRET)
+    assert secrets.store("pk_env", "s_env").get() == Credentials("pk_env", ("s_env",), None)
+    assert secrets.reads == 0
+
+
+def test_one_stand_in_takes_the_place_of_its_field_alone() -> None:
+    assert SecretStore(SECRET).store(key="pk_env").get() == Credentials("pk_env", ("s1",), None)
+
+
+def test_the_secret_is_read_once_and_again_after_five_minutes() -> None:
+    secrets = SecretStore(SECRET)
+    store = secrets.store()
+    store.get()
+    secrets.document = SECRET | {"klaviyo_private_key": "pk_2"}
+    secrets.now += 299
+    assert (store.get().klaviyo_private_key, secrets.reads) == ("pk_1", 1)
+    secrets.now += 1
+    assert (store.get().klaviyo_private_key, secrets.reads) == ("pk_2", 2)
+
+
+def test_while_the_store_is_out_of_reach_the_old_secret_stays_in_use() -> None:
+    secrets = SecretStore(SECRET)
+    store = secrets.store()
+    store.get()
+    secrets.is_down = True
+    secrets.now += 300
+    assert store.get().klaviyo_private_key == "pk_1"
+    assert store.get().klaviyo_private_key == "pk_1"
+    assert secrets.reads == 2, "and is not asked for at every call"
+
+
+def test_a_secret_found_wrong_is_looked_at_again_but_not_at_every_wrong_signature() -> None:
+    secrets = SecretStore(SECRET)
+    store = secrets.store()
+    store.get()
+    secrets.document = SECRET | {"segment_shared_secret": "s2"}
+    assert (store.changed(), secrets.reads) == (False, 1)
+    secrets.now += 10
+    assert (store.changed(), secrets.reads) == (True, 2)
+    assert store.get().shared_secrets == ("s2",)
+    assert (store.changed(), secrets.reads) == (False, 2)
+
+
+def test_credentials_do_not_show_themselves() -> None:
+    assert repr(Credentials("pk_canary", ("canary",), "canary")) == "Credentials()"

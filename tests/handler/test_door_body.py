@@ -1,0 +1,178 @@
+"""A body is one message or an array of messages in strict JSON, whatever is in it."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from handler.door.body import Unreadable, read_messages
+from handler.door.refusals import NoMessage, NotJson
+
+DEEPER_THAN_ANY_READER = 100_000
+DEEP = "[" * DEEPER_THAN_ANY_READER + "]" * DEEPER_THAN_ANY_READER
+DEEP_OBJECT = '{"a":' * DEEPER_THAN_ANY_READER + "1" + "}" * DEEPER_THAN_ANY_READER
+UNREADABLE = "nests too deeply to be read"
+
+BODIES: list[tuple[str, str, list[Any]]] = [
+    ("one object", '{"type":"track"}', [{"type": "track"}]),
+    ("an array of one", '[{"type":"track"}]', [{"type": "track"}]),
+    ("an array, in its order", '[{"a":1},{"b":2}]', [{"a": 1}, {"b": 2}]),
+    ("white space", ' \r\n[ {"a" : 1 }\t] \n', [{"a": 1}]),
+    ("an empty object", "{}", [{}]),
+    ("elements that are no objects", '[null,1,"a",[],true]', [None, 1, "a", [], True]),
+    ("the last of two equal keys", '{"a":1,"a":2}', [{"a": 2}]),
+    ("integers and floats", '{"a":[1,-2,0.5,1e-7,2E3]}', [{"a": [1, -2, 0.5, 1e-7, 2000.0]}]),
+    ("floats too large for a double", '{"a":[1e999,-1e999]}', [{"a": [None, None]}]),
+    ("floats too small for a double", '{"a":1e-999}', [{"a": 0.0}]),
+    ("the largest integer of a double", f'{{"a":{2**1024 - 2**971}}}', [{"a": 2**1024 - 2**971}]),
+    (
+        "an integer too large for a double",
+        f'{{"a":[{2**1024},{-(2**1024)}]}}',
+        [{"a": [None, None]}],
+    ),
+    ("an integer too long for Python", f'{{"a":{"1" * 5000}}}', [{"a": None}]),
+    ("an integer that a double rounds", '{"a":9007199254740993}', [{"a": 9007199254740993}]),
+    (
+        "other scripts, as they are and escaped",
+        r'{"a":"é✓😀\u00e9\ud83d\ude00"}',
+        [{"a": "é✓😀é😀"}],
+    ),
+    ("the null character", r'{"a":"\u0000"}', [{"a": "\0"}]),
+    ("the first half of a pair alone", r'{"a":"x\ud800y"}', [{"a": "x\ufffdy"}]),
+    ("the second half of a pair alone", r'{"a":"\uDC00"}', [{"a": "\ufffd"}]),
+    ("two first halves and a second", r'{"a":"\uD83D\ud83D\uDe00"}', [{"a": "\ufffd😀"}]),
+    ("a pair the wrong way round", r'{"a":"\ude00\ud83d"}', [{"a": "\ufffd\ufffd"}]),
+    ("a half in a key", r'{"\ud800":1}', [{"\ufffd": 1}]),
+    ("a half beside a pair", r'["\ud800","\ud83d\ude00"]', ["\ufffd", "😀"]),
+    ("a half and then a line feed", r'{"a":"\ud800\n"}', [{"a": "\ufffd\n"}]),
+    ("a backslash before ud800", r'{"a":"\\ud800"}', [{"a": "\\ud800"}]),
+    ("a backslash and then a half", r'{"a":"\\\ud800"}', [{"a": "\\\ufffd"}]),
+    ("two backslashes before ud800", r'{"a":"\\\\ud800"}', [{"a": "\\\\ud800"}]),
+    ("a half before the text of one", r'{"a":"\ud800\\udc00"}', [{"a": "\ufffd\\udc00"}]),
+]
+
+
+@pytest.mark.parametrize(
+    ("body", "messages"), [row[1:] for row in BODIES], ids=[row[0] for row in BODIES]
+)
+def test_the_messages_of_a_body(body: str, messages: list[Any]) -> None:
+    assert read_messages(body.encode()) == messages
+
+
+TOO_DEEP: list[tuple[str, str, list[Any]]] = [
+    ("the one array of an array", f"[{DEEP}]", [Unreadable(DEEP, UNREADABLE)]),
+    ("an object alone", f" {DEEP_OBJECT} ", [Unreadable(DEEP_OBJECT, UNREADABLE)]),
+    (
+        "an element between others",
+        rf'[{{"a":"],\ud800"}}, {DEEP_OBJECT} ,1e999]',
+        [{"a": "],\ufffd"}, Unreadable(DEEP_OBJECT, UNREADABLE), None],
+    ),
+    (
+        "several elements, with white space around",
+        f"\n[{DEEP},1,{DEEP}]\n",
+        [Unreadable(DEEP, UNREADABLE), 1, Unreadable(DEEP, UNREADABLE)],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("body", "messages"), [row[1:] for row in TOO_DEEP], ids=[row[0] for row in TOO_DEEP]
+)
+def test_what_nests_too_deeply_is_unreadable_alone(body: str, messages: list[Any]) -> None:
+    assert read_messages(body.encode()) == messages
+
+
+NOT_JSON: list[tuple[str, bytes]] = [
+    ("words", b"hello"),
+    ("a form", b"a=1&b=2"),
+    ("an object without an end", b'{"a":1'),
+    ("an array without an end", b'[{"a":1}'),
+    ("a comma too many", b'[{"a":1},]'),
+    ("a missing element", b'[{"a":1},,{"a":1}]'),
+    ("two values", b'{"a":1}{"b":2}'),
+    ("a line for each value", b'{"a":1}\n{"b":2}\n'),
+    ("single quotes", b"{'a':1}"),
+    ("NaN", b'{"a":NaN}'),
+    ("Infinity", b'{"a":Infinity}'),
+    ("-Infinity", b'{"a":-Infinity}'),
+    ("a control character", b'{"a":"\x01"}'),
+    ("a number with a leading zero", b'{"a":01}'),
+    ("a byte order mark", b'\xef\xbb\xbf{"a":1}'),
+    ("UTF-16", '{"a":1}'.encode("utf-16")),
+    ("no UTF-8", b'{"a":"\xff"}'),
+    ("half a surrogate pair as bytes", b'{"a":"\xed\xa0\x80"}'),
+    ("100,000 brackets", b"[" * 100_000),
+    ("100,000 braces", b'{"a":' * 100_000),
+    ("six MiB of brackets", b"[" * (6 * 1024 * 1024)),
+    ("deep, then an end too many", f"[{DEEP}]]".encode()),
+    ("deep, then another value", f"{DEEP_OBJECT},{DEEP_OBJECT}".encode()),
+    ("deep, then no JSON", f"[{DEEP},oops]".encode()),
+    ("deep, then a comma too many", f"[{DEEP},]".encode()),
+    ("deep, then NaN", f"[{DEEP},NaN]".encode()),
+    ("deep without an end", f'[{DEEP},{{"a":1}}'.encode()),
+]
+
+
+@pytest.mark.parametrize("body", [row[1] for row in NOT_JSON], ids=[row[0] for row in NOT_JSON])
+def test_what_is_no_json_is_refused(body: bytes) -> None:
+    with pytest.raises(NotJson):
+        read_messages(body)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b" \n", b"[]", b"[ ]", b"null", b"true", b"0", b"1e999", b'"track"']
+)
+def test_json_without_a_message_is_refused(body: bytes) -> None:
+    with pytest.raises(NoMessage):
+        read_messages(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b'{"email":"a@b.co" oops}', "The body is not JSON: see character 18."),
+        (b'{"email":"\xff"}', "The body is not UTF-8."),
+        (b'{"email":NaN}', "The body is not JSON: NaN and Infinity are no JSON numbers."),
+    ],
+)
+def test_a_refusal_says_where_and_not_what(body: bytes, text: str) -> None:
+    with pytest.raises(NotJson) as refusal:
+        read_messages(body)
+    assert str(refusal.value) == text
+
+
+def test_an_unreadable_message_does_not_show_its_text() -> None:
+    assert repr(Unreadable("a@b.co", "why")) == "Unreadable(detail='why')"
+
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | FINITE | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(derandomize=True, deadline=None, max_examples=200)
+@given(st.lists(JSON_VALUES, min_size=1, max_size=5), st.booleans())
+def test_an_array_is_read_as_json_reads_it_beside_an_unreadable_element_too(
+    values: list[Any], ascii_only: bool
+) -> None:
+    texts = [json.dumps(value, ensure_ascii=ascii_only) for value in values]
+    alone = read_messages(f"[{','.join(texts)}]".encode())
+    beside = read_messages(f"[{','.join([DEEP, *texts])}]".encode())
+    assert alone == values
+    assert beside == [Unreadable(DEEP, UNREADABLE), *values]
+
+
+@settings(derandomize=True, deadline=None, max_examples=200)
+@given(st.text(st.characters(categories=["Cs", "Ll"]) | st.sampled_from('\\u"d8'), max_size=8))
+def test_no_half_of_a_surrogate_pair_gets_through(text: str) -> None:
+    (message,) = read_messages(json.dumps({"a": text}).encode())
+    assert isinstance(message, dict)
+    message["a"].encode()
+    # JSON joins two halves that meet, which Python keeps apart.
+    joined = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    assert message["a"].replace("\ufffd", "") == joined.replace("\ufffd", "")

@@ -1,0 +1,117 @@
+"""The text of the queues' messages."""
+
+import json
+from typing import Any
+
+import pytest
+
+from handler.envelope import MAX_BYTES, Entry, EntryTooLargeError, pack, unpack
+from klaviyo_mapping.operations import CreateEvent, Identity, Subscribe
+
+EVENT = CreateEvent("m-1", Identity(email="a@shop.example"), "Item Added", "u-1", {"n": "é \uffff"})
+SUBSCRIBE = Subscribe("m-2", "a@shop.example", "LIST1")
+
+
+def test_an_envelope_names_its_schema_and_holds_what_each_entry_needs() -> None:
+    entries = [
+        Entry(operation=SUBSCRIBE, attempts=2, first_failed_at=10.5, not_before=20.0),
+        Entry(message={"type": "track"}, reason={"code": "invalid_message"}),
+    ]
+    assert [json.loads(text) for text in pack(entries)] == [
+        {
+            "schema": 1,
+            "entries": [
+                {
+                    "operation": {
+                        "kind": "subscribe",
+                        "message_id": "m-2",
+                        "email": "a@shop.example",
+                        "list_id": "LIST1",
+                    },
+                    "attempts": 2,
+                    "first_failed_at": 10.5,
+                    "not_before": 20.0,
+                },
+                {"message": {"type": "track"}, "reason": {"code": "invalid_message"}},
+            ],
+        }
+    ]
+
+
+def test_what_was_packed_is_unpacked_in_order() -> None:
+    entries = [
+        Entry(operation=EVENT, attempts=1, first_failed_at=1.0, not_before=6.0),
+        Entry(operation=SUBSCRIBE),
+        Entry(message={"type": "track", "event": None}),
+    ]
+    assert [entry for text in pack(entries) for entry in unpack(text)] == entries
+
+
+def test_an_envelope_is_ascii_since_sqs_refuses_some_characters() -> None:
+    assert all(text.isascii() for text in pack([Entry(operation=EVENT)]))
+
+
+def test_entries_are_cut_into_as_few_envelopes_as_fit() -> None:
+    entries = [Entry(message="x" * 300_000) for _ in range(7)]
+    texts = list(pack(entries))
+    assert [len(unpack(text)) for text in texts] == [3, 3, 1]
+    assert all(len(text) <= MAX_BYTES for text in texts)
+
+
+def test_nothing_to_pack_is_no_envelope() -> None:
+    assert list(pack([])) == []
+
+
+def test_an_entry_larger_than_a_message_is_an_error() -> None:
+    with pytest.raises(EntryTooLargeError):
+        list(pack([Entry(message="x" * MAX_BYTES)]))
+
+
+@pytest.mark.parametrize(
+    ("text", "detail"),
+    [
+        ("not json", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("[]", "not an envelope that this release knows"),
+        ('{"schema": 99, "entries": []}', "not an envelope that this release knows"),
+        ('{"schema": 1, "entries": {}}', "entries: expected a list"),
+    ],
+)
+def test_an_envelope_that_cannot_be_read_is_kept_as_it_is(text: str, detail: str) -> None:
+    assert unpack(text) == [Entry(unreadable=text, reason={"code": "unreadable", "detail": detail})]
+
+
+@pytest.mark.parametrize(
+    ("entry", "detail"),
+    [
+        (5, "entry: expected an object"),
+        ({}, "entry: neither operation nor message"),
+        ({"operation": 5}, "operation: expected an object"),
+        ({"operation": {"kind": "?"}}, "operation: kind: not an operation that this release knows"),
+        ({"operation": {"kind": "create_event"}}, "operation: identity: missing"),
+    ],
+)
+def test_one_bad_entry_leaves_its_neighbours_alone(entry: Any, detail: str) -> None:
+    good = {"message": {"type": "track"}}
+    first, bad, last = unpack(json.dumps({"schema": 1, "entries": [good, entry, good]}))
+    assert first == last == Entry(message={"type": "track"})
+    assert bad.reason == {"code": "unreadable", "detail": detail}
+    assert json.loads(bad.unreadable or "") == {"schema": 1, "entries": [entry]}
+
+
+def test_a_dead_letter_that_could_not_be_read_is_read_again_when_it_is_redriven() -> None:
+    [inner] = pack([Entry(operation=EVENT)])
+    [outer] = pack([Entry(unreadable=inner, reason={"code": "unreadable"})])
+    assert unpack(outer) == [Entry(operation=EVENT)]
+
+
+def test_a_redriven_dead_letter_starts_anew() -> None:
+    [text] = pack([Entry(operation=EVENT, reason={"code": "refused"})])
+    assert unpack(text) == [Entry(operation=EVENT)]
+
+
+def test_fields_of_a_later_release_are_ignored() -> None:
+    [text] = pack([Entry(operation=SUBSCRIBE)])
+    document = json.loads(text)
+    document["entries"][0]["colour"] = document["entries"][0]["operation"]["colour"] = "blue"
+    assert unpack(json.dumps(document)) == [Entry(operation=SUBSCRIBE)]

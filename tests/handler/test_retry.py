@@ -1,0 +1,201 @@
+"""The retry function, whole: real handler, moto's server, the stand-in over HTTP."""
+
+import time
+from typing import Any
+
+import pytest
+
+from handler import assembly
+from klaviyo_mapping.operations import AddToList, CreateEvent, Identity, UpsertProfile, to_json
+from local.klaviyo import Account, Weather
+from tests.deployment import Deployment
+from tests.handler.calls import batch, envelope, track
+
+PERSON = "person1@acme-store.example"
+IDENTITY = Identity(email=PERSON)
+DONE: dict[str, Any] = {"batchItemFailures": []}
+DAY = 86_400
+
+
+def event(number: int = 1) -> dict[str, Any]:
+    return to_json(CreateEvent(f"m-{number}", IDENTITY, "Item Added", f"u-{number}"))
+
+
+def upsert(message_id: str, time: str | None, **properties: Any) -> dict[str, Any]:
+    return to_json(UpsertProfile(message_id, IDENTITY, {}, properties, time=time))
+
+
+def recorded(account: Account) -> list[str]:
+    return [event.unique_id for event in account.events]
+
+
+def test_waiting_operations_are_delivered(deployment: Deployment) -> None:
+    one = envelope({"operation": event(1), "attempts": 1}, {"operation": event(2)})
+    two = envelope({"operation": upsert("m-3", None, plan="pro")})
+    assert deployment.retry(batch(one, two)) == DONE
+    assert sorted(recorded(deployment.account)) == ["u-1", "u-2"]
+    profile = deployment.account.profiles.by_email(PERSON)
+    assert profile is not None
+    assert profile.properties == {"plan": "pro"}
+    assert (deployment.waiting(), deployment.dead()) == ([], [])
+
+
+def test_what_fails_again_waits_again_with_its_history(deployment: Deployment) -> None:
+    deployment.account.set_weather(Weather(down=True))
+    since = time.time() - 60
+    entry = {"operation": event(), "attempts": 3, "first_failed_at": since}
+    assert deployment.retry(batch(envelope(entry))) == DONE
+    [waiting] = deployment.waiting()
+    not_before = waiting.pop("not_before")
+    assert waiting == {"operation": event(), "attempts": 4, "first_failed_at": since}
+    assert 20 <= not_before - time.time() + 1 <= 42, "the fourth wait is of 20 to 40 seconds"
+    assert deployment.dead() == []
+
+
+def test_what_klaviyo_takes_is_done_and_the_rest_goes_on(deployment: Deployment) -> None:
+    deployment.account.set_weather(
+        Weather(down=True, endpoints=frozenset({"create_or_update_profile"}))
+    )
+    text = envelope({"operation": event()}, {"operation": upsert("m-2", None)})
+    assert deployment.retry(batch(text)) == DONE
+    assert recorded(deployment.account) == ["u-1"]
+    assert [entry["operation"] for entry in deployment.waiting()] == [upsert("m-2", None)]
+
+
+def test_after_a_day_of_failures_an_operation_is_a_dead_letter(deployment: Deployment) -> None:
+    deployment.account.set_weather(Weather(status=401))
+    entry = {"operation": event(), "attempts": 90, "first_failed_at": time.time() - DAY - 1}
+    assert deployment.retry(batch(envelope(entry))) == DONE
+    assert deployment.waiting() == []
+    assert deployment.dead() == [
+        {
+            "operation": event(),
+            "reason": {"code": "retries_exhausted", "last": "unauthorized", "status": 401},
+        }
+    ]
+
+
+def test_the_window_is_a_setting(deployment: Deployment) -> None:
+    deployment.account.set_weather(Weather(down=True))
+    function = assembly.retry({**deployment.variables, "RETRY_HOURS": "48"})
+    entry = {"operation": event(), "first_failed_at": time.time() - DAY - 1}
+    assert function.handle(batch(envelope(entry)), 60.0) == DONE
+    assert (len(deployment.waiting()), deployment.dead()) == (1, [])
+
+
+def test_a_redriven_dead_letter_is_tried_anew(deployment: Deployment) -> None:
+    deployment.account.set_weather(Weather(down=True))
+    letter = {"operation": event(), "reason": {"code": "retries_exhausted", "last": "timeout"}}
+    assert deployment.retry(batch(envelope(letter))) == DONE
+    [waiting] = deployment.waiting()
+    assert (waiting["attempts"], time.time() - waiting["first_failed_at"] < 60) == (1, True)
+
+
+def test_a_redriven_message_goes_through_the_mapping(deployment: Deployment) -> None:
+    letter = {"message": track(7), "reason": {"code": "internal_error"}}
+    assert deployment.retry(batch(envelope(letter))) == DONE
+    assert recorded(deployment.account) == ["track-7"]
+
+
+def test_a_redriven_message_that_is_still_malformed_comes_back(deployment: Deployment) -> None:
+    message = track(7, userId={})
+    reason = {
+        "code": "invalid_message",
+        "field": "userId",
+        "detail": "must be string or number or null",
+    }
+    assert deployment.retry(batch(envelope({"message": message}))) == DONE
+    assert deployment.dead() == [{"message": message, "reason": reason}]
+
+
+def test_a_redriven_message_that_is_to_be_dropped_is_dropped(deployment: Deployment) -> None:
+    assert deployment.retry(batch(envelope({"message": {"type": "page"}}))) == DONE
+    assert (deployment.waiting(), deployment.dead(), deployment.account.requests) == ([], [], [])
+
+
+def test_what_klaviyo_refuses_is_a_dead_letter_at_once(deployment: Deployment) -> None:
+    deployment.account.set_weather(Weather(refuse_items="pointer"))
+    text = envelope(
+        {"operation": upsert("m-1", None, poison=True), "attempts": 1, "first_failed_at": 1.0},
+        {"operation": event(2)},
+    )
+    assert deployment.retry(batch(text)) == DONE
+    [letter] = deployment.dead()
+    assert letter["operation"] == upsert("m-1", None, poison=True)
+    assert (letter["reason"]["code"], letter["reason"]["status"]) == ("refused", 400)
+    assert recorded(deployment.account) == ["u-2"]
+
+
+def test_a_message_that_cannot_be_read_leaves_its_neighbours_unharmed(
+    deployment: Deployment,
+) -> None:
+    assert deployment.retry(batch("{", envelope({"operation": event()}))) == DONE
+    assert recorded(deployment.account) == ["u-1"]
+    assert deployment.dead() == [
+        {"unreadable": "{", "reason": {"code": "unreadable", "detail": "not JSON"}}
+    ]
+
+
+def test_an_entry_that_is_not_due_goes_back_untried(deployment: Deployment) -> None:
+    entry = {"operation": event(), "attempts": 2, "not_before": time.time() + 1800}
+    assert deployment.retry(batch(envelope(entry))) == DONE
+    assert (deployment.waiting(), deployment.account.requests) == ([entry], [])
+
+
+def test_upserts_of_one_person_apply_in_the_order_in_which_they_were_sent(
+    deployment: Deployment,
+) -> None:
+    later = envelope({"operation": upsert("m-2", "2026-11-23T10:00:01Z", plan="pro", b=1)})
+    earlier = envelope({"operation": upsert("m-1", "2026-11-23T10:00:00Z", plan="free", a=1)})
+    assert deployment.retry(batch(later, earlier)) == DONE
+    profile = deployment.account.profiles.by_email(PERSON)
+    assert profile is not None
+    assert profile.properties == {"plan": "pro", "a": 1, "b": 1}
+
+
+def test_a_list_step_that_waited_alone_is_delivered(deployment: Deployment) -> None:
+    step = to_json(AddToList("m-1", IDENTITY, "WmB7kT"))
+    assert deployment.retry(batch(envelope({"operation": step}))) == DONE
+    profile = deployment.account.profiles.by_email(PERSON)
+    assert profile is not None
+    assert set(deployment.account.lists["WmB7kT"].members) == {profile.id}
+
+
+def test_an_import_job_is_followed_until_it_is_complete(deployment: Deployment) -> None:
+    people = [Identity(email=f"person{number}@acme-store.example") for number in range(10)]
+    upserts = [
+        to_json(UpsertProfile(f"m-{number}", person, {}, {"poison": number == 3}))
+        for number, person in enumerate(people)
+    ]
+    deployment.account.set_weather(Weather(refuse_items="import"))
+    text = envelope(*({"operation": each} for each in upserts))
+    assert deployment.retry(batch(text)) == DONE
+    [check] = deployment.waiting()
+    assert check["operation"]["kind"] == "check_import"
+    assert deployment.dead() == []
+    assert deployment.retry(batch(envelope(check))) == DONE
+    [letter] = deployment.dead()
+    assert letter["operation"]["identity"] == {"email": "person3@acme-store.example"}
+    assert letter["operation"]["properties"] == {"poison": True}
+    assert letter["reason"]["code"] == "refused"
+
+
+@pytest.mark.parametrize("missing", ["RETRY_QUEUE_URL", "DEAD_LETTER_QUEUE_URL"])
+def test_what_cannot_be_stored_is_left_to_sqs(deployment: Deployment, missing: str) -> None:
+    deployment.account.set_weather(Weather(down=True))
+    variables = {**deployment.variables, missing: deployment.variables[missing] + "-gone"}
+    dead = {"operation": event(1), "first_failed_at": time.time() - DAY - 1}
+    function = assembly.retry(variables)
+    answer = function.handle(batch(envelope(dead), envelope({"operation": event(2)})), 60.0)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "0"}, {"itemIdentifier": "1"}]}
+
+
+def test_without_credentials_the_batch_is_left_to_sqs(deployment: Deployment) -> None:
+    variables = {**deployment.variables, "CREDENTIALS_SECRET_ARN": "arn:aws:nothing"}
+    answer = assembly.retry(variables).handle(batch(envelope({"operation": event()})), 60.0)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "0"}]}
+
+
+@pytest.mark.parametrize("lambda_event", [{}, {"Records": []}, {"Records": None}])
+def test_an_empty_batch_is_done(deployment: Deployment, lambda_event: dict[str, Any]) -> None:
+    assert deployment.retry(lambda_event) == DONE

@@ -1,0 +1,155 @@
+"""A function's process does what an execution environment of Lambda's does."""
+
+import tempfile
+import textwrap
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from local.function import MAX_EVENT_BYTES, ROOT, FunctionError, LambdaFunction, TooLargeError
+
+HANDLERS = """
+    import os, sys, time
+
+    print("loading")
+
+    def echo(lambda_event, context):
+        print("hello")
+        return [lambda_event, os.environ.get("A"), os.environ["AWS_LAMBDA_FUNCTION_NAME"]]
+
+    def told(lambda_event, context):
+        left = context.get_remaining_time_in_millis()
+        return [context.function_name, len(context.aws_request_id), 0 < left <= 3000]
+
+    def counts(lambda_event, context, calls=[]):
+        calls.append(lambda_event)
+        return len(calls)
+
+    def fails(lambda_event, context):
+        raise KeyError("lambda_event")
+
+    def ends(lambda_event, context):
+        if lambda_event:
+            os._exit(1)
+        return "fine"
+
+    def hangs(lambda_event, context):
+        time.sleep(lambda_event)
+        return "fine"
+"""
+
+
+class Factory:
+    """Makes functions of the handlers above, whose module is where the process looks for it."""
+
+    def __init__(self, directory: Path, log: IO[bytes]) -> None:
+        (directory / "handlers_of_a_test.py").write_text(textwrap.dedent(HANDLERS))
+        self.directory = directory
+        self.log = log
+
+    def function(self, name: str, seconds: float = 3.0) -> LambdaFunction:
+        return LambdaFunction(
+            "TestFunction",
+            f"handlers_of_a_test.{name}",
+            {"A": "1"},
+            seconds,
+            self.log,
+            imports=(ROOT, self.directory),
+        )
+
+
+@pytest.fixture
+def factory(tmp_path: Path) -> Iterator[Factory]:
+    with tempfile.TemporaryFile() as log:
+        yield Factory(tmp_path, log)
+
+
+def test_handler_gets_event_and_environment(factory: Factory) -> None:
+    with factory.function("echo") as function:
+        assert function.invoke({"é": [1, None]}) == [{"é": [1, None]}, "1", "TestFunction"]
+
+
+def test_handler_gets_a_context(factory: Factory) -> None:
+    with factory.function("told") as function:
+        assert function.invoke({}) == ["TestFunction", 36, True]
+
+
+def test_environment_serves_one_call_after_another(factory: Factory) -> None:
+    with factory.function("counts") as function:
+        assert [function.invoke({}) for _ in range(3)] == [1, 2, 3]
+
+
+def test_what_the_handler_prints_goes_to_the_log(factory: Factory) -> None:
+    with factory.function("echo") as function:
+        function.invoke({})
+    factory.log.seek(0)
+    assert factory.log.read() == b"loading\nhello\n"
+
+
+def test_error_of_the_handler_is_named_by_its_type(factory: Factory) -> None:
+    with factory.function("fails") as function:
+        for _ in range(2):
+            with pytest.raises(FunctionError, match=r"^the handler raised KeyError$"):
+                function.invoke({})
+
+
+def test_process_that_died_is_replaced_at_the_next_call(factory: Factory) -> None:
+    with factory.function("ends") as function:
+        with pytest.raises(FunctionError, match="has ended"):
+            function.invoke({"now": True})
+        assert function.invoke({}) == "fine"
+
+
+def test_call_that_takes_too_long_is_killed(factory: Factory) -> None:
+    with factory.function("hangs", seconds=0.5) as function:
+        with pytest.raises(FunctionError, match="took too long"):
+            function.invoke(5)
+        assert function.invoke(0) == "fine"
+
+
+def test_call_ends_with_its_function(factory: Factory) -> None:
+    errors: list[FunctionError] = []
+
+    def call(function: LambdaFunction) -> None:
+        for _ in range(2):
+            try:
+                function.invoke(60)
+            except FunctionError as error:
+                errors.append(error)
+
+    with factory.function("hangs", seconds=60) as function:
+        function.wait()
+        caller = threading.Thread(target=call, args=(function,))
+        caller.start()
+        time.sleep(0.2)
+    caller.join(timeout=2)
+    assert [str(error) for error in errors] == [
+        "TestFunction has ended, or took too long and was killed",
+        "TestFunction has been stopped",
+    ]
+
+
+def test_handler_that_cannot_be_loaded_is_told_at_the_start(factory: Factory) -> None:
+    with (
+        factory.function("missing") as function,
+        pytest.raises(FunctionError, match="TestFunction has ended"),
+    ):
+        function.wait()
+
+
+def test_event_larger_than_lambda_takes_is_not_sent(factory: Factory) -> None:
+    with factory.function("counts") as function:
+        with pytest.raises(TooLargeError):
+            function.invoke({"body": "x" * MAX_EVENT_BYTES})
+        assert function.invoke({"body": "x" * (MAX_EVENT_BYTES - 100)}) == 1
+
+
+@pytest.mark.parametrize("module", ["webhook", "retry"])
+def test_real_handler_loads(module: str, factory: Factory) -> None:
+    handler = f"handler.{module}.lambda_handler"
+    with LambdaFunction("TestFunction", handler, {}, 1.0, factory.log) as function:
+        function.wait()

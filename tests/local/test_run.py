@@ -1,0 +1,192 @@
+"""`python -m local`, as `make run` starts it, in a process of its own and on free ports."""
+
+import io
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from local import klaviyo, tour
+from local.configuration import Configuration
+from local.deployment import start
+from local.function import ROOT
+from local.klaviyo import Account
+from local.samples import SAMPLES
+from local.screen import Screen
+from tests.deployment import PRIVATE_KEY
+
+OUT_OF_THE_WAY = {"PORT": "0", "KLAVIYO_PORT": "0", "AWS_PORT": "0", "LOG_FILE": os.devnull}
+"""Whoever has it running meanwhile keeps ports and log."""
+
+UNWANTED = ("Traceback", "Warning", '{"level"', "HTTP/1.1")
+
+SECONDS = 60
+"""After which a test is given up."""
+
+
+def run(*arguments: str, **variables: str) -> "subprocess.Popen[str]":
+    """Start it with nothing of this environment but what a shell has."""
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.Popen(
+        [sys.executable, "-m", "local", *arguments],
+        cwd=ROOT,
+        env={**environment, "PYTHONPATH": "src", "PYTHONUTF8": "1", **OUT_OF_THE_WAY, **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(process: "subprocess.Popen[str]") -> tuple[int, str]:
+    """Its exit status and what it has written from here on."""
+    output, _ = process.communicate(timeout=SECONDS)
+    return process.returncode, output
+
+
+def until(text: str, stream: IO[str]) -> str:
+    """What is written up to the line that begins with the text."""
+    lines: list[str] = []
+    for line in stream:
+        lines.append(line)
+        if line.startswith(text):
+            break
+    return "".join(lines)
+
+
+@pytest.fixture(scope="module")
+def serving() -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """The process as it serves, and what it has written so far."""
+    process = run()
+    assert process.stdout is not None
+    yield process, until("Serving until Ctrl-C", process.stdout)
+    process.kill()
+    process.communicate()
+
+
+def commands(output: str) -> list[str]:
+    """The two commands under "Send one yourself": with a signature, and signing on the way."""
+    section = output.partition("Send one yourself")[2].partition("Ask the stand-in")[0]
+    given, _, own = section.partition("Or any other body, signed on the way:")
+    return [given, own]
+
+
+def test_once_is_a_success_when_everything_arrived() -> None:
+    status, output = finish(run("--once"))
+    assert status == 0
+    assert output.rstrip().endswith("Everything arrived as it should.")
+    assert not [text for text in UNWANTED if text in output]
+
+
+def test_every_sample_is_shown_as_expected(
+    serving: tuple["subprocess.Popen[str]", str],
+) -> None:
+    shown = re.findall(r"^  ✓ (\S+\.json)", serving[1], re.MULTILINE)
+    assert shown == [*(sample.file for sample in SAMPLES), "during-outage.json"]
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["with its signature", "signing on the way"])
+@pytest.mark.skipif(
+    not (shutil.which("curl") and shutil.which("openssl")), reason="needs curl and openssl"
+)
+def test_curl_line_works_as_printed(
+    number: int, serving: tuple["subprocess.Popen[str]", str]
+) -> None:
+    process, output = serving
+    answer = subprocess.run(
+        ["bash", "-c", commands(output)[number]], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout == (
+        '{"received":1,"delivered":1,"queued":0,"dropped":0,"rejected":0,"messages":[]}\n'
+    )
+    assert process.stdout is not None
+    assert re.fullmatch(
+        r"  \d\d:\d\d:\d\d  POST /segment  200   +\d+ ms  delivered\n",
+        process.stdout.readline(),
+    )
+
+
+def test_ctrl_c_ends_it_within_two_seconds() -> None:
+    process = run(KLAVIYO_PRIVATE_KEY=PRIVATE_KEY, KLAVIYO_API_URL="http://127.0.0.1:1")
+    assert process.stdout is not None
+    until("Serving until Ctrl-C", process.stdout)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    assert finish(process) == (0, "\nStopping.\n")
+    assert time.monotonic() - began < 2
+
+
+def test_ctrl_c_in_the_middle_leaves_no_trace() -> None:
+    process = run()
+    assert process.stdout is not None
+    until("Samples", process.stdout)
+    process.send_signal(signal.SIGINT)
+    status, output = finish(process)
+    assert status == 130
+    assert not [text for text in UNWANTED if text in output]
+
+
+def test_port_in_use_is_one_clear_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        status, output = finish(run(AWS_PORT=str(port)))
+    assert (status, output) == (
+        1,
+        f"error: port {port} is in use: choose another one with AWS_PORT=…\n",
+    )
+
+
+def test_setting_that_cannot_be_read_is_one_clear_line() -> None:
+    assert finish(run(ENFORCE_EMAIL="maybe")) == (
+        1,
+        "error: ENFORCE_EMAIL: expected true or false\n",
+    )
+
+
+def test_real_klaviyo_gets_no_samples() -> None:
+    account = Account(keys={PRIVATE_KEY})
+    with klaviyo.serve(account) as url:
+        status, output = finish(run("--once", KLAVIYO_PRIVATE_KEY=PRIVATE_KEY, KLAVIYO_API_URL=url))
+    assert status == 0
+    assert "No samples are sent to a real account unless asked: SAMPLES=1." in output
+    assert account.requests == []
+
+
+def test_real_klaviyo_gets_samples_when_asked() -> None:
+    account = Account(keys={PRIVATE_KEY})
+    with klaviyo.serve(account) as url:
+        status, output = finish(
+            run("--once", KLAVIYO_PRIVATE_KEY=PRIVATE_KEY, KLAVIYO_API_URL=url, SAMPLES="1")
+        )
+    assert status == 0
+    assert "An outage" not in output
+    assert len(account.profiles) == 5
+    assert account.events_recorded == 10
+
+
+@pytest.mark.usefixtures("aws_variables")
+def test_samples_that_come_to_something_else_are_a_failure(tmp_path: Path) -> None:
+    shown = io.StringIO()
+    configuration = Configuration(port=0, klaviyo_port=0, aws_port=0)
+    with (
+        (tmp_path / "log").open("w") as log,
+        start(configuration, log, lambda _: None, lambda _: None) as deployment,
+    ):
+        assert deployment.account is not None
+        deployment.account.reset()
+        assert tour.show(configuration, deployment, Screen(shown)) is False
+    table = shown.getvalue().partition("Not everything is as it should be:\n")[2]
+    assert sorted(line.split() for line in table.splitlines()) == [
+        ["missing", "asked", "to", "confirm", "Y6nRLr", "tom.okafor@acme-store.example"],
+        ["missing", "on", "list", "WmB7kT", "ines.moreau@acme-store.example"],
+        ["unexpected", "dead", "letter", "identify-list-1", "refused"],
+        ["unexpected", "dead", "letter", "identify-list-2", "refused"],
+    ]

@@ -1,0 +1,154 @@
+"""A message's fields: their types, their spelling, and their form inside."""
+
+import copy
+from typing import Any
+
+import fastjsonschema
+import pytest
+
+from klaviyo_mapping import MESSAGE_SCHEMA, Message, canonical
+
+check = fastjsonschema.compile(MESSAGE_SCHEMA, use_default=False)
+
+TEXTS = ("messageId", "timestamp", "originalTimestamp", "receivedAt", "sentAt", "event")
+IDS = ("userId", "anonymousId")
+OBJECTS = ("context", "integrations", "traits", "properties")
+
+FULL = {
+    "type": "track",
+    "messageId": "m1",
+    "userId": "u1",
+    "anonymousId": "a1",
+    "timestamp": "2026-03-01T10:00:00.001Z",
+    "originalTimestamp": "2026-03-01T10:00:00.002Z",
+    "receivedAt": "2026-03-01T10:00:00.003Z",
+    "sentAt": "2026-03-01T10:00:00.004Z",
+    "context": {"ip": "192.0.2.1"},
+    "integrations": {"All": True},
+    "traits": {"plan": "pro"},
+    "event": "Item Added",
+    "properties": {"price": 1},
+}
+
+
+ACCEPTED: list[tuple[str, Any]] = [
+    ("type", "identify"),
+    ("type", "anything"),
+    *((field, value) for field in TEXTS for value in ("text", "", None)),
+    *((field, value) for field in IDS for value in ("text", "", 42, 4.2, None)),
+    *((field, value) for field in OBJECTS for value in ({}, {"any": [1, None]}, None)),
+    ("version", True),
+]
+NO_TYPE: list[Any] = ["", "  ", None, 1, True, ["track"], {}]
+NO_TEXT: list[Any] = [1, True, ["text"], {}]
+NO_ID: list[Any] = [True, False, ["u1"], {}]
+NO_OBJECT: list[Any] = ["text", 1, False, []]
+REFUSED: list[tuple[str, Any]] = [
+    *(("type", value) for value in NO_TYPE),
+    *((field, value) for field in TEXTS for value in NO_TEXT),
+    *((field, value) for field in IDS for value in NO_ID),
+    *((field, value) for field in OBJECTS for value in NO_OBJECT),
+]
+
+
+@pytest.mark.parametrize(("field", "value"), ACCEPTED)
+def test_the_schema_accepts(field: str, value: Any) -> None:
+    check({"type": "track", field: value})
+
+
+@pytest.mark.parametrize(("field", "value"), REFUSED)
+def test_the_schema_refuses_and_names_the_field(field: str, value: Any) -> None:
+    with pytest.raises(fastjsonschema.JsonSchemaValueException) as refusal:
+        check({"type": "track", field: value})
+    assert refusal.value.path == ["data", field]
+
+
+@pytest.mark.parametrize("value", [[], "track", 1, None])
+def test_the_schema_refuses_what_is_no_object(value: Any) -> None:
+    with pytest.raises(fastjsonschema.JsonSchemaValueException) as refusal:
+        check(value)
+    assert refusal.value.path == ["data"]
+
+
+def test_the_schema_refuses_a_message_without_a_type() -> None:
+    with pytest.raises(fastjsonschema.JsonSchemaValueException, match="type"):
+        check({"messageId": "m1"})
+
+
+@pytest.mark.parametrize(
+    ("rule", "raw", "document"),
+    [
+        ("a canonical message is its own form", FULL, FULL),
+        (
+            "underscores",
+            {"type": "track", "message_id": "m1"},
+            {"type": "track", "messageId": "m1"},
+        ),
+        ("hyphens and capitals", {"TYPE": "track", "USER-ID": 1}, {"type": "track", "userId": 1}),
+        ("spaces", {"type": "track", "Sent At": "x"}, {"type": "track", "sentAt": "x"}),
+        ("exact wins over loose", {"user_id": "b", "userId": "a"}, {"userId": "a"}),
+        ("an exact null wins over loose", {"user_id": "b", "userId": None}, {"userId": None}),
+        ("of two loose ones the first", {"user_id": "a", "USERID": "b"}, {"userId": "a"}),
+        ("other keys are left out", {"type": "track", "version": 2, "id": 1}, {"type": "track"}),
+        ("inner keys keep their spelling", {"Traits": {"A_b": 1}}, {"traits": {"A_b": 1}}),
+        ("nothing gives nothing", {}, {}),
+    ],
+)
+def test_canonical(rule: str, raw: dict[str, Any], document: dict[str, Any]) -> None:
+    before = copy.deepcopy(raw)
+    assert canonical(raw) == document
+    assert raw == before
+
+
+def test_canonical_keeps_every_field_of_the_schema_and_no_other() -> None:
+    assert canonical(FULL).keys() == MESSAGE_SCHEMA["properties"].keys()
+
+
+def test_a_message_with_every_field() -> None:
+    assert Message.from_canonical(FULL) == Message(
+        type="track",
+        message_id="m1",
+        user_id="u1",
+        anonymous_id="a1",
+        timestamp="2026-03-01T10:00:00.001Z",
+        original_timestamp="2026-03-01T10:00:00.002Z",
+        received_at="2026-03-01T10:00:00.003Z",
+        sent_at="2026-03-01T10:00:00.004Z",
+        context={"ip": "192.0.2.1"},
+        integrations={"All": True},
+        traits={"plan": "pro"},
+        event_name="Item Added",
+        properties={"price": 1},
+    )
+
+
+@pytest.mark.parametrize("absent", [{}, dict.fromkeys(FULL)], ids=["absent", "null"])
+def test_absent_objects_are_empty_and_other_absent_fields_none(absent: dict[str, Any]) -> None:
+    assert Message.from_canonical({**absent, "type": "track"}) == Message(
+        type="track",
+        message_id=None,
+        user_id=None,
+        anonymous_id=None,
+        timestamp=None,
+        original_timestamp=None,
+        received_at=None,
+        sent_at=None,
+        context={},
+        integrations={},
+        traits={},
+        event_name=None,
+        properties={},
+    )
+
+
+def test_a_message_gives_back_the_document_that_it_was_read_from() -> None:
+    document = {
+        "type": "track",
+        "messageId": "m-1",
+        "userId": 0,
+        "timestamp": "2026-11-23T10:00:00Z",
+        "context": {"ip": "203.0.113.7"},
+        "event": "Item Added",
+        "properties": {"price": 0},
+    }
+    assert Message.from_canonical(document).document() == document

@@ -1,0 +1,135 @@
+"""Operations as JSON, the queue's format: whole, short, and read by an older or newer release."""
+
+import json
+from typing import Any
+
+import pytest
+
+from klaviyo_mapping.operations import (
+    AddToList,
+    CheckImport,
+    CreateEvent,
+    Identity,
+    Operation,
+    Subscribe,
+    UpsertProfile,
+    from_json,
+    to_json,
+)
+
+ADA = Identity(email="ada@example.org")
+
+TABLE: list[tuple[Operation, dict[str, Any]]] = [
+    (
+        UpsertProfile(
+            "m1",
+            Identity("ada@example.org", "u1", "+14155552671", "x1"),
+            {"first_name": None, "location": {"city": "London"}},
+            {"vip": False, "gone": None, "none": {}},
+            {"phone": "415 555 2671"},
+        ),
+        {
+            "kind": "upsert_profile",
+            "message_id": "m1",
+            "identity": {
+                "email": "ada@example.org",
+                "external_id": "u1",
+                "phone_number": "+14155552671",
+                "_kx": "x1",
+            },
+            "attributes": {"first_name": None, "location": {"city": "London"}},
+            "properties": {"vip": False, "gone": None, "none": {}},
+            "phone_as_sent": {"phone": "415 555 2671"},
+        },
+    ),
+    (
+        UpsertProfile(None, ADA),
+        {"kind": "upsert_profile", "identity": {"email": "ada@example.org"}},
+    ),
+    (
+        CreateEvent(
+            "m1", ADA, "Item Added", "e1", {"a": 0}, "2026-03-01T10:00:00Z", 0, "USD", True
+        ),
+        {
+            "kind": "create_event",
+            "message_id": "m1",
+            "identity": {"email": "ada@example.org"},
+            "metric": "Item Added",
+            "unique_id": "e1",
+            "properties": {"a": 0},
+            "time": "2026-03-01T10:00:00Z",
+            "value": 0,
+            "value_currency": "USD",
+            "backfill": True,
+        },
+    ),
+    (
+        CreateEvent("m1", ADA, "Item Added", "e1"),
+        {
+            "kind": "create_event",
+            "message_id": "m1",
+            "identity": {"email": "ada@example.org"},
+            "metric": "Item Added",
+            "unique_id": "e1",
+        },
+    ),
+    (
+        AddToList("m1", ADA, "Y6nRLr", "01ABC"),
+        {
+            "kind": "add_to_list",
+            "message_id": "m1",
+            "identity": {"email": "ada@example.org"},
+            "list_id": "Y6nRLr",
+            "profile_id": "01ABC",
+        },
+    ),
+    (
+        Subscribe("m1", "ada@example.org", "Y6nRLr"),
+        {
+            "kind": "subscribe",
+            "message_id": "m1",
+            "email": "ada@example.org",
+            "list_id": "Y6nRLr",
+        },
+    ),
+    (
+        CheckImport(None, "job1", ("m1", None)),
+        {"kind": "check_import", "job_id": "job1", "message_ids": ["m1", None]},
+    ),
+]
+
+
+@pytest.mark.parametrize(("operation", "document"), TABLE)
+def test_an_operation_is_written_without_what_holds_its_default(
+    operation: Operation, document: dict[str, Any]
+) -> None:
+    assert to_json(operation) == document
+
+
+@pytest.mark.parametrize(("operation", "document"), TABLE)
+def test_what_was_written_is_read_back(operation: Operation, document: dict[str, Any]) -> None:
+    assert from_json(json.loads(json.dumps(document))) == operation
+
+
+def test_what_a_newer_release_adds_is_ignored() -> None:
+    document = to_json(Subscribe("m1", "ada@example.org", "Y6nRLr"))
+    assert from_json({**document, "channel": "sms"}) == from_json(document)
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({}, "^kind: "),
+        ({"kind": "teleport"}, "^kind: "),
+        ({"kind": ["subscribe"]}, "^kind: "),
+        ({"kind": "create_event"}, "^identity: missing"),
+        ({"kind": "create_event", "identity": "ada"}, "^identity: missing"),
+        ({"kind": "create_event", "identity": {}, "metric": "x"}, "^create_event: .*unique_id"),
+        ({"kind": "subscribe", "email": "ada@example.org"}, "^subscribe: .*list_id"),
+    ],
+)
+def test_what_is_no_operation_is_refused_by_the_field(
+    document: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        from_json(document)
