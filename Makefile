@@ -15,10 +15,10 @@ export PYTHONPATH := src
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test format clean
+.PHONY: help run test faults bench-drain bench-hang format clean
 
 help: ## Show this
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 run: $(INSTALLED) ## Run everything on this machine, until Ctrl-C (ONCE=1: until the samples are through)
 	@exec $(BIN)/python -m local
@@ -30,6 +30,15 @@ test: $(INSTALLED) ## Check format, lint, types and layers, and run the tests
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
 
+faults: $(INSTALLED) ## Send 100,000 messages through everything that can fail (2 minutes)
+	$(BIN)/python -m tests.faults
+
+bench-drain: $(INSTALLED) ## Measure how fast a backlog of 200,000 events leaves (3 minutes)
+	$(BIN)/python -m bench.drain
+
+bench-hang: $(INSTALLED) ## Measure the webhook's answers while Klaviyo hangs (1 minute)
+	$(BIN)/python -m bench.hang
+
 format: $(INSTALLED) ## Format the code, and mend what the linter can mend
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
@@ -37,7 +46,7 @@ format: $(INSTALLED) ## Format the code, and mend what the linter can mend
 clean: ## Remove what make has made
 	rm -rf .venv .venv-* .run .aws-sam
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	find src local tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src local tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): $(REQUIREMENTS)
 	@command -v $(PYTHON) >/dev/null || { \

@@ -21,7 +21,7 @@ REGION = "us-east-1"
 VISIBILITY_SECONDS = 60
 """The retry function's timeout, the least that Lambda asks for: a failed batch soon comes back."""
 
-MAX_RECEIVES = 10
+MAX_RECEIVES = 100
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,10 +80,15 @@ class LambdaFunction:
     ) -> None:
         """End the process at once, also in the middle of a call, which then has no answer."""
         self._is_closed = True
-        if self._process is not None:
-            self._process.kill()
+        self.kill()
         with self._lock:
             self._stop()
+
+    def kill(self) -> None:
+        """End the process at once; a call that it is in the middle of has no answer."""
+        process = self._process
+        if process is not None:
+            process.kill()
 
     def wait(self) -> None:
         """Wait until the handler is loaded. Raises `FunctionError` when it cannot be."""

@@ -5,6 +5,7 @@ name as failed, and leaves the rest to the queue's visibility timeout:
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
 
+import json
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,8 +26,12 @@ BATCH_SIZE = 100
 WINDOW_SECONDS = 0.5
 """The template has Lambda wait longer; here somebody looks on."""
 
-MAX_BATCH_BYTES = 5_500_000
-"""Of the bodies. A batch ends before Lambda's 6 MB payload, with room for what stands around."""
+MAX_BATCH_BYTES = 6_000_000
+"""Of the records as JSON, where a body's quotes cost two bytes. A batch ends before Lambda's 6 MiB
+payload, with room for what stands around."""
+
+RECORD_BYTES = 1_000
+"""Of a record without its body."""
 
 LOOK_SECONDS = 0.2
 """Between two looks at the queue. Lambda would let SQS wait, which moto cannot do for several."""
@@ -90,7 +95,9 @@ class Poller:
         """What arrives within the window, as far as one invocation may carry it."""
         gathered, self._surplus = self._surplus, []
         until = time.monotonic() + self._window_seconds if gathered else None
-        while len(gathered) < self._batch_size and not self._stopped.is_set():
+        while len(gathered) < self._batch_size and _fitting(gathered) == len(gathered):
+            if self._stopped.is_set():
+                break
             received = self._receive(min(10, self._batch_size - len(gathered)))
             gathered += received
             if gathered and until is None:
@@ -173,7 +180,7 @@ def _fitting(messages: "Sequence[MessageTypeDef]") -> int:
     """How many of the messages, in order, one payload can carry; at least one."""
     size = 0
     for number, message in enumerate(messages):
-        size += len(message["Body"])
+        size += RECORD_BYTES + len(json.dumps(message["Body"]))
         if number and size > MAX_BATCH_BYTES:
             return number
     return len(messages)

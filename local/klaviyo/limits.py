@@ -70,9 +70,12 @@ class Meter:
     def headers(self, endpoint: str, published: Limit, now: float) -> dict[str, str]:
         """The `RateLimit-*` headers of an answer, in the form that was recorded on 2026-09-04.
 
-        They describe the burst window, whose end is always less than a second away.
+        They describe the burst window, whose end is always less than a second away. An endpoint
+        without a limit has none: a client would pace itself by them.
         """
-        limit = self._enforced(endpoint, published) or published
+        limit = self._enforced(endpoint, published)
+        if limit is None:
+            return {}
         used = self._window(endpoint, 1, now).used
         stated = ", ".join(f"{allowed};w={seconds}" for seconds, allowed in limit.windows())
         return {

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from local.klaviyo.exchange import JsonObject, Response
@@ -54,8 +54,8 @@ class Weather:
     - `hang`: no answer for so many seconds, then a reset, and no effect;
     - `throttle`: 429 with this `Retry-After`;
     - `status`: this status, without effect (`down` means 503). With `html`, a body that is no JSON;
-    - `faults`: random trouble;
-    - `latency`: the answer is held back for so many seconds; the effect is not;
+    - `faults`: random trouble, and for those that it spares:
+    - `latency`: the answer is held back for so many seconds; the effect is not. Beside any of it:
     - `refuse_items`: items that `refuses` picks by their attributes are refused with a 400 that
       names them (`"pointer"`) or not (`"silent"`), or by an import job when it is carried out
       (`"import"`).
@@ -167,12 +167,14 @@ def _fate(weather: Weather, dice: random.Random | None) -> Fate:
     status = weather.status or (503 if weather.down else None)
     if status is not None:
         return _answered(_status(status, weather.html), weather)
+    fate = Fate(delay=weather.latency)
     if weather.faults is not None and dice is not None:
-        return _random(weather.faults, dice.random())
-    return Fate(delay=weather.latency, refuse_items=weather.refuse_items, refuses=weather.refuses)
+        fate = _random(weather.faults, dice.random()) or fate
+    return replace(fate, refuse_items=weather.refuse_items, refuses=weather.refuses)
 
 
-def _random(faults: Faults, draw: float) -> Fate:
+def _random(faults: Faults, draw: float) -> Fate | None:
+    """What the dice say; `None` for a request that they spare."""
     outcomes = {
         "p_503": Fate(_status(503, html=False), effect=False),
         "p_502": Fate(_status(502, html=True), effect=False),
@@ -185,7 +187,7 @@ def _random(faults: Faults, draw: float) -> Fate:
         draw -= getattr(faults, name)
         if draw < 0:
             return outcomes[name]
-    return FINE
+    return None
 
 
 def _answered(response: Response, weather: Weather) -> Fate:

@@ -10,11 +10,18 @@ from handler.environment import Environment
 from handler.intake import Intake
 from handler.queues import Queue
 from handler.redelivery import Redelivery
-from handler.telemetry import Telemetry
+from handler.telemetry import SERVICE, Telemetry
 from klaviyo_client.delivery import Klaviyo
+
+CHANCE = random.SystemRandom().random
+"""The machine's own chance: a generator in memory would repeat itself in every copy that SnapStart
+makes of the process."""
 
 PROBE_SECONDS = 0.75
 """What a webhook call may spend on finding out whether Klaviyo is back."""
+
+REMEMBER_SECONDS = 30.0
+"""So long a failed upsert may take through the queue, and later ones of its person follow it."""
 
 PATIENCE_SECONDS = 5.0
 """So long the retry function waits out a pause of Klaviyo's rather than re-queue for it."""
@@ -26,13 +33,17 @@ def webhook(variables: Mapping[str, str]) -> Intake:
     return Intake(
         settings=environment.settings,
         credentials=CredentialStore(environment, fetch_secret, time.monotonic),
-        klaviyo=Klaviyo(environment.klaviyo_api_url, probe_seconds=PROBE_SECONDS),
+        klaviyo=Klaviyo(
+            environment.klaviyo_api_url,
+            probe_seconds=PROBE_SECONDS,
+            remember_seconds=REMEMBER_SECONDS,
+        ),
         retry_queue=Queue(environment.retry_queue_url),
         dead_letter_queue=Queue(environment.dead_letter_queue_url),
         retry_seconds=environment.retry_seconds,
-        telemetry=Telemetry(),
+        telemetry=_telemetry(variables),
         now=_now,
-        chance=random.random,
+        chance=CHANCE,
     )
 
 
@@ -46,10 +57,15 @@ def retry(variables: Mapping[str, str]) -> Redelivery:
         retry_queue=Queue(environment.retry_queue_url),
         dead_letter_queue=Queue(environment.dead_letter_queue_url),
         retry_seconds=environment.retry_seconds,
-        telemetry=Telemetry(),
+        telemetry=_telemetry(variables),
         now=_now,
-        chance=random.random,
+        chance=CHANCE,
     )
+
+
+def _telemetry(variables: Mapping[str, str]) -> Telemetry:
+    """Named by Powertools' own variable, which the template sets to the stack's name."""
+    return Telemetry(variables.get("POWERTOOLS_SERVICE_NAME", "").strip() or SERVICE)
 
 
 def _now() -> datetime:

@@ -7,9 +7,10 @@
       {"unreadable": "…", "reason": {"code": "unreadable", "detail": "not JSON"}}]}
 
 Both queues speak it, so that a dead letter moved back to the retry queue is simply tried again. An
-entry in the dead-letter queue carries a `reason` and no `first_failed_at`: a redriven one starts
-with a full window. `message` holds a Segment message that never became operations; `unreadable`
-the text of an envelope that a release could not read, for a later one to try.
+entry in the dead-letter queue carries a `reason` and no `first_failed_at`: a redriven one is known
+by the one, and starts with a full window for want of the other. `message` holds a Segment message
+that never became operations; `unreadable` the text of an envelope that a release could not read,
+for a later one to try.
 """
 
 import json
@@ -18,7 +19,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from handler.codes import RejectionCode
-from klaviyo_mapping.operations import Json, JsonObject, Operation, from_json, to_json
+from klaviyo_client.persons import identifiers
+from klaviyo_mapping.operations import (
+    AddToList,
+    CreateEvent,
+    Identity,
+    Json,
+    JsonObject,
+    Operation,
+    Subscribe,
+    UpsertProfile,
+    from_json,
+    to_json,
+)
 
 SCHEMA = 1
 READABLE_SCHEMAS = frozenset({1})
@@ -48,22 +61,30 @@ class EntryTooLargeError(ValueError):
 
 
 def pack(entries: Iterable[Entry]) -> Iterator[str]:
-    """The entries in order, in as few envelopes as SQS's limit allows.
+    """The entries in few envelopes, as SQS's limit allows.
 
-    Raises `EntryTooLargeError` when one does not fit alone.
+    What is about one person stands together, in order, and in one envelope if it fits: two
+    envelopes may be taken by two functions at once. Raises `EntryTooLargeError` when an entry does
+    not fit alone.
     """
     head, tail = f'{{"schema":{SCHEMA},"entries":[', "]}"
+    room = MAX_BYTES - len(head) - len(tail)
     parts: list[str] = []
-    size = len(head) + len(tail)
-    for entry in entries:
-        part = _encode(_document(entry))
-        if len(part) + len(head) + len(tail) > MAX_BYTES:
+    size = 0
+    for group in _by_person(entries):
+        written = [_encode(_document(entry)) for entry in group]
+        whole = sum(map(len, written)) + len(written)
+        if max(map(len, written)) > room:
             raise EntryTooLargeError("an entry is larger than an SQS message may be")
-        if size + len(part) + 1 > MAX_BYTES:
+        if parts and size + whole > room:
             yield head + ",".join(parts) + tail
-            parts, size = [], len(head) + len(tail)
-        parts.append(part)
-        size += len(part) + 1
+            parts, size = [], 0
+        for part in written:
+            if parts and size + len(part) > room:
+                yield head + ",".join(parts) + tail
+                parts, size = [], 0
+            parts.append(part)
+            size += len(part) + 1
     if parts:
         yield head + ",".join(parts) + tail
 
@@ -71,7 +92,7 @@ def pack(entries: Iterable[Entry]) -> Iterator[str]:
 def unpack(text: str) -> list[Entry]:
     """The entries of an envelope. What cannot be read is an entry of its own, with the reason."""
     try:
-        document = json.loads(text)
+        document = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return [_unreadable(text, "not JSON")]
     if not isinstance(document, dict) or document.get("schema") not in READABLE_SCHEMAS:
@@ -80,6 +101,36 @@ def unpack(text: str) -> list[Entry]:
     if not isinstance(entries, list):
         return [_unreadable(text, "entries: expected a list")]
     return [entry for listed in entries for entry in _read(listed)]
+
+
+def _refuse_constant(name: str) -> Json:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _by_person(entries: Iterable[Entry]) -> list[list[Entry]]:
+    """The entries in groups, each about one person, in the order of their first ones.
+
+    People are known by any of their identifiers; what has none is a group of its own.
+    """
+    groups: list[list[Entry]] = []
+    known: dict[tuple[str, str], list[Entry]] = {}
+    for entry in entries:
+        keys = _identifiers(entry.operation)
+        group = next((known[key] for key in keys if key in known), None)
+        if group is None:
+            group = []
+            groups.append(group)
+        group.append(entry)
+        known.update(dict.fromkeys(keys, group))
+    return groups
+
+
+def _identifiers(operation: Operation | None) -> list[tuple[str, str]]:
+    if isinstance(operation, Subscribe):
+        return identifiers(Identity(email=operation.email))
+    if isinstance(operation, UpsertProfile | AddToList | CreateEvent):
+        return identifiers(operation.identity)
+    return []
 
 
 def _document(entry: Entry) -> dict[str, Any]:
@@ -107,7 +158,7 @@ def _read(document: Json) -> list[Entry]:
         return [_unreadable_entry(document, "entry: expected an object")]
     if isinstance(document.get("unreadable"), str):
         return unpack(document["unreadable"])
-    history = _numbers(document)
+    history = _history(document)
     if "operation" not in document:
         if "message" not in document:
             return [_unreadable_entry(document, "entry: neither operation nor message")]
@@ -129,9 +180,11 @@ def _unreadable(text: str, detail: str) -> Entry:
     return Entry(unreadable=text, reason={"code": RejectionCode.UNREADABLE.value, "detail": detail})
 
 
-def _numbers(document: Mapping[str, Json]) -> dict[str, Any]:
-    """The history of an entry; what is not a number counts as absent."""
+def _history(document: Mapping[str, Json]) -> dict[str, Any]:
+    """The history of an entry; what is of another type counts as absent."""
     found: dict[str, Any] = {}
+    if isinstance(document.get("reason"), dict):
+        found["reason"] = document["reason"]
     for name in ("attempts", "first_failed_at", "not_before"):
         value = document.get(name)
         if isinstance(value, int | float) and not isinstance(value, bool):

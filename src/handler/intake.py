@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from handler.answer import Fate, MessageFate, accepted, turned_away
+from handler.backoff import PACE, Pace
 from handler.codes import RejectionCode, TroubleCode
 from handler.credentials import Credentials, CredentialStore, CredentialsUnavailable
 from handler.door.admission import admit
@@ -48,6 +49,7 @@ class Intake:
     telemetry: Telemetry
     now: Callable[[], datetime]
     chance: Callable[[], float]
+    pace: Pace = PACE
 
     def handle(self, lambda_event: Mapping[str, Any]) -> dict[str, Any]:
         """The HTTP response to one API Gateway event. Never raises for what Segment sends.
@@ -127,13 +129,17 @@ class Intake:
         delivery: Delivery,
         received_at: datetime,
     ) -> None:
-        """Put on the queues what is not done. Raises `QueueUnavailable`."""
+        """Put on the queues what is not done. Raises `QueueUnavailable`.
+
+        Counted once all is safe: what Segment has to send again is counted then.
+        """
         settlement = settle(
             [Entry(operation=operation) for operation in operations],
             delivery,
             now=received_at.timestamp(),
             retry_seconds=self.retry_seconds,
             chance=self.chance(),
+            pace=self.pace,
         )
         dead = [
             *settlement.dead,
@@ -145,11 +151,11 @@ class Intake:
         ]
         if dead:
             self.dead_letter_queue.send(dead)
-            self.telemetry.count(Metric.DEAD_LETTERED, len(dead))
         stamp = received_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         for delay, waiting in settlement.waiting.items():
             self.retry_queue.send(stamped(waiting, stamp), delay)
-            self.telemetry.count(Metric.OPERATIONS_QUEUED, len(waiting))
+        self.telemetry.count(Metric.DEAD_LETTERED, len(dead))
+        self.telemetry.count(Metric.OPERATIONS_QUEUED, settlement.number_waiting)
 
     def _fates(
         self,

@@ -5,13 +5,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from handler.backoff import PACE, Pace
 from handler.codes import RejectionCode
 from handler.credentials import CredentialStore, CredentialsUnavailable
 from handler.door.validation import Malformed, validate
 from handler.envelope import Entry, unpack
 from handler.queues import Queue, QueueUnavailable
 from handler.reporting import report_delivery
-from handler.settlement import due, invalid_reason, settle, wait_left
+from handler.settlement import (
+    FULL_REQUESTS_SECONDS,
+    due,
+    full_requests,
+    invalid_reason,
+    settle,
+    wait_left,
+)
 from handler.telemetry import Metric, Telemetry
 from klaviyo_client.delivery import Delivery, Klaviyo
 from klaviyo_client.outcomes import Delivered
@@ -35,6 +43,7 @@ class Redelivery:
     telemetry: Telemetry
     now: Callable[[], datetime]
     chance: Callable[[], float]
+    pace: Pace = PACE
 
     def handle(self, lambda_event: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         """The partial batch response to one SQS event, within `seconds`.
@@ -54,50 +63,64 @@ class Redelivery:
         return failed(lambda_event)
 
     def _take(self, records: Sequence[tuple[str, str]], seconds: float) -> None:
+        key = self.credentials.get().klaviyo_private_key
         now = self.now()
         ready: list[Entry] = []
         early: dict[int, list[Entry]] = {}
-        dead: list[Entry] = []
-        for _, text in records:
-            for entry in unpack(text):
-                if entry.unreadable is not None:
-                    dead.append(entry)
-                elif not due(entry, now.timestamp()):
-                    early.setdefault(wait_left(entry, now.timestamp()), []).append(entry)
-                elif entry.operation is None:
-                    self._remap(entry, now, ready, dead)
-                else:
-                    ready.append(entry)
-        if dead:
-            self._bury(dead)
-        for delay, waiting in early.items():
-            self.retry_queue.send(waiting, delay)
+        unreadable: list[Entry] = []
+        hopeless: list[Entry] = []
+        redriven = 0
+        for entry in (entry for _, text in records for entry in unpack(text)):
+            if entry.unreadable is not None:
+                unreadable.append(entry)
+            elif not due(entry, now.timestamp()):
+                early.setdefault(wait_left(entry, now.timestamp()), []).append(entry)
+            else:
+                before = len(ready) + len(hopeless)
+                self._make_ready(entry, now, ready, hopeless)
+                if entry.reason is not None:
+                    redriven += len(ready) + len(hopeless) - before
+        ready, later = full_requests(sorted(ready, key=_sent_at))
+        if later:
+            # Without its reason: a redriven one has been counted as such.
+            waiting = early.setdefault(FULL_REQUESTS_SECONDS, [])
+            waiting.extend(replace(entry, reason=None) for entry in later)
+        self._bury([*unreadable, *hopeless])
+        for delay, entries in early.items():
+            self.retry_queue.send(entries, delay)
         if ready:
-            self._deliver(sorted(ready, key=_sent_at), now, seconds)
+            self._deliver(ready, key, now, seconds)
+        # Counted once all is safe: a batch that fails comes again, and is counted then.
+        telemetry = self.telemetry
+        telemetry.count(Metric.OPERATIONS_REDRIVEN, redriven)
+        telemetry.count(Metric.OPERATIONS_RETRIED, len(ready) + len(hopeless))
+        telemetry.count(Metric.RETRY_DEAD_LETTERED, len(hopeless))
+        telemetry.count(Metric.DEAD_LETTERED, len(unreadable) + len(hopeless))
 
-    def _remap(self, entry: Entry, now: datetime, ready: list[Entry], dead: list[Entry]) -> None:
+    def _make_ready(
+        self, entry: Entry, now: datetime, ready: list[Entry], hopeless: list[Entry]
+    ) -> None:
         """A redriven message that never became operations: try the door and the mapping again."""
+        if entry.operation is not None:
+            ready.append(entry)
+            return
         message = validate(entry.message)
         if isinstance(message, Malformed):
-            dead.append(Entry(message=entry.message, reason=invalid_reason(message)))
+            hopeless.append(Entry(message=entry.message, reason=invalid_reason(message)))
             return
         try:
             decision = map_message(message, self.settings, now)
         except Exception as error:  # one message must never cost its neighbours
             self.telemetry.failure("mapping failed", error)
-            dead.append(
-                Entry(message=entry.message, reason={"code": RejectionCode.INTERNAL_ERROR.value})
-            )
+            reason = {"code": RejectionCode.INTERNAL_ERROR.value}
+            hopeless.append(Entry(message=entry.message, reason=reason))
             return
         if isinstance(decision, Dropped):
-            self.telemetry.count(Metric.DROPPED, 1)
-            self.telemetry.count_reason(Metric.DROPPED, decision.reason.value, 1)
             self.telemetry.messages("dropped", decision.reason.value, [message.message_id])
             return
         ready.extend(replace(entry, operation=operation) for operation in decision.operations)
 
-    def _deliver(self, entries: Sequence[Entry], now: datetime, seconds: float) -> None:
-        key = self.credentials.get().klaviyo_private_key
+    def _deliver(self, entries: Sequence[Entry], key: str, now: datetime, seconds: float) -> None:
         operations = [entry.operation for entry in entries if entry.operation is not None]
         delivery = self.klaviyo.deliver(operations, key, max(seconds - RESERVE_SECONDS, 0.0))
         settlement = settle(
@@ -106,17 +129,23 @@ class Redelivery:
             now=self.now().timestamp(),
             retry_seconds=self.retry_seconds,
             chance=self.chance(),
+            pace=self.pace,
         )
-        if settlement.dead:
-            self._bury(settlement.dead)
+        self._bury(settlement.dead)
         for delay, waiting in settlement.waiting.items():
             self.retry_queue.send(waiting, delay)
-            self.telemetry.count(Metric.RETRY_REQUEUED, len(waiting))
+        new, failed_imports = len(delivery.follow_ups), len(delivery.import_failures)
+        telemetry = self.telemetry
+        telemetry.count(Metric.OPERATIONS_QUEUED, new)
+        telemetry.count(Metric.RETRY_REQUEUED, settlement.number_waiting - new)
+        telemetry.count(Metric.RETRY_DEAD_LETTERED, len(settlement.dead) - failed_imports)
+        telemetry.count(Metric.DEAD_LETTERED, len(settlement.dead))
         self._report(entries, delivery, now)
 
     def _bury(self, dead: Sequence[Entry]) -> None:
+        if not dead:
+            return
         self.dead_letter_queue.send(dead)
-        self.telemetry.count(Metric.DEAD_LETTERED, len(dead))
         for entry in dead:
             self.telemetry.warning(
                 "dead letter",
@@ -131,7 +160,6 @@ class Redelivery:
             if isinstance(result.outcome, Delivered)
         ]
         telemetry = self.telemetry
-        telemetry.count(Metric.OPERATIONS_RETRIED, len(entries))
         telemetry.count(Metric.RETRY_DELIVERED, len(delivered))
         ages = [now.timestamp() - (entry.first_failed_at or now.timestamp()) for entry in delivered]
         telemetry.count(Metric.RETRY_AGE, round(max(ages, default=0.0)), seconds=True)

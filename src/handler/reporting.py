@@ -3,7 +3,7 @@
 from handler.telemetry import Metric, Telemetry
 from klaviyo_client.delivery import Delivery, Result
 from klaviyo_client.outcomes import Refused, Retryable, RetryReason
-from klaviyo_client.redaction import redact
+from klaviyo_client.redaction import redact, redact_pointer
 from klaviyo_mapping.operations import Json
 
 AUTHORIZATION = frozenset({RetryReason.UNAUTHORIZED, RetryReason.FORBIDDEN})
@@ -40,5 +40,5 @@ def refusal_details(result: Result) -> dict[str, Json]:
         "detail": redact(refused.detail, result.operation),
     }
     if refused.pointer is not None:
-        details["pointer"] = redact(refused.pointer, result.operation)
+        details["pointer"] = redact_pointer(refused.pointer)
     return details

@@ -8,16 +8,19 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from handler.backoff import delay_seconds
+from handler.backoff import PACE, Pace, delay_seconds
 from handler.codes import RejectionCode
 from handler.door.validation import Malformed
 from handler.envelope import Entry
 from klaviyo_client.delivery import Delivery
+from klaviyo_client.endpoints import BULK_CREATE_EVENTS
 from klaviyo_client.outcomes import Delivered, Refused, Retryable
 from klaviyo_mapping.operations import CreateEvent, Json, Operation
 
-FOLLOW_UP_SECONDS = 60
-"""Until an import job is looked at for the first time."""
+FULL = BULK_CREATE_EVENTS.max_items
+
+FULL_REQUESTS_SECONDS = 1
+"""For how long events wait for others to fill a bulk job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +30,20 @@ class Settlement:
     waiting: Mapping[int, Sequence[Entry]] = field(default_factory=dict)
     dead: Sequence[Entry] = ()
 
+    @property
+    def number_waiting(self) -> int:
+        """The entries for the retry queue, of any delay."""
+        return sum(map(len, self.waiting.values()))
+
 
 def settle(
-    entries: Sequence[Entry], delivery: Delivery, *, now: float, retry_seconds: int, chance: float
+    entries: Sequence[Entry],
+    delivery: Delivery,
+    *,
+    now: float,
+    retry_seconds: int,
+    chance: float,
+    pace: Pace = PACE,
 ) -> Settlement:
     """Sort the entries whose operations were delivered; both stand in the same order.
 
@@ -51,7 +65,7 @@ def settle(
             dead.append(dead_letter(result.operation, exhausted_reason(outcome)))
             continue
         attempts = entry.attempts + outcome.tried
-        delay = delay_seconds(attempts, outcome.delay, chance)
+        delay = delay_seconds(attempts, outcome.delay, chance, pace)
         waiting.setdefault(delay, []).append(
             Entry(
                 operation=result.operation,
@@ -61,7 +75,7 @@ def settle(
             )
         )
     if delivery.follow_ups:
-        waiting.setdefault(FOLLOW_UP_SECONDS, []).extend(
+        waiting.setdefault(pace.follow_up, []).extend(
             Entry(operation=operation) for operation in delivery.follow_ups
         )
     dead.extend(
@@ -119,6 +133,29 @@ def stamped(entries: Iterable[Entry], received_at: str) -> list[Entry]:
         else entry
         for entry in entries
     ]
+
+
+def full_requests(entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
+    """The entries to deliver now, and those that had better wait for others.
+
+    In a backlog every request should leave full: beyond a whole bulk job or more of events, the
+    last few wait. Without one nothing waits, and what waits is less than a bulk job.
+    """
+    number = sum(isinstance(entry.operation, CreateEvent) for entry in entries)
+    room = number - number % FULL
+    if not room or number == room:
+        return list(entries), []
+    now: list[Entry] = []
+    later: list[Entry] = []
+    for entry in entries:
+        if not isinstance(entry.operation, CreateEvent):
+            now.append(entry)
+        elif room:
+            now.append(entry)
+            room -= 1
+        else:
+            later.append(entry)
+    return now, later
 
 
 def due(entry: Entry, now: float) -> bool:

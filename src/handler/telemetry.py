@@ -15,6 +15,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 NAMESPACE = "KlaviyoDestination"
 SERVICE = "klaviyo-destination"
+"""The dimension `service` of every metric, where nobody names another one."""
 
 IDS_A_LINE = 500
 """Message ids in one log line, so that a line stays well under CloudWatch's 256 KB."""
@@ -31,10 +32,12 @@ class Metric(StrEnum):
     SIGNATURE_FAILURES = "SignatureFailures"  # requests with a wrong signature or token
     FAILED_REQUESTS = "WebhookFailures"  # requests that were answered with a 503
     OPERATIONS_QUEUED = "OperationsQueued"  # operations put on the retry queue for the first time
-    OPERATIONS_RETRIED = "OperationsRetried"  # operations taken off the retry queue
+    OPERATIONS_REDRIVEN = "OperationsRedriven"  # operations back from the dead-letter queue
+    OPERATIONS_RETRIED = "OperationsRetried"  # operations of the retry queue whose time had come
     RETRY_DELIVERED = "OperationsDeliveredLater"  # of these, accepted by Klaviyo
     RETRY_REQUEUED = "OperationsRequeued"  # of these, put back on the retry queue
-    DEAD_LETTERED = "OperationsDeadLettered"  # operations put on the dead-letter queue
+    RETRY_DEAD_LETTERED = "OperationsDeadLetteredLater"  # of these, put on the dead-letter queue
+    DEAD_LETTERED = "OperationsDeadLettered"  # entries put on the dead-letter queue, from anywhere
     REFUSED = "OperationsRefused"  # operations that Klaviyo refused for good
     THROTTLED = "OperationsThrottled"  # operations that met a rate limit
     UNAUTHORIZED = "OperationsUnauthorized"  # operations answered with 401 or 403
@@ -44,11 +47,15 @@ class Metric(StrEnum):
 
 
 class Telemetry:
-    """One per function. Counts are gathered until `flush`."""
+    """One per function. Counts are gathered until `flush`.
 
-    def __init__(self) -> None:
-        self._logger = Logger(service=SERVICE, utc=True)
-        self._metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
+    `service` tells deployments in one account apart.
+    """
+
+    def __init__(self, service: str = SERVICE) -> None:
+        self._service = service
+        self._logger = Logger(service=service, utc=True)
+        self._metrics = Metrics(namespace=NAMESPACE, service=service)
         self._counted = False
 
     def begin(self, request_id: str | None) -> None:
@@ -67,7 +74,7 @@ class Telemetry:
         with single_metric(
             name=metric.value, unit=MetricUnit.Count, value=number, namespace=NAMESPACE
         ) as single:
-            single.add_dimension(name="service", value=SERVICE)
+            single.add_dimension(name="service", value=self._service)
             single.add_dimension(name="reason", value=reason)
 
     def info(self, text: str, **fields: object) -> None:

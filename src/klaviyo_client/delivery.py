@@ -6,13 +6,20 @@ can be repeated without harm, it does not matter whether Klaviyo has seen it.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from klaviyo_client.ledger import Ledger
-from klaviyo_client.outcomes import UNTRIED, Outcome, Refused, Retryable, waiting_for
-from klaviyo_client.persons import identifiers
+from klaviyo_client.outcomes import (
+    UNTRIED,
+    Outcome,
+    Refused,
+    Retryable,
+    RetryReason,
+    waiting_for,
+)
+from klaviyo_client.persons import SHARED_BY_SEVERAL, identifiers
 from klaviyo_client.planner import (
     UNPLANNABLE,
     Item,
@@ -24,6 +31,7 @@ from klaviyo_client.planner import (
 from klaviyo_client.sending import LONGEST_SECONDS, WORKERS, Limits, Sender
 from klaviyo_client.settling import Settler
 from klaviyo_client.transport import HttpTransport, Transport
+from klaviyo_client.waiting import Key, WaitingPersons
 from klaviyo_mapping.operations import AddToList, Operation, Subscribe, UpsertProfile
 
 UNWRITABLE = Refused(0, "not_serialisable", "the operation cannot be written as JSON")
@@ -60,6 +68,8 @@ class Klaviyo:
 
     `patience` is for how many seconds a pause of Klaviyo's is waited out in place; whatever has to
     wait longer is returned untried. `probe_seconds` is what a probe of an open circuit may take.
+    For `remember_seconds` after an upsert has failed, later ones of its person are returned untried
+    as well, so that they do not overtake it on its way through a queue.
     """
 
     def __init__(
@@ -68,11 +78,13 @@ class Klaviyo:
         *,
         patience: float = 0.0,
         probe_seconds: float = LONGEST_SECONDS,
+        remember_seconds: float = 0.0,
         transport: Transport | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.clock = clock
+        self._waiting = WaitingPersons(remember_seconds)
         self._sender = Sender(
             transport or HttpTransport(api_url, WORKERS),
             patience=patience,
@@ -85,7 +97,23 @@ class Klaviyo:
         self, operations: Sequence[Operation], private_key: str, seconds: float
     ) -> Delivery:
         """Carry the operations out within `seconds`, and say what became of each."""
-        return _Run(self._sender, operations, private_key, seconds).carry_out()
+        waiting = self._waiting.at(self.clock())
+        delivery = _Run(self._sender, operations, private_key, seconds, waiting).carry_out()
+        self._waiting.remember(_failed_upserts(delivery), self.clock())
+        return delivery
+
+
+def _failed_upserts(delivery: Delivery) -> dict[Key, Retryable]:
+    """Whose upserts must come again, other than for waiting behind one that must."""
+    return {
+        key: result.outcome
+        for result in delivery.results
+        if isinstance(result.operation, UpsertProfile)
+        and isinstance(result.outcome, Retryable)
+        and result.outcome.reason is not RetryReason.WAITS_FOR_PROFILE
+        for key in identifiers(result.operation.identity)
+        if key[0] not in SHARED_BY_SEVERAL
+    }
 
 
 class _Run:
@@ -95,14 +123,19 @@ class _Run:
     """
 
     def __init__(
-        self, sender: Sender, operations: Sequence[Operation], private_key: str, seconds: float
+        self,
+        sender: Sender,
+        operations: Sequence[Operation],
+        private_key: str,
+        seconds: float,
+        waiting: Mapping[Key, Retryable],
     ) -> None:
         self._sender = sender
         self._private_key = private_key
         self._ledger = Ledger(list(operations))
         self._settler = Settler(self._ledger)
         self._deadline = sender.clock() + seconds
-        self._held_back: dict[tuple[str, str], Retryable] = {}
+        self._held_back = dict(waiting)
         self._requests = 0
 
     def carry_out(self) -> Delivery:

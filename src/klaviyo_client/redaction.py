@@ -33,6 +33,11 @@ def redact(detail: str, operation: Operation) -> str:
     return _PERSONAL.sub(MASK, detail)[:MAX_LENGTH]
 
 
+def redact_pointer(pointer: str) -> str:
+    """A JSON pointer, which names keys and positions, with addresses and long numbers masked."""
+    return _PERSONAL.sub(MASK, pointer)[:MAX_LENGTH]
+
+
 def _values(document: Json) -> Iterator[str]:
     """Every text and number in the document, without its keys."""
     waiting = [document]

@@ -7,6 +7,7 @@ no harm. `to_json` and `from_json` are each other's inverse and are the queue's 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any, ClassVar
 
 Json = Any
@@ -162,15 +163,47 @@ def from_json(document: JsonObject) -> Operation:
     cls = OPERATIONS.get(kind) if isinstance(kind, str) else None
     if cls is None:
         raise ValueError("kind: not an operation that this release knows")
-    fields = {name: document[name] for name in cls.__slots__ if name in document}
+    fields = {name: _read(name, document[name]) for name in cls.__slots__ if name in document}
     fields.setdefault("message_id", None)
-    if "identity" in cls.__slots__:
-        if not isinstance(fields.get("identity"), Mapping):
-            raise ValueError("identity: missing")
-        fields["identity"] = Identity.from_attributes(fields["identity"])
-    if "message_ids" in fields:
-        fields["message_ids"] = tuple(fields["message_ids"])
     try:
         return cls(**fields)
     except TypeError as error:
         raise ValueError(f"{kind}: {str(error).partition(' ')[2]}") from None
+
+
+def _read(name: str, value: Json) -> Json:
+    """The value of an operation's field, checked: a queue may have been written to by hand."""
+    expected, allowed = FIELD_TYPES[name]
+    is_right = bool in allowed if isinstance(value, bool) else isinstance(value, allowed)
+    if not is_right:
+        raise ValueError(f"{name}: expected {expected}")
+    if name == "identity":
+        if not all(each is None or isinstance(each, str) for each in value.values()):
+            raise ValueError("identity: expected texts")
+        return Identity.from_attributes(value)
+    return tuple(value) if name == "message_ids" else value
+
+
+_TEXT = ("a text", (str,))
+_OPTIONAL_TEXT = ("a text or null", (str, NoneType))
+_OBJECT = ("an object", (dict,))
+
+FIELD_TYPES: dict[str, tuple[str, tuple[type, ...]]] = {
+    "message_id": _OPTIONAL_TEXT,
+    "identity": _OBJECT,
+    "attributes": _OBJECT,
+    "properties": _OBJECT,
+    "phone_as_sent": _OBJECT,
+    "time": _OPTIONAL_TEXT,
+    "metric": _TEXT,
+    "unique_id": _TEXT,
+    "value": ("a number or null", (int, float, NoneType)),
+    "value_currency": _OPTIONAL_TEXT,
+    "backfill": ("true or false", (bool,)),
+    "list_id": _TEXT,
+    "profile_id": _OPTIONAL_TEXT,
+    "email": _TEXT,
+    "job_id": _TEXT,
+    "message_ids": ("a list", (list, tuple)),
+}
+"""What each field of an operation may hold as JSON, in words and as Python has it."""

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from klaviyo_client.redaction import redact
+from klaviyo_client.redaction import redact, redact_pointer
 from klaviyo_mapping.operations import (
     AddToList,
     CheckImport,
@@ -76,3 +76,15 @@ def test_a_value_is_masked_wherever_it_stands(value: str, around: str, noise: st
     detail = f"invalid{around}{value}{around}value"
     assert value.lower() not in redact(detail, ADA).lower()
     assert value.lower() not in redact(f"{detail} {noise}", ADA).lower().replace(noise.lower(), "")
+
+
+@pytest.mark.parametrize(
+    ("pointer", "expected"),
+    [
+        ("/data/attributes/properties/Items/0/sku", "/data/attributes/properties/Items/0/sku"),
+        ("/data/attributes/properties/ann@shop.example", "/data/attributes/properties/***"),
+        ("/data/attributes/properties/+1 415 555 2671/x", "/data/attributes/properties/***/x"),
+    ],
+)
+def test_a_pointer_keeps_its_keys_and_positions(pointer: str, expected: str) -> None:
+    assert redact_pointer(pointer) == expected

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from handler.envelope import MAX_BYTES, Entry, EntryTooLargeError, pack, unpack
-from klaviyo_mapping.operations import CreateEvent, Identity, Subscribe
+from klaviyo_mapping.operations import CreateEvent, Identity, Subscribe, UpsertProfile
 
 EVENT = CreateEvent("m-1", Identity(email="a@shop.example"), "Item Added", "u-1", {"n": "é \uffff"})
 SUBSCRIBE = Subscribe("m-2", "a@shop.example", "LIST1")
@@ -58,6 +58,36 @@ def test_entries_are_cut_into_as_few_envelopes_as_fit() -> None:
     assert all(len(text) <= MAX_BYTES for text in texts)
 
 
+def test_what_is_about_one_person_stays_together() -> None:
+    """Two envelopes may be taken by two functions at once, and then there is no order."""
+    ada, bob = Identity(email="ada@shop.example"), Identity(external_id="bob")
+    known_by_both = Identity(email="bob@shop.example", external_id="bob")
+    large = {"text": "x" * 300_000}
+    entries = [
+        Entry(operation=operation)
+        for operation in (
+            UpsertProfile("m-1", ada, {}, large),
+            UpsertProfile("m-2", bob, {}, large),
+            CreateEvent("m-3", ada, "Item Added", "m-3", large),
+            UpsertProfile("m-4", known_by_both, {}, large),
+            Subscribe("m-5", "Ada@shop.example", "LIST1"),
+        )
+    ]
+    packed = [unpack(text) for text in pack(entries)]
+    assert [
+        [entry.operation.message_id for entry in each if entry.operation] for each in packed
+    ] == [
+        ["m-1", "m-3", "m-5"],
+        ["m-2", "m-4"],
+    ]
+
+
+def test_of_one_person_too_much_for_an_envelope_is_cut() -> None:
+    large = [UpsertProfile("m", Identity(email="a@shop.example"), {}, {"t": "x" * 300_000})] * 4
+    texts = list(pack(Entry(operation=operation) for operation in large))
+    assert [len(unpack(text)) for text in texts] == [3, 1]
+
+
 def test_nothing_to_pack_is_no_envelope() -> None:
     assert list(pack([])) == []
 
@@ -72,6 +102,7 @@ def test_an_entry_larger_than_a_message_is_an_error() -> None:
     [
         ("not json", "not JSON"),
         ("[" * 100_000, "not JSON"),
+        ('{"schema": 1, "entries": [NaN]}', "not JSON"),
         ("[]", "not an envelope that this release knows"),
         ('{"schema": 99, "entries": []}', "not an envelope that this release knows"),
         ('{"schema": 1, "entries": {}}', "entries: expected a list"),
@@ -88,7 +119,15 @@ def test_an_envelope_that_cannot_be_read_is_kept_as_it_is(text: str, detail: str
         ({}, "entry: neither operation nor message"),
         ({"operation": 5}, "operation: expected an object"),
         ({"operation": {"kind": "?"}}, "operation: kind: not an operation that this release knows"),
-        ({"operation": {"kind": "create_event"}}, "operation: identity: missing"),
+        (
+            {"operation": {"kind": "create_event"}},
+            "operation: create_event: missing 3 required positional arguments: "
+            "'identity', 'metric', and 'unique_id'",
+        ),
+        (
+            {"operation": {"kind": "subscribe", "email": 5}},
+            "operation: email: expected a text",
+        ),
     ],
 )
 def test_one_bad_entry_leaves_its_neighbours_alone(entry: Any, detail: str) -> None:
@@ -105,9 +144,10 @@ def test_a_dead_letter_that_could_not_be_read_is_read_again_when_it_is_redriven(
     assert unpack(outer) == [Entry(operation=EVENT)]
 
 
-def test_a_redriven_dead_letter_starts_anew() -> None:
-    [text] = pack([Entry(operation=EVENT, reason={"code": "refused"})])
-    assert unpack(text) == [Entry(operation=EVENT)]
+def test_a_redriven_dead_letter_is_known_by_its_reason() -> None:
+    letter = Entry(operation=EVENT, reason={"code": "refused"})
+    [text] = pack([letter])
+    assert unpack(text) == [letter]
 
 
 def test_fields_of_a_later_release_are_ignored() -> None:

@@ -4,7 +4,10 @@ import json
 import time
 from collections.abc import Callable
 
+import pytest
+
 from handler import assembly
+from local import aws
 from local.klaviyo import Weather
 from local.poller import Poller
 from tests.deployment import Deployment
@@ -51,6 +54,22 @@ def test_500_messages_of_an_outage_arrive_once_each_when_it_is_over(
     assert deployment.dead() == []
     kinds = {entry["operation"]["kind"] for entry in deployment.waiting()}
     assert kinds <= {"check_import"}, "nothing waits but looks at import jobs"
+
+
+@pytest.mark.parametrize("weather", [Weather(down=True), Weather(hang=10)], ids=["503", "hangs"])
+def test_4000_messages_are_on_the_queue_within_five_seconds_in_a_handful_of_sqs_messages(
+    deployment: Deployment, weather: Weather
+) -> None:
+    deployment.account.set_weather(weather)
+    webhook = assembly.webhook(deployment.variables)
+    messages = [*(track(number) for number in range(3_000)), *map(identify, range(3_000, 4_000))]
+    began = time.monotonic()
+    answer = webhook.handle(call(messages))
+    assert time.monotonic() - began < 5
+    assert (answer["statusCode"], json.loads(answer["body"])["queued"]) == (200, 4_000)
+    waiting = {entry["operation"]["message_id"] for entry in deployment.waiting()}
+    assert waiting == {message["messageId"] for message in messages}
+    assert aws.depth(deployment.sqs, deployment.queues.retry_queue_url).total <= 4
 
 
 def test_while_klaviyo_hangs_a_call_costs_a_second_at_most_once_the_circuit_is_open(

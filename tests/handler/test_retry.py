@@ -136,6 +136,13 @@ def test_a_message_that_cannot_be_read_leaves_its_neighbours_unharmed(
     ]
 
 
+def test_what_would_not_fill_a_request_goes_back_untried(deployment: Deployment) -> None:
+    entries = [{"operation": event(number), "attempts": 2} for number in range(1_200)]
+    assert deployment.retry(batch(envelope(*entries))) == DONE
+    assert len(recorded(deployment.account)) == 1_000
+    assert deployment.waiting() == entries[1_000:]
+
+
 def test_an_entry_that_is_not_due_goes_back_untried(deployment: Deployment) -> None:
     entry = {"operation": event(), "attempts": 2, "not_before": time.time() + 1800}
     assert deployment.retry(batch(envelope(entry))) == DONE

@@ -1,9 +1,11 @@
 """Where an operation goes after a delivery."""
 
+from dataclasses import replace
+
 import pytest
 
 from handler.envelope import Entry
-from handler.settlement import Settlement, due, settle, stamped, wait_left
+from handler.settlement import Settlement, due, full_requests, settle, stamped, wait_left
 from klaviyo_client.delivery import Delivery, Result
 from klaviyo_client.outcomes import Delivered, Outcome, Refused, Retryable, RetryReason
 from klaviyo_mapping.operations import CheckImport, CreateEvent, Identity, UpsertProfile
@@ -141,6 +143,17 @@ def test_an_event_without_a_time_gets_that_of_its_arrival_before_it_waits() -> N
         timed,
         UPSERT,
     ]
+
+
+@pytest.mark.parametrize(
+    ("number", "now"), [(1, 1), (999, 999), (1000, 1000), (1001, 1000), (3500, 3000), (0, 0)]
+)
+def test_of_more_events_than_fill_a_bulk_job_the_last_few_wait_for_others(
+    number: int, now: int
+) -> None:
+    events = [Entry(replace(EVENT, unique_id=f"u-{each}")) for each in range(number)]
+    upserts = [Entry(UPSERT)] * 7
+    assert full_requests([*upserts, *events]) == ([*upserts, *events[:now]], events[now:])
 
 
 @pytest.mark.parametrize(

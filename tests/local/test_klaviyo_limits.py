@@ -159,6 +159,11 @@ def test_the_headers_count_down_the_burst_window() -> None:
     assert remaining == ["74", "73", "74"]
 
 
+def test_without_limits_there_are_no_headers_to_pace_oneself_by() -> None:
+    headers = post(account(), "/api/lists", new_list()).headers
+    assert set(headers) == {"Content-Type"}
+
+
 def test_the_header_of_create_list_states_the_day() -> None:
-    response = post(account(), "/api/lists", new_list())
+    response = post(account(limits="published"), "/api/lists", new_list())
     assert response.headers["RateLimit-Limit"] == "10, 10;w=1, 150;w=60, 150;w=86400"

@@ -39,7 +39,7 @@ def connected(url: str) -> Iterator[socket.socket]:
 
 
 def test_a_request_gets_the_accounts_answer(session: requests.Session) -> None:
-    made = Account(keys={"pk_test"})
+    made = Account(keys={"pk_test"}, limits="published")
     with serve(made) as url:
         response = posted(session, f"{url}/api/profile-import", {"data": profile()})
     [ann] = made.profiles

@@ -33,7 +33,16 @@ def test_make_alone_names_the_targets() -> None:
     status, output = make()
     assert status == 0
     targets = [line.split()[1] for line in output.splitlines()]
-    assert targets == ["help", "run", "test", "format", "clean"]
+    assert targets == [
+        "help",
+        "run",
+        "test",
+        "faults",
+        "bench-drain",
+        "bench-hang",
+        "format",
+        "clean",
+    ]
 
 
 def test_missing_python_is_named(tmp_path: Path) -> None:

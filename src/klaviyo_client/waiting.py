@@ -1,0 +1,40 @@
+"""Whose upserts wait in a queue, as far as one process knows.
+
+A later upsert of such a person must not go ahead of the earlier one, or the older traits would
+stand in the end. It is sent after it instead: both meet in the queue, which sorts them by time.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from klaviyo_client.outcomes import Retryable
+
+Key = tuple[str, str]
+"""An identifier: its name and its value."""
+
+MOST_KEYS = 20_000
+"""What is kept at most; beyond it the oldest is forgotten first."""
+
+
+class WaitingPersons:
+    """Remembers for `seconds`; with 0, nobody. Times are seconds that never go back."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._known: dict[Key, tuple[float, Retryable]] = {}
+
+    def at(self, now: float) -> Mapping[Key, Retryable]:
+        """Who is waiting, and why."""
+        self._known = {key: known for key, known in self._known.items() if known[0] > now}
+        return {key: outcome for key, (_, outcome) in self._known.items()}
+
+    def remember(self, waiting: Mapping[Key, Retryable], now: float) -> None:
+        """These upserts have failed, and go to the queue now."""
+        if self._seconds <= 0:
+            return
+        until = now + self._seconds
+        self._known.update((key, (until, outcome)) for key, outcome in waiting.items())
+        self._forget(list(self._known)[: max(len(self._known) - MOST_KEYS, 0)])
+
+    def _forget(self, keys: Iterable[Key]) -> None:
+        for key in keys:
+            del self._known[key]

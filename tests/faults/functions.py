@@ -1,0 +1,45 @@
+"""The two functions as a fault run starts them: the real ones, with shorter waits.
+
+A run of minutes cannot wait for a quarter of an hour, nor a minute for each import job.
+"""
+
+import functools
+import os
+from dataclasses import replace
+from typing import Any
+
+from handler import assembly
+from handler.backoff import Pace
+from handler.intake import Intake
+from handler.redelivery import RESERVE_SECONDS, Redelivery
+
+PACE = Pace(first=1.0, longest=4.0, follow_up=1)
+
+DELIVERY_SECONDS = 6.0
+"""Of a batch of the retry queue. In the cloud it is 50."""
+
+
+@functools.cache
+def _intake() -> Intake:
+    return replace(assembly.webhook(os.environ), pace=PACE)
+
+
+@functools.cache
+def _redelivery() -> Redelivery:
+    return replace(assembly.retry(os.environ), pace=PACE)
+
+
+def webhook(lambda_event: dict[str, Any], _: Any) -> dict[str, Any]:
+    """As `handler.webhook.lambda_handler`."""
+    intake = _intake()
+    answer = intake.handle(lambda_event)
+    intake.telemetry.flush()
+    return answer
+
+
+def retry(lambda_event: dict[str, Any], _: Any) -> dict[str, Any]:
+    """As `handler.retry.lambda_handler`."""
+    redelivery = _redelivery()
+    answer = redelivery.handle(lambda_event, RESERVE_SECONDS + DELIVERY_SECONDS)
+    redelivery.telemetry.flush()
+    return answer

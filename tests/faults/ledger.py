@@ -1,0 +1,124 @@
+"""Where everything is: in Klaviyo or in one of the queues; and what is lost."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.klaviyo import Account
+from tests.faults.traffic import LIST_ID, Event, Unit
+
+Place = tuple[str, ...]
+"""What an operation is about: `("event", address, metric, unique id)`, `("profile", address)`,
+`("member", address)`, or `("message", message id)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Klaviyo:
+    """What the account holds."""
+
+    events: Mapping[Event, int]
+    properties: Mapping[str, Mapping[str, Any]]
+    members: frozenset[str]
+
+    @classmethod
+    def of(cls, account: Account) -> "Klaviyo":
+        addresses = {profile.id: profile.email or "" for profile in account.profiles}
+        events = {
+            (addresses[event.profile_id], event.metric, event.unique_id): event.sent
+            for event in account.events
+        }
+        return cls(
+            events,
+            {profile.email or "": profile.properties for profile in account.profiles},
+            frozenset(addresses[each] for each in account.lists[LIST_ID].members),
+        )
+
+
+@dataclass(slots=True)
+class Held:
+    """What a queue holds: places with how often, and the reasons that stand there."""
+
+    places: Counter[Place] = field(default_factory=Counter)
+    reasons: dict[Place, set[str]] = field(default_factory=dict)
+    entries: int = 0
+
+    @classmethod
+    def of(cls, entries: Iterable[Mapping[str, Any]], addresses: Mapping[str, str]) -> "Held":
+        """`addresses` says whose profile a message was about, for the looks at import jobs."""
+        held = cls()
+        for entry in entries:
+            held.entries += 1
+            code = (entry.get("reason") or {}).get("code", "")
+            for place in _places(entry, addresses):
+                held.places[place] += 1
+                held.reasons.setdefault(place, set()).add(code)
+        return held
+
+
+def _places(entry: Mapping[str, Any], addresses: Mapping[str, str]) -> Iterator[Place]:
+    operation = entry.get("operation")
+    if operation is None:
+        yield "message", str((entry.get("message") or {}).get("messageId"))
+        return
+    address = operation.get("identity", {}).get("email")
+    if operation["kind"] == "create_event":
+        yield "event", address, operation["metric"], operation["unique_id"]
+    elif operation["kind"] == "upsert_profile":
+        yield "profile", address
+    elif operation["kind"] == "add_to_list":
+        yield "member", address
+    elif operation["kind"] == "subscribe":
+        yield "member", operation["email"]
+    else:
+        for message_id in operation["message_ids"]:
+            yield "profile", addresses[message_id]
+
+
+def lost(
+    units: Iterable[Unit], klaviyo: Klaviyo, waiting: Held, dead: Held
+) -> list[tuple[str, Place]]:
+    """What of these units is neither where it must end nor waiting in a queue."""
+    return [
+        (unit.kind, place)
+        for unit in units
+        for place in _wanted(unit)
+        if place not in waiting.places and not _is_settled(unit, place, klaviyo, dead)
+    ]
+
+
+def _wanted(unit: Unit) -> Iterator[Place]:
+    yield from (("event", *event) for event in unit.events)
+    yield from (("profile", address) for address, _ in unit.profiles)
+    yield from (("member", address) for address in unit.members)
+    if unit.malformed:
+        yield from (("message", message_id) for message_id in unit.message_ids)
+
+
+def _is_settled(unit: Unit, place: Place, klaviyo: Klaviyo, dead: Held) -> bool:
+    if unit.malformed:
+        return dead.reasons.get(place) == {"invalid_message"}
+    if unit.refused:
+        return dead.reasons.get(place) == {"refused"}
+    if place[0] == "event":
+        return place[1:] in klaviyo.events
+    if place[0] == "member":
+        return place[1] in klaviyo.members
+    return klaviyo.properties.get(place[1]) == dict(unit.profiles)[place[1]]
+
+
+def surplus(units: Sequence[Unit], klaviyo: Klaviyo, dead: Held) -> list[tuple[str, Place]]:
+    """What is somewhere where nothing of these units belongs."""
+    taken = [unit for unit in units if not (unit.refused or unit.malformed or unit.dropped)]
+    buried = [unit for unit in units if unit.refused or unit.malformed]
+    events = {event for unit in taken for event in unit.events}
+    members = {address for unit in taken for address in unit.members}
+    people = {address for unit in taken for address, _ in unit.profiles}
+    people |= {address for address, _, _ in events}
+    letters = {place for unit in buried for place in _wanted(unit)}
+    return [
+        *(("event", ("event", *event)) for event in klaviyo.events if event not in events),
+        *(("member", ("member", each)) for each in klaviyo.members if each not in members),
+        *(("profile", ("profile", each)) for each in klaviyo.properties if each not in people),
+        *(("dead letter", place) for place in dead.places if place not in letters),
+    ]

@@ -1,0 +1,103 @@
+"""Whether a fault run's account adds up, and the table that it prints."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from handler.telemetry import Metric
+from local.klaviyo.log import UNANSWERED
+from tests.faults import books
+from tests.faults.run import Report
+
+FATES = {
+    Metric.DELIVERED: "delivered",
+    Metric.QUEUED: "queued",
+    Metric.DROPPED: "dropped",
+    Metric.REJECTED: "rejected",
+}
+
+
+def problems(report: Report) -> list[str]:
+    """What does not add up: nothing, if all is well."""
+    answers, written = report.tally.answers, report.books
+    into, out = books.taken_in(written), books.taken_out(written)
+    events = {event for unit in report.units if not unit.refused for event in unit.events}
+    checks = (
+        (not report.lost, f"lost: {report.lost[:3]} of {len(report.lost)}"),
+        (not report.surplus, f"where it does not belong: {report.surplus[:3]}"),
+        (not report.waiting.entries, f"{report.waiting.entries} entries still wait"),
+        (len(report.klaviyo.events) == len(events), "an event is missing, or there twice"),
+        (
+            answers["received"] == sum(answers[fate] for fate in FATES.values()),
+            "received is not delivered + queued + dropped + rejected, in the answers",
+        ),
+        (
+            written[Metric.RECEIVED] == sum(written[metric] for metric in FATES),
+            "received is not delivered + queued + dropped + rejected, in the metrics",
+        ),
+        *(
+            (written[metric] == answers[fate], f"{metric.value} is not what was answered")
+            for metric, fate in {Metric.RECEIVED: "received", **FATES}.items()
+        ),
+        (
+            written[Metric.OPERATIONS_RETRIED] == written[Metric.RETRY_REQUEUED] + out,
+            "retried is not delivered + put back + dead-lettered",
+        ),
+        # What died, or could not be stored, is done again and counts again.
+        (
+            out >= into if report.settings.breaks else out == into,
+            f"{into} operations into the queue, and {out} out of it",
+        ),
+    )
+    return [text for holds, text in checks if not holds]
+
+
+def table(report: Report) -> str:
+    """The run in numbers."""
+    tally, written = report.tally, report.books
+    kinds: Counter[str] = Counter()
+    for unit in report.units:
+        kinds[unit.kind] += len(unit.messages)
+    statuses: Counter[str] = Counter()
+    for (_, status), number in report.requests.items():
+        statuses["none" if status == UNANSWERED else str(status)] += number
+    into, out = books.taken_in(written), books.taken_out(written)
+    later, buried = written[Metric.RETRY_DELIVERED], written[Metric.RETRY_DEAD_LETTERED]
+    rows = [
+        ("messages", f"{kinds.total():,}: {_listed(kinds)}"),
+        (
+            "Segment sent",
+            f"{tally.messages_sent:,}, of these {tally.messages_sent_again:,} unasked",
+        ),
+        (
+            "calls by status",
+            f"{_listed(tally.calls)}; the slowest took {tally.slowest_answer:.1f} s",
+        ),
+        ("messages answered", _listed(tally.answers)),
+        ("retry batches", _listed(tally.batches)),
+        ("the way to AWS", _listed(report.proxy)),
+        ("Klaviyo's answers", _listed(statuses)),
+        *(("on the way", text) for text in tally.snapshots),
+        (
+            "in Klaviyo",
+            f"{len(report.klaviyo.events):,} events, each once "
+            f"({sum(report.klaviyo.events.values()):,} accepted), "
+            f"{len(report.klaviyo.properties):,} profiles, "
+            f"{len(report.klaviyo.members):,} on the list",
+        ),
+        ("dead letters", f"{len(report.dead.places):,}, {report.dead.entries:,} with repeats"),
+        ("operations queued", f"{into:,}"),
+        (
+            "and then",
+            f"{later:,} delivered + {buried:,} dead-lettered + {report.waiting.entries:,} waiting "
+            f"= {out + report.waiting.entries:,}; {out - into:,} of it repeats after crashes",
+        ),
+        ("lost", f"{len(report.lost):,}"),
+        ("misplaced", f"{len(report.surplus):,}"),
+        ("seconds", f"{report.seconds:.0f}"),
+    ]
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"  {name:<{width}}  {text}" for name, text in rows)
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number:,} {name}" for name, number in sorted(counts.items()))

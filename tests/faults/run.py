@@ -1,0 +1,424 @@
+"""A fault run: seeded traffic through the real functions while everything around them fails.
+
+The functions are processes of their own, SQS is moto's server behind a proxy that breaks, Klaviyo
+the stand-in in bad weather, and Segment sends again what was not taken, and now and then what was.
+The traffic and every dice are seeded; only how the processes interleave is not.
+"""
+
+import heapq
+import json
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from local import aws
+from local.function import FunctionError, LambdaFunction
+from local.klaviyo import Faults, Weather
+from local.poller import Poller
+from tests.deployment import Deployment
+from tests.faults import books, ledger
+from tests.faults.ledger import Held, Klaviyo
+from tests.faults.proxy import FlakyProxy
+from tests.faults.traffic import LARGE, Sizes, Unit, cut, traffic
+from tests.handler.calls import call
+
+WEBHOOKS = 2
+RETRIES = 2
+"""Of the retry function at once: the template's `MaximumConcurrency`."""
+
+P_AGAIN = 0.12
+"""That Segment sends part of a batch again although it was, or will be, taken."""
+
+P_LOST_ANSWER = 0.02
+DRAIN_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How much, how fast, and how bad it gets.
+
+    Segment's batches are spread over `traffic_seconds`, and the weather changes after each
+    `weather_seconds`. A retry batch dies with the chance `p_kill`. Without `breaks` only Klaviyo
+    fails: nothing dies, and the queue is there.
+    """
+
+    seed: int = 1
+    messages: int = 100_000
+    sizes: Sizes = LARGE
+    traffic_seconds: float = 75.0
+    weather_seconds: float = 2.0
+    visibility_seconds: int = 10
+    breaks: bool = True
+    p_kill: float = 0.15
+    queue_seconds: tuple[float, float] = (3.0, 6.0)
+    """Between two times when the queue is out of reach."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What happened on the way, counted as it happened."""
+
+    calls: Counter[str] = field(default_factory=Counter)
+    answers: Counter[str] = field(default_factory=Counter)
+    messages_sent: int = 0
+    messages_sent_again: int = 0
+    slowest_answer: float = 0.0
+    batches: Counter[str] = field(default_factory=Counter)
+    snapshots: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a run ended. `lost` and `surplus` must be empty."""
+
+    settings: Settings
+    units: Sequence[Unit]
+    tally: Tally
+    books: Counter[str]
+    lost: list[tuple[str, ledger.Place]]
+    surplus: list[tuple[str, ledger.Place]]
+    klaviyo: Klaviyo
+    dead: Held
+    waiting: Held
+    requests: Counter[tuple[str, int]]
+    proxy: Mapping[str, int]
+    seconds: float
+
+
+class Run:
+    """One run on a deployment whose queues nobody else uses; `logs` is a folder of its own."""
+
+    def __init__(self, deployment: Deployment, settings: Settings, logs: Path) -> None:
+        self._deployment = deployment
+        self._settings = settings
+        self._logs = logs
+        self._dice = random.Random(settings.seed + 2)
+        self._lock = threading.Lock()
+        self._tally = Tally()
+        self._units = traffic(settings.seed, settings.messages)
+        self._accepted: dict[str, Unit] = {}
+        self._addresses = {
+            message_id: address
+            for unit in self._units
+            for address, _ in unit.profiles
+            for message_id in unit.message_ids
+        }
+        self._due: list[tuple[float, int, list[Unit]]] = []
+        self._planned = 0
+        self._under_way = 0
+        self._calm = threading.Event()
+        self._over = threading.Event()
+        self._still = Stillness()
+
+    def carry_out(self) -> Report:
+        """Send everything, wait until nothing waits, and look at what there is."""
+        began = time.monotonic()
+        deployment, settings = self._deployment, self._settings
+        deployment.sqs.set_queue_attributes(
+            QueueUrl=deployment.queues.retry_queue_url,
+            Attributes={"VisibilityTimeout": str(settings.visibility_seconds)},
+        )
+        batches = list(cut(self._units, settings.sizes, random.Random(settings.seed + 1)))
+        for number, batch in enumerate(batches):
+            self._plan(batch, began + number * settings.traffic_seconds / len(batches))
+        with ExitStack() as stack:
+            proxy = FlakyProxy(
+                deployment.variables["AWS_ENDPOINT_URL"],
+                settings.seed + 3,
+                P_LOST_ANSWER if settings.breaks else 0.0,
+            )
+            stack.enter_context(proxy.serve())
+            variables = {**deployment.variables, "AWS_ENDPOINT_URL": proxy.url}
+
+            def function(name: str, number: int, seconds: float) -> LambdaFunction:
+                # A file for each: what two processes write to one may land in one another's lines.
+                log = stack.enter_context((self._logs / f"{name}-{number}.log").open("w"))
+                handler = f"tests.faults.functions.{name}"
+                made = LambdaFunction(name, handler, variables, seconds, log)
+                return stack.enter_context(made)
+
+            webhooks = [function("webhook", number, 10) for number in range(WEBHOOKS)]
+            retries = [function("retry", number, 20) for number in range(RETRIES)]
+            for each in (*webhooks, *retries):
+                each.wait()
+            for number, each in enumerate(retries):
+                invoke = self._invoke(each, random.Random(settings.seed + 10 + number))
+                stack.enter_context(Poller(deployment.queues.retry_queue_url, invoke))
+            trouble = [threading.Thread(target=self._make_weather)]
+            if settings.breaks:
+                trouble.append(threading.Thread(target=self._break_queue, args=(proxy,)))
+            senders = [threading.Thread(target=self._send, args=(each,)) for each in webhooks]
+            for thread in (*trouble, *senders):
+                thread.start()
+            try:
+                self._look_on_the_way(senders)
+                for thread in senders:
+                    thread.join()
+            finally:
+                self._over.set()
+                self._calm.set()
+            for thread in trouble:
+                thread.join()
+            self._drain()
+        return self._report(proxy, time.monotonic() - began)
+
+    # Segment
+
+    def _plan(self, units: list[Unit], at: float) -> None:
+        """Have a batch sent at that time or later."""
+        with self._lock:
+            self._planned += 1
+            heapq.heappush(self._due, (at, self._planned, units))
+
+    def _next(self) -> list[Unit] | None:
+        with self._lock:
+            if self._due and self._due[0][0] <= time.monotonic():
+                self._under_way += 1
+                return heapq.heappop(self._due)[2]
+            return None
+
+    def _is_done(self) -> bool:
+        with self._lock:
+            return not self._due and not self._under_way
+
+    def _send(self, webhook: LambdaFunction) -> None:
+        while not self._is_done() and not self._over.is_set():
+            units = self._next()
+            if units is None:
+                time.sleep(0.02)
+                continue
+            try:
+                with self._lock:
+                    again = self._dice.random() < P_AGAIN
+                if again:  # while the first is still under way
+                    self._plan_again(self._part(units), 0.0)
+                with self._still.moving():
+                    self._call(webhook, units)
+            finally:
+                with self._lock:
+                    self._under_way -= 1
+
+    def _part(self, units: list[Unit]) -> list[Unit]:
+        """Part of the batch, mixed with what was taken before."""
+        with self._lock:
+            before = list(self._accepted.values())[-2_000:]
+            part = [unit for unit in units if self._dice.random() < 0.5]
+            part += self._dice.sample(before, min(len(before), len(part) // 3))
+            self._dice.shuffle(part)
+            self._tally.messages_sent_again += sum(len(unit.messages) for unit in part)
+        return part
+
+    def _plan_again(self, units: list[Unit], seconds: float) -> None:
+        with self._lock:
+            batches = list(cut(units, self._settings.sizes, self._dice))
+        for batch in batches:
+            self._plan(batch, time.monotonic() + seconds)
+
+    def _call(self, webhook: LambdaFunction, units: list[Unit]) -> None:
+        messages = [message for unit in units for message in unit.messages]
+        lambda_event = call(messages)
+        tally = self._tally
+        began = time.monotonic()
+        try:
+            answer = webhook.invoke(lambda_event)
+            status, body = answer["statusCode"], json.loads(answer["body"])
+        except FunctionError:
+            status, body = 502, {}
+        seconds = time.monotonic() - began
+        with self._lock:
+            tally.slowest_answer = max(tally.slowest_answer, seconds)
+            tally.messages_sent += len(messages)
+            tally.calls[str(status)] += 1
+            if status == 200:
+                fates = ("received", "delivered", "queued", "dropped", "rejected")
+                tally.answers.update({fate: body[fate] for fate in fates})
+                self._accepted.update({unit.message_ids[0]: unit for unit in units})
+        if status != 200:
+            self._plan_again(units, 0.5)
+
+    # Lambda and SQS
+
+    def _invoke(
+        self, function: LambdaFunction, dice: random.Random
+    ) -> Callable[[Mapping[str, Any]], Any]:
+        """The retry function, as the poller calls it. The first batch dies, others by chance."""
+        usual = [0.5]
+        doomed = [self._settings.breaks]
+
+        def invoke(lambda_event: Mapping[str, Any]) -> Any:
+            is_doomed, doomed[0] = doomed[0], self._is_doomed(dice)
+            timer = threading.Timer(dice.random() * 1.1 * usual[0], function.kill)
+            if is_doomed:
+                timer.start()
+            began = time.monotonic()
+            outcome = "died"
+            try:
+                with self._still.moving():
+                    answer = function.invoke(lambda_event)
+                usual[0] = time.monotonic() - began
+                if is_doomed:
+                    function.kill()
+                    raise FunctionError("it died when all was done, before its answer was heard")
+                outcome = "failed" if answer["batchItemFailures"] else "done"
+                return answer
+            finally:
+                timer.cancel()
+                with self._lock:
+                    self._tally.batches[outcome] += 1
+
+        return invoke
+
+    def _is_doomed(self, dice: random.Random) -> bool:
+        breaks = self._settings.breaks and not self._calm.is_set()
+        return breaks and dice.random() < self._settings.p_kill
+
+    def _break_queue(self, proxy: FlakyProxy) -> None:
+        """SQS and the secret store go out of reach for a second, now and then."""
+        dice = random.Random(self._settings.seed + 4)
+        while not self._calm.wait(dice.uniform(*self._settings.queue_seconds)):
+            proxy.unreachable.set()
+            proxy.cut()
+            self._calm.wait(1.0)
+            proxy.unreachable.clear()
+
+    def _make_weather(self) -> None:
+        dice = random.Random(self._settings.seed + 5)
+        account = self._deployment.account
+        while not self._calm.is_set():
+            for weather in dice.sample(CLIMATE, len(CLIMATE)):
+                account.set_weather(*weather(dice.randrange(1_000_000)))
+                if self._calm.wait(self._settings.weather_seconds):
+                    break
+        account.set_weather(*poison("pointer", "pointer"))
+
+    def _drain(self) -> None:
+        until = time.monotonic() + DRAIN_SECONDS
+        queues = self._deployment.queues
+        while aws.depth(self._deployment.sqs, queues.retry_queue_url).total:
+            if time.monotonic() > until:
+                return
+            time.sleep(0.1)
+
+    # The account
+
+    def _look_on_the_way(self, senders: Sequence[threading.Thread]) -> None:
+        """Twice on the way, at a moment when nothing moves, everything taken must be somewhere."""
+        for part in (1, 2):
+            while len(self._accepted) < len(self._units) * part / 3:
+                if not any(thread.is_alive() for thread in senders):
+                    return
+                time.sleep(0.05)
+            with self._still.stillness():
+                held, waiting, dead = self._look()
+                accepted = list(self._accepted.values())
+            lost = ledger.lost(accepted, held, waiting, dead)
+            assert not lost, f"on the way: {Counter(kind for kind, _ in lost)}, {lost[:3]}"
+            self._tally.snapshots.append(
+                f"{sum(len(unit.messages) for unit in accepted):,} messages taken, none lost: "
+                f"{len(held.events):,} events and {len(held.properties):,} profiles in "
+                f"Klaviyo, {waiting.entries:,} entries wait, {dead.entries:,} dead letters"
+            )
+
+    def _look(self) -> tuple[Klaviyo, Held, Held]:
+        """The queues first: what leaves them goes to Klaviyo, never the other way round."""
+        waiting = Held.of(self._deployment.waiting(), self._addresses)
+        dead = Held.of(self._deployment.dead(), self._addresses)
+        return Klaviyo.of(self._deployment.account), waiting, dead
+
+    def _report(self, proxy: FlakyProxy, seconds: float) -> Report:
+        held, waiting, dead = self._look()
+        return Report(
+            settings=self._settings,
+            units=self._units,
+            tally=self._tally,
+            books=books.read(self._logs),
+            lost=ledger.lost(self._units, held, Held(), dead),
+            surplus=ledger.surplus(self._units, held, dead),
+            klaviyo=held,
+            dead=dead,
+            waiting=waiting,
+            requests=self._deployment.account.counts,
+            proxy={"connections reset": proxy.resets, "answers lost": proxy.lost},
+            seconds=seconds,
+        )
+
+
+class Stillness:
+    """Lets many move at once, or one look while nobody moves."""
+
+    def __init__(self) -> None:
+        self._moving = 0
+        self._looking = False
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def moving(self) -> Iterator[None]:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._looking)
+            self._moving += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._moving -= 1
+                self._changed.notify_all()
+
+    @contextmanager
+    def stillness(self) -> Iterator[None]:
+        with self._changed:
+            self._looking = True
+            self._changed.wait_for(lambda: not self._moving)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._looking = False
+                self._changed.notify_all()
+
+
+def poison(events: Any, imports: Any, **weather: Any) -> tuple[Weather, ...]:
+    """Klaviyo refuses the poison items, named by a pointer, silently or by an import job."""
+    return (
+        Weather(
+            endpoints=frozenset({"create_event", "bulk_create_events"}),
+            refuse_items=events,
+            **weather,
+        ),
+        Weather(endpoints=frozenset({"bulk_import_profiles"}), refuse_items=imports, **weather),
+        Weather(refuse_items="pointer", **weather),
+    )
+
+
+def storm(seed: int) -> Faults:
+    return Faults(
+        seed=seed,
+        p_503=0.05,
+        p_502=0.02,
+        p_429=0.05,
+        p_cut_before=0.04,
+        p_cut_after=0.04,
+        p_slow=0.04,
+        slow=0.3,
+    )
+
+
+CLIMATE: Sequence[Callable[[int], tuple[Weather, ...]]] = (
+    lambda seed: poison("pointer", "import", faults=storm(seed)),
+    lambda seed: poison("silent", "pointer", faults=storm(seed)),
+    lambda seed: poison("pointer", "silent", faults=storm(seed)),
+    lambda seed: poison("silent", "import", faults=storm(seed)),
+    lambda _: poison("pointer", "import"),
+    lambda _: (Weather(down=True),),
+    lambda _: (Weather(status=401),),
+    lambda _: (Weather(hang=5.0, times=2), *poison("silent", "silent")),
+    lambda seed: (
+        Weather(endpoints=frozenset({"bulk_create_events", "bulk_import_profiles"}), throttle=2),
+        *poison("pointer", "pointer", faults=storm(seed)),
+    ),
+)

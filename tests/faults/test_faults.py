@@ -1,0 +1,46 @@
+"""Everything fails now and then, and every message is accounted for. See `make faults`, too."""
+
+from pathlib import Path
+
+from tests.deployment import Deployment
+from tests.faults.reckoning import problems, table
+from tests.faults.run import Run, Settings
+from tests.faults.traffic import SMALL
+
+
+def test_whatever_fails_every_message_is_accounted_for(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    """Klaviyo, SQS and the secret store fail, the retry function dies, Segment repeats itself."""
+    settings = Settings(
+        seed=1,
+        messages=3_000,
+        sizes=SMALL,
+        traffic_seconds=10,
+        weather_seconds=0.8,
+        visibility_seconds=5,
+        p_kill=0.4,
+        queue_seconds=(1.0, 2.0),
+    )
+    report = Run(deployment, settings, tmp_path).carry_out()
+    assert problems(report) == [], table(report)
+    assert report.tally.batches["died"], "the retry function died"
+    assert report.tally.calls["503"], "the queue was out of reach"
+    assert report.tally.messages_sent_again, "Segment has repeated itself"
+
+
+def test_while_klaviyo_alone_fails_the_metrics_add_up_to_the_last_operation(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    settings = Settings(
+        seed=2,
+        messages=1_500,
+        sizes=SMALL,
+        traffic_seconds=6,
+        weather_seconds=0.8,
+        visibility_seconds=60,
+        breaks=False,
+    )
+    report = Run(deployment, settings, tmp_path).carry_out()
+    assert problems(report) == [], table(report)
+    assert report.tally.answers["queued"], "something had to wait"

@@ -1,0 +1,202 @@
+"""Seeded traffic: messages of all kinds, what each of them must come to, and Segment's batches."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+LIST_ID = "WmB7kT"
+"""A single opt-in list: who subscribes is a member at once."""
+
+Sizes = tuple[tuple[int, int, int], ...]
+"""Of Segment's batches: from, to and how often."""
+
+LARGE: Sizes = ((1, 1, 8), (2, 50, 30), (51, 400, 40), (1000, 1000, 20), (4000, 4000, 2))
+SMALL: Sizes = ((1, 1, 20), (2, 20, 40), (21, 100, 35), (500, 500, 5))
+
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+
+Event = tuple[str, str, str]
+"""E-mail address, metric and unique id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Messages that Segment sends side by side and in order, and what they must come to.
+
+    `events` and `profiles` (properties by address) must arrive, `members` join the list. `refused`
+    says that Klaviyo will take none of it; `malformed` and `dropped`, that it never gets there.
+    """
+
+    kind: str
+    messages: tuple[dict[str, Any], ...]
+    events: tuple[Event, ...] = ()
+    profiles: tuple[tuple[str, dict[str, Any]], ...] = ()
+    members: tuple[str, ...] = ()
+    refused: bool = False
+    malformed: bool = False
+    dropped: bool = False
+
+    @property
+    def message_ids(self) -> list[str]:
+        return [message["messageId"] for message in self.messages]
+
+
+def traffic(seed: int, number: int) -> list[Unit]:
+    """So many messages, the same for the same seed."""
+    dice = random.Random(seed)
+    units: list[Unit] = []
+    made = 0
+    while made < number:
+        unit = dice.choices(MAKERS, WEIGHTS)[0](made, dice)
+        if made + len(unit.messages) <= number:
+            made += len(unit.messages)
+            units.append(unit)
+    return units
+
+
+def cut(units: Sequence[Unit], sizes: Sizes, dice: random.Random) -> Iterator[list[Unit]]:
+    """The units in order, in batches of many sizes (of messages, roughly)."""
+    batch: list[Unit] = []
+    wanted, held = _size(sizes, dice), 0
+    for unit in units:
+        batch.append(unit)
+        held += len(unit.messages)
+        if held >= wanted:
+            yield batch
+            batch, wanted, held = [], _size(sizes, dice), 0
+    if batch:
+        yield batch
+
+
+def _size(sizes: Sizes, dice: random.Random) -> int:
+    least, most, _ = dice.choices(sizes, [weight for *_, weight in sizes])[0]
+    return dice.randint(least, most)
+
+
+def _message(number: int, kind: str, **fields: Any) -> dict[str, Any]:
+    return {
+        "type": kind,
+        "messageId": f"m-{number}",
+        "userId": f"user-{number}",
+        "timestamp": (BEGAN + timedelta(seconds=number)).isoformat(),
+        **fields,
+    }
+
+
+def _address(kind: str, number: int) -> str:
+    return f"{kind}{number}@acme-store.example"
+
+
+def _track(number: int, dice: random.Random) -> Unit:
+    """Of a few thousand people, each with many."""
+    address = _address("buyer", dice.randrange(5_000))
+    message = _message(
+        number,
+        "track",
+        event=f"Metric {number % 7}",
+        properties={"email": address, "price": number % 100, "colour": "red", "text": "x" * 80},
+    )
+    return Unit("track", (message,), events=((address, f"Metric {number % 7}", f"m-{number}"),))
+
+
+def _order(number: int, dice: random.Random) -> Unit:
+    address, order_id = _address("buyer", dice.randrange(5_000)), f"o-{number}"
+    products = [{"product_id": f"p-{each}", "price": 10} for each in range(dice.randint(1, 3))]
+    message = _message(
+        number,
+        "track",
+        event="Order Completed",
+        properties={"email": address, "order_id": order_id, "revenue": 20.0, "products": products},
+    )
+    lines = (
+        (address, "Ordered Product", f"{order_id}_{product['product_id']}") for product in products
+    )
+    return Unit("order", (message,), events=((address, "Order Completed", order_id), *lines))
+
+
+def _identify(number: int, dice: random.Random) -> Unit:
+    """One to four of one person, whose last word on `step` must stand."""
+    address = _address("person", number)
+    messages = tuple(
+        _message(
+            number + each,
+            "identify",
+            traits={"email": address, "firstName": "Ada", "step": each, f"step{each}": True},
+        )
+        for each in range(dice.choice((1, 1, 2, 3, 4)))
+    )
+    last = len(messages) - 1
+    expected = {"step": last, **{f"step{each}": True for each in range(last + 1)}}
+    return Unit("identify", messages, profiles=((address, expected),))
+
+
+def _listed(number: int, opt_in: bool) -> Unit:
+    address = _address("listed", number)
+    message = _message(
+        number,
+        "identify",
+        traits={"email": address, "plan": f"plan {number}"},
+        integrations={"Klaviyo": {"listId": LIST_ID, "confirmOptin": opt_in}},
+    )
+    return Unit(
+        "subscribe" if opt_in else "add to list",
+        (message,),
+        profiles=((address, {"plan": f"plan {number}"}),),
+        members=(address,),
+    )
+
+
+def _subscribed(number: int, _: random.Random) -> Unit:
+    return _listed(number, opt_in=True)
+
+
+def _added(number: int, _: random.Random) -> Unit:
+    return _listed(number, opt_in=False)
+
+
+def _dropped(number: int, dice: random.Random) -> Unit:
+    message = dice.choice(
+        (
+            _message(number, "page"),
+            _message(number, "track", event="No address"),
+            _message(number, "track", event="X", integrations={"Klaviyo": False}),
+        )
+    )
+    return Unit("dropped", (message,), dropped=True)
+
+
+def _malformed(number: int, dice: random.Random) -> Unit:
+    wrong: dict[str, Any] = dice.choice(({"userId": {}}, {"properties": 5}, {"event": ["x"]}))
+    return Unit("malformed", (_message(number, "track", **wrong),), malformed=True)
+
+
+def _poison_event(number: int, _: random.Random) -> Unit:
+    address = _address("buyer", number % 5_000)
+    message = _message(
+        number, "track", event="Poison", properties={"email": address, "poison": True}
+    )
+    events = ((address, "Poison", f"m-{number}"),)
+    return Unit("poison event", (message,), events=events, refused=True)
+
+
+def _poison_profile(number: int, _: random.Random) -> Unit:
+    address = _address("poison", number)
+    message = _message(number, "identify", traits={"email": address, "poison": True})
+    return Unit("poison profile", (message,), profiles=((address, {}),), refused=True)
+
+
+KINDS = (
+    (_track, 55),
+    (_order, 6),
+    (_identify, 14),
+    (_subscribed, 6),
+    (_added, 6),
+    (_dropped, 6),
+    (_malformed, 3),
+    (_poison_event, 2),
+    (_poison_profile, 2),
+)
+MAKERS = [maker for maker, _ in KINDS]
+WEIGHTS = [weight for _, weight in KINDS]
