@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
-from local import samples, sign
+from local import answers, samples, sign
+from local.answers import DELIVERED, NO_FAILURES, answer
 from local.klaviyo import Account
 from local.samples import EVENTS, OUTAGE, SAMPLES, Sample
 from tests.deployment import SHARED_SECRET, Deployment
 
-WEBHOOK = {path.name for path in EVENTS.glob("*.json") if not path.name.startswith("retry-")}
+FILES = {path.name for path in EVENTS.glob("*.json")}
+WEBHOOK = FILES - set(answers.RETRY)
 
 MARIA, TOM, INES = (
     "maria.lindqvist@acme-store.example",
@@ -24,82 +26,14 @@ def load(name: str) -> dict[str, Any]:
     return lambda_event
 
 
-def answer(*messages: dict[str, Any], delivered: int = 0, **counts: int) -> dict[str, Any]:
-    """A body whose counts are zero but for those given."""
-    told = {"delivered": delivered, "queued": 0, "dropped": 0, "rejected": 0, **counts}
-    return {"received": sum(told.values()), **told, "messages": list(messages)}
-
-
-DELIVERED = answer(delivered=1)
-
-ANSWERS: dict[str, tuple[int, dict[str, Any]]] = {
-    "identify.json": (200, DELIVERED),
-    "track.json": (200, DELIVERED),
-    "order-completed.json": (200, DELIVERED),
-    "identify-with-list.json": (200, DELIVERED),
-    "identify-with-list-at-once.json": (200, DELIVERED),
-    "engage-audience.json": (200, DELIVERED),
-    "put.json": (200, DELIVERED),
-    "base64.json": (200, DELIVERED),
-    "during-outage.json": (200, DELIVERED),
-    "batch.json": (
-        200,
-        answer(
-            {"message_id": "batch-3", "outcome": "dropped", "reason": "unsupported_type"},
-            delivered=3,
-            dropped=1,
-        ),
-    ),
-    "batch-with-malformed.json": (
-        200,
-        answer(
-            {
-                "message_id": "malformed-2",
-                "outcome": "rejected",
-                "reason": "invalid_message",
-                "field": "userId",
-                "detail": "must be string or number or null",
-            },
-            delivered=2,
-            rejected=1,
-        ),
-    ),
-    "dropped-page.json": (
-        200,
-        answer(
-            {"message_id": "page-1", "outcome": "dropped", "reason": "unsupported_type"},
-            dropped=1,
-        ),
-    ),
-    "dropped-without-email.json": (
-        200,
-        answer(
-            {"message_id": "identify-no-email-1", "outcome": "dropped", "reason": "missing_email"},
-            dropped=1,
-        ),
-    ),
-    "wrong-signature.json": (
-        401,
-        answer()
-        | {
-            "error": {
-                "code": "invalid_signature",
-                "message": "X-Signature does not match the body. "
-                "Set the same shared secret in Segment and here.",
-            }
-        },
-    ),
-}
-
-
 def events(account: Account) -> set[tuple[str | None, str, str]]:
     """The recorded events: each with its person's address, its metric and its unique id."""
     email = {profile.id: profile.email for profile in account.profiles}
     return {(email[each.profile_id], each.metric, each.unique_id) for each in account.events}
 
 
-def test_every_webhook_sample_has_an_answer_here() -> None:
-    assert ANSWERS.keys() == WEBHOOK
+def test_every_sample_has_an_answer() -> None:
+    assert answers.WEBHOOK.keys() | set(answers.RETRY) == FILES
 
 
 def test_every_webhook_sample_is_sent_by_make_run() -> None:
@@ -118,16 +52,30 @@ def test_sample_is_a_payload_2_0_event_signed_for_the_sample_secret(name: str) -
     assert (lambda_event["headers"]["x-signature"] == is_right) == (name != "wrong-signature.json")
 
 
-@pytest.mark.parametrize(("name", "expected"), ANSWERS.items(), ids=ANSWERS)
+@pytest.mark.parametrize(("name", "expected"), answers.WEBHOOK.items(), ids=answers.WEBHOOK)
 def test_sample_is_answered(
     name: str, expected: tuple[int, dict[str, Any]], deployment: Deployment
 ) -> None:
     assert deployment.webhook(load(name)) == expected
 
 
+@pytest.mark.parametrize("name", answers.RETRY)
+def test_webhook_function_turns_away_what_is_for_the_retry_function(
+    name: str, deployment: Deployment
+) -> None:
+    assert deployment.webhook(load(name)) == answers.of_webhook_function(name)
+
+
+@pytest.mark.parametrize("name", sorted(WEBHOOK))
+def test_retry_function_finds_nothing_in_what_is_for_the_webhook_function(
+    name: str, deployment: Deployment
+) -> None:
+    assert deployment.retry(load(name)) == answers.of_retry_function(name)
+
+
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.file)
 def test_make_run_expects_the_same(sample: Sample) -> None:
-    status, body = ANSWERS[sample.file]
+    status, body = answers.WEBHOOK[sample.file]
     assert (sample.status, sample.outcome) == (status, samples.outcome_of(body))
 
 
@@ -153,13 +101,13 @@ def test_malformed_sample_is_kept_whole(deployment: Deployment) -> None:
 
 
 def test_retry_one_delivers_an_event(deployment: Deployment) -> None:
-    assert deployment.retry(load("retry-one.json")) == {"batchItemFailures": []}
+    assert deployment.retry(load("retry-one.json")) == NO_FAILURES
     assert events(deployment.account) == {(MARIA, "Product Added", "retry-1")}
     assert (deployment.waiting(), deployment.dead()) == ([], [])
 
 
 def test_retry_many_delivers_two_envelopes_of_two(deployment: Deployment) -> None:
-    assert deployment.retry(load("retry-many.json")) == {"batchItemFailures": []}
+    assert deployment.retry(load("retry-many.json")) == NO_FAILURES
     assert events(deployment.account) == {
         (INES, "Product Viewed", "retry-3"),
         (INES, "Product Added", "retry-4"),
@@ -174,7 +122,7 @@ def test_retry_many_delivers_two_envelopes_of_two(deployment: Deployment) -> Non
 def test_retry_unreadable_goes_to_the_dead_letter_queue_and_its_neighbour_through(
     deployment: Deployment,
 ) -> None:
-    assert deployment.retry(load("retry-unreadable.json")) == {"batchItemFailures": []}
+    assert deployment.retry(load("retry-unreadable.json")) == NO_FAILURES
     assert events(deployment.account) == {(MARIA, "Product Removed", "retry-5")}
     assert deployment.dead() == [
         {
@@ -202,7 +150,7 @@ def test_retry_unreadable_goes_to_the_dead_letter_queue_and_its_neighbour_throug
             ),
             "1 delivered, 2 queued (timeout)",
         ),
-        (ANSWERS["wrong-signature.json"][1], "turned away (invalid_signature)"),
+        (answers.WEBHOOK["wrong-signature.json"][1], "turned away (invalid_signature)"),
         ({"message": "Not Found"}, "Not Found"),
     ],
 )

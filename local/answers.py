@@ -1,0 +1,90 @@
+"""What either function answers to each sample event, on the stand-in and with the defaults."""
+
+from typing import Any
+
+
+def answer(*messages: dict[str, Any], delivered: int = 0, **counts: int) -> dict[str, Any]:
+    """A webhook answer's body whose counts are zero but for those given."""
+    told = {"delivered": delivered, "queued": 0, "dropped": 0, "rejected": 0, **counts}
+    return {"received": sum(told.values()), **told, "messages": list(messages)}
+
+
+DELIVERED = answer(delivered=1)
+
+
+def unsigned(text: str) -> tuple[int, dict[str, Any]]:
+    """The answer to a request without the right signature."""
+    return 401, answer() | {"error": {"code": "invalid_signature", "message": text}}
+
+
+WEBHOOK: dict[str, tuple[int, dict[str, Any]]] = {
+    "identify.json": (200, DELIVERED),
+    "track.json": (200, DELIVERED),
+    "order-completed.json": (200, DELIVERED),
+    "identify-with-list.json": (200, DELIVERED),
+    "identify-with-list-at-once.json": (200, DELIVERED),
+    "engage-audience.json": (200, DELIVERED),
+    "put.json": (200, DELIVERED),
+    "base64.json": (200, DELIVERED),
+    "during-outage.json": (200, DELIVERED),
+    "batch.json": (
+        200,
+        answer(
+            {"message_id": "batch-3", "outcome": "dropped", "reason": "unsupported_type"},
+            delivered=3,
+            dropped=1,
+        ),
+    ),
+    "batch-with-malformed.json": (
+        200,
+        answer(
+            {
+                "message_id": "malformed-2",
+                "outcome": "rejected",
+                "reason": "invalid_message",
+                "field": "userId",
+                "detail": "must be string or number or null",
+            },
+            delivered=2,
+            rejected=1,
+        ),
+    ),
+    "dropped-page.json": (
+        200,
+        answer(
+            {"message_id": "page-1", "outcome": "dropped", "reason": "unsupported_type"},
+            dropped=1,
+        ),
+    ),
+    "dropped-without-email.json": (
+        200,
+        answer(
+            {"message_id": "identify-no-email-1", "outcome": "dropped", "reason": "missing_email"},
+            dropped=1,
+        ),
+    ),
+    "wrong-signature.json": unsigned(
+        "X-Signature does not match the body. Set the same shared secret in Segment and here."
+    ),
+}
+"""Status and body of the answer to each webhook event."""
+
+RETRY = ("retry-one.json", "retry-many.json", "retry-unreadable.json")
+"""The events of the retry queue, and no SQS message of theirs fails."""
+
+RETRIED_EVENTS = frozenset({"retry-1", "retry-3", "retry-4", "retry-5"})
+"""The unique ids of the events that Klaviyo then has."""
+
+NO_FAILURES: dict[str, Any] = {"batchItemFailures": []}
+
+
+def of_webhook_function(name: str) -> tuple[int, dict[str, Any]]:
+    """Status and body; what comes from the retry queue is signed by nobody."""
+    if name in RETRY:
+        return unsigned("X-Signature is missing. Set the shared secret in Segment.")
+    return WEBHOOK[name]
+
+
+def of_retry_function(_name: str) -> dict[str, Any]:
+    """Its answer; a webhook event holds no SQS messages, so none of them fails."""
+    return NO_FAILURES

@@ -1,0 +1,230 @@
+"""`python -m local.sam`: proves what `sam build` has made, by `sam local`, on this machine.
+
+Either function is invoked with every file of `events/`, then `sam local start-api` takes a signed
+request by `local/send`. Moto's server is AWS and the stand-in is Klaviyo. What is answered must be
+what `local.answers` says: `sam local invoke` itself ends well also where a function has raised.
+
+    SAM                 the SAM CLI's command (sam)
+    LAMBDA_LOCAL_HOST   the address at which containers reach this machine's loopback
+"""
+
+import json
+import os
+import platform
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import product
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from local import answers, aws, klaviyo
+from local.deployment import LISTS
+from local.function import ROOT
+from local.samples import EVENTS
+from local.screen import Screen
+from local.sign import SAMPLE_SECRET
+
+KEY = "pk_stand_in"
+FUNCTIONS = ("WebhookFunction", "RetryFunction")
+
+ARCHITECTURES = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+"""Lambda's name for the machine's processor, since containers are of the same."""
+
+AT_ONCE = 2
+INVOKE_SECONDS = 120
+START_SECONDS = 60
+
+
+class ProofError(Exception):
+    """What was answered is not what was expected; the text says both."""
+
+
+def main() -> int:
+    """Run the proof; 0 when every answer is the right one."""
+    screen = Screen()
+    command = os.environ.get("SAM", "sam")
+    host = os.environ.get("LAMBDA_LOCAL_HOST", "127.0.0.1")
+    with far_ends(host) as (variables, account), tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "variables.json"
+        file.write_text(json.dumps({"Parameters": variables}))
+        sam = Sam(command, file)
+        problems: list[str | None] = []
+        screen.heading("sam local invoke, either function with every file of events/")
+        calls = list(product(FUNCTIONS, sorted(path.name for path in EVENTS.glob("*.json"))))
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            checked = pool.map(lambda call: sam.check(*call), calls)
+            for (function, name), problem in zip(calls, checked, strict=True):
+                problems.append(problem)
+                screen.line(f"  {screen.mark(problem is None)} {function}  {name}")
+                if problem is not None:
+                    screen.line(f"    {problem}")
+        missing = answers.RETRIED_EVENTS - {each.unique_id for each in account.events}
+        problems.append(f"Klaviyo did not get {sorted(missing)}" if missing else None)
+        screen.line(f"  {screen.mark(not missing)} Klaviyo has the events of the retry queue")
+        screen.heading("sam local start-api, a signed request by curl")
+        problem = sam.check_signed_request()
+        problems.append(problem)
+        screen.line(f"  {screen.mark(problem is None)} {problem or answers.DELIVERED}")
+    failures = sum(problem is not None for problem in problems)
+    screen.line(f"\n{len(problems) - failures} of {len(problems)} answers are as documented.")
+    return 1 if failures else 0
+
+
+class Sam:
+    """The SAM CLI's local commands, with the functions' variables in a file."""
+
+    def __init__(self, command: str, variables: Path) -> None:
+        self._command = command
+        self._variables = variables
+
+    def check(self, function: str, name: str) -> str | None:
+        """Invoke the function with a sample; gives what is wrong with its answer, or nothing."""
+        try:
+            answer = self._invoke(function, name)
+        except ProofError as error:
+            return str(error)
+        expected: Any = answers.of_retry_function(name)
+        if function == "WebhookFunction":
+            expected = answers.of_webhook_function(name)
+            if "statusCode" in answer:
+                answer = (answer["statusCode"], json.loads(answer["body"]))
+        return None if answer == expected else f"answered {answer}, expected {expected}"
+
+    def _invoke(self, function: str, name: str) -> Any:
+        done = subprocess.run(
+            [
+                self._command,
+                "local",
+                "invoke",
+                function,
+                "--event",
+                str(EVENTS / name),
+                *self._options(),
+            ],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=INVOKE_SECONDS,
+            check=False,
+        )
+        lines = done.stdout.strip().splitlines()
+        try:
+            return json.loads(lines[-1])
+        except (ValueError, IndexError):
+            raise ProofError(f"no answer:\n{done.stdout}{done.stderr}") from None
+
+    def check_signed_request(self) -> str | None:
+        """Start the API and send a test event by `local/send`; gives what is wrong, or nothing."""
+        try:
+            status, output = self._send_signed_request()
+            answer = json.loads(output)
+        except (ProofError, ValueError) as error:
+            return str(error)
+        if status == 0 and answer == answers.DELIVERED:
+            return None
+        return f"curl ended with {status} and {output}, expected 0 and {answers.DELIVERED}"
+
+    def _send_signed_request(self) -> tuple[int, str]:
+        port = _free_port()
+        url = f"http://127.0.0.1:{port}/segment"
+        process = subprocess.Popen(
+            [
+                self._command,
+                "local",
+                "start-api",
+                "--port",
+                str(port),
+                "--warm-containers",
+                "EAGER",
+                *self._options(),
+            ],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            _wait_for(url, process)
+            sent = subprocess.run(
+                [str(ROOT / "local" / "send"), url, "maria.lindqvist@acme-store.example"],
+                env={**os.environ, "SEGMENT_SHARED_SECRET": SAMPLE_SECRET},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+            )
+        finally:
+            process.terminate()  # it removes its containers
+            process.wait()
+        return sent.returncode, sent.stdout
+
+    def _options(self) -> list[str]:
+        return [
+            *("--env-vars", str(self._variables)),
+            *("--parameter-overrides", f"Architecture={ARCHITECTURES[platform.machine()]}"),
+            *("--region", aws.REGION),
+            "--skip-pull-image",
+        ]
+
+
+@contextmanager
+def far_ends(host: str) -> Iterator[tuple[Mapping[str, str], klaviyo.Account]]:
+    """Serve AWS and Klaviyo. Gives the functions' variables, with addresses as containers see them,
+    and Klaviyo's account.
+    """
+    with aws.serve() as aws_url:
+        os.environ.update(aws.variables(aws_url))
+        os.environ.pop("AWS_PROFILE", None)
+        account = klaviyo.Account(keys={KEY})
+        for list_id, name, process in LISTS:
+            account.add_list(list_id, name=name, opt_in_process=process)
+        queues = aws.create(
+            "sam-local", {"klaviyo_private_key": KEY, "segment_shared_secret": SAMPLE_SECRET}
+        )
+        with klaviyo.serve(account) as klaviyo_url:
+            variables = {
+                **{name: _seen_from(host, text) for name, text in queues.variables().items()},
+                "AWS_ENDPOINT_URL": _seen_from(host, aws_url),
+                "KLAVIYO_API_URL": _seen_from(host, klaviyo_url),
+            }
+            yield variables, account
+
+
+def _seen_from(host: str, text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme != "http":
+        return text
+    return parts._replace(netloc=f"{host}:{parts.port}").geturl()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+    """Until the API answers anything at all."""
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise ProofError(f"sam local start-api has ended with status {process.returncode}")
+        try:
+            urllib.request.urlopen(url, timeout=30)
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.25)
+    raise ProofError("sam local start-api did not answer in time")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
