@@ -5,7 +5,7 @@ import os
 import shlex
 import signal
 import sys
-import threading
+import time
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
@@ -49,16 +49,26 @@ def _run(configuration: Configuration, screen: Screen, log: IO[Any]) -> int:
         _show_places(configuration, deployment, screen)
         as_expected = not configuration.samples or tour.show(configuration, deployment, screen)
         if not configuration.once:
-            with contextlib.suppress(KeyboardInterrupt):
-                narrator.deployment = deployment
-                _show_commands(configuration, deployment, screen)
-                threading.Event().wait()
-            # Once is enough: what is running ends within a second or two.
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            interrupted = _interruptions()
+            narrator.deployment = deployment
+            _show_commands(configuration, deployment, screen)
+            while not interrupted:
+                time.sleep(0.1)
             narrator.deployment = None
             screen.line("\nStopping.")
             return 0
     return 0 if as_expected else 1
+
+
+def _interruptions() -> list[int]:
+    """The signals to end that arrive from now on. Once is enough; more do not cut the end short.
+
+    Noted rather than raised: a `KeyboardInterrupt` that meets the garbage collector is lost.
+    """
+    arrived: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: arrived.append(number))
+    return arrived
 
 
 @contextlib.contextmanager
