@@ -100,7 +100,7 @@ class Redelivery:
     def _make_ready(
         self, entry: Entry, now: datetime, ready: list[Entry], hopeless: list[Entry]
     ) -> None:
-        """A redriven message that never became operations: try the door and the mapping again."""
+        """An operation is ready; a message that never became any tries door and mapping again."""
         if entry.operation is not None:
             ready.append(entry)
             return

@@ -4,7 +4,7 @@ A later upsert of such a person must not go ahead of the earlier one, or the old
 stand in the end. It is sent after it instead: both meet in the queue, which sorts them by time.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from klaviyo_client.outcomes import Retryable
 
@@ -33,8 +33,5 @@ class WaitingPersons:
             return
         until = now + self._seconds
         self._known.update((key, (until, outcome)) for key, outcome in waiting.items())
-        self._forget(list(self._known)[: max(len(self._known) - MOST_KEYS, 0)])
-
-    def _forget(self, keys: Iterable[Key]) -> None:
-        for key in keys:
+        for key in list(self._known)[: max(len(self._known) - MOST_KEYS, 0)]:
             del self._known[key]
