@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any
 
 from klaviyo_mapping.operations import Json
+from klaviyo_mapping.values import value
 
 
 class Fate(StrEnum):
@@ -18,7 +19,7 @@ class Fate(StrEnum):
     REJECTED = "rejected"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class MessageFate:
     """One message's fate. `details` says more in JSON and holds nothing personal."""
 

@@ -15,7 +15,6 @@ for a later one to try.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from handler.codes import RejectionCode
@@ -32,6 +31,7 @@ from klaviyo_mapping.operations import (
     from_json,
     to_json,
 )
+from klaviyo_mapping.values import value
 
 SCHEMA = 1
 READABLE_SCHEMAS = frozenset({1})
@@ -43,7 +43,7 @@ MAX_BYTES = 1_000_000
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Entry:
     """One operation, or one Segment message, or a text, that waits. Times are Unix seconds."""
 

@@ -1,6 +1,6 @@
 """One webhook call: door, mapping, delivery, queue, answer."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,7 @@ from handler.codes import RejectionCode, TroubleCode
 from handler.credentials import Credentials, CredentialStore, CredentialsUnavailable
 from handler.door.admission import admit
 from handler.door.refusals import InvalidSignature, InvalidToken, Refusal
-from handler.door.validation import Malformed
+from handler.door.validation import Malformed, kept
 from handler.envelope import Entry
 from handler.queues import Queue, QueueUnavailable
 from handler.reporting import refusal_details, report_delivery
@@ -69,19 +69,11 @@ class Intake:
                 self.telemetry.count(Metric.SIGNATURE_FAILURES, 1)
             self.telemetry.warning("turned away", code=refusal.code, detail=str(refusal))
             return turned_away(refusal.status, refusal.code, str(refusal))
-        try:
-            return self._take(arrivals, credentials, began)
-        except QueueUnavailable as error:
-            self.telemetry.warning("queue unavailable", code=str(error), received=len(arrivals))
-            return self._failed(
-                TroubleCode.QUEUE_UNAVAILABLE,
-                "Not every message could be kept. Segment sends the batch again.",
-                len(arrivals),
-            )
+        return self._take(arrivals, credentials, began)
 
     def _admit(
         self, lambda_event: Mapping[str, Any], credentials: Credentials
-    ) -> list[Message | Malformed]:
+    ) -> Iterator[Message | Malformed]:
         try:
             return admit(lambda_event, credentials.shared_secrets, credentials.webhook_token)
         except (InvalidSignature, InvalidToken):
@@ -96,20 +88,31 @@ class Intake:
         return turned_away(503, code, text, received)
 
     def _take(
-        self, arrivals: Sequence[Message | Malformed], credentials: Credentials, began: float
+        self, arrivals: Iterable[Message | Malformed], credentials: Credentials, began: float
     ) -> dict[str, Any]:
         received_at = self.now()
-        decisions = [self._decide(arrival, received_at) for arrival in arrivals]
-        operations = [
-            operation
-            for decision in decisions
-            if isinstance(decision, Mapped)
-            for operation in decision.operations
-        ]
+        message_ids: list[str | None] = []
+        decisions: list[Decision] = []
+        operations: list[Operation] = []
+        # One message after the other, while its parts are in the processor's cache.
+        for arrival in arrivals:
+            decision = self._decide(arrival, received_at)
+            message_ids.append(arrival.message_id)
+            decisions.append(decision)
+            if isinstance(decision, Mapped):
+                operations += decision.operations
         left = DELIVERY_SECONDS - (self.klaviyo.clock() - began)
         delivery = self.klaviyo.deliver(operations, credentials.klaviyo_private_key, max(left, 0.0))
-        self._keep(decisions, operations, delivery, received_at)
-        fates = self._fates(arrivals, decisions, delivery)
+        try:
+            self._keep(decisions, operations, delivery, received_at)
+        except QueueUnavailable as error:
+            self.telemetry.warning("queue unavailable", code=str(error), received=len(decisions))
+            return self._failed(
+                TroubleCode.QUEUE_UNAVAILABLE,
+                "Not every message could be kept. Segment sends the batch again.",
+                len(decisions),
+            )
+        fates = self._fates(message_ids, decisions, delivery)
         self._report(fates, delivery)
         return accepted(fates)
 
@@ -120,7 +123,7 @@ class Intake:
             return map_message(arrival, self.settings, received_at)
         except Exception as error:  # one message must never cost its neighbours
             self.telemetry.failure("mapping failed", error)
-            return Unmapped(arrival.document())
+            return Unmapped(kept(arrival.document()))
 
     def _keep(
         self,
@@ -159,14 +162,13 @@ class Intake:
 
     def _fates(
         self,
-        arrivals: Sequence[Message | Malformed],
+        message_ids: Sequence[str | None],
         decisions: Sequence[Decision],
         delivery: Delivery,
     ) -> list[MessageFate]:
         fates: list[MessageFate] = []
         results = iter(delivery.results)
-        for arrival, decision in zip(arrivals, decisions, strict=True):
-            message_id = arrival.message_id
+        for message_id, decision in zip(message_ids, decisions, strict=True):
             if isinstance(decision, Mapped):
                 of_message = [next(results) for _ in decision.operations]
                 fates.append(_mapped_fate(message_id, decision, of_message))

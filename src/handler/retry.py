@@ -5,6 +5,7 @@ import os
 from typing import Any
 
 from handler import assembly
+from handler.memory import look_for_garbage_seldom
 from handler.redelivery import Redelivery, failed
 
 DEFAULT_SECONDS = 60.0
@@ -13,7 +14,9 @@ DEFAULT_SECONDS = 60.0
 
 @functools.cache
 def _redelivery() -> Redelivery:
-    return assembly.retry(os.environ)
+    redelivery = assembly.retry(os.environ)
+    look_for_garbage_seldom()
+    return redelivery
 
 
 def lambda_handler(lambda_event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -8,11 +8,14 @@ from handler import assembly
 from handler.answer import turned_away
 from handler.codes import TroubleCode
 from handler.intake import Intake
+from handler.memory import look_for_garbage_seldom
 
 
 @functools.cache
 def _intake() -> Intake:
-    return assembly.webhook(os.environ)
+    intake = assembly.webhook(os.environ)
+    look_for_garbage_seldom()
+    return intake
 
 
 def lambda_handler(lambda_event: dict[str, Any], context: Any) -> dict[str, Any]:

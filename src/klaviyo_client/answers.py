@@ -72,7 +72,7 @@ class Answer:
 def read(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
     """Read an answer; whatever is not as documented counts as absent.
 
-    `headers` must match names in any case, as `requests` gives them.
+    `headers` must match names in any case, as urllib3 gives them.
     """
     document = _document(body)
     remaining = _number(headers.get("RateLimit-Remaining"))

@@ -9,9 +9,13 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
+
 from klaviyo_mapping.operations import CreateEvent, Identity, Subscribe, UpsertProfile
 
-_encode = json.JSONEncoder(
+_encode = msgspec.json.Encoder().encode
+
+_spell_out = json.JSONEncoder(
     separators=(",", ":"), ensure_ascii=False, check_circular=False, allow_nan=False
 ).encode
 
@@ -160,5 +164,9 @@ def _profile(operation: UpsertProfile, properties: Any) -> dict[str, Any]:
 
 
 def _bytes(document: Any) -> bytes:
-    # Half an emoji (a lone surrogate), which some SDKs cut a text into, becomes a question mark.
-    return _encode(document).encode(errors="replace")
+    try:
+        return _encode(document)
+    except UnicodeEncodeError:
+        # Half an emoji (a lone surrogate), which some SDKs cut a text into, becomes a
+        # question mark.
+        return _spell_out(document).encode(errors="replace")

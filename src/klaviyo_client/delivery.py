@@ -33,13 +33,14 @@ from klaviyo_client.settling import Settler
 from klaviyo_client.transport import HttpTransport, Transport
 from klaviyo_client.waiting import Key, WaitingPersons
 from klaviyo_mapping.operations import AddToList, Operation, Subscribe, UpsertProfile
+from klaviyo_mapping.values import value
 
 UNWRITABLE = Refused(0, "not_serialisable", "the operation cannot be written as JSON")
 
 Plan = TypeVar("Plan")
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Result:
     """An operation as it was last sent, and what became of it."""
 

@@ -38,6 +38,7 @@ from klaviyo_mapping.operations import (
     Subscribe,
     UpsertProfile,
 )
+from klaviyo_mapping.values import value
 
 BULK_EVENTS_FROM = bulk_from(CREATE_EVENT, BULK_CREATE_EVENTS)
 BULK_PROFILES_FROM = bulk_from(UPSERT_PROFILE, BULK_IMPORT_PROFILES)
@@ -50,7 +51,7 @@ UNPLANNABLE = (ValueError, TypeError, AttributeError, RecursionError)
 """What planning raises for an operation that is none, as someone may write into a queue by hand."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Item:
     """One entry of a request's body.
 
@@ -216,10 +217,13 @@ def _profile_requests(
     groups: dict[tuple[str, ...], list[Person]] = {}
     singles: list[Person] = []
     for person in persons:
-        if any(_needs_single(operations[position]) for position in person.covers):
-            singles.append(person)
+        for position in person.covers:
+            if _needs_single(operations[position]):
+                singles.append(person)
+                break
         else:
-            groups.setdefault(tuple(sorted(person.joins, key=str)), []).append(person)
+            lists = tuple(sorted(person.joins, key=str)) if person.joins else ()
+            groups.setdefault(lists, []).append(person)
     for list_ids, group in groups.items():
         if len(group) < BULK_PROFILES_FROM:
             singles.extend(group)
@@ -238,7 +242,8 @@ def _profile_requests(
 
 
 def _person_item(endpoint: Endpoint, operations: Sequence[Operation], person: Person) -> Item:
-    return profile_item(endpoint, operations, tuple(person.covers), person.joined())
+    joins = person.joined() if person.joins else ()
+    return profile_item(endpoint, operations, tuple(person.covers), joins)
 
 
 def _needs_single(operation: Operation) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 
 from klaviyo_mapping.operations import Json
 
@@ -32,13 +33,13 @@ def as_amount(value: Json) -> Amount | None:
     `,`, `'` or a space between thousands. `"1,299"` is 1299, but a single comma before exactly two
     last digits is a decimal comma: `"39,95"` is 39.95. Text without decimals gives an integer.
     """
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, (int, float)):
-        return _within_limit(value)
-    return _read(value) if isinstance(value, str) else None
+    kind = type(value)
+    if kind is int or kind is float:
+        return value if -LIMIT <= value < LIMIT else None
+    return _read(value) if kind is str else None
 
 
+@lru_cache(maxsize=1024, typed=True)
 def multiply(price: Amount, quantity: Amount) -> Amount | None:
     """The product as one would write it on paper: 3 × 19.99 is 59.97; None beyond `LIMIT`."""
     if isinstance(price, int) and isinstance(quantity, int):

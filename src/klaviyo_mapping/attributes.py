@@ -98,18 +98,18 @@ _NAMES = {
     for owner in OWNERS
 }
 
-Candidates = Sequence[tuple[str, Sequence[tuple[Source, str]]]]
-"""Attributes, and for each the sources that are there and their keys, the first choice first."""
+Candidate = tuple[int, str, Callable[[Json], Json], bool]
+"""A source that is there: its owner's place in `OWNERS`, its key, `read` and `stays`."""
+
+Candidates = Sequence[tuple[str, Sequence[Candidate]]]
+"""Attributes, and for each the sources that are there, the first choice first."""
 
 
-def candidates_in(*shapes: Shape) -> tuple[Candidates, Candidates]:
-    """What may fill which of `ATTRIBUTES`, and of `LOCATION`, in objects of these keys.
-
-    One shape for each of `OWNERS`, in that order.
-    """
-    if sum(map(len, shapes)) > KEYS_KEPT:
-        return _find(*shapes)
-    return _remembered(*shapes)
+def candidates_in(traits: Shape, address: Shape, company: Shape) -> tuple[Candidates, Candidates]:
+    """What may fill which of `ATTRIBUTES`, and of `LOCATION`, in objects of these keys."""
+    number = len(traits) + len(address) + len(company)
+    find = _remembered if number <= KEYS_KEPT else _find
+    return find(traits, address, company)
 
 
 def _find(*shapes: Shape) -> tuple[Candidates, Candidates]:
@@ -121,7 +121,9 @@ def _find(*shapes: Shape) -> tuple[Candidates, Candidates]:
         found = []
         for attribute, sources in table.items():
             candidates = [
-                (source, key) for source in sources for key in keys[source.owner][source.name]
+                (OWNERS.index(source.owner), key, source.read, source.stays)
+                for source in sources
+                for key in keys[source.owner][source.name]
             ]
             if candidates:
                 found.append((attribute, candidates))

@@ -2,7 +2,6 @@
 
 import re
 
-from klaviyo_mapping.context import context_object
 from klaviyo_mapping.keys import Precedence, as_object, first
 from klaviyo_mapping.message import Message
 from klaviyo_mapping.operations import Json, JsonObject
@@ -24,7 +23,7 @@ def country_of(message: Message, traits: JsonObject) -> str | None:
         first(traits, keys["$country"], _as_code)
         or _country_of_place(first(traits, keys["address"], as_object))
         or first(traits, keys["country"], _as_code)
-        or _country_of_place(context_object(message, "location"))
+        or _country_of_place(as_object(message.context.location))
     )
 
 

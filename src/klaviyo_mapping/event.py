@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 
 from klaviyo_mapping.amounts import as_amount
-from klaviyo_mapping.keys import Precedence, Shape, first, normalise
+from klaviyo_mapping.identity import PROPERTIES
+from klaviyo_mapping.keys import SHAPES_KEPT, Precedence, Shape, first, normalise
 from klaviyo_mapping.message import Message
 from klaviyo_mapping.operations import CreateEvent, Identity, Json, JsonObject
 from klaviyo_mapping.text import as_identifier
@@ -23,6 +25,7 @@ ORDER_COMPLETED = Precedence(
         "order_id": ORDER_ID,
         "products": ("products",),
         "moved": MOVED,
+        **PROPERTIES,
     }
 )
 # Klaviyo's lifetime value takes off what has the unique id of the order placed, unless the sender
@@ -33,6 +36,7 @@ ORDER_TAKEN_BACK = Precedence(
         "currency": ("currency",),
         "unique_id": ("$event_id", "eventId", *ORDER_ID),
         "moved": MOVED,
+        **PROPERTIES,
     }
 )
 ANY_OTHER = Precedence(
@@ -41,6 +45,7 @@ ANY_OTHER = Precedence(
         "currency": ("currency",),
         "unique_id": ("$event_id", "eventId"),
         "moved": MOVED,
+        **PROPERTIES,
     }
 )
 FIELDS_BY_EVENT_NAME = {
@@ -53,16 +58,20 @@ FIELDS_BY_EVENT_NAME = {
 }
 
 
+@lru_cache(maxsize=SHAPES_KEPT)
 def fields_of(event_name: str) -> Precedence:
     """The table by which an event of this name is read; its spelling is matched like a key's."""
     return FIELDS_BY_EVENT_NAME.get(normalise(event_name), ANY_OTHER)
 
 
 def track_event(
-    message: Message, identity: Identity, metric: str, fields: Precedence, now: datetime
+    message: Message,
+    identity: Identity,
+    metric: str,
+    keys: Mapping[str, Shape],
+    now: datetime,
 ) -> CreateEvent:
     """The event of a track other than an order: its properties but for those that move."""
-    keys = fields.keys_in(message.properties)
     properties = without(message.properties, keys["moved"])
     return event_of(message, identity, metric, keys, properties, now)
 
@@ -85,14 +94,14 @@ def event_of(
     unique_id = first(sent, keys["unique_id"], as_identifier)
     unique_id = unique_id or as_identifier(message.message_id) or content_id(message, metric)
     return CreateEvent(
-        message_id=message.message_id,
-        identity=identity,
-        metric=metric,
-        unique_id=within_limit(unique_id),
-        properties=properties,
-        time=time_of(message, now),
-        value=value,
-        value_currency=None if value is None else currency_of(sent, keys),
+        message.message_id,
+        identity,
+        metric,
+        within_limit(unique_id),
+        properties,
+        time_of(message, now),
+        value,
+        None if value is None else currency_of(sent, keys),
     )
 
 
@@ -109,5 +118,10 @@ def without(document: JsonObject, keys: Shape) -> JsonObject:
 
 
 def _as_currency(value: Json) -> str | None:
-    code = value.strip() if isinstance(value, str) else ""
+    return _currency(value) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=SHAPES_KEPT)
+def _currency(text: str) -> str | None:
+    code = text.strip()
     return code.upper() if len(code) == 3 and code.isascii() and code.isalpha() else None

@@ -13,7 +13,8 @@ _BOOLEANS = {"true": True, "false": False}
 def is_disabled(message: Message) -> bool:
     """Whether the sender turned Klaviyo off for this message, by name and with `false`."""
     integrations = message.integrations
-    return any(integrations[key] is False for key in INTEGRATIONS.keys_in(integrations)["Klaviyo"])
+    keys = INTEGRATIONS.keys_in(integrations)["Klaviyo"]
+    return bool(keys) and any(integrations[key] is False for key in keys)
 
 
 def list_id_of(message: Message) -> str | None:

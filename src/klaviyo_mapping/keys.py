@@ -39,7 +39,8 @@ class Precedence:
 
         For each name that is its exact spelling, else the first loose one in the document's order.
         """
-        return self.keys_of(tuple(document))
+        shape = tuple(document)
+        return self._remembered(shape) if len(shape) <= KEYS_KEPT else self._find(shape)
 
     def keys_of(self, shape: Shape) -> Mapping[str, Shape]:
         """As `keys_in`, for an object of these keys."""

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
+from klaviyo_mapping.context import traits_in_context
 from klaviyo_mapping.event import ORDER_COMPLETED, fields_of, track_event
-from klaviyo_mapping.identity import name_profile
+from klaviyo_mapping.identity import name_profile, place_in_traits
 from klaviyo_mapping.integration import is_disabled
 from klaviyo_mapping.membership import join_list
 from klaviyo_mapping.message import Message
@@ -26,18 +27,33 @@ def map_message(message: Message, settings: Settings, now: datetime) -> Mapped |
     reason = _refuse(message)
     if reason is not None:
         return Dropped(reason)
-    named = name_profile(message, settings)
+    if message.type == "identify":
+        return _map_identify(message, settings, now)
+    return _map_track(message, settings, now)
+
+
+def _map_identify(message: Message, settings: Settings, now: datetime) -> Mapped | Dropped:
+    place = place_in_traits(message.traits)
+    named = name_profile(message, (place,), settings)
     if isinstance(named, DropReason):
         return Dropped(named)
-    if message.type == "identify":
-        upsert = upsert_profile(message, named, now)
-        step = join_list(message, named.identity, settings)
-        return Mapped((upsert,) if step is None else (upsert, step))
+    _, keys = place
+    upsert = upsert_profile(message, named, keys, now)
+    step = join_list(message, named.identity, settings)
+    return Mapped((upsert,) if step is None else (upsert, step))
+
+
+def _map_track(message: Message, settings: Settings, now: datetime) -> Mapped | Dropped:
     event_name = message.event_name or ""
     fields = fields_of(event_name)
+    keys = fields.keys_in(message.properties)
+    places = ((message.properties, keys), place_in_traits(traits_in_context(message)))
+    named = name_profile(message, places, settings)
+    if isinstance(named, DropReason):
+        return Dropped(named)
     if fields is ORDER_COMPLETED:
-        return map_order(message, named.identity, settings, now)
-    return Mapped((track_event(message, named.identity, event_name, fields, now),))
+        return map_order(message, named.identity, keys, settings, now)
+    return Mapped((track_event(message, named.identity, event_name, keys, now),))
 
 
 def _refuse(message: Message) -> DropReason | None:

@@ -3,8 +3,9 @@
 Fields: https://segment.com/docs/connections/spec/common/.
 """
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct, field
 
 from klaviyo_mapping.keys import Precedence
 from klaviyo_mapping.operations import Json, JsonObject
@@ -51,23 +52,54 @@ def canonical(raw: JsonObject) -> dict[str, Json]:
     return {name: raw[key] for name, keys in _FIELDS.keys_in(raw).items() for key in keys}
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One Segment message, of any type. The objects are shared with the document, never changed."""
+class Context(Struct, frozen=True, kw_only=True):
+    """What the mapping reads of a message's `context`, of whatever JSON type it came.
+
+    Fields: https://segment.com/docs/connections/spec/common/#context.
+    """
+
+    traits: Json = None
+    personas: Json = None
+    library: Json = None
+    location: Json = None
+    timezone: Json = None
+
+    @classmethod
+    def read(cls, document: JsonObject) -> "Context":
+        """The fields of a context object, in any spelling of their keys."""
+        keys_of = _CONTEXT.keys_in(document)
+        return cls(**{name: document[key] for name, keys in keys_of.items() for key in keys})
+
+    def document(self) -> dict[str, Json]:
+        """The fields that are there."""
+        fields = {name: getattr(self, name) for name in Context.__struct_fields__}
+        return {name: value for name, value in fields.items() if value is not None}
+
+
+_CONTEXT = Precedence({name: (name,) for name in Context.__struct_fields__})
+
+NO_CONTEXT = Context()
+
+
+class Message(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One Segment message, of any type. The objects are shared with the document, never changed.
+
+    A msgspec structure, so that the door can read JSON straight into it.
+    """
 
     type: str
-    message_id: str | None
-    user_id: str | int | float | None
-    anonymous_id: str | int | float | None
-    timestamp: str | None
-    original_timestamp: str | None
-    received_at: str | None
-    sent_at: str | None
-    context: JsonObject
-    integrations: JsonObject
-    traits: JsonObject
-    event_name: str | None
-    properties: JsonObject
+    message_id: str | None = None
+    user_id: str | int | float | None = None
+    anonymous_id: str | int | float | None = None
+    timestamp: str | None = None
+    original_timestamp: str | None = None
+    received_at: str | None = None
+    sent_at: str | None = None
+    context: Context = NO_CONTEXT
+    integrations: dict[str, Json] = {}
+    traits: dict[str, Json] = {}
+    event_name: str | None = field(default=None, name="event")
+    properties: dict[str, Json] = {}
 
     @classmethod
     def from_canonical(cls, document: JsonObject) -> "Message":
@@ -75,25 +107,26 @@ class Message:
 
         Objects that are null or absent become empty ones.
         """
-        field = document.get
+        of = document.get
         return cls(
             type=document["type"],
-            message_id=field("messageId"),
-            user_id=field("userId"),
-            anonymous_id=field("anonymousId"),
-            timestamp=field("timestamp"),
-            original_timestamp=field("originalTimestamp"),
-            received_at=field("receivedAt"),
-            sent_at=field("sentAt"),
-            context=field("context") or {},
-            integrations=field("integrations") or {},
-            traits=field("traits") or {},
-            event_name=field("event"),
-            properties=field("properties") or {},
+            message_id=of("messageId"),
+            user_id=of("userId"),
+            anonymous_id=of("anonymousId"),
+            timestamp=of("timestamp"),
+            original_timestamp=of("originalTimestamp"),
+            received_at=of("receivedAt"),
+            sent_at=of("sentAt"),
+            context=Context.read(of("context") or {}),
+            integrations=of("integrations") or {},
+            traits=of("traits") or {},
+            event_name=of("event"),
+            properties=of("properties") or {},
         )
 
     def document(self) -> dict[str, Json]:
-        """The inverse of `from_canonical`: the fields that are there, in Segment's spelling."""
-        slots = zip(MESSAGE_SCHEMA["properties"], self.__slots__, strict=True)
-        fields = {name: getattr(self, slot) for name, slot in slots}
+        """The fields that are there, in Segment's spelling; `from_canonical` reads them again."""
+        names = zip(Message.__struct_encode_fields__, Message.__struct_fields__, strict=True)
+        fields = {name: getattr(self, field) for name, field in names}
+        fields["context"] = self.context.document()
         return {name: value for name, value in fields.items() if value not in (None, {})}

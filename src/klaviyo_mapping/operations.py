@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from types import NoneType
 from typing import Any, ClassVar
 
+from klaviyo_mapping.values import value
+
 Json = Any
 """A JSON value as `json.loads` returns it. Values are shared with the message, never changed."""
 JsonObject = Mapping[str, Json]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Identity:
     """The identifiers that name one Klaviyo profile; at least one of them is set."""
 
@@ -48,7 +50,7 @@ class Identity:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class UpsertProfile:
     """Create the profile, or update the attributes and properties that are named here.
 
@@ -69,7 +71,7 @@ class UpsertProfile:
     time: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class CreateEvent:
     """Record one event. Klaviyo keeps the first of each (profile, metric, unique_id).
 
@@ -89,7 +91,7 @@ class CreateEvent:
     backfill: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class AddToList:
     """Put the profile on a list at once: no confirmation e-mail, no consent recorded.
 
@@ -105,7 +107,7 @@ class AddToList:
     profile_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Subscribe:
     """Subscribe an e-mail address to marketing on a list, by the list's own opt-in process."""
 

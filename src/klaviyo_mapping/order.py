@@ -1,11 +1,11 @@
 """An Order Completed as Klaviyo's order event and one Ordered Product for each product."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from klaviyo_mapping.context import is_from_analytics_js
-from klaviyo_mapping.event import ORDER_COMPLETED, currency_of, event_of, without
-from klaviyo_mapping.keys import as_object, first
+from klaviyo_mapping.event import currency_of, event_of, without
+from klaviyo_mapping.keys import Shape, as_object, first
 from klaviyo_mapping.message import Message
 from klaviyo_mapping.operations import CreateEvent, Identity, Json
 from klaviyo_mapping.product import Product, read_product
@@ -28,10 +28,18 @@ ORDERED_PRODUCT = {
 """A product's fields, and what they are called in an Ordered Product."""
 
 
-def map_order(message: Message, identity: Identity, settings: Settings, now: datetime) -> Mapped:
-    """The order event, then its Ordered Products in order, with the same time and profile."""
+def map_order(
+    message: Message,
+    identity: Identity,
+    keys: Mapping[str, Shape],
+    settings: Settings,
+    now: datetime,
+) -> Mapped:
+    """The order event, then its Ordered Products in order, with the same time and profile.
+
+    `keys` are those of the message's properties by the table `ORDER_COMPLETED`.
+    """
     sent = message.properties
-    keys = ORDER_COMPLETED.keys_in(sent)
     order_id = first(sent, keys["order_id"], as_identifier)
     currency = currency_of(sent, keys)
     entries = first(sent, keys["products"], _as_list) or []

@@ -4,17 +4,20 @@ Fields: https://segment.com/docs/connections/spec/ecommerce/v2/#order-completed.
 spec and the old destination's page spell some of them differently.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from klaviyo_mapping.amounts import Amount, as_amount, multiply
-from klaviyo_mapping.keys import Precedence
+from klaviyo_mapping.keys import KEYS_KEPT, SHAPES_KEPT, Precedence, Shape
 from klaviyo_mapping.operations import Json, JsonObject
 from klaviyo_mapping.text import as_identifier
+from klaviyo_mapping.values import value
 
+Reader = Callable[[Json], Json] | None
+"""Makes a field's value of one that is not null, or None when it cannot; without one it stays."""
 
-def _as_sent(value: Json) -> Json:
-    return value
+Source = tuple[str, Shape, Reader]
+"""A field, the keys of an entry that may fill it, and how they are read."""
 
 
 def _id_as_sent(value: Json) -> Json:
@@ -27,22 +30,21 @@ def _categories(value: Json) -> list[Json] | None:
 
 
 # What Klaviyo calls a field of an order's item, the keys that fill it, and how they are read.
-FIELDS: dict[str, tuple[tuple[str, ...], Callable[[Json], Json]]] = {
+FIELDS: dict[str, tuple[tuple[str, ...], Reader]] = {
     "ProductID": (("product_id", "productId", "id"), _id_as_sent),
-    "SKU": (("sku",), _as_sent),
-    "Name": (("name",), _as_sent),
+    "SKU": (("sku",), None),
+    "Name": (("name",), None),
     "Quantity": (("quantity",), as_amount),
     "Item Price": (("price",), as_amount),
     "Categories": (("category", "categories"), _categories),
-    "Brand": (("brand",), _as_sent),
-    "Product URL": (("url", "productUrl"), _as_sent),
-    "Image URL": (("image_url", "imageUrl"), _as_sent),
+    "Brand": (("brand",), None),
+    "Product URL": (("url", "productUrl"), None),
+    "Image URL": (("image_url", "imageUrl"), None),
 }
-READERS = {field: read for field, (_, read) in FIELDS.items()}
 PRODUCT = Precedence({field: names for field, (names, _) in FIELDS.items()})
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Product:
     """What an order says of one product.
 
@@ -72,26 +74,40 @@ def read_product(document: JsonObject) -> Product:
     What cannot be read as its field is a further key. A null that could have filled one is left
     out. Without a quantity there is one.
     """
+    shape = tuple(document)
+    sources, others = _kept(shape) if len(shape) <= KEYS_KEPT else _sources_in(shape)
     fields: dict[str, Json] = {"Quantity": 1}
     price: dict[str, Json] = {}
-    used: set[str] = set()
-    for field, keys in PRODUCT.keys_in(document).items():
+    further = {key: document[key] for key in others}
+    for field, keys, read in sources:
+        found = False
         for key in keys:
             sent = document[key]
-            if sent is None:
-                used.add(key)
-                continue
-            value = READERS[field](sent)
-            if value is None:
-                continue
-            used.add(key)
-            fields[field] = value
-            if field == "Item Price":
-                price[key] = sent
-            break
+            if found:
+                further[key] = sent
+            elif sent is not None:
+                value = sent if read is None else read(sent)
+                if value is None:
+                    further[key] = sent
+                else:
+                    found = True
+                    fields[field] = value
+                    if field == "Item Price":
+                        price[key] = sent
     if "Item Price" in fields:
         total = multiply(fields["Item Price"], fields["Quantity"])
         if total is not None:
             fields["Row Total"] = total
-    further = {key: value for key, value in document.items() if key not in used}
     return Product(fields, price, further)
+
+
+def _sources_in(shape: Shape) -> tuple[Sequence[Source], Shape]:
+    """What may fill which field in an entry of these keys, and the keys that fill none."""
+    found = [
+        (field, keys, FIELDS[field][1]) for field, keys in PRODUCT.keys_of(shape).items() if keys
+    ]
+    used = {key for _, keys, _ in found for key in keys}
+    return found, tuple(key for key in shape if key not in used)
+
+
+_kept = lru_cache(maxsize=SHAPES_KEPT)(_sources_in)

@@ -1,13 +1,11 @@
 """An identify's traits as the attributes and custom properties of a Klaviyo profile."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from klaviyo_mapping.attributes import Candidates, as_coordinate, candidates_in
-from klaviyo_mapping.context import CONTEXT
-from klaviyo_mapping.identity import TRAITS as IDENTIFIERS
-from klaviyo_mapping.identity import Named
-from klaviyo_mapping.keys import Precedence, as_object, first
+from klaviyo_mapping.identity import IDENTIFIERS, Named
+from klaviyo_mapping.keys import Precedence, Shape, as_object, first
 from klaviyo_mapping.message import Message
 from klaviyo_mapping.operations import Json, JsonObject, UpsertProfile
 from klaviyo_mapping.text import as_identifier
@@ -16,33 +14,36 @@ from klaviyo_mapping.times import time_of
 # What the context knows comes after every trait: `context.timezone`, `context.location.latitude`.
 CONTEXT_LOCATION = Precedence({name: (name,) for name in ("latitude", "longitude")})
 
-OTHER_TRAITS = Precedence(
-    {"address": ("address",), "company": ("company",), "left_out": ("id", "$id")}
-)
 
+def upsert_profile(
+    message: Message, named: Named, keys: Mapping[str, Shape], now: datetime
+) -> UpsertProfile:
+    """The profile of an identify: each trait is in an attribute, in `properties`, or in both.
 
-def upsert_profile(message: Message, named: Named, now: datetime) -> UpsertProfile:
-    """The profile of an identify: each trait is in an attribute, in `properties`, or in both."""
+    `keys` are those of the traits by `identity.TRAITS`.
+    """
     traits = message.traits
-    others = OTHER_TRAITS.keys_in(traits)
-    fields = {
-        "": traits,
-        "address": first(traits, others["address"], as_object) or {},
-        "company": first(traits, others["company"], as_object) or {},
-    }
-    attribute_sources, location_sources = candidates_in(*map(tuple, fields.values()))
-    mapped: dict[str, set[str]] = {owner: set() for owner in fields}
-    attributes = _fill(attribute_sources, fields, mapped)
-    location = _fill(location_sources, fields, mapped)
+    address = first(traits, keys["address"], as_object) or {}
+    company = first(traits, keys["company"], as_object) or {}
+    attribute_sources, location_sources = candidates_in(
+        tuple(traits), tuple(address), tuple(company)
+    )
+    owners = (traits, address, company)
+    left_out: set[str] = set()
+    mapped = (left_out, set[str](), set[str]())
+    attributes = _fill(attribute_sources, owners, mapped)
+    location = _fill(location_sources, owners, mapped)
     _add_context(location, message)
     if location:
         attributes["location"] = location
 
-    left_out = mapped[""]
-    left_out.update(others["left_out"], named.found_under.values(), _null_identifiers(traits))
-    for owner in ("address", "company"):
-        if fields[owner] and len(mapped[owner]) == len(fields[owner]):
-            left_out.update(others[owner])
+    left_out.update(keys["other_ids"], named.found_under.values())
+    # Identifiers sent as null: they name nobody, and there is nothing to clear.
+    left_out.update([key for name in IDENTIFIERS for key in keys[name] if traits[key] is None])
+    if address and len(mapped[1]) == len(address):
+        left_out.update(keys["address"])
+    if company and len(mapped[2]) == len(company):
+        left_out.update(keys["company"])
     phone_key = named.found_under.get("phone_number")
     return UpsertProfile(
         message_id=message.message_id,
@@ -55,39 +56,32 @@ def upsert_profile(message: Message, named: Named, now: datetime) -> UpsertProfi
 
 
 def _fill(
-    candidates: Candidates, fields: Mapping[str, JsonObject], mapped: Mapping[str, set[str]]
+    candidates: Candidates, owners: Sequence[JsonObject], mapped: Sequence[set[str]]
 ) -> dict[str, Json]:
     """The attributes' values; notes in `mapped` which keys of which owner are now said there."""
     filled: dict[str, Json] = {}
     for attribute, sources in candidates:
-        for source, key in sources:
-            value = fields[source.owner][key]
+        for owner, key, read, stays in sources:
+            value = owners[owner][key]
             if value is not None:
-                value = source.read(value)
+                value = read(value)
                 if value is None:
                     continue
             filled[attribute] = value
-            if not source.stays:
-                mapped[source.owner].add(key)
+            if not stays:
+                mapped[owner].add(key)
             break
     return filled
 
 
 def _add_context(location: dict[str, Json], message: Message) -> None:
     context = message.context
-    found = CONTEXT.keys_in(context)
-    timezone = first(context, found["timezone"], as_identifier)
+    timezone = None if context.timezone is None else as_identifier(context.timezone)
     if timezone is not None:
         location.setdefault("timezone", timezone)
-    place = first(context, found["location"], as_object) or {}
-    for attribute, keys in CONTEXT_LOCATION.keys_in(place).items():
-        coordinate = first(place, keys, as_coordinate)
-        if coordinate is not None:
-            location.setdefault(attribute, coordinate)
-
-
-def _null_identifiers(traits: JsonObject) -> list[str]:
-    """Identifiers sent as null: they name nobody, and there is nothing to clear."""
-    return [
-        key for keys in IDENTIFIERS.keys_in(traits).values() for key in keys if traits[key] is None
-    ]
+    place = as_object(context.location)
+    if place:
+        for attribute, keys in CONTEXT_LOCATION.keys_in(place).items():
+            coordinate = first(place, keys, as_coordinate)
+            if coordinate is not None:
+                location.setdefault(attribute, coordinate)

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from klaviyo_mapping.operations import Operation
 from klaviyo_mapping.reasons import DropReason, MappingWarning
+from klaviyo_mapping.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Mapped:
     """The operations of one message, in the order in which they apply; at least one."""
 

@@ -20,7 +20,7 @@ def as_text(value: Json) -> str | None:
 
 def as_identifier(value: Json) -> str | None:
     """Text that can name something: as `as_text`, and not blank."""
-    text = as_text(value)
+    text = value if isinstance(value, str) else as_text(value)
     return text if text and not text.isspace() else None
 
 

@@ -24,7 +24,7 @@ def first_time(sources: Iterable[str | None], now: datetime) -> str | None:
     for text in sources:
         time = _parse(text) if text else None
         if time is not None and EARLIEST <= time <= latest:
-            return _write(time)
+            return _in_segments_form(text) or _write(time)
     return None
 
 
@@ -34,6 +34,13 @@ def _parse(text: str) -> datetime | None:
     except ValueError:
         return None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _in_segments_form(text: str | None) -> str | None:
+    """What `_write` gives of a time as Segment writes it: `2026-03-01T10:00:00.000Z`."""
+    if text and len(text) == 24 and text[7] + text[10] + text[19] + text[23] == "-T.Z":
+        return f"{text[:19]}Z" if text[20:23] == "000" else text
+    return None
 
 
 def _write(time: datetime) -> str:

@@ -158,7 +158,7 @@ IDENTITIES = st.builds(
     phone_number=st.sampled_from([None, "+1"]),
 ).filter(lambda identity: identity != Identity())
 
-VALUES = st.sampled_from([None, 0, "x", [1], {"a": None}, float("nan"), "\ud800"])
+VALUES = st.sampled_from([None, 0, "x", [1], {"a": None}, {2}, "\ud800"])
 
 OPERATIONS: st.SearchStrategy[Operation] = st.one_of(
     st.builds(

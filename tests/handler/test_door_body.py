@@ -9,11 +9,17 @@ from hypothesis import strategies as st
 
 from handler.door.body import Unreadable, read_messages
 from handler.door.refusals import NoMessage, NotJson
+from klaviyo_mapping import Message
 
 DEEPER_THAN_ANY_READER = 100_000
 DEEP = "[" * DEEPER_THAN_ANY_READER + "]" * DEEPER_THAN_ANY_READER
 DEEP_OBJECT = '{"a":' * DEEPER_THAN_ANY_READER + "1" + "}" * DEEPER_THAN_ANY_READER
 UNREADABLE = "nests too deeply to be read"
+
+
+def as_json(read: Any) -> Any:
+    return read.document() if isinstance(read, Message) else read
+
 
 BODIES: list[tuple[str, str, list[Any]]] = [
     ("one object", '{"type":"track"}', [{"type": "track"}]),
@@ -30,7 +36,7 @@ BODIES: list[tuple[str, str, list[Any]]] = [
     (
         "an integer too large for a double",
         f'{{"a":[{2**1024},{-(2**1024)}]}}',
-        [{"a": [None, None]}],
+        [{"a": [2**1024, -(2**1024)]}],
     ),
     ("an integer too long for Python", f'{{"a":{"1" * 5000}}}', [{"a": None}]),
     ("an integer that a double rounds", '{"a":9007199254740993}', [{"a": 9007199254740993}]),
@@ -58,7 +64,7 @@ BODIES: list[tuple[str, str, list[Any]]] = [
     ("body", "messages"), [row[1:] for row in BODIES], ids=[row[0] for row in BODIES]
 )
 def test_the_messages_of_a_body(body: str, messages: list[Any]) -> None:
-    assert read_messages(body.encode()) == messages
+    assert [as_json(each) for each in read_messages(body.encode())] == messages
 
 
 TOO_DEEP: list[tuple[str, str, list[Any]]] = [

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from handler.door.body import Unreadable
-from handler.door.validation import MAX_LEVELS, Malformed, validate
-from klaviyo_mapping.message import MESSAGE_SCHEMA, Message
+from handler.door.nesting import MAX_LEVELS
+from handler.door.validation import Malformed, validate
+from klaviyo_mapping.message import MESSAGE_SCHEMA, Context, Message
 
 TRACK = {
     "type": "track",
@@ -18,7 +19,7 @@ TRACK = {
     "originalTimestamp": "2026-01-02T03:04:05.677Z",
     "receivedAt": "2026-01-02T03:04:05.679Z",
     "sentAt": "2026-01-02T03:04:05.676Z",
-    "context": {"ip": "192.0.2.1"},
+    "context": {"timezone": "Europe/Rome"},
     "integrations": {"All": False},
     "traits": {"plan": "pro"},
     "event": "Order Completed",
@@ -33,7 +34,7 @@ NOTHING = Message(
     original_timestamp=None,
     received_at=None,
     sent_at=None,
-    context={},
+    context=Context(),
     integrations={},
     traits={},
     event_name=None,
@@ -59,7 +60,7 @@ def test_a_message_with_every_field() -> None:
         original_timestamp="2026-01-02T03:04:05.677Z",
         received_at="2026-01-02T03:04:05.679Z",
         sent_at="2026-01-02T03:04:05.676Z",
-        context={"ip": "192.0.2.1"},
+        context=Context(timezone="Europe/Rome"),
         integrations={"All": False},
         traits={"plan": "pro"},
         event_name="Order Completed",
@@ -144,7 +145,7 @@ def test_what_could_not_be_read_is_malformed_and_keeps_its_text() -> None:
 
 
 TOO_DEEP = "must nest at most 64 levels"
-OBJECT_FIELDS = ("traits", "properties", "context", "integrations")
+OBJECT_FIELDS = ("traits", "properties")
 
 
 @pytest.mark.parametrize("field", OBJECT_FIELDS)
@@ -164,6 +165,13 @@ def test_a_field_beyond_the_limit_is_named_and_the_message_kept_as_text(
     assert validate(raw) == Malformed("m-1", field, TOO_DEEP, json.dumps(raw))
 
 
+def test_what_is_never_written_out_may_nest_as_it_likes() -> None:
+    deep = {"a": nested(800)}
+    message = validate({"type": "track", "integrations": deep, "context": {"traits": deep}})
+    assert isinstance(message, Message)
+    assert (message.integrations, message.context.traits) == (deep, deep)
+
+
 def test_a_key_that_is_no_field_may_nest_as_it_likes() -> None:
     assert validate({"type": "track", "extra": nested(800)}) == NOTHING
 
@@ -173,7 +181,7 @@ TOO_DEEP_TO_KEEP: list[tuple[str, Any, Malformed]] = [
     (
         "a wrong type",
         {"type": "track", "userId": nested(800)},
-        Malformed(None, "userId", TOO_DEEP, json.dumps({"type": "track", "userId": nested(800)})),
+        Malformed(None, "userId", ID, json.dumps({"type": "track", "userId": nested(800)})),
     ),
     (
         "a key that is no field, beside a wrong type",

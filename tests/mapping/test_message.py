@@ -7,6 +7,7 @@ import fastjsonschema
 import pytest
 
 from klaviyo_mapping import MESSAGE_SCHEMA, Message, canonical
+from klaviyo_mapping.message import Context
 
 check = fastjsonschema.compile(MESSAGE_SCHEMA, use_default=False)
 
@@ -23,7 +24,7 @@ FULL = {
     "originalTimestamp": "2026-03-01T10:00:00.002Z",
     "receivedAt": "2026-03-01T10:00:00.003Z",
     "sentAt": "2026-03-01T10:00:00.004Z",
-    "context": {"ip": "192.0.2.1"},
+    "context": {"timezone": "Europe/Rome"},
     "integrations": {"All": True},
     "traits": {"plan": "pro"},
     "event": "Item Added",
@@ -114,7 +115,7 @@ def test_a_message_with_every_field() -> None:
         original_timestamp="2026-03-01T10:00:00.002Z",
         received_at="2026-03-01T10:00:00.003Z",
         sent_at="2026-03-01T10:00:00.004Z",
-        context={"ip": "192.0.2.1"},
+        context=Context(timezone="Europe/Rome"),
         integrations={"All": True},
         traits={"plan": "pro"},
         event_name="Item Added",
@@ -133,7 +134,7 @@ def test_absent_objects_are_empty_and_other_absent_fields_none(absent: dict[str,
         original_timestamp=None,
         received_at=None,
         sent_at=None,
-        context={},
+        context=Context(),
         integrations={},
         traits={},
         event_name=None,
@@ -147,7 +148,7 @@ def test_a_message_gives_back_the_document_that_it_was_read_from() -> None:
         "messageId": "m-1",
         "userId": 0,
         "timestamp": "2026-11-23T10:00:00Z",
-        "context": {"ip": "203.0.113.7"},
+        "context": {"personas": {"computation_class": "audience"}},
         "event": "Item Added",
         "properties": {"price": 0},
     }

@@ -1,6 +1,6 @@
 """The door's whole decision on one request."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from handler.door.body import read_messages
@@ -13,14 +13,14 @@ from klaviyo_mapping.message import Message
 
 def admit(
     lambda_event: Any, secrets: Sequence[str], token: str | None
-) -> list[Message | Malformed]:
+) -> Iterator[Message | Malformed]:
     """The messages of a request, in order, each of them valid or with what is wrong with it.
 
     Size comes first, then the token and the signature over the bytes as they came; only what has
-    passed is parsed. Raises a `Refusal` when the whole request is turned away, and `SecretError`
-    when `secrets` or `token` cannot be used.
+    passed is parsed. A message is checked when it is asked for. Raises a `Refusal` when the whole
+    request is turned away, and `SecretError` when `secrets` or `token` cannot be used.
     """
     request = WebhookRequest.from_lambda_event(lambda_event)
     verify_token(request.authorization, token)
     verify(request.body, request.signature, secrets)
-    return [validate(raw) for raw in read_messages(request.body)]
+    return map(validate, read_messages(request.body))

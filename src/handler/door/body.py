@@ -7,8 +7,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import DecodeError
+
 from handler.door.elements import JSON_SPACE, array_elements
+from handler.door.reader import read_json
 from handler.door.refusals import NoMessage, NotJson
+from klaviyo_mapping.message import Message
 from klaviyo_mapping.operations import Json
 
 _DIGITS_WITHIN_A_DOUBLE = 308
@@ -27,23 +31,25 @@ class Unreadable:
     detail: str
 
 
-def read_messages(body: bytes) -> list[Json | Unreadable]:
-    """The values of a JSON array, or the one object, as `json.loads` gives them.
+def read_messages(body: bytes) -> list[Message | Json | Unreadable]:
+    """The values of a JSON array, or the one object; those that read as a `Message` as such.
 
-    Two things differ, for the sake of what is done with the values later: a number beyond the
-    range of a double is `None`, as JavaScript writes it, and half a surrogate pair is U+FFFD. An
-    element that nests too deeply to be read is `Unreadable`; its neighbours are read. Raises
-    `NotJson` (also for `NaN`, `Infinity` and a byte order mark) and `NoMessage` (an empty body, an
-    empty array, or a scalar).
+    What msgspec refuses is read once more by `json`: then a number beyond the range of a double is
+    `None`, as JavaScript writes it, and half a surrogate pair U+FFFD. An element that nests too
+    deeply to be read is `Unreadable`; its neighbours are read. Raises `NotJson` (also for `NaN`,
+    `Infinity` and a byte order mark) and `NoMessage` (an empty body, an empty array, or a scalar).
     """
     if not body.strip(JSON_SPACE):
         raise NoMessage("The body is empty. Send one message or an array of messages.")
-    text = _text(body)
     try:
-        document = _loads(text)
-    except RecursionError:
-        return _read_one_by_one(text.encode().strip(JSON_SPACE))
-    if isinstance(document, dict):
+        document = read_json(body)
+    except (DecodeError, UnicodeDecodeError, RecursionError):
+        text = _text(body)
+        try:
+            document = _loads(text)
+        except RecursionError:
+            return _read_one_by_one(text.encode().strip(JSON_SPACE))
+    if isinstance(document, Message | dict):
         return [document]
     if isinstance(document, list) and document:
         return document

@@ -34,10 +34,11 @@ def verify(body: bytes, signature: str | None, secrets: Sequence[str]) -> None:
     if not _SHA1_HEX.fullmatch(signature):
         raise InvalidSignature("X-Signature is not 40 hexadecimal digits (HMAC-SHA1).")
     digest = bytes.fromhex(signature)
-    if _signed(body, digest, keys):
-        return
+    # Of a batch the first element is tried first: the whole is a thousand times as long.
     first = _first_element(body)
     if first and _signed(first, digest, keys):
+        return
+    if _signed(body, digest, keys):
         return
     raise InvalidSignature(
         "X-Signature does not match the body. Set the same shared secret in Segment and here."

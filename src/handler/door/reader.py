@@ -1,0 +1,99 @@
+"""JSON read straight into messages, as far as they are spelled as Segment spells them.
+
+Most of a message is context that the mapping never reads (the page, the device, the campaign):
+what has a place in `_Context` and no type of its own is skipped over instead of built. A message
+with a key that is not listed here, or with a field of another type, is read as plain JSON, and
+`handler.door.validation` looks at its keys in every spelling, or says what is wrong with it.
+"""
+
+from msgspec import Raw, ValidationError
+from msgspec.json import Decoder
+
+from handler.door.elements import JSON_SPACE
+from handler.door.nesting import MAX_LEVELS, nests_deeper
+from klaviyo_mapping.message import Context, Message
+from klaviyo_mapping.operations import Json
+
+_ANYTHING = Raw()
+
+
+class _Context(Context, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=None):
+    """`context`, with the keys of Segment's libraries.
+
+    https://segment.com/docs/connections/spec/common/#context
+    """
+
+    active: Raw = _ANYTHING
+    app: Raw = _ANYTHING
+    campaign: Raw = _ANYTHING
+    channel: Raw = _ANYTHING
+    consent: Raw = _ANYTHING
+    device: Raw = _ANYTHING
+    direct: Raw = _ANYTHING
+    externalIds: Raw = _ANYTHING  # noqa: N815
+    groupId: Raw = _ANYTHING  # noqa: N815
+    instanceId: Raw = _ANYTHING  # noqa: N815
+    integration: Raw = _ANYTHING
+    ip: Raw = _ANYTHING
+    locale: Raw = _ANYTHING
+    network: Raw = _ANYTHING
+    os: Raw = _ANYTHING
+    page: Raw = _ANYTHING
+    protocols: Raw = _ANYTHING
+    referrer: Raw = _ANYTHING
+    screen: Raw = _ANYTHING
+    sessionId: Raw = _ANYTHING  # noqa: N815
+    userAgent: Raw = _ANYTHING  # noqa: N815
+    userAgentData: Raw = _ANYTHING  # noqa: N815
+
+
+_NO_CONTEXT = _Context()
+
+
+class _Message(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """A message, with what Segment adds to it on its way."""
+
+    context: _Context = _NO_CONTEXT
+    channel: Raw = _ANYTHING
+    project_id: Raw = _ANYTHING
+    version: Raw = _ANYTHING
+    write_key: Raw = _ANYTHING
+
+
+_messages_of = Decoder(list[_Message]).decode
+_message_of = Decoder(_Message).decode
+_elements_of = Decoder(list[Raw]).decode
+_json_of = Decoder().decode
+
+
+def read_json(body: bytes) -> Json:
+    """What `json.loads` would give, with `Message`s in place of what reads as such.
+
+    Raises msgspec's `DecodeError`, `UnicodeDecodeError` or `RecursionError` for what msgspec does
+    not read.
+    """
+    if not body.lstrip(JSON_SPACE).startswith(b"["):
+        return _value(body)
+    try:
+        messages = _messages_of(body)
+    except ValidationError:
+        pass
+    else:
+        if all(map(_is_fit, messages)):
+            return messages
+    return [_value(element) for element in _elements_of(body)]
+
+
+def _value(text: bytes | Raw) -> Json:
+    try:
+        message = _message_of(text)
+    except ValidationError:
+        return _json_of(text)
+    return message if _is_fit(message) else _json_of(text)
+
+
+def _is_fit(message: _Message) -> bool:
+    """Whether it satisfies what its fields' types do not say."""
+    return bool(message.type.strip()) and not (
+        nests_deeper(message.properties, MAX_LEVELS) or nests_deeper(message.traits, MAX_LEVELS)
+    )
