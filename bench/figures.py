@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-NOISE = 0.05
-"""A difference under this share is noise, whatever the spread."""
+NOISE, ENOUGH = 0.05, 5
+"""A difference under this share is noise whatever the spread, and under twice of it where there are
+fewer values than enough: so two runs of one commit hardly ever differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +70,13 @@ def ratio(ours: Figure, other: Figure) -> float | None:
 
 
 def is_beyond_noise(ours: Figure, other: Figure) -> bool:
-    """Whether the two differ by more than chance would: by over `NOISE`, and with all of the middle
-    half of the one above that of the other."""
+    """Whether the two differ by more than chance would: every value of the one is above all of the
+    other's, and the medians are further apart than `NOISE`."""
+    few = min(len(ours.values), len(other.values)) < ENOUGH
     times = ratio(ours, other)
-    if times is None or abs(times - 1) <= NOISE:
+    if times is None or abs(times - 1) <= NOISE * (1 + few):
         return False
-    return ours.low > other.high or ours.high < other.low
+    return min(ours.values) > max(other.values) or max(ours.values) < min(other.values)
 
 
 def verdict(ours: Figure, other: Figure) -> str:

@@ -46,15 +46,18 @@ def test_ratio_is_ours_against_the_other_and_none_against_nothing() -> None:
 @pytest.mark.parametrize(
     ("ours", "other", "expected"),
     [
-        (Figure.of([109, 110, 111]), STEADY, "SLOWER"),
-        (Figure.of([89, 90, 91]), STEADY, "faster"),
+        (Figure.of([105, 106, 107, 108, 109]), STEADY, "SLOWER"),
+        (Figure.of([91, 92, 93, 94, 95]), STEADY, "faster"),
         # Under five per cent, however steady both are.
-        (Figure.of([104, 104, 104]), STEADY, ""),
-        (Figure.of([96, 96, 96]), STEADY, ""),
-        # Over five per cent, but within what the other one does by itself.
-        (Figure.of([120, 120, 120]), WILD, ""),
-        (Figure.of([200, 200, 200]), WILD, "SLOWER"),
-        # A single value has no spread to hide in.
+        (Figure.of([104, 104, 104, 104, 104]), STEADY, ""),
+        (Figure.of([96, 96, 96, 96, 96]), STEADY, ""),
+        # Of few values it takes ten per cent.
+        (Figure.of([108, 108, 108]), STEADY, ""),
+        (Figure.of([112, 112, 112]), STEADY, "SLOWER"),
+        # Well over that, but within what the other one does by itself.
+        (Figure.of([150, 150, 150, 150, 150]), WILD, ""),
+        (Figure.of([200, 200, 200, 200, 200]), WILD, "SLOWER"),
+        # What is counted or weighed has one value, and no spread to hide in.
         (Figure.of([7.0]), Figure.of([6.0]), "SLOWER"),
         (Figure.of([0]), Figure.of([0]), ""),
     ],
