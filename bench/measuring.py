@@ -80,10 +80,18 @@ class Files:
 
 
 class Subject:
-    """An artifact and how its processes are started."""
+    """An artifact and how its processes are started; `prefix` is a command that runs another."""
 
-    def __init__(self, name: str, artifact: Artifact, ends: Ends, files: Files) -> None:
-        self._name = name
+    def __init__(
+        self,
+        name: str,
+        artifact: Artifact,
+        ends: Ends,
+        files: Files,
+        prefix: Sequence[str] = (),
+    ) -> None:
+        self._prefix = list(prefix)
+        self.name = name
         self._artifact = artifact
         self._ends = ends
         self._files = files
@@ -101,27 +109,25 @@ class Subject:
         few = min(rounds, 3)
         file = self._files.path
         tasks = [
-            self._task("mapping", rounds, messages={kind: file(kind) for kind in messages.KINDS})
+            self.task("mapping", rounds, messages={kind: file(kind) for kind in messages.KINDS})
         ]
         batches = {f"batch.{kind}": file(f"batch-{kind}") for kind in messages.KINDS}
-        tasks.append(self._task("webhook", rounds, label="batches", stub=True, calls=batches))
-        tasks.append(self._task("first", rounds, stub=True, call=file("batch-track")))
-        tasks.append(self._task("singles", rounds, stub=False, calls=file("singles")))
-        tasks.append(Task(self._name, "cold.environment", rounds, self.cold_with_environment))
-        tasks.append(Task(self._name, "cold.secret", rounds, self.cold_with_secret))
+        tasks.append(self.task("webhook", rounds, label="batches", stub=True, calls=batches))
+        tasks.append(self.task("first", rounds, stub=True, call=file("batch-track")))
+        tasks.append(self.task("singles", rounds, stub=False, calls=file("singles")))
+        tasks.append(Task(self.name, "cold.environment", rounds, self.cold_with_environment))
+        tasks.append(Task(self.name, "cold.secret", rounds, self.cold_with_secret))
         for kind in messages.KINDS:
             calls = {f"stub.{kind}.{size}": file(f"{kind}-{size}") for size in SIZES}
-            tasks.append(self._task("webhook", few, label=kind, stub=True, calls=calls))
+            tasks.append(self.task("webhook", few, label=kind, stub=True, calls=calls))
             calls = {f"stand_in.{kind}.{size}": file(f"{kind}-{size}") for size in STAND_IN_SIZES}
-            tasks.append(
-                self._task("webhook", few, label=kind, at=self._ends.stand_in, calls=calls)
-            )
+            tasks.append(self.task("webhook", few, label=kind, at=self._ends.stand_in, calls=calls))
             backlog = file(f"backlog-{kind}")
             tasks.append(
-                self._task("retry", few, stub=True, name=f"retry.stub.{kind}", messages=backlog)
+                self.task("retry", few, stub=True, name=f"retry.stub.{kind}", messages=backlog)
             )
             tasks.append(
-                self._task(
+                self.task(
                     "retry",
                     few,
                     at=self._ends.stand_in,
@@ -130,15 +136,23 @@ class Subject:
                 )
             )
         tasks.append(
-            self._task("memory", few, stub=False, idle=[file("single")], batch=file("track-4000"))
+            self.task("memory", few, stub=False, idle=[file("single")], batch=file("track-4000"))
         )
         calls = {"requests.orders": file("order-1000"), "requests.known": file("identify-1000")}
-        tasks.append(self._task("requests", 1, at=self._ends.stand_in, calls=calls))
+        tasks.append(self.task("requests", 1, at=self._ends.stand_in, calls=calls))
         return tasks
 
     def machine(self, rounds: int) -> Task:
         """What tells how fast the machine is by itself."""
-        return self._task("machine", rounds)
+        return self.task("machine", rounds)
+
+    def task(self, job: str, rounds: int, label: str = "", at: str = "", **details: Any) -> Task:
+        """A worker's job, against the sink or another far end `at` its URL."""
+        url = at or self._ends.sink
+        whole = {"stub": False, **details, "job": job, "url": url}
+        environment = {**self._environment, "KLAVIYO_API_URL": url}
+        name = " ".join(filter(None, (job, label, "at the stand-in" if at else "")))
+        return Task(self.name, name, rounds, lambda: self.run(whole, environment))
 
     def cold_with_environment(self) -> Figures:
         """Milliseconds of a cold start that finds its credentials in the environment."""
@@ -154,23 +168,19 @@ class Subject:
 
     def import_tree(self) -> list[imports.Module]:
         """What a cold start imports until its first answer."""
-        command = self._artifact.command("-X", "importtime", *self._first_answer())
+        command = self._command("-X", "importtime", *self._first_answer())
         done = self._run(command, self._environment)
         return imports.read(done.stderr)
 
     def run(self, job: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Figures:
         """The figures of one worker. Raises `MeasurementError`."""
-        command = self._artifact.command(str(HERE / "worker.py"), json.dumps(job))
+        command = self._command(str(HERE / "worker.py"), json.dumps(job))
         done = self._run(command, environment or self._environment)
         figures: Figures = json.loads(done.stdout.splitlines()[-1])
         return figures
 
-    def _task(self, job: str, rounds: int, label: str = "", at: str = "", **details: Any) -> Task:
-        url = at or self._ends.sink
-        whole = {"stub": False, **details, "job": job, "url": url}
-        environment = {**self._environment, "KLAVIYO_API_URL": url}
-        name = " ".join(filter(None, (job, label, "at the stand-in" if at else "")))
-        return Task(self._name, name, rounds, lambda: self.run(whole, environment))
+    def _command(self, *arguments: str) -> list[str]:
+        return [*self._prefix, *self._artifact.command(*arguments)]
 
     def _first_answer(self) -> list[str]:
         return [str(HERE / "first_answer.py"), self._files.path("single")]
@@ -178,7 +188,7 @@ class Subject:
     def _cold(self, name: str, environment: Mapping[str, str]) -> Figures:
         # Lambda sets this one, by which the handler knows that it is being started.
         variables = {**environment, "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9"}
-        command = self._artifact.command(*self._first_answer())
+        command = self._command(*self._first_answer())
         pipe = subprocess.PIPE
         began = perf_counter()
         with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=variables) as run:
