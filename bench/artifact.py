@@ -66,7 +66,10 @@ def present_revision() -> str:
 
 def resolve(revision: str) -> str:
     """The short id of a commit. Raises `RevisionError`."""
-    return _git("rev-parse", "--short=10", "--verify", f"{revision}^{{commit}}")
+    try:
+        return _git("rev-parse", "--short=10", "--verify", f"{revision}^{{commit}}")
+    except RevisionError as error:
+        raise RevisionError(f"{revision} is no commit that git knows here ({error})") from None
 
 
 def sources_of(revision: str, folder: Path) -> Path:
@@ -162,7 +165,9 @@ def _cannot_import(interpreter: Path, folder: Path, runtime: Path) -> str:
 
 
 def _last_line(text: str) -> str:
-    return (text.strip().splitlines() or ["no message"])[-1]
+    """The last one that says something: make's own only names the target."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("make")]
+    return lines[-1].strip() if lines else "no message"
 
 
 def _copy(sources: Path, folder: Path) -> None:

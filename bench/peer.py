@@ -117,6 +117,8 @@ def check(folder: Path) -> None:
     """Raises `PeerError` with what is missing of a prepared folder."""
     if shutil.which("node") is None:
         raise PeerError("there is no node on the PATH")
+    if not folder.is_dir():
+        raise PeerError(f"there is no folder {folder}")
     for name in ("node_modules", "segment_bench.cjs", "segment_cold_entry.cjs"):
         if not (folder / name).exists():
             raise PeerError(f"{folder} has no {name}; see bench/peer.py")
