@@ -184,11 +184,13 @@ def _result(
 
 
 def _stored(revision: str) -> Result | None:
+    """What was measured of a commit on this version of Python, if anything."""
     try:
         result: Result = json.loads((RESULTS / f"{revision}.json").read_text())
     except (OSError, ValueError):
         return None
-    return result if result.get("format") == FORMAT else None
+    is_alike = (result.get("format"), result.get("python")) == (FORMAT, platform.python_version())
+    return result if is_alike else None
 
 
 def _store(result: Result) -> Path:
@@ -226,8 +228,8 @@ def _print(result: Result, before: Result | None, *, is_stored: bool) -> None:
 
 def _say_how_old(figures: Mapping[str, Figure], before: Result) -> None:
     print(
-        f"\n{before['revision']} is as it was stored at {before['measured_at']}; FRESH=1 measures "
-        "it anew."
+        f"\n{before['revision']} is as it was stored at {before['measured_at']}, "
+        f"{before['rounds']} rounds, artifact {before['artifact']}; FRESH=1 measures it anew."
     )
     then = _figures(before["figures"]).get("machine")
     now = figures.get("machine")
