@@ -5,7 +5,7 @@
 Prints a table and writes `bench/results/<commit>.json`. Every value is one fresh process on the
 built artifact; the figures are medians over the rounds, ± half the distance of the quartiles, and
 within a round the processes of what is compared follow one another, so that the machine's noise
-meets all of them.
+meets all of them; the ratios to the peer and of the growth are medians of the rounds' own.
 
 `--base` puts an earlier commit beside it: its stored result, or, where there is none or with
 `--fresh`, its artifact measured in the same rounds. `--peer` runs Segment's own destination in the

@@ -69,6 +69,16 @@ def ratio(ours: Figure, other: Figure) -> float | None:
     return ours.median / other.median if other.median else None
 
 
+def ratio_in_turns(ours: Figure, other: Figure) -> float | None:
+    """The same for what ran in turns: the median of the rounds' own ratios, so that a slow moment
+    of the machine, which meets both, does not count. Of the medians, where a round is missing."""
+    if len(ours.values) != len(other.values) or not all(other.values):
+        return ratio(ours, other)
+    return statistics.median(
+        mine / theirs for mine, theirs in zip(ours.values, other.values, strict=True)
+    )
+
+
 def is_beyond_noise(ours: Figure, other: Figure) -> bool:
     """Whether the two differ by more than chance would: every value of the one is above all of the
     other's, and the medians are further apart than `NOISE`."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench import peer
-from bench.figures import Figure, ratio, verdict
+from bench.figures import Figure, ratio, ratio_in_turns, verdict
 from bench.imports import Module, by_package, costliest
 
 Figures = Mapping[str, Figure]
@@ -176,7 +176,7 @@ def number(value: float) -> str:
 
 
 def beside_the_peer(figures: Figures, peers: Figures) -> str:
-    """Ours and the peer's of the same rounds, the ratio, and what it should be at most."""
+    """Ours and the peer's, the ratio in turns, and what it should be at most."""
     head = f"  {'':<24}{'ours':>14}{'peer':>14}{'ratio':>8}{'aim':>7}      of ours | of the peer"
     lines = [
         "",
@@ -188,7 +188,7 @@ def beside_the_peer(figures: Figures, peers: Figures) -> str:
         if ours is None or other is None:
             lines.append(f"  {case.label:<24} not measured")
             continue
-        times = ratio(ours, other) or 0.0
+        times = ratio_in_turns(ours, other) or 0.0
         mark = "ok" if times <= case.target else "OVER"
         lines.append(
             f"  {case.label:<24}{_spread(ours):>14}{_spread(other):>14}{times:>8.2f}"
@@ -209,7 +209,7 @@ def aims(figures: Figures) -> str:
         large = figures.get(f"stub.{kind}.{GROWTH_TO}")
         if small is not None and large is not None:
             label = f"{name}: time a message at 4,000 against 100"
-            lines.append(_aim(label, ratio(large, small) or 0.0, GROWTH))
+            lines.append(_aim(label, ratio_in_turns(large, small) or 0.0, GROWTH))
     for figure, most in MOST_REQUESTS.items():
         if figure in figures:
             label = next(

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bench.figures import Figure, is_beyond_noise, ratio, verdict
+from bench.figures import Figure, is_beyond_noise, ratio, ratio_in_turns, verdict
 
 STEADY = Figure.of([99, 100, 101, 100, 100])
 WILD = Figure.of([60, 80, 100, 140, 190])
@@ -41,6 +41,18 @@ def test_figure_is_read_as_it_was_stored() -> None:
 def test_ratio_is_ours_against_the_other_and_none_against_nothing() -> None:
     assert ratio(Figure.of([3]), Figure.of([2])) == 1.5
     assert ratio(Figure.of([3]), Figure.of([0])) is None
+
+
+def test_ratio_in_turns_is_the_median_of_the_rounds_own() -> None:
+    # The machine was slow in the second round and in the third, for both.
+    ours, other = Figure.of([50, 150, 60]), Figure.of([100, 300, 240])
+    assert ratio_in_turns(ours, other) == 0.5
+    assert ratio(ours, other) == 60 / 240
+
+
+@pytest.mark.parametrize("other", [Figure.of([2, 2]), Figure.of([2, 0, 3])])
+def test_ratio_in_turns_is_that_of_the_medians_where_a_round_is_missing(other: Figure) -> None:
+    assert ratio_in_turns(Figure.of([3, 3, 3]), other) == 1.5
 
 
 @pytest.mark.parametrize(
