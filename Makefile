@@ -15,7 +15,7 @@ export PYTHONPATH := src
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test faults bench-drain bench-hang format clean
+.PHONY: help run test faults bench bench-memory bench-drain bench-hang format clean
 
 help: ## Show this
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -32,6 +32,12 @@ test: $(INSTALLED) ## Check format, lint, types and layers, and run the tests
 
 faults: $(INSTALLED) ## Send 100,000 messages through everything that can fail (2 minutes)
 	$(BIN)/python -m tests.faults
+
+bench: $(INSTALLED) ## Measure speed, cold start, memory and size (2 minutes; BASE=a commit, PEER=a folder)
+	$(BIN)/python -m bench $(if $(BASE),--base $(BASE)) $(if $(FRESH),--fresh) $(if $(PEER),--peer $(PEER))
+
+bench-memory: $(INSTALLED) ## Measure what each memory size of Lambda's would make of it (2 minutes)
+	$(BIN)/python -m bench.memory
 
 bench-drain: $(INSTALLED) ## Measure how fast a backlog of 200,000 events leaves (3 minutes)
 	$(BIN)/python -m bench.drain

@@ -21,12 +21,12 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from subprocess import PIPE, Popen
 from typing import Any
 from urllib.request import urlopen
 
+from bench import far_ends
 from handler.assembly import PATIENCE_SECONDS
 from handler.envelope import Entry
 from handler.queues import Queue
@@ -35,7 +35,7 @@ from klaviyo_client.outcomes import Retryable
 from klaviyo_client.planner import BULK_EVENTS_FROM
 from klaviyo_mapping.operations import CreateEvent, Identity
 from local import aws
-from local.function import IMPORTS, LambdaFunction
+from local.function import LambdaFunction
 from local.poller import Poller
 
 KEY = "pk_bench"
@@ -95,7 +95,7 @@ def _table(number: int, bulk: Mapping[str, Any], singles: Mapping[str, Any]) -> 
 def drain(number: int) -> dict[str, Any]:
     """Fill the queue, let it drain, and say how it went."""
     with ExitStack() as stack:
-        stand_in = stack.enter_context(_stand_in())
+        stand_in = stack.enter_context(far_ends.stand_in(KEY))
         os.environ.update(aws.variables(stack.enter_context(aws.serve())))
         os.environ.pop("AWS_PROFILE", None)
         secret = {"klaviyo_private_key": KEY, "segment_shared_secret": "bench"}
@@ -136,7 +136,7 @@ def drain(number: int) -> dict[str, Any]:
 
 def one_by_one(seconds: float) -> dict[str, Any]:
     """The same client and the same limits, never enough events at once for a bulk job."""
-    with _stand_in() as stand_in:
+    with far_ends.stand_in(KEY) as stand_in:
         klaviyo = Klaviyo(stand_in, patience=PATIENCE_SECONDS)
         began = time.monotonic()
         until = began + seconds
@@ -215,22 +215,6 @@ def _events(number: int) -> Iterator[CreateEvent]:
             "2026-11-23T10:00:00.000Z",
             18.99,
         )
-
-
-@contextmanager
-def _stand_in() -> Iterator[str]:
-    """The stand-in with the published limits, in a process of its own; gives its URL."""
-    variables: Mapping[str, str] = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(str(path) for path in IMPORTS),
-    }
-    command = [sys.executable, "-m", "local.klaviyo", "--port", "0", "--key", KEY]
-    with Popen([*command, "--keep-events", "counts"], stdout=PIPE, text=True, env=variables) as run:
-        try:
-            assert run.stdout is not None
-            yield run.stdout.readline().split()[-1]
-        finally:
-            run.kill()
 
 
 if __name__ == "__main__":

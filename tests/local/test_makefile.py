@@ -38,6 +38,8 @@ def test_make_alone_names_the_targets() -> None:
         "run",
         "test",
         "faults",
+        "bench",
+        "bench-memory",
         "bench-drain",
         "bench-hang",
         "format",

@@ -1,0 +1,246 @@
+"""`make bench`: how fast, how large, and how it compares. No network; two to three minutes.
+
+    python -m bench [--base REV [--fresh]] [--peer DIR] [--rounds 5]
+
+Prints a table and writes `bench/results/<commit>.json`. Every value is one fresh process on the
+built artifact; the figures are medians over the rounds, ± half the distance of the quartiles, and
+within a round the processes of what is compared follow one another, so that the machine's noise
+meets all of them; the ratios to the peer and of the growth are medians of the rounds' own.
+
+`--base` puts an earlier commit beside it: its stored result, or, where there is none or with
+`--fresh`, its artifact measured in the same rounds. `--peer` runs Segment's own destination in the
+same rounds (see `bench.peer`).
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from bench import artifact, far_ends, imports, messages, peer, report
+from bench.figures import Figure, is_beyond_noise, ratio
+from bench.measuring import KEY, Ends, Files, MeasurementError, Record, Subject, Task, in_turns
+from local.function import ROOT
+
+FORMAT = 1
+RESULTS = Path(__file__).resolve().parent / "results"
+ROUNDS = 5
+IMPORT_RUNS = 3
+
+Result = dict[str, Any]
+
+
+def main() -> int:
+    """Measure, print, store."""
+    parser = argparse.ArgumentParser(prog="python -m bench")
+    parser.add_argument("--base", help="an earlier commit to compare with")
+    parser.add_argument("--fresh", action="store_true", help="measure it, also if it is stored")
+    parser.add_argument("--peer", type=Path, help="a prepared folder, see bench/peer.py")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    arguments = parser.parse_args()
+    if arguments.rounds < 1:
+        parser.error("--rounds: at least 1")
+    try:
+        if arguments.peer:
+            peer.check(arguments.peer)
+        base = artifact.resolve(arguments.base) if arguments.base else None
+    except (peer.PeerError, artifact.RevisionError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+    stored = None if base is None or arguments.fresh else _stored(base)
+    with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+        _measure_and_print(arguments, base, stored, Path(scratch))
+    return 0
+
+
+def _measure_and_print(
+    arguments: argparse.Namespace, base: str | None, stored: Result | None, scratch: Path
+) -> None:
+    began = perf_counter()
+    rounds: int = arguments.rounds
+    present = _built(artifact.present_revision(), ROOT / "src", scratch / "present")
+    artifacts = {"present": present}
+    if base is not None and stored is None:
+        old = scratch / "base"
+        old.mkdir()
+        artifacts["base"] = _built(base, artifact.sources_of(base, old), old)
+    theirs = peer.fixtures_of(arguments.peer) if arguments.peer else None
+    (scratch / "messages").mkdir()
+    files = Files(scratch / "messages", theirs)
+    if arguments.peer and theirs is None:
+        theirs = scratch / "messages" / "peer"
+        theirs.mkdir()
+        messages.write(theirs)
+    record = Record()
+    with ExitStack() as stack:
+        port = stack.enter_context(far_ends.sink())
+        ends = Ends(
+            stand_in=stack.enter_context(far_ends.stand_in(KEY, limits="off")),
+            sink=f"http://127.0.0.1:{port}",
+            aws=stack.enter_context(far_ends.aws(KEY, messages.SECRET)),
+        )
+        subjects = {name: Subject(name, each, ends, files) for name, each in artifacts.items()}
+        tasks = [
+            list(group) for group in zip(*(s.tasks(rounds) for s in subjects.values()), strict=True)
+        ]
+        tasks.insert(0, [subjects["present"].machine(rounds)])
+        if arguments.peer and theirs is not None:
+            _join_peer(tasks, peer.Peer(arguments.peer, theirs, port), rounds)
+        for number, task in in_turns(tasks, rounds):
+            _progress(f"round {number + 1} of {rounds}: {task.subject}, {task.name}")
+            record.add(task)
+        _progress("")
+        tree = _import_tree(subjects["present"], record)
+    results = {
+        name: _result(each, record, name, rounds, files, tree if name == "present" else [])
+        for name, each in artifacts.items()
+    }
+    peers = record.figures("peer")
+    if peers:
+        results["present"]["peer"] = {name: figure.to_json() for name, figure in peers.items()}
+    paths = {name: _store(result) for name, result in results.items()}
+    before = stored or results.get("base")
+    _print(results["present"], before, is_stored=stored is not None)
+    print(f"\n{paths['present']}, {perf_counter() - began:.0f} s")
+
+
+def _join_peer(tasks: list[list[Task]], other: peer.Peer, rounds: int) -> None:
+    """Put each of the peer's cases next to ours."""
+
+    def run(figure: str) -> Task:
+        return Task("peer", figure, rounds, lambda: {figure: other.measure(figure)})
+
+    beside = {
+        "peer.track": "webhook batches",
+        "peer.identify": "webhook batches",
+        "peer.order": "webhook batches",
+        "peer.first": "first",
+        "peer.single": "singles",
+        "peer.cold": "cold.environment",
+    }
+    for case in peer.CASES:
+        group = next(each for each in tasks if each[0].name == beside[case.figure])
+        group.append(run(case.figure))
+
+
+def _built(revision: str, sources: Path, scratch: Path) -> artifact.Artifact:
+    _progress(f"building the artifact of {revision}")
+    scratch.mkdir(exist_ok=True)
+    built = artifact.make(revision, sources, scratch)
+    _progress("")
+    if not built.built:
+        print(
+            f"{revision}: the artifact could not be built as `sam build` does ({built.why}), so "
+            "its packages are those of this environment"
+        )
+    return built
+
+
+def _import_tree(subject: Subject, record: Record) -> list[imports.Module]:
+    try:
+        return imports.merged([subject.import_tree() for _ in range(IMPORT_RUNS)])
+    except MeasurementError as error:
+        record.notes.setdefault("present", []).append(f"imports: {error}")
+        return []
+
+
+def _result(
+    built: artifact.Artifact,
+    record: Record,
+    subject: str,
+    rounds: int,
+    files: Files,
+    tree: list[imports.Module],
+) -> Result:
+    figures = record.figures(subject)
+    figures |= {f"artifact.{name}": Figure.of([size]) for name, size in built.megabytes.items()}
+    machine = record.figures("present").get("machine")
+    if machine is not None:
+        figures["machine"] = machine
+    largest = {kind: max(messages.sizes(each)) for kind, each in files.whole.items()}
+    return {
+        "format": FORMAT,
+        "revision": built.revision,
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
+        "rounds": rounds,
+        "artifact": "built" if built.built else f"copied ({built.why})",
+        "largest_message_bytes": largest,
+        "notes": record.notes.get(subject, []) + record.notes.get("peer", []),
+        "figures": {name: figure.to_json() for name, figure in sorted(figures.items())},
+        "imports": [
+            {"name": each.name, "own_us": each.own, "whole_us": each.whole} for each in tree
+        ],
+    }
+
+
+def _stored(revision: str) -> Result | None:
+    """What was measured of a commit on this version of Python, if anything."""
+    try:
+        result: Result = json.loads((RESULTS / f"{revision}.json").read_text())
+    except (OSError, ValueError):
+        return None
+    is_alike = (result.get("format"), result.get("python")) == (FORMAT, platform.python_version())
+    return result if is_alike else None
+
+
+def _store(result: Result) -> Path:
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    path = RESULTS / f"{result['revision']}.json"
+    path.write_text(json.dumps(result, indent=1) + "\n")
+    return path.relative_to(ROOT)
+
+
+def _figures(document: Mapping[str, Any]) -> dict[str, Figure]:
+    return {name: Figure.from_json(figure) for name, figure in document.items()}
+
+
+def _print(result: Result, before: Result | None, *, is_stored: bool) -> None:
+    figures = _figures(result["figures"])
+    base = None if before is None else _figures(before["figures"])
+    print(
+        f"{result['revision']} on Python {result['python']}, {result['machine']}; medians of "
+        f"{result['rounds']} rounds (3 where a process takes long), artifact {result['artifact']}"
+    )
+    print(report.table(figures, base, "" if before is None else before["revision"]))
+    tree = [
+        imports.Module(each["name"], each["own_us"], each["whole_us"]) for each in result["imports"]
+    ]
+    if tree:
+        print(report.import_tree(tree, frozenset(sys.stdlib_module_names)))
+    if "peer" in result:
+        print(report.beside_the_peer(figures, _figures(result["peer"])))
+    print(report.aims(figures))
+    for note in result["notes"]:
+        print(f"NOT MEASURED: {note}")
+    if before is not None and is_stored:
+        _say_how_old(figures, before)
+
+
+def _say_how_old(figures: Mapping[str, Figure], before: Result) -> None:
+    print(
+        f"\n{before['revision']} is as it was stored at {before['measured_at']}, "
+        f"{before['rounds']} rounds, artifact {before['artifact']}; FRESH=1 measures it anew."
+    )
+    then = _figures(before["figures"]).get("machine")
+    now = figures.get("machine")
+    if now is not None and then is not None and is_beyond_noise(now, then):
+        print(f"The machine takes {ratio(now, then):.2f} times as long as then: FRESH=1 is better.")
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

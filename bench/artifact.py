@@ -1,0 +1,219 @@
+"""The built artifact of a commit, on the Python that measures it, and what it weighs."""
+
+import importlib.metadata
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local.function import ROOT
+
+OURS = ("handler", "klaviyo_client", "klaviyo_mapping")
+
+LAMBDA_BRINGS = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six.py", "urllib3")
+"""What a function finds in Lambda's runtime, behind whatever it brings itself."""
+
+
+class RevisionError(Exception):
+    """There is no such commit, or no repository."""
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """What is measured: a commit's function as it would be deployed.
+
+    `built` is false where it had to be put together from the packages of the virtual environment;
+    `why` then says what the build said.
+    """
+
+    revision: str
+    folder: Path
+    python: Path
+    runtime: Path
+    built: bool
+    why: str = ""
+    megabytes: Mapping[str, float] = field(default_factory=dict)
+
+    def command(self, *arguments: str) -> list[str]:
+        """A process of a Python that has nothing installed, and finds the artifact by `PYTHONPATH`.
+
+        `-P` keeps the bench's own folder out of the imports.
+        """
+        return [str(self.python), "-P", *arguments]
+
+    def imports(self) -> str:
+        """`PYTHONPATH`: the artifact, then what Lambda's runtime brings."""
+        return os.pathsep.join((str(self.folder), str(self.runtime)))
+
+
+def present_revision() -> str:
+    """The short id of the commit that is checked out, with `-dirty` when `src` differs from it."""
+    try:
+        revision = _git("rev-parse", "--short=10", "HEAD")
+        changed = _git("status", "--porcelain", "--", "src")
+    except RevisionError:
+        return "no-git"
+    return f"{revision}-dirty" if changed else revision
+
+
+def resolve(revision: str) -> str:
+    """The short id of a commit. Raises `RevisionError`."""
+    try:
+        return _git("rev-parse", "--short=10", "--verify", f"{revision}^{{commit}}")
+    except RevisionError as error:
+        raise RevisionError(f"{revision} is no commit that git knows here ({error})") from None
+
+
+def sources_of(revision: str, folder: Path) -> Path:
+    """The `src` of a commit, written under `folder`."""
+    archive = subprocess.run(
+        ["git", "archive", "--format=tar", revision, "src"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
+        tar.extractall(folder, filter="data")
+    return folder / "src"
+
+
+def make(revision: str, sources: Path, scratch: Path) -> Artifact:
+    """Build the artifact as `sam build` does; where that fails, copy it from this environment."""
+    folder = scratch / "artifact"
+    python = scratch / "python"
+    runtime = scratch / "runtime"
+    venv.create(python, with_pip=False, symlinks=True)
+    interpreter = python / "bin" / "python"
+    _link_runtime(runtime)
+    why = _build(sources, folder) or _cannot_import(interpreter, folder, runtime)
+    if why:
+        shutil.rmtree(folder, ignore_errors=True)
+        _copy(sources, folder)
+        unusable = _cannot_import(interpreter, folder, runtime)
+        if unusable:
+            raise SystemExit(f"bench: {revision} cannot be imported: {unusable}")
+    _compile(folder)
+    return Artifact(
+        revision=revision,
+        folder=folder,
+        python=interpreter,
+        runtime=runtime,
+        built=not why,
+        why=why,
+        megabytes=weigh(folder),
+    )
+
+
+def weigh(folder: Path) -> dict[str, float]:
+    """MB of a folder: unzipped and as a zip, with byte code and without."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    sources = [path for path in files if path.suffix != ".pyc"]
+    return {
+        "unzipped": _size(files),
+        "unzipped_sources": _size(sources),
+        "zipped": _zipped(folder, files),
+        "zipped_sources": _zipped(folder, sources),
+    }
+
+
+def _size(files: Sequence[Path]) -> float:
+    return sum(path.stat().st_size for path in files) / 1_000_000
+
+
+def _zipped(folder: Path, files: Sequence[Path]) -> float:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in files:
+            archive.writestr(str(path.relative_to(folder)), path.read_bytes())
+    return len(packed.getvalue()) / 1_000_000
+
+
+def _build(sources: Path, folder: Path) -> str:
+    """Run the makefile that `sam build` runs; gives what it complained of, or nothing."""
+    folder.mkdir()
+    python = f"PYTHON={sys.executable}"
+    command = ["make", "-s", "build-WebhookFunction", f"ARTIFACTS_DIR={folder}", python]
+    if sys.version_info[:2] == (3, 13):
+        command.append(f"PYTHON313={sys.executable}")
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    # Offline, pip would try each package five times before it gives up.
+    variables["PIP_RETRIES"] = "0"
+    done = subprocess.run(
+        command, cwd=sources, env=variables, capture_output=True, text=True, check=False
+    )
+    return _last_line(done.stderr) if done.returncode else ""
+
+
+def _cannot_import(interpreter: Path, folder: Path, runtime: Path) -> str:
+    """What is wrong with the artifact on this machine, as with packages for another processor."""
+    done = subprocess.run(
+        [str(interpreter), "-P", "-B", "-c", "import handler.webhook, handler.retry"],
+        env={"PYTHONPATH": os.pathsep.join((str(folder), str(runtime)))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return _last_line(done.stderr) if done.returncode else ""
+
+
+def _last_line(text: str) -> str:
+    """The last one that says something: make's own only names the target."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("make")]
+    return lines[-1].strip() if lines else "no message"
+
+
+def _copy(sources: Path, folder: Path) -> None:
+    """The packages that the functions require, as this environment has them, and our own."""
+    requirements = (sources / "requirements.txt").read_text()
+    for name in re.findall(r"^([A-Za-z0-9._-]+)==", requirements, re.MULTILINE):
+        try:
+            distribution = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            raise SystemExit(
+                f"bench: {name} can neither be fetched nor is it in this environment"
+            ) from None
+        for path in distribution.files or ():
+            if ".." not in path.parts and path.suffix != ".pyc":
+                target = folder / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(str(path.locate()), target)
+    for package in OURS:
+        shutil.copytree(
+            sources / package, folder / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
+
+
+def _compile(folder: Path) -> None:
+    """Byte code for this Python, where the build has made none for it."""
+    tag = sys.implementation.cache_tag
+    if not any(folder.rglob(f"*.{tag}.pyc")):
+        command = [sys.executable, "-m", "compileall", "-q", "-j", "1"]
+        subprocess.run([*command, "--invalidation-mode", "unchecked-hash", str(folder)], check=True)
+
+
+def _link_runtime(runtime: Path) -> None:
+    runtime.mkdir()
+    for name in LAMBDA_BRINGS:
+        found = next((path for each in sys.path if (path := Path(each) / name).exists()), None)
+        if found is not None:
+            (runtime / name).symlink_to(found.resolve())
+
+
+def _git(*arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        raise RevisionError(f"git: {error.strerror}") from None
+    if done.returncode:
+        raise RevisionError(_last_line(done.stderr))
+    return done.stdout.strip()

@@ -1,0 +1,48 @@
+"""The far ends, each in a process of its own, so that they take no time from what is measured."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from subprocess import PIPE, Popen
+
+from local.function import IMPORTS
+
+
+@contextmanager
+def _process(*command: str) -> Iterator[str]:
+    """A module of ours that writes where it is on its first line; gives that line."""
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, IMPORTS))}
+    with Popen([sys.executable, "-m", *command], stdout=PIPE, text=True, env=variables) as run:
+        try:
+            assert run.stdout is not None
+            line = run.stdout.readline().strip()
+            if not line:
+                raise SystemExit(f"{command[0]} did not start")
+            yield line
+        finally:
+            run.kill()
+
+
+@contextmanager
+def stand_in(key: str, limits: str = "published") -> Iterator[str]:
+    """The stand-in Klaviyo; gives its URL."""
+    options = ("--port", "0", "--key", key, "--limits", limits, "--keep-events", "counts")
+    with _process("local.klaviyo", *options) as line:
+        yield line.split()[-1]
+
+
+@contextmanager
+def sink() -> Iterator[int]:
+    """The far end that answers and looks at nothing; gives its port."""
+    with _process("bench.sink") as line:
+        yield int(line)
+
+
+@contextmanager
+def aws(key: str, shared_secret: str) -> Iterator[dict[str, str]]:
+    """Moto's server with both queues and the secret; gives a function's environment variables."""
+    with _process("bench.amazon", key, shared_secret) as line:
+        variables: dict[str, str] = json.loads(line)
+        yield variables

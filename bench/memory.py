@@ -1,0 +1,184 @@
+"""`make bench-memory`: how long things take at each of Lambda's memory sizes, and what that costs.
+
+    python -m bench.memory [--rounds 3]
+
+Lambda gives a function a share of a processor with its memory. Each process runs in a control group
+with that share, which takes Linux and root. What cannot be seen here: Lambda lends a function more
+of a processor while it loads, so that real cold starts at small sizes are shorter than these.
+"""
+
+import argparse
+import json
+import platform
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import artifact, far_ends, messages
+from bench.figures import Figure
+from bench.measuring import KEY, Ends, Files, Record, Subject, Task, in_turns
+from bench.processor import NoQuotaError, limited, share_of
+from bench.report import number
+from local.function import ROOT
+
+RESULTS = Path(__file__).resolve().parent / "results"
+ROUNDS = 3
+SIZES = (256, 512, 1_024, 1_769)
+
+KLAVIYO_MS = 300.0
+"""Assumed for one bulk request of Klaviyo's; the function waits for it and is paid for."""
+
+MOST_MS = 2_500.0
+"""Half of the five seconds after which Segment gives up; the rest is Klaviyo's and the way's."""
+
+MOST_MEMORY = 0.5
+"""Of the size that the largest batch may fill."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line: a figure, and how many messages it is of (its unit is then µs a message)."""
+
+    label: str
+    figure: str
+    messages: int = 0
+
+    def milliseconds(self, figures: Mapping[str, Figure]) -> float | None:
+        """Of the whole call."""
+        figure = figures.get(self.figure)
+        if figure is None:
+            return None
+        return figure.median * self.messages / 1000 if self.messages else figure.median
+
+
+COLD = Row("cold start, credentials in Secrets Manager", "cold.secret")
+ORDERS = Row("4 MB: 4,000 orders of five (24,000 events)", "order", 4_000)
+ROWS = (
+    Row("cold start, credentials in the environment", "cold.environment"),
+    COLD,
+    Row("1 track of 2 KB", "one", 1),
+    Row("1,000 tracks of 2 KB", "thousand", 1_000),
+    Row("4 MB: 4,000 tracks of 1 KB", "track", 4_000),
+    ORDERS,
+)
+
+
+def main() -> int:
+    """Measure, print the table and what it suggests, keep the numbers."""
+    parser = argparse.ArgumentParser(prog="python -m bench.memory")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    rounds = parser.parse_args().rounds
+    try:
+        with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+            record = _measure(rounds, Path(scratch))
+    except NoQuotaError as error:
+        print(f"bench: no share of a processor can be set here ({error})", file=sys.stderr)
+        print("       It takes Linux with control groups, and root.", file=sys.stderr)
+        return 2
+    sizes = {size: record.figures(str(size)) for size in SIZES}
+    peak = record.figures("memory")["memory.peak"].median
+    print(
+        f"Python {platform.python_version()}, medians of {rounds} rounds, the far end on loopback"
+    )
+    print(table(sizes, peak))
+    for size, notes in record.notes.items():
+        for note in notes:
+            print(f"  {size} MB: {note}")
+    print(suggestion(sizes, peak))
+    result = {
+        "peak_mb": peak,
+        "sizes": {
+            size: {name: figure.to_json() for name, figure in figures.items()}
+            for size, figures in sizes.items()
+        },
+    }
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / "memory.json").write_text(json.dumps(result, indent=1) + "\n")
+    return 0
+
+
+def _measure(rounds: int, scratch: Path) -> Record:
+    built = artifact.make(artifact.present_revision(), ROOT / "src", scratch)
+    (scratch / "messages").mkdir()
+    files = Files(scratch / "messages", None)
+    record = Record()
+    with ExitStack() as stack:
+        groups = {size: stack.enter_context(limited(share_of(size))) for size in SIZES}
+        port = stack.enter_context(far_ends.sink())
+        ends = Ends(
+            "", f"http://127.0.0.1:{port}", stack.enter_context(far_ends.aws(KEY, messages.SECRET))
+        )
+        subjects = [
+            Subject(str(size), built, ends, files, prefix) for size, prefix in groups.items()
+        ]
+        tasks = [_tasks(subject, files, rounds) for subject in subjects]
+        for _, task in in_turns([list(group) for group in zip(*tasks, strict=True)], rounds):
+            record.add(task)
+        whole = Subject("memory", built, ends, files)
+        idle, largest = [files.path("single")], files.path("order-4000")
+        record.add(whole.task("memory", 1, stub=False, idle=idle, batch=largest))
+    return record
+
+
+def _tasks(subject: Subject, files: Files, rounds: int) -> list[Task]:
+    small = {"one": files.path("single"), "thousand": files.path("batch-track")}
+    return [
+        Task(subject.name, "cold.environment", rounds, subject.cold_with_environment),
+        Task(subject.name, "cold.secret", rounds, subject.cold_with_secret),
+        subject.task("webhook", rounds, label="up to 1,000", calls=small),
+        subject.task(
+            "webhook", rounds, label="4 MB of tracks", calls={"track": files.path("track-4000")}
+        ),
+        subject.task(
+            "webhook", rounds, label="4 MB of orders", calls={"order": files.path("order-4000")}
+        ),
+    ]
+
+
+def table(sizes: Mapping[int, Mapping[str, Figure]], peak: float) -> str:
+    """Milliseconds at each size, and what a call costs with Klaviyo's time."""
+    head = f"  {'':<46}" + "".join(f"{size:>9,} MB" for size in sizes)
+    lines = [head, f"  {'share of a processor':<46}"]
+    lines[1] += "".join(f"{share_of(size):>12.2f}" for size in sizes)
+    lines.append("milliseconds")
+    for row in ROWS:
+        cells = (row.milliseconds(figures) for figures in sizes.values())
+        lines.append(f"  {row.label:<46}" + "".join(map(_cell, cells)))
+    lines.append(f"thousandths of a GB-second, with {KLAVIYO_MS:.0f} ms for Klaviyo's answer")
+    for row in ROWS:
+        cells = (cost(row.milliseconds(figures), size) for size, figures in sizes.items())
+        lines.append(f"  {row.label:<46}" + "".join(map(_cell, cells)))
+    lines.append(f"memory at its peak, the largest batch of orders: {peak:.0f} MB")
+    return "\n".join(lines)
+
+
+def _cell(value: float | None) -> str:
+    return f"{'–' if value is None else number(value):>12}"
+
+
+def cost(milliseconds: float | None, size: int) -> float | None:
+    """Thousandths of a GB-second of one call: what Lambda charges for."""
+    return None if milliseconds is None else (milliseconds + KLAVIYO_MS) * size / 1024
+
+
+def suggestion(sizes: Mapping[int, Mapping[str, Figure]], peak: float) -> str:
+    """The smallest size at which a cold start and the largest batch together leave Klaviyo half of
+    Segment's time, and which that batch fills to half at most."""
+    for size, figures in sizes.items():
+        cold, largest = COLD.milliseconds(figures), ORDERS.milliseconds(figures)
+        if cold is None or largest is None or peak > size * MOST_MEMORY:
+            continue
+        if cold + largest <= MOST_MS:
+            return (
+                f"suggests {size} MB: a cold start with the largest batch takes "
+                f"{cold + largest:,.0f} of the {MOST_MS:,.0f} ms that leave Klaviyo half of "
+                f"Segment's five seconds, and fills {peak / size:.0%} of the memory"
+            )
+    return "suggests none of these: the largest batch takes too long, or too much memory, at each"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""A share of a processor, as Lambda gives it with the memory.
+
+1,769 MB are one: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+"""
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ONE_PROCESSOR_MB = 1_769
+
+PERIOD = 20_000
+"""Microseconds in which a share is given out and used up."""
+
+GROUPS = Path("/sys/fs/cgroup")
+
+
+class NoQuotaError(Exception):
+    """This machine gives out no shares; the text says why."""
+
+
+def share_of(megabytes: int) -> float:
+    """What of a processor a function of so much memory has; ours never use more than one."""
+    return min(megabytes / ONE_PROCESSOR_MB, 1.0)
+
+
+@contextmanager
+def limited(share: float) -> Iterator[list[str]]:
+    """A control group with this share; gives the command that runs another one in it.
+
+    Linux alone, as root. Raises `NoQuotaError`.
+    """
+    try:
+        group = _group(round(share * PERIOD))
+    except OSError as error:
+        raise NoQuotaError(f"{error.strerror}: {error.filename}") from None
+    try:
+        # The group is entered before the program is loaded, so that all of it counts.
+        yield ["/bin/sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh"]
+    finally:
+        group.rmdir()
+
+
+def _group(quota: int) -> Path:
+    name = f"bench-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    if (GROUPS / "cgroup.controllers").exists():
+        group = GROUPS / name
+        limits = {"cpu.max": f"{quota} {PERIOD}"}
+    else:
+        group = GROUPS / "cpu" / name
+        limits = {"cpu.cfs_period_us": str(PERIOD), "cpu.cfs_quota_us": str(quota)}
+    group.mkdir()
+    try:
+        for file, value in limits.items():
+            (group / file).write_text(value)
+    except OSError:
+        group.rmdir()
+        raise
+    return group

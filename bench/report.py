@@ -1,0 +1,255 @@
+"""The table: what was measured, beside an earlier commit and the peer, and the aims."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from bench import peer
+from bench.figures import Figure, ratio, ratio_in_turns, verdict
+from bench.imports import Module, by_package, costliest
+
+Figures = Mapping[str, Figure]
+
+WIDTH = 48
+GROWTH_FROM, GROWTH_TO, GROWTH = 100, 4_000, 1.1
+LARGEST_ARTIFACT = 15.0
+MOST_REQUESTS: Mapping[str, int] = {"requests.orders": 6, "requests.known": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line: a figure and what to call it."""
+
+    label: str
+    figure: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Lines with one unit."""
+
+    title: str
+    unit: str
+    rows: tuple[Row, ...]
+
+
+KIND_NAMES: Mapping[str, str] = {
+    "track": "track",
+    "identify": "identify",
+    "order": "order of five products",
+}
+
+
+def _of_kinds(pattern: str, label: str = "{}") -> Iterator[Row]:
+    for kind, name in KIND_NAMES.items():
+        yield Row(label.format(name), pattern.format(kind))
+
+
+def _of_sizes(pattern: str, sizes: Sequence[int]) -> tuple[Row, ...]:
+    return tuple(
+        Row(f"{name} × {size:,}", pattern.format(kind, size))
+        for kind, name in KIND_NAMES.items()
+        for size in sizes
+    )
+
+
+SECTIONS = (
+    Section(
+        "Mapping alone (2 KB a message, an order 3.2 KB)",
+        "µs a message",
+        (
+            *_of_kinds("validation.{}", "validation, {}"),
+            *_of_kinds("mapping.{}", "mapping, {}"),
+        ),
+    ),
+    Section(
+        "From raw body to serialised bulk request: signature, parsing, validation, mapping (2 KB)",
+        "µs a message",
+        (
+            *_of_kinds("batch.{}.request", "{}, a batch"),
+            *_of_kinds("batch.{}", "{}, until the answer"),
+        ),
+    ),
+    Section(
+        "First batch of a fresh process: 1,000 tracks of 2 KB, the handler loaded",
+        "ms",
+        (Row("to the bulk request", "first.request"), Row("to the answer", "first")),
+    ),
+    Section(
+        "Whole webhook handler, transport and queue stubbed (1 KB)",
+        "µs a message",
+        _of_sizes("stub.{}.{}", (1, 10, 100, 1_000, 4_000)),
+    ),
+    Section(
+        "Whole webhook handler, the stand-in over HTTP, which checks every item (1 KB)",
+        "µs a message",
+        _of_sizes("stand_in.{}.{}", (1, 100, 1_000, 4_000)),
+    ),
+    Section(
+        "Whole webhook handler, a far end over HTTP that checks nothing (2 KB)",
+        "µs a call",
+        (Row("one track a call, one after the other", "singles"),),
+    ),
+    Section(
+        "Retry handler on a backlog of 1,000 messages (1 KB; an order is six operations)",
+        "µs an operation",
+        (
+            *_of_kinds("retry.stub.{}", "{}, stubbed"),
+            *_of_kinds("retry.stand_in.{}", "{}, the stand-in over HTTP"),
+        ),
+    ),
+    Section(
+        "Cold start: process start to the first answered webhook, over loopback",
+        "ms",
+        (
+            Row("credentials in the environment", "cold.environment"),
+            Row("  until Python runs", "cold.environment.python"),
+            Row("  loading the handler", "cold.environment.imports"),
+            Row("  the first call", "cold.environment.answer"),
+            Row("credentials in Secrets Manager (moto)", "cold.secret"),
+            Row("  loading the handler", "cold.secret.imports"),
+            Row("  the first call", "cold.secret.answer"),
+        ),
+    ),
+    Section(
+        "Memory: 4,000 tracks of 1 KB, 4 MB",
+        "MB",
+        (
+            Row("a process that has answered one message", "memory.idle"),
+            Row("its peak with the batch", "memory.peak"),
+            Row("the batch itself", "memory.batch"),
+        ),
+    ),
+    Section(
+        "Artifact",
+        "MB",
+        (
+            Row("unzipped, with byte code", "artifact.unzipped"),
+            Row("unzipped, without", "artifact.unzipped_sources"),
+            Row("zipped, with byte code", "artifact.zipped"),
+            Row("zipped, without", "artifact.zipped_sources"),
+        ),
+    ),
+    Section(
+        "Requests to Klaviyo, as the stand-in counts them",
+        "requests",
+        (
+            Row("1,000 orders of five in one batch", "requests.orders"),
+            Row("1,000 known profiles in one batch", "requests.known"),
+        ),
+    ),
+    Section("The machine itself, by a fixed piece of work", "ms", (Row("json", "machine"),)),
+)
+
+
+def table(figures: Figures, base: Figures | None, base_name: str = "") -> str:
+    """Every section; with `base` what it was then, how many times that it is now, and whether the
+    difference is beyond noise."""
+    lines: list[str] = []
+    for section in SECTIONS:
+        rows = [row for row in section.rows if row.figure in figures]
+        if not rows:
+            continue
+        compared = f"{base_name:>12} {'ratio':>7}" if base is not None else ""
+        lines += ["", section.title, f"  {'':<{WIDTH}}{section.unit:>16}   ± {compared}".rstrip()]
+        lines.extend(_line(row, figures, base) for row in rows)
+    return "\n".join(lines)
+
+
+def _line(row: Row, figures: Figures, base: Figures | None) -> str:
+    figure = figures[row.figure]
+    line = f"  {row.label:<{WIDTH}}{number(figure.median):>16} {figure.spread:>4.0%}"
+    if base is None:
+        return line
+    other = base.get(row.figure)
+    if other is None:
+        return f"{line}{'–':>12}"
+    times = ratio(figure, other)
+    shown = "" if times is None else f"{times:>7.2f}"
+    return f"{line}{number(other.median):>12} {shown:>7}  {verdict(figure, other)}".rstrip()
+
+
+def number(value: float) -> str:
+    """Three digits or so, whatever the size."""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def beside_the_peer(figures: Figures, peers: Figures) -> str:
+    """Ours and the peer's, the ratio in turns, and what it should be at most."""
+    head = f"  {'':<24}{'ours':>14}{'peer':>14}{'ratio':>8}{'aim':>7}      of ours | of the peer"
+    lines = [
+        "",
+        "Beside Segment's Klaviyo (Actions), µs a message; the last and 'first' in ms",
+        head,
+    ]
+    for case in peer.CASES:
+        ours, other = figures.get(peer.OURS[case.figure]), peers.get(case.figure)
+        if ours is None or other is None:
+            lines.append(f"  {case.label:<24} not measured")
+            continue
+        times = ratio_in_turns(ours, other) or 0.0
+        mark = "ok" if times <= case.target else "OVER"
+        lines.append(
+            f"  {case.label:<24}{_spread(ours):>14}{_spread(other):>14}{times:>8.2f}"
+            f"{case.target:>7.2f} {mark:<4} {case.ours} | {case.peers}"
+        )
+    return "\n".join(lines)
+
+
+def _spread(figure: Figure) -> str:
+    return f"{number(figure.median)} ±{figure.spread:>4.0%}"
+
+
+def aims(figures: Figures) -> str:
+    """What needs no peer: growth, requests, size."""
+    lines = ["", "Aims"]
+    for kind, name in KIND_NAMES.items():
+        small = figures.get(f"stub.{kind}.{GROWTH_FROM}")
+        large = figures.get(f"stub.{kind}.{GROWTH_TO}")
+        if small is not None and large is not None:
+            label = f"{name}: time a message at 4,000 against 100"
+            lines.append(_aim(label, ratio_in_turns(large, small) or 0.0, GROWTH))
+    for figure, most in MOST_REQUESTS.items():
+        if figure in figures:
+            label = next(
+                row.label for section in SECTIONS for row in section.rows if row.figure == figure
+            )
+            lines.append(_aim(f"requests, {label}", figures[figure].median, most))
+    if "artifact.unzipped" in figures:
+        lines.append(
+            _aim("artifact, MB unzipped", figures["artifact.unzipped"].median, LARGEST_ARTIFACT)
+        )
+    return "\n".join(lines)
+
+
+def _aim(label: str, value: float, most: float) -> str:
+    return f"  {label:<62}{value:>8.2f}  at most {most:g}  {'ok' if value <= most else 'OVER'}"
+
+
+def import_tree(modules: Sequence[Module], standard: frozenset[str], top: int = 20) -> str:
+    """The sums by top-level package, and the modules that cost the most."""
+    own = costliest(modules, top, whole=False)
+    whole = costliest(modules, top, whole=True)
+    packages = list(by_package(modules, standard).items())[:top]
+    total = sum(module.own for module in modules) / 1000
+    lines = [
+        "",
+        f"Imports until the first answer: {len(modules)} modules, {total:.0f} ms "
+        "(-X importtime, which costs time itself)",
+        f"  {'by top-level package':<34}{'by themselves':<44}with what they import",
+    ]
+    for position in range(max(len(packages), len(own))):
+        cells = (
+            _cell(packages[position] if position < len(packages) else None, 26),
+            _cell((own[position].name, own[position].own) if position < len(own) else None, 36),
+            _cell(
+                (whole[position].name, whole[position].whole) if position < len(whole) else None, 36
+            ),
+        )
+        lines.append(f"  {cells[0]:<34}{cells[1]:<44}{cells[2]}".rstrip())
+    return "\n".join(lines)
+
+
+def _cell(item: tuple[str, float] | None, width: int) -> str:
+    return "" if item is None else f"{item[1] / 1000:>6.1f} {item[0][:width]}"

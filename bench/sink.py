@@ -1,0 +1,82 @@
+"""`python -m bench.sink`: a far end that costs next to nothing, for what the stand-in would hide.
+
+Answers every request over loopback as Klaviyo answers a good one, and looks at nothing: it is the
+price of the transport, not a judge. Prints its port; `GET /__stats` gives and clears its counts, as
+the harnesses of peers ask for them.
+"""
+
+import asyncio
+import json
+
+NO_CONTENT_YET = ("202 Accepted", b"")
+PROFILE = b'{"data":{"type":"profile","id":"01GDDKASAP8TKDDA2GRZDSVP4H","attributes":{}}}'
+JOB = b'{"data":{"type":"profile-bulk-import-job","id":"bench-job","attributes":{}}}'
+ANSWERS = (
+    ("/api/profile-import", ("200 OK", PROFILE)),
+    ("/api/profiles", ("201 Created", PROFILE)),
+    ("/api/profile-bulk-import-jobs", ("202 Accepted", JOB)),
+)
+"""By how the path begins; anything else is a 202 without a body."""
+
+LIMITS = "RateLimit-Limit: 350\r\nRateLimit-Remaining: 349\r\nRateLimit-Reset: 0\r\n"
+
+
+class Sink(asyncio.Protocol):
+    """One connection, kept alive."""
+
+    counts = {"requests": 0, "connections": 0, "body_bytes": 0}  # noqa: RUF012 - shared by all
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Somebody has connected."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._received = bytearray()
+        self.counts["connections"] += 1
+
+    def data_received(self, data: bytes) -> None:
+        """Answer every request that has come whole."""
+        self._received += data
+        while (end := self._received.find(b"\r\n\r\n")) >= 0:
+            head = bytes(self._received[:end]).decode("latin-1")
+            length = _length(head)
+            if len(self._received) < end + 4 + length:
+                return
+            del self._received[: end + 4 + length]
+            self._answer(head.split(" ", 2)[1], length)
+
+    def _answer(self, path: str, length: int) -> None:
+        if path == "/__stats":
+            body = json.dumps(self.counts).encode()
+            self.counts.update(dict.fromkeys(self.counts, 0))
+            self._write("200 OK", body)
+            return
+        self.counts["requests"] += 1
+        self.counts["body_bytes"] += length
+        status, body = next(
+            (it for prefix, it in ANSWERS if path.startswith(prefix)), NO_CONTENT_YET
+        )
+        self._write(status, body)
+
+    def _write(self, status: str, body: bytes) -> None:
+        head = (
+            f"HTTP/1.1 {status}\r\nContent-Type: application/vnd.api+json\r\n"
+            f"Content-Length: {len(body)}\r\n{LIMITS}\r\n"
+        )
+        self._transport.write(head.encode() + body)
+
+
+def _length(head: str) -> int:
+    _, found, rest = head.lower().partition("\r\ncontent-length:")
+    return int(rest.split("\r\n", 1)[0]) if found else 0
+
+
+async def main() -> None:
+    """Serve on a free port until the process is ended."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Sink, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

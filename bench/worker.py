@@ -1,0 +1,293 @@
+"""The inside of one measurement: a fresh process, one job, its figures as one line of JSON.
+
+    python bench/worker.py '{"job": "webhook", …}'
+
+Runs on the artifact alone and touches it at its seams: the two Lambda entries, `assembly`, the
+`Transport` that a `Klaviyo` takes, `validate`, `map_message`, `pack`. So it measures an earlier
+commit as well. Times are in microseconds a message unless a job says otherwise.
+"""
+
+import dataclasses
+import json
+import os
+import resource
+import statistics
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from handler import assembly
+from handler.envelope import Entry, pack
+from handler.queues import Queue
+from klaviyo_client.answers import Answer
+from klaviyo_client.delivery import Klaviyo
+
+Figures = dict[str, float]
+Call = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
+MICROSECONDS = 1_000_000
+SECONDS = 0.25
+"""So long a case is repeated, and once at least; before that it runs once to warm up."""
+
+RETRY_SECONDS = 60.0
+
+
+class Stub:
+    """A `Transport` that takes everything at once, and notes when it was last asked."""
+
+    def __init__(self) -> None:
+        self.last = 0.0
+        self.requests = 0
+
+    def send(
+        self, _method: str, path: str, _body: bytes, _private_key: str, _seconds: float
+    ) -> Answer:
+        """As Klaviyo answers; an import job brings its id, so that it is looked at later."""
+        self.last = perf_counter()
+        self.requests += 1
+        if path.startswith("/api/profile-bulk-import-jobs"):
+            return Answer(202, {"data": {"type": "profile-bulk-import-job", "id": "bench-job"}})
+        return Answer(202, {})
+
+
+class Kept(Queue):
+    """A queue that writes its envelopes, and then forgets them."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+
+    def send(self, entries: Iterable[Entry], delay: int = 0) -> int:  # noqa: ARG002
+        """How many SQS messages that took."""
+        return sum(1 for _ in pack(entries))
+
+
+def mapping(job: Mapping[str, Any]) -> Figures:
+    """The check and the mapping alone, of parsed messages."""
+    from handler.door.validation import validate
+    from klaviyo_mapping import Mapped, Message, map_message
+
+    settings = assembly.webhook(os.environ).settings
+    now = datetime.now(UTC)
+    figures: Figures = {}
+    for kind, path in job["messages"].items():
+        documents = json.loads(Path(path).read_text())
+        checked = [each for each in map(validate, documents) if isinstance(each, Message)]
+
+        def check(documents: Any = documents) -> None:
+            for document in documents:
+                validate(document)
+
+        def map_all(checked: Any = checked) -> None:
+            for message in checked:
+                if not isinstance(map_message(message, settings, now), Mapped):
+                    raise SystemExit("a message was dropped")
+
+        figures[f"validation.{kind}"] = repeated(check) / len(documents)
+        figures[f"mapping.{kind}"] = repeated(map_all) / len(checked)
+    return figures
+
+
+def webhook(job: Mapping[str, Any]) -> Figures:
+    """Whole webhook calls. With the stub also until the last request was written (`….request`)
+    and how many requests there were (`….requests`)."""
+    figures: Figures = {}
+    handle, stub = _webhook(job)
+    for name, path in job["calls"].items():
+        lambda_event = json.loads(Path(path).read_text())
+        number = _delivered(handle(lambda_event))
+        until: list[float] = []
+
+        def once(lambda_event: Any = lambda_event, until: list[float] = until) -> None:
+            if stub is not None:
+                stub.requests = 0
+            began = perf_counter()
+            handle(lambda_event)
+            if stub is not None:
+                until.append(stub.last - began)
+
+        figures[name] = repeated(once) / number
+        if stub is not None:
+            figures[f"{name}.request"] = statistics.median(until) * MICROSECONDS / number
+            figures[f"{name}.requests"] = stub.requests
+    return figures
+
+
+def first(job: Mapping[str, Any]) -> Figures:
+    """The first batch of a process that has loaded the handler: milliseconds, nothing repeated."""
+    handle, stub = _webhook(job)
+    lambda_event = json.loads(Path(job["call"]).read_text())
+    began = perf_counter()
+    answer = handle(lambda_event)
+    answered = perf_counter()
+    _delivered(answer)
+    assert stub is not None
+    return {"first": (answered - began) * 1000, "first.request": (stub.last - began) * 1000}
+
+
+def singles(job: Mapping[str, Any]) -> Figures:
+    """One call after the other, each of one message: microseconds a call."""
+    handle, _ = _webhook(job)
+    lambda_events = json.loads(Path(job["calls"]).read_text())
+    _delivered(handle(lambda_events[0]))
+
+    def all_of_them() -> None:
+        for lambda_event in lambda_events:
+            handle(lambda_event)
+
+    return {"singles": repeated(all_of_them) / len(lambda_events)}
+
+
+def retry(job: Mapping[str, Any]) -> Figures:
+    """A batch of the retry queue, made of messages that were mapped: microseconds an operation."""
+    from handler.door.validation import validate
+    from klaviyo_mapping import Mapped, Message, map_message
+
+    function = assembly.retry(os.environ)
+    if job["stub"]:
+        klaviyo = Klaviyo(job["url"], transport=Stub(), patience=assembly.PATIENCE_SECONDS)
+        function = dataclasses.replace(
+            function, klaviyo=klaviyo, retry_queue=Kept(), dead_letter_queue=Kept()
+        )
+    now = datetime.now(UTC)
+    operations = [
+        operation
+        for document in json.loads(Path(job["messages"]).read_text())
+        if isinstance(message := validate(document), Message)
+        if isinstance(mapped := map_message(message, function.settings, now), Mapped)
+        for operation in mapped.operations
+    ]
+    bodies = list(pack(Entry(operation=operation) for operation in operations))
+    records = [
+        {"messageId": str(number), "body": body, "eventSource": "aws:sqs"}
+        for number, body in enumerate(bodies)
+    ]
+
+    def once() -> None:
+        answer = function.handle({"Records": records}, RETRY_SECONDS)
+        function.telemetry.flush()
+        if answer["batchItemFailures"]:
+            raise SystemExit("the retry function left its batch to SQS")
+
+    once()
+    return {job["name"]: repeated(once) / len(operations)}
+
+
+def memory(job: Mapping[str, Any]) -> Figures:
+    """The most memory of a process that has answered one message, then the largest batch: MB."""
+    handle, _ = _webhook(job)
+    for path in job["idle"]:
+        handle(json.loads(Path(path).read_text()))
+    idle = _peak()
+    _delivered(handle(json.loads(Path(job["batch"]).read_text())))
+    peak = _peak()
+    return {"memory.idle": idle, "memory.peak": peak, "memory.batch": peak - idle}
+
+
+def requests(job: Mapping[str, Any]) -> Figures:
+    """How many requests the stand-in sees of a batch that it has seen before."""
+    from urllib.request import urlopen
+
+    def seen() -> int:
+        with urlopen(f"{job['url']}/stand-in/requests") as answer:
+            endpoints = json.load(answer)["endpoints"]
+        return sum(sum(answers.values()) for answers in endpoints.values())
+
+    handle, _ = _webhook(job)
+    figures: Figures = {}
+    for name, path in job["calls"].items():
+        lambda_event = json.loads(Path(path).read_text())
+        _delivered(handle(lambda_event))
+        before = seen()
+        _delivered(handle(lambda_event))
+        figures[name] = seen() - before
+    return figures
+
+
+def machine(_job: Mapping[str, Any]) -> Figures:
+    """A fixed piece of work, by which runs tell whether the machine was as fast: milliseconds."""
+    document = [{"name": f"n{each}", "values": list(range(20))} for each in range(2_000)]
+
+    def work() -> None:
+        json.loads(json.dumps(document))
+
+    return {"machine": repeated(work) / 1000}
+
+
+def repeated(work: Callable[[], None]) -> float:
+    """The median of some runs, in microseconds."""
+    times: list[float] = []
+    began = perf_counter()
+    while not times or perf_counter() - began < SECONDS:
+        before = perf_counter()
+        work()
+        times.append(perf_counter() - before)
+    return statistics.median(times) * MICROSECONDS
+
+
+def _webhook(job: Mapping[str, Any]) -> tuple[Call, Stub | None]:
+    """The function from the lambda event to the answer, metrics written; and its stub, if one."""
+    if not job["stub"]:
+        from handler.webhook import lambda_handler
+
+        return (lambda lambda_event: lambda_handler(dict(lambda_event), None)), None
+    stub = Stub()
+    function = assembly.webhook(os.environ)
+    klaviyo = Klaviyo(
+        job["url"],
+        probe_seconds=assembly.PROBE_SECONDS,
+        remember_seconds=assembly.REMEMBER_SECONDS,
+        transport=stub,
+    )
+    function = dataclasses.replace(
+        function, klaviyo=klaviyo, retry_queue=Kept(), dead_letter_queue=Kept()
+    )
+
+    def handle(lambda_event: Mapping[str, Any]) -> Mapping[str, Any]:
+        function.telemetry.begin("bench")
+        answer = function.handle(lambda_event)
+        function.telemetry.flush()
+        return answer
+
+    return handle, stub
+
+
+def _delivered(answer: Mapping[str, Any]) -> int:
+    """How many messages were answered for; all of them must be delivered."""
+    counts = json.loads(answer["body"])
+    if answer["statusCode"] != 200 or counts["delivered"] != counts["received"]:
+        kept = {name: value for name, value in counts.items() if name != "messages"}
+        raise SystemExit(f"not delivered: {answer['statusCode']} {kept}")
+    number: int = counts["received"]
+    return number
+
+
+def _peak() -> float:
+    """The most memory that this process has held, in MB."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        # Not on Linux: there it would count the process that this one was forked from.
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_000_000
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024 / 1_000_000
+
+
+JOBS: Mapping[str, Callable[[Mapping[str, Any]], Figures]] = {
+    job.__name__: job
+    for job in (mapping, webhook, first, singles, retry, memory, requests, machine)
+}
+
+
+def main(text: str) -> None:
+    """The handler's own output goes nowhere."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    job = json.loads(text)
+    print(json.dumps(JOBS[job["job"]](job)), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
