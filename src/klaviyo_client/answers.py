@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Protocol
 
 from klaviyo_client.outcomes import Delivered, Outcome, Refused, Retryable, RetryReason
 
@@ -69,11 +69,14 @@ class Answer:
     reset: float | None = None
 
 
-def read(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
-    """Read an answer; whatever is not as documented counts as absent.
+class Headers(Protocol):
+    """The headers of an answer, whose names match in any case."""
 
-    `headers` must match names in any case, as urllib3 gives them.
-    """
+    def get(self, name: str, /) -> str | None: ...
+
+
+def read(status: int, headers: Headers, body: bytes) -> Answer:
+    """Read an answer; whatever is not as documented counts as absent."""
     document = _document(body)
     remaining = _number(headers.get("RateLimit-Remaining"))
     return Answer(
@@ -154,7 +157,7 @@ def _profile_id(document: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
+def _retry_after(headers: Headers) -> float | None:
     """Seconds, or a date (RFC 9110), which gateways in front of Klaviyo may send."""
     text = headers.get("Retry-After")
     seconds = _number(text)
