@@ -137,8 +137,8 @@ class Subscribe:
     """Subscribe an e-mail address, a phone number (SMS) or both to marketing.
 
     On a list, by the list's own opt-in process; without one by the account's. `historical_import`
-    records a consent given earlier, at `consented_at` (ISO 8601 in UTC), and asks nobody to confirm.
-    `custom_source` says where it was given.
+    records a consent given earlier, at `consented_at` (ISO 8601 in UTC), and asks nobody to
+    confirm. `custom_source` says where it was given.
     """
 
     kind: ClassVar[str] = "subscribe"
@@ -174,13 +174,15 @@ class Unsubscribe:
 class DeleteProfile:
     """Ask Klaviyo to delete a person's profile for good (a privacy request).
 
-    Where there is no such profile, there is nothing to do.
+    Where there is no such profile, there is nothing to do. `time` as in `UpsertProfile`: what was
+    sent before it must not bring the person back.
     """
 
     kind: ClassVar[str] = "delete_profile"
 
     message_id: str | None
     identity: Identity
+    time: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
