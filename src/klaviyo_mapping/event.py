@@ -11,6 +11,9 @@ from klaviyo_mapping.text import as_identifier
 from klaviyo_mapping.times import time_of
 from klaviyo_mapping.unique_id import content_id, within_limit
 
+LONGEST_EVENT_NAME = 127
+"""Klaviyo takes metric names of under 128 characters."""
+
 ORDER_ID = ("order_id", "orderId", "id")
 MOVED = ("$value", "$event_id")
 """Klaviyo's old names for fields of an event: they leave its properties."""

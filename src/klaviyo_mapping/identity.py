@@ -88,7 +88,7 @@ def name_profile(message: Message, settings: Settings) -> Named | DropReason:
         found = search.meets_anything("email")
         return DropReason.INVALID_EMAIL if found else DropReason.MISSING_EMAIL
     phone_number = search.find(
-        "phone_number", lambda value: _as_phone_number(value, message, traits, settings)
+        "phone_number", lambda value: as_phone_number(value, message, traits, settings)
     )
     external_id = None if settings.enforce_email else _external_id(message, search, settings)
     named_otherwise = not (email is None and phone_number is None and kx is None)
@@ -128,9 +128,10 @@ def _external_id(message: Message, search: _Search, settings: Settings) -> str |
     return external_id
 
 
-def _as_phone_number(
+def as_phone_number(
     value: Json, message: Message, traits: JsonObject, settings: Settings
 ) -> str | None:
+    """The number in E.164, read by the country of the traits or the message, else the default."""
     text = as_identifier(value)
     if text is None:
         return None

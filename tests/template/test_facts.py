@@ -46,6 +46,15 @@ VARIABLES: dict[str, Any] = {
     "FALLBACK_ON_ANONYMOUS_ID": ref("FallbackOnAnonymousId"),
     "SEND_PLACED_ORDER_AS_ORDER_COMPLETED": ref("SendPlacedOrderAsOrderCompleted"),
     "DEFAULT_COUNTRY": ref("DefaultCountry"),
+    "AUDIENCE_LISTS": ref("AudienceLists"),
+    "CONSENT_EVENTS": ref("ConsentEvents"),
+    "SUBSCRIBE_EVENT": ref("SubscribeEvent"),
+    "UNSUBSCRIBE_EVENT": ref("UnsubscribeEvent"),
+    "FORWARD_DELETIONS": ref("ForwardDeletions"),
+    "ECOMMERCE_METRICS": ref("EcommerceMetrics"),
+    "ORDER_PROPERTY_NAMES": ref("OrderPropertyNames"),
+    "KEEP_USER_ID": ref("KeepUserId"),
+    "RULES_FILE": ref("RulesFile"),
     "POWERTOOLS_LOG_LEVEL": ref("LogLevel"),
     "POWERTOOLS_SERVICE_NAME": ref("AWS::StackName"),
     "AWS_ENDPOINT_URL": NO_VALUE,
@@ -81,7 +90,7 @@ def test_developments_variables_do_not_exist_in_the_cloud() -> None:
 def test_every_variable_that_a_function_reads_is_declared() -> None:
     read = {setting.name.upper() for setting in dataclasses.fields(Settings)}
     read |= {field.name.upper() for field in dataclasses.fields(Environment)}
-    read = read - {"SETTINGS", "RETRY_SECONDS"} | {"RETRY_HOURS"}
+    read = read - {"SETTINGS", "RETRY_SECONDS", "RULES"} | {"RETRY_HOURS", "RULES_FILE"}
     assert read <= VARIABLES.keys()
 
 
