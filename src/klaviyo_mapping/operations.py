@@ -250,8 +250,15 @@ def from_json(document: JsonObject) -> Operation:
     cls = OPERATIONS.get(kind) if isinstance(kind, str) else None
     if cls is None:
         raise ValueError("kind: not an operation that this release knows")
-    fields = {name: _read(name, document[name]) for name in cls.__slots__ if name in document}
-    fields.setdefault("message_id", None)
+    # An optional text that is None is not written, whether or not None is its default.
+    fields = {
+        name: _read(name, document.get(name))
+        for name in cls.__slots__
+        if name in document or FIELD_TYPES[name] is _OPTIONAL_TEXT
+    }
+    alternatives = ONE_OF.get(cls, ())
+    if alternatives and all(fields[name] is None for name in alternatives):
+        raise ValueError(f"{kind}: expected {' or '.join(alternatives)}")
     try:
         return cls(**fields)
     except TypeError as error:
@@ -303,3 +310,14 @@ FIELD_TYPES: dict[str, tuple[str, tuple[type, ...]]] = {
     "message_ids": _LIST,
 }
 """What each field of an operation may hold as JSON, in words and as Python has it."""
+
+_CHANNELS = ("email", "phone_number")
+_LISTS = ("list_id", "list_name")
+
+ONE_OF: dict[type[Operation], tuple[str, ...]] = {
+    AddToList: _LISTS,
+    RemoveFromList: _LISTS,
+    Subscribe: _CHANNELS,
+    Unsubscribe: _CHANNELS,
+}
+"""Optional fields of which an operation has at least one."""
