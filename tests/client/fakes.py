@@ -88,7 +88,14 @@ class Scripted:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def send(
-        self, method: str, path: str, body: bytes, private_key: str, seconds: float
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        private_key: str,
+        seconds: float,
+        *,
+        repeatable: bool = True,
     ) -> Answer | Retryable:
         with self._lock:
             request = Sent(method, path, json.loads(body) if body else None)

@@ -140,6 +140,7 @@ def test_through_all_faults_everything_arrives_once(seed: int) -> None:
     for each in operations:
         if key(each) in poison or isinstance(each, CreateEvent | CheckImport):
             continue
+        assert isinstance(each, UpsertProfile | AddToList | Subscribe)
         email = each.email if isinstance(each, Subscribe) else each.identity.email
         profile = account.profiles.by_email(email or "")
         assert profile is not None
