@@ -23,6 +23,7 @@ from klaviyo_mapping.operations import (
 )
 from local.klaviyo import Account, Faults, Policy, Weather, serve
 from tests.client.fakes import (
+    BAD_PHONE,
     RunningClock,
     Sent,
     answer,
@@ -33,8 +34,6 @@ from tests.client.fakes import (
     scripted,
     upsert,
 )
-
-BAD_PHONE = "+15005550006"
 
 
 def traffic(dice: random.Random, number: int) -> list[Operation]:
