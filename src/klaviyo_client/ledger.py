@@ -58,10 +58,10 @@ class Ledger:
     def record_item(self, request: Request, item: Item, outcome: Outcome) -> None:
         """The outcome of one item, and what it means for the list steps that hang on it."""
         for position in item.covers:
-            # One unsubscription can be two items; both must have arrived.
-            if request.endpoint is not UNSUBSCRIBE_PROFILES or isinstance(
-                self.outcomes.get(position, outcome), Delivered
-            ):
+            # One unsubscription can be two items, and both must have arrived.
+            if request.endpoint is UNSUBSCRIBE_PROFILES and isinstance(outcome, Delivered):
+                self.outcomes.setdefault(position, outcome)
+            else:
                 self.outcomes[position] = outcome
         for position in item.joins:
             join = self.operations[position]
