@@ -17,10 +17,20 @@ USER_AGENT = "klaviyo-destination"
 
 
 class Transport(Protocol):
-    """Sends one request, from several threads at once. `seconds` bounds each wait on the way."""
+    """Sends one request, from several threads at once. `seconds` bounds each wait on the way.
+
+    What is not `repeatable` leaves once at most.
+    """
 
     def send(
-        self, method: str, path: str, body: bytes, private_key: str, seconds: float
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        private_key: str,
+        seconds: float,
+        *,
+        repeatable: bool = True,
     ) -> Answer | Retryable: ...
 
 
@@ -36,7 +46,14 @@ class HttpTransport:
         self._session.mount(self._api_url, adapter)
 
     def send(
-        self, method: str, path: str, body: bytes, private_key: str, seconds: float
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        private_key: str,
+        seconds: float,
+        *,
+        repeatable: bool = True,
     ) -> Answer | Retryable:
         """The answer, or why there was none. Never raises for trouble on the way.
 
@@ -45,7 +62,8 @@ class HttpTransport:
         """
         began = time.monotonic()
         outcome = self._once(method, path, body, private_key, seconds)
-        if isinstance(outcome, Retryable) and outcome.reason is RetryReason.CONNECTION_FAILED:
+        cut = isinstance(outcome, Retryable) and outcome.reason is RetryReason.CONNECTION_FAILED
+        if cut and repeatable:
             left = seconds - (time.monotonic() - began)
             if left > 0:
                 outcome = self._once(method, path, body, private_key, left)

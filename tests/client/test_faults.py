@@ -23,6 +23,7 @@ from klaviyo_mapping.operations import (
 )
 from local.klaviyo import Account, Faults, Policy, Weather, serve
 from tests.client.fakes import (
+    BAD_PHONE,
     RunningClock,
     Sent,
     answer,
@@ -33,8 +34,6 @@ from tests.client.fakes import (
     scripted,
     upsert,
 )
-
-BAD_PHONE = "+15005550006"
 
 
 def traffic(dice: random.Random, number: int) -> list[Operation]:
@@ -140,6 +139,7 @@ def test_through_all_faults_everything_arrives_once(seed: int) -> None:
     for each in operations:
         if key(each) in poison or isinstance(each, CreateEvent | CheckImport):
             continue
+        assert isinstance(each, UpsertProfile | AddToList | Subscribe)
         email = each.email if isinstance(each, Subscribe) else each.identity.email
         profile = account.profiles.by_email(email or "")
         assert profile is not None
