@@ -281,18 +281,43 @@ OPERATIONS: st.SearchStrategy[Operation] = st.one_of(
             st.sampled_from(["title", "location"]), st.sampled_from([None, "x", {"city": None}])
         ),
         properties=st.dictionaries(st.sampled_from("ab"), VALUES, max_size=2),
+        append=st.dictionaries(st.sampled_from("ab"), VALUES, max_size=1),
+        unset=st.sampled_from([(), ("a",)]),
     ),
     st.builds(event, st.integers(0, 99), identity=IDENTITIES, unique_id=st.sampled_from("uvwx")),
     st.builds(
         AddToList,
         st.just("m"),
         IDENTITIES,
-        st.sampled_from(["L1", "L2", "../x"]),
+        st.sampled_from(["L1", "L2", "../x", None]),
         st.sampled_from([None, "P1", "P2"]),
+        st.sampled_from([None, "vip", "\ud800"]),
     ),
     st.builds(
-        Subscribe, st.just("m"), st.sampled_from(["a@x.io", "b@x.io"]), st.sampled_from(["L1"])
+        RemoveFromList,
+        st.just("m"),
+        IDENTITIES,
+        st.sampled_from(["L1", "L2", "../x", None]),
+        st.sampled_from([None, "P1", "P2"]),
+        st.sampled_from([None, "vip"]),
+        st.sampled_from([None, "2026-07-15T10:00:00Z", "2026-07-15T10:00:01Z"]),
     ),
+    st.builds(
+        Subscribe,
+        st.just("m"),
+        st.sampled_from(["a@x.io", "A@x.io", "b@x.io", None]),
+        st.sampled_from(["L1", None]),
+        st.sampled_from(["+1", None]),
+        st.booleans(),
+    ),
+    st.builds(
+        Unsubscribe,
+        st.just("m"),
+        st.sampled_from(["a@x.io", "A@x.io", "b@x.io", None]),
+        st.sampled_from(["L1", None]),
+        st.sampled_from(["+1", None]),
+    ),
+    st.builds(DeleteProfile, st.just("m"), IDENTITIES),
     st.builds(CheckImport, st.none(), st.just("J"), st.just(("m1", "m2"))),
 )
 
@@ -332,6 +357,34 @@ JOBS = st.builds(
     st.sampled_from([None, "https://k/?a=1", "https://k/?a=2", 4]),
 )
 
+ROWS = st.builds(
+    lambda kind, attributes, following: answer(
+        200,
+        {
+            "data": [
+                {"type": kind, "id": f"P{n}", "attributes": each}
+                for n, each in enumerate(attributes)
+            ],
+            "links": {"next": following},
+        },
+    ),
+    st.sampled_from(["profile", "list"]),
+    st.lists(
+        st.sampled_from(
+            [
+                {"email": "a@x.io"},
+                {"email": "B@x.io", "external_id": "1", "phone_number": "+1"},
+                {"name": "vip", "created": "2026-07-15T10:00:00Z"},
+                {"name": "vip", "created": 7},
+                {},
+                None,
+            ]
+        ),
+        max_size=3,
+    ),
+    st.sampled_from([None, "https://k/?a=1", "https://k/?a=2"]),
+)
+
 IMPORT_ERRORS = st.builds(
     lambda pointer, payload: answer(
         200,
@@ -364,6 +417,7 @@ REPLIES: st.SearchStrategy[Answer | Retryable] = st.one_of(
         st.sampled_from([None, [], "x", {"data": []}, {"errors": {}}]),
     ),
     JOBS,
+    ROWS,
     IMPORT_ERRORS,
     st.sampled_from(list(RetryReason)).map(Retryable),
 )
