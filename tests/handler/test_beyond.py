@@ -226,8 +226,12 @@ def test_who_is_not_on_the_list_is_not_unsubscribed_from_everything(consents: De
 
 
 def test_a_consent_given_earlier_asks_nobody_to_confirm(consents: Deployment) -> None:
-    import_ = {"historical_import": True, "consented_at": "2024-05-01T10:00:00Z"}
-    message = consent("User Subscribed", list_id=NEWSLETTER, **import_)
+    message = consent(
+        "User Subscribed",
+        list_id=NEWSLETTER,
+        historical_import=True,
+        consented_at="2024-05-01T10:00:00Z",
+    )
     assert delivered(consents.webhook(call(message))) == 1
     assert person(consents.account).consents == {EMAIL: "SUBSCRIBED"}
     assert (members(consents.account, NEWSLETTER), pending(consents.account)) == ({ADDRESS}, 0)
@@ -412,6 +416,7 @@ def test_klaviyos_flows_find_their_metrics(deployment: Deployment) -> None:
         "Ordered Product": "o-1_p-0",
     }
     [placed] = [each for each in deployment.account.events if each.metric == "Placed Order"]
+    assert placed.properties is not None
     assert placed.properties["ItemNames"] == ["Thing"]
 
 
