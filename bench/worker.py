@@ -43,7 +43,14 @@ class Stub:
         self.requests = 0
 
     def send(
-        self, _method: str, path: str, _body: bytes, _private_key: str, _seconds: float
+        self,
+        method: str,  # noqa: ARG002
+        path: str,
+        body: bytes,  # noqa: ARG002
+        private_key: str,  # noqa: ARG002
+        seconds: float,  # noqa: ARG002
+        *,
+        repeatable: bool = True,  # noqa: ARG002
     ) -> Answer:
         """As Klaviyo answers; an import job brings its id, so that it is looked at later."""
         self.last = perf_counter()

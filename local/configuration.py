@@ -83,7 +83,7 @@ class Configuration:
             log_file=Path(variables.get("LOG_FILE", "").strip() or LOG_FILE),
             settings=tuple(
                 f"{name}={variables[name]}"
-                for name in map(str.upper, READERS)
+                for name in (*map(str.upper, READERS), "RULES_FILE")
                 if variables.get(name, "").strip()
             ),
             defaults_hold=environment.settings == Settings(),

@@ -41,6 +41,12 @@ SAMPLES = (
     Sample("identify-with-list.json", "a list that asks people first", "delivered"),
     Sample("identify-with-list-at-once.json", "a list joined at once", "delivered"),
     Sample("engage-audience.json", "an Engage audience", "delivered"),
+    Sample("audience-entered.json", "an audience entered", "delivered"),
+    Sample("audience-exited.json", "an audience exited", "delivered"),
+    Sample("user-subscribed.json", "consent to e-mail and SMS", "delivered"),
+    Sample("user-unsubscribed.json", "consent to SMS withdrawn", "delivered"),
+    Sample("identify-with-edits.json", "custom properties edited", "delivered"),
+    Sample("order-refunded.json", "a refund", "delivered"),
     Sample("put.json", "an event by PUT", "delivered"),
     Sample("base64.json", "an event that arrives as base64", "delivered"),
     Sample("batch.json", "a batch of four", "3 delivered, 1 dropped (unsupported_type)"),
@@ -49,6 +55,7 @@ SAMPLES = (
         "a malformed message among others",
         "2 delivered, 1 rejected (invalid_message: userId)",
     ),
+    Sample("delete.json", "a deletion", "dropped (unsupported_type)"),
     Sample("dropped-page.json", "a page view", "dropped (unsupported_type)"),
     Sample("dropped-without-email.json", "nobody to send it for", "dropped (missing_email)"),
     Sample("wrong-signature.json", "a stranger", "turned away (invalid_signature)", 401),
@@ -83,6 +90,11 @@ EXPECTED: Counter[Fact] = Counter(
         ("event", MARIA, "Order Completed", "order-5001", 59.0),
         ("event", MARIA, "Ordered Product", "order-5001_sku-mug-01", 37.0),
         ("event", MARIA, "Ordered Product", "order-5001_sku-tea-02", 22.0),
+        ("event", MARIA, "Order Refunded", "order-5001", 59.0),
+        ("event", PRIYA, "Audience Entered", "personas_audience-2", None),
+        ("event", PRIYA, "Audience Exited", "personas_audience-3", None),
+        ("event", INES, "User Subscribed", "consent-1", None),
+        ("event", INES, "User Unsubscribed", "consent-2", None),
         ("event", TOM, "Signed Up", "track-2", None),
         ("event", TOM, "Coupon Applied", "outage-1", None),
         ("event", INES, "Product Viewed", "track-3", None),
@@ -150,7 +162,7 @@ def found(account: Account, dead_letters: Iterable[DeadLetter]) -> Counter[Fact]
     lists = account.lists.values()
     facts: list[Fact] = [("profile", address) for address in email.values()]
     facts += (
-        ("event", email[event.profile_id], event.metric, event.unique_id, event.value)
+        ("event", email.get(event.profile_id), event.metric, event.unique_id, event.value)
         for event in account.events
     )
     facts += (("on list", each.id, email[one]) for each in lists for one in each.members)

@@ -76,6 +76,8 @@ def _show_outage(account: Account, deployment: Deployment, screen: Screen, is_ju
     account.set_weather()
     if not queued:
         return False
+    if not is_judged and deployment.waiting().total == 0:
+        return True  # the settings have it dropped
     began = time.monotonic()
     recorded = account.events_recorded
     while time.monotonic() - began < RETRY_SECONDS:
@@ -106,7 +108,7 @@ def _show_account(account: Account, screen: Screen) -> None:
         (
             "",
             event.metric,
-            addresses[event.profile_id],
+            addresses.get(event.profile_id, "(deleted)"),
             event.unique_id,
             "" if event.value is None else f"{event.value:g} {event.value_currency or ''}".strip(),
         )

@@ -32,6 +32,7 @@ def variables() -> Iterator[str]:
         if field.name not in {"settings", "retry_seconds"}:
             yield field.name.upper()
     yield "RETRY_HOURS"
+    yield "RULES_FILE"
     yield "AWS_ENDPOINT_URL"
 
 

@@ -155,6 +155,11 @@ class Account:
             self._state.add_list(list_id, name, opt_in_process, self.now)
             return self._state.lists[list_id]
 
+    def delete_list(self, list_id: str) -> None:
+        """Delete a list, as somebody may do in Klaviyo's console."""
+        with self._lock:
+            del self._state.lists[list_id]
+
     def confirm(self, email: str, list_id: str | None = None) -> bool:
         """Click in the confirmation message; false when this address was sent none."""
         with self._lock:

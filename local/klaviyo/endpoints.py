@@ -27,6 +27,12 @@ PROFILE_FILTERS: Mapping[str, Sequence[str]] = {
     "updated": ("greater-than", "less-than"),
 }
 
+MEMBER_FILTERS: Mapping[str, Sequence[str]] = {
+    "email": TEXT,
+    "phone_number": TEXT,
+    "_kx": ("equals",),
+}
+
 LIST_FILTERS: Mapping[str, Sequence[str]] = {
     "id": TEXT,
     "name": TEXT,
@@ -161,6 +167,25 @@ def get_profiles(call: Call) -> Response:
         else _filtered(call, filters.read(text, PROFILE_FILTERS))
     )
     page, following = call.page(found, default=20, most=100)
+    fields, consents = call.fields("profile"), _wants_consents(call)
+    return call.many(
+        [resources.profile(each, call.origin, fields, consents) for each in page], following
+    )
+
+
+def get_profiles_for_list(call: Call) -> Response:
+    """https://developers.klaviyo.com/en/reference/get_profiles_for_list"""
+    _require_list(call, call.target, "/data/")
+    members = call.state.lists[call.target].members
+    text = call.parameters.get("filter")
+    found = (
+        list(call.state.profiles)
+        if text is None
+        else _filtered(call, filters.read(text, MEMBER_FILTERS))
+    )
+    page, following = call.page(
+        [each for each in found if each.id in members], default=20, most=100
+    )
     fields, consents = call.fields("profile"), _wants_consents(call)
     return call.many(
         [resources.profile(each, call.origin, fields, consents) for each in page], following

@@ -20,6 +20,9 @@ INCLUDES = {"get_bulk_import_profiles_job": frozenset({"lists"})}
 
 PREFIX = "Klaviyo-API-Key "
 
+MAX_QUERY_BYTES = 8_000
+"""Of a query. Klaviyo states no limit; common web servers end at 8 KB for the whole line."""
+
 
 def authenticate(request: Request, keys: Keys) -> str:
     """The key of the request. Raises a `Refusal` (401) for none or an unknown one."""
@@ -50,6 +53,9 @@ def admit(request: Request, route: Route, key: str, keys: Keys, revision: str) -
 
 
 def _admit_query(request: Request, route: Route) -> None:
+    if len(request.query) > MAX_QUERY_BYTES:
+        detail = "The query is too long."
+        raise Refusal(414, Problem(detail, None, "uri_too_long", detail))
     for name, value in request.parameters().items():
         if name not in QUERIES[route.name]:
             raise Refusal(400, Problem(f"'{name}' is not a valid query parameter.", parameter=name))

@@ -85,6 +85,10 @@ ROUTES = (
         "get_profiles", "GET", "/api/profiles", L,
         frozenset({"profiles:read"}), endpoints.get_profiles,
     ),
+    Route(
+        "get_profiles_for_list", "GET", "/api/lists/{id}/profiles", L,
+        frozenset({"lists:read", "profiles:read"}), endpoints.get_profiles_for_list,
+    ),
     Route("get_lists", "GET", "/api/lists", L, frozenset({"lists:read"}), endpoints.get_lists),
     Route(
         "create_list", "POST", "/api/lists", DAILY,

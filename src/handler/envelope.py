@@ -20,14 +20,13 @@ from typing import Any
 from handler.codes import RejectionCode
 from klaviyo_client.persons import identifiers
 from klaviyo_mapping.operations import (
-    AddToList,
-    CreateEvent,
+    CheckImport,
     Identity,
     Json,
     JsonObject,
     Operation,
     Subscribe,
-    UpsertProfile,
+    Unsubscribe,
     from_json,
     to_json,
 )
@@ -126,11 +125,11 @@ def _by_person(entries: Iterable[Entry]) -> list[list[Entry]]:
 
 
 def _identifiers(operation: Operation | None) -> list[tuple[str, str]]:
-    if isinstance(operation, Subscribe):
-        return identifiers(Identity(email=operation.email))
-    if isinstance(operation, UpsertProfile | AddToList | CreateEvent):
-        return identifiers(operation.identity)
-    return []
+    if operation is None or isinstance(operation, CheckImport):
+        return []
+    if isinstance(operation, Subscribe | Unsubscribe):
+        return identifiers(Identity(email=operation.email, phone_number=operation.phone_number))
+    return identifiers(operation.identity)
 
 
 def _document(entry: Entry) -> dict[str, Any]:

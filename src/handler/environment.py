@@ -2,12 +2,16 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from klaviyo_mapping.settings import SettingError, Settings
 
 DEFAULT_API_URL = "https://a.klaviyo.com"
 DEFAULT_RETRY_HOURS = 24
+
+CODE = Path(__file__).parent.parent
+"""Where the functions are: `src/` here, `/var/task` in Lambda. `RULES_FILE` counts from here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class Environment:
                 "(or, in development, KLAVIYO_PRIVATE_KEY and SEGMENT_SHARED_SECRET)",
             )
         return cls(
-            settings=Settings.from_environment(variables),
+            settings=_settings(variables),
             klaviyo_api_url=_url(variables, "KLAVIYO_API_URL", DEFAULT_API_URL),
             retry_queue_url=_url(variables, "RETRY_QUEUE_URL"),
             dead_letter_queue_url=_url(variables, "DEAD_LETTER_QUEUE_URL"),
@@ -52,6 +56,29 @@ class Environment:
             segment_shared_secret=shared_secret,
             retry_seconds=_hours(variables, "RETRY_HOURS", DEFAULT_RETRY_HOURS) * 3600,
         )
+
+
+def _settings(variables: Mapping[str, str]) -> Settings:
+    """The mapping's settings, with the rules of the file that `RULES_FILE` names."""
+    settings = Settings.from_environment(variables)
+    name = _optional(variables, "RULES_FILE")
+    if name is None:
+        return settings
+    if settings.rules is not None:
+        raise SettingError("RULES_FILE", "no file beside RULES: set one of the two")
+    # Imported here, with the parser of TOML, since few have rules.
+    from klaviyo_mapping.rules_text import RulesError, read_rules
+
+    try:
+        text = (CODE / name).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        raise SettingError(
+            "RULES_FILE", f"a text file in UTF-8 at this path, counted from {CODE}", name
+        ) from None
+    try:
+        return replace(settings, rules=read_rules(text))
+    except RulesError as error:
+        raise SettingError("RULES_FILE", error.expected, f"{name} {error.where}") from None
 
 
 def _optional(variables: Mapping[str, str], name: str) -> str | None:

@@ -24,7 +24,7 @@ from handler.telemetry import Metric, Telemetry
 from klaviyo_client.delivery import Delivery, Klaviyo
 from klaviyo_client.outcomes import Delivered
 from klaviyo_mapping import Dropped, Settings, map_message
-from klaviyo_mapping.operations import CreateEvent, UpsertProfile
+from klaviyo_mapping.operations import CheckImport
 
 RESERVE_SECONDS = 10.0
 """Of the function's time, kept free for the queues."""
@@ -198,9 +198,9 @@ def _sent_at(entry: Entry) -> str:
     What has no time keeps its place at the front, as ISO 8601 in UTC sorts as text.
     """
     operation = entry.operation
-    if isinstance(operation, UpsertProfile | CreateEvent):
-        return operation.time or ""
-    return ""
+    if operation is None or isinstance(operation, CheckImport):
+        return ""
+    return operation.time or ""
 
 
 def _message_ids(entries: Iterable[Entry]) -> list[str | None]:

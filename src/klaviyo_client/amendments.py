@@ -7,7 +7,15 @@ import re
 from dataclasses import replace
 
 from klaviyo_client.outcomes import Refused
-from klaviyo_mapping.operations import AddToList, CreateEvent, Identity, Operation, UpsertProfile
+from klaviyo_mapping.operations import (
+    AddToList,
+    CreateEvent,
+    Identity,
+    Operation,
+    Subscribe,
+    Unsubscribe,
+    UpsertProfile,
+)
 
 CONFLICT = 409
 """The identifiers sent belong to two profiles: https://github.com/klaviyo/klaviyo-api-node/issues/75"""
@@ -16,14 +24,19 @@ CONFLICT_CODE = "duplicate_profile"
 """The same, said by an import job, whose errors have no status of their own."""
 
 _PHONE = re.compile(r"phone[_ ]number", re.IGNORECASE)
+_SMS = re.compile(r"/subscriptions/sms")
+_EMAIL = re.compile(r"/attributes/email$|e-?mail address", re.IGNORECASE)
 
 
 def amended(operation: Operation, refused: Refused) -> Operation | None:
     """The operation in a form that avoids the refusal, or `None` when there is none.
 
     A refused phone number is left out; on a profile it stays as a custom property. Of identifiers
-    that belong to two profiles the e-mail address stays alone, without one the external id.
+    that belong to two profiles the e-mail address stays alone, without one the external id. Of a
+    consent the channel that is not refused stays.
     """
+    if isinstance(operation, Subscribe | Unsubscribe):
+        return _other_channel(operation, refused)
     if isinstance(operation, AddToList):
         if operation.profile_id is not None:
             return None
@@ -45,6 +58,17 @@ def amended(operation: Operation, refused: Refused) -> Operation | None:
             phone_as_sent={},
         )
     return replace(operation, identity=identity)
+
+
+def _other_channel(operation: Subscribe | Unsubscribe, refused: Refused) -> Operation | None:
+    """The consent without the address or the number that is refused; there must be the other."""
+    if operation.email is None or operation.phone_number is None:
+        return None
+    if _names_phone(refused) or _SMS.search(refused.pointer or ""):
+        return replace(operation, phone_number=None)
+    if _EMAIL.search(refused.pointer or "") or _EMAIL.search(refused.detail):
+        return replace(operation, email=None)
+    return None
 
 
 def _names_phone(refused: Refused) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from klaviyo_client.outcomes import Delivered, Outcome, Refused, Retryable, RetryReason
 
@@ -132,6 +133,34 @@ def api_error(entry: Mapping[str, Any]) -> ApiError:
         pointer=_text(place.get("pointer")),
         parameter=_text(place.get("parameter")),
     )
+
+
+def next_page(answer: Answer) -> str | None:
+    """The query of the page after this one, or `None` on the last one.
+
+    Only the query is taken from Klaviyo's link, so that the key never goes to another host.
+    """
+    links = answer.document.get("links")
+    link = links.get("next") if isinstance(links, dict) else None
+    if not isinstance(link, str):
+        return None
+    try:
+        query = parse_qs(urlsplit(link).query)
+    except ValueError:
+        return None
+    return "?" + urlencode(query, doseq=True, errors="replace") if query else None
+
+
+def resources(answer: Answer) -> list[tuple[str, Mapping[str, Any]]]:
+    """The id and the attributes of each resource that the answer holds, one or many."""
+    data = answer.document.get("data")
+    found: list[tuple[str, Mapping[str, Any]]] = []
+    for entry in data if isinstance(data, list) else [data]:
+        if not isinstance(entry, dict) or _text(entry.get("id")) is None:
+            continue
+        attributes = entry.get("attributes")
+        found.append((entry["id"], attributes if isinstance(attributes, dict) else {}))
+    return found
 
 
 def _document(body: bytes) -> Mapping[str, Any]:

@@ -11,7 +11,13 @@ from typing import Any
 
 import msgspec
 
-from klaviyo_mapping.operations import CreateEvent, Identity, Subscribe, UpsertProfile
+from klaviyo_mapping.operations import (
+    CreateEvent,
+    Identity,
+    Subscribe,
+    Unsubscribe,
+    UpsertProfile,
+)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -54,7 +60,10 @@ def events_job(items: Iterable[bytes]) -> bytes:
 
 def single_profile(operation: UpsertProfile) -> bytes:
     """https://developers.klaviyo.com/en/reference/create_or_update_profile"""
-    return _bytes({"data": _profile(operation, operation.properties)})
+    profile = _profile(operation, operation.properties)
+    if operation.append or operation.unappend or operation.unset:
+        profile["meta"] = _patch(operation, operation.unset)
+    return _bytes({"data": profile})
 
 
 def profile_item(operation: UpsertProfile) -> bytes:
@@ -64,11 +73,11 @@ def profile_item(operation: UpsertProfile) -> bytes:
     custom properties that are named.
     """
     unset = [name for name, value in operation.properties.items() if value is None]
-    if not unset:
+    if not (unset or operation.append or operation.unappend or operation.unset):
         return _bytes(_profile(operation, operation.properties))
     kept = {name: value for name, value in operation.properties.items() if value is not None}
     profile = _profile(operation, kept)
-    profile["meta"] = {"patch_properties": {"unset": unset}}
+    profile["meta"] = _patch(operation, dict.fromkeys([*unset, *operation.unset]))
     return _bytes(profile)
 
 
@@ -101,27 +110,38 @@ def subscription_item(operation: Subscribe) -> bytes:
 
     Klaviyo refuses the whole job for any further attribute (names, properties).
     """
-    return _bytes(
-        {
-            "type": "profile",
-            "attributes": {
-                "email": operation.email,
-                "subscriptions": {"email": {"marketing": {"consent": "SUBSCRIBED"}}},
-            },
-        }
-    )
+    consent = {"consent": "SUBSCRIBED"}
+    if operation.historical_import and operation.consented_at is not None:
+        consent["consented_at"] = operation.consented_at
+    return _consents(operation.email, operation.phone_number, consent)
 
 
-def subscription_job(items: Iterable[bytes], list_id: str) -> bytes:
-    """https://developers.klaviyo.com/en/reference/bulk_subscribe_profiles"""
-    relationships = {"list": {"data": {"type": "list", "id": list_id}}}
-    return (
-        b'{"data":{"type":"profile-subscription-bulk-create-job","attributes":{"profiles":{"data":['
-        + b",".join(items)
-        + b']}},"relationships":'
-        + _bytes(relationships)
-        + b"}}"
-    )
+def subscription_settings(operation: Subscribe) -> bytes:
+    """What a subscription job says of all of its profiles."""
+    settings: dict[str, Any] = {}
+    if operation.historical_import:
+        settings["historical_import"] = True
+    if operation.custom_source is not None:
+        settings["custom_source"] = operation.custom_source
+    return _bytes(settings)[1:-1]
+
+
+def subscription_job(items: Iterable[bytes], list_id: str | None, settings: bytes = b"") -> bytes:
+    """A job of `subscription_item`s with their `subscription_settings`.
+
+    https://developers.klaviyo.com/en/reference/bulk_subscribe_profiles
+    """
+    return _consent_job("profile-subscription-bulk-create-job", items, list_id, settings)
+
+
+def unsubscription_item(operation: Unsubscribe) -> bytes:
+    """One profile of an unsubscription job."""
+    return _consents(operation.email, operation.phone_number, {"consent": "UNSUBSCRIBED"})
+
+
+def unsubscription_job(items: Iterable[bytes], list_id: str | None) -> bytes:
+    """https://developers.klaviyo.com/en/reference/bulk_unsubscribe_profiles"""
+    return _consent_job("profile-subscription-bulk-delete-job", items, list_id)
 
 
 def member_item(profile_id: str) -> bytes:
@@ -130,8 +150,74 @@ def member_item(profile_id: str) -> bytes:
 
 
 def members(items: Iterable[bytes]) -> bytes:
-    """https://developers.klaviyo.com/en/reference/add_profiles_to_list"""
+    """https://developers.klaviyo.com/en/reference/add_profiles_to_list, and the same to remove
+    them: https://developers.klaviyo.com/en/reference/remove_profiles_from_list"""
     return b'{"data":[' + b",".join(items) + b"]}"
+
+
+def new_list(name: str) -> bytes:
+    """https://developers.klaviyo.com/en/reference/create_list
+
+    The opt-in process is left to the account's default.
+    """
+    return _bytes({"data": {"type": "list", "attributes": {"name": name}}})
+
+
+def deletion(profile_id: str) -> bytes:
+    """https://developers.klaviyo.com/en/reference/request_profile_deletion
+
+    Exactly one identifier is allowed. By an address or a number, Klaviyo would delete whoever
+    else has it.
+    """
+    profile = {"type": "profile", "id": profile_id, "attributes": {}}
+    return _bytes(
+        {
+            "data": {
+                "type": "data-privacy-deletion-job",
+                "attributes": {"profile": {"data": profile}},
+            }
+        }
+    )
+
+
+def _consents(email: str | None, phone_number: str | None, consent: dict[str, str]) -> bytes:
+    attributes: dict[str, Any] = {}
+    subscriptions = {}
+    if email is not None:
+        attributes["email"] = email
+        subscriptions["email"] = {"marketing": consent}
+    if phone_number is not None:
+        attributes["phone_number"] = phone_number
+        subscriptions["sms"] = {"marketing": consent}
+    if not subscriptions:
+        raise ValueError("neither an e-mail address nor a phone number")
+    attributes["subscriptions"] = subscriptions
+    return _bytes({"type": "profile", "attributes": attributes})
+
+
+def _consent_job(
+    kind: str, items: Iterable[bytes], list_id: str | None, settings: bytes = b""
+) -> bytes:
+    job = b'{"data":{"type":"%b","attributes":{' % kind.encode()
+    if settings:
+        job += settings + b","
+    job += b'"profiles":{"data":[' + b",".join(items) + b"]}}"
+    if list_id is not None:
+        relationships = {"list": {"data": {"type": "list", "id": list_id}}}
+        job += b',"relationships":' + _bytes(relationships)
+    return job + b"}}"
+
+
+def _patch(operation: UpsertProfile, unset: Iterable[str]) -> dict[str, Any]:
+    """The `meta` that edits custom properties where they are."""
+    patch: dict[str, Any] = {}
+    if operation.append:
+        patch["append"] = operation.append
+    if operation.unappend:
+        patch["unappend"] = operation.unappend
+    if names := list(unset):
+        patch["unset"] = names
+    return {"patch_properties": patch}
 
 
 def _profile_reference(identity: Identity) -> dict[str, Any]:

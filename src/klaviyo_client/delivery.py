@@ -10,30 +10,46 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from klaviyo_client.consent import plan_introductions, plan_subscriptions, plan_unsubscriptions
 from klaviyo_client.ledger import Ledger
+from klaviyo_client.lists import KnownLists, fill_in_known, has_no_list, plan_list_lookups
+from klaviyo_client.lookups import plan_member_lookups, plan_profile_lookups, settle_unknown
+from klaviyo_client.order import Order, holds_back, keys_of, order_of, waits_for
 from klaviyo_client.outcomes import (
     UNTRIED,
+    Delivered,
     Outcome,
     Refused,
     Retryable,
     RetryReason,
     waiting_for,
 )
-from klaviyo_client.persons import SHARED_BY_SEVERAL, identifiers
-from klaviyo_client.planner import (
-    UNPLANNABLE,
-    Item,
-    Request,
-    can_be_planned,
-    plan_profiles,
-    plan_steps,
-)
+from klaviyo_client.persons import SHARED_BY_SEVERAL
+from klaviyo_client.planner import UNPLANNABLE, Item, Request, plan_profiles, plan_steps
+from klaviyo_client.plans import can_be_planned
+from klaviyo_client.removals import plan_deletions, plan_removals
 from klaviyo_client.sending import LONGEST_SECONDS, WORKERS, Limits, Sender
 from klaviyo_client.settling import Settler
 from klaviyo_client.transport import HttpTransport, Transport
 from klaviyo_client.waiting import Key, WaitingPersons
-from klaviyo_mapping.operations import AddToList, Operation, Subscribe, UpsertProfile
+from klaviyo_mapping.operations import (
+    AddToList,
+    CheckImport,
+    CreateEvent,
+    Operation,
+    UpsertProfile,
+)
 from klaviyo_mapping.values import value
+
+DELETION_SECONDS = 300.0
+"""For how long what follows a deletion waits: Klaviyo carries it out some time after accepting it,
+and would delete whoever has come back meanwhile. How long that takes is not published."""
+
+PASSES = 3
+"""How often steps are planned: a list and a profile may each turn out to be no more."""
+
+PLAIN = frozenset({UpsertProfile, CreateEvent, CheckImport})
+"""Operations that need nothing looked up."""
 
 UNWRITABLE = Refused(0, "not_serialisable", "the operation cannot be written as JSON")
 
@@ -86,6 +102,7 @@ class Klaviyo:
     ) -> None:
         self.clock = clock
         self._waiting = WaitingPersons(remember_seconds)
+        self._lists = KnownLists()
         self._sender = Sender(
             transport or HttpTransport(api_url, WORKERS),
             patience=patience,
@@ -99,20 +116,20 @@ class Klaviyo:
     ) -> Delivery:
         """Carry the operations out within `seconds`, and say what became of each."""
         waiting = self._waiting.at(self.clock())
-        delivery = _Run(self._sender, operations, private_key, seconds, waiting).carry_out()
-        self._waiting.remember(_failed_upserts(delivery), self.clock())
+        run = _Run(self._sender, self._lists, operations, private_key, seconds, waiting)
+        delivery = run.carry_out()
+        self._waiting.remember(_failed(delivery), self.clock())
         return delivery
 
 
-def _failed_upserts(delivery: Delivery) -> dict[Key, Retryable]:
-    """Whose upserts must come again, other than for waiting behind one that must."""
+def _failed(delivery: Delivery) -> dict[Key, Retryable]:
+    """What must come again, other than for waiting behind something that must."""
     return {
         key: result.outcome
         for result in delivery.results
-        if isinstance(result.operation, UpsertProfile)
-        and isinstance(result.outcome, Retryable)
+        if isinstance(result.outcome, Retryable)
         and result.outcome.reason is not RetryReason.WAITS_FOR_PROFILE
-        for key in identifiers(result.operation.identity)
+        for key in holds_back(result.operation)
         if key[0] not in SHARED_BY_SEVERAL
     }
 
@@ -126,26 +143,29 @@ class _Run:
     def __init__(
         self,
         sender: Sender,
+        lists: KnownLists,
         operations: Sequence[Operation],
         private_key: str,
         seconds: float,
         waiting: Mapping[Key, Retryable],
     ) -> None:
         self._sender = sender
+        self._lists = lists
         self._private_key = private_key
         self._ledger = Ledger(list(operations))
-        self._settler = Settler(self._ledger)
+        self._settler = Settler(self._ledger, lists)
+        self._order = Order()
+        self._act: frozenset[int] | None = None
         self._deadline = sender.clock() + seconds
         self._held_back = dict(waiting)
         self._requests = 0
 
     def carry_out(self) -> Delivery:
-        if self._time_is_left():
-            self._send_upserts()
-        if self._time_is_left():
-            self._hold_back_subscriptions()
-            self._send(self._plan(plan_steps), self._deadline)
         ledger = self._ledger
+        if {type(operation) for operation in ledger.operations} <= PLAIN:
+            self._perform_plain()
+        else:
+            self._perform_all()
         return Delivery(
             results=tuple(
                 Result(operation, ledger.outcomes.get(position, UNTRIED))
@@ -156,11 +176,115 @@ class _Run:
             requests=self._requests,
         )
 
+    def _perform_plain(self) -> None:
+        if self._time_is_left():
+            self._send_upserts()
+        if self._time_is_left():
+            self._send(self._plan(plan_steps), self._deadline)
+
+    def _perform_all(self) -> None:
+        """Lists and order first; then act by act; deletions, and what follows them, last."""
+        self._find_lists()
+        if not self._time_is_left():
+            return
+        self._order = order = self._plan(order_of)
+        self._ledger.outcomes.update(dict.fromkeys(order.superseded, Delivered()))
+        for act in order.acts:
+            if len(order.acts) > 1 or order.followers or order.doomed:
+                self._act = frozenset(act)
+            self._perform_act()
+            self._hold_back_failed(act)
+        self._act = None
+        if order.doomed:
+            self._delete()
+
+    def _perform_act(self) -> None:
+        for _ in range(PASSES):
+            if not (self._time_is_left() and self._pending()):
+                return
+            self._find_lists()
+            self._send_upserts()
+            self._hold_back_steps()
+            self._send_steps()
+
     def _send_upserts(self) -> None:
         start_by = self._end_of_upserts()
-        for requests in self._plan(plan_profiles):
+        doomed = self._order.doomed
+        rounds = self._plan(lambda operations, pending: plan_profiles(operations, pending, doomed))
+        for requests in rounds:
             self._send(self._in_order(requests), start_by)
             self._hold_back(requests)
+
+    def _send_steps(self) -> None:
+        """Events and look-ups side by side; then what the look-ups were for."""
+        ledger = self._ledger
+        if not self._time_is_left():
+            return
+        requests = self._plan(
+            lambda operations, pending: [
+                *plan_steps(operations, pending),
+                *plan_member_lookups(operations, pending, ledger),
+                *plan_introductions(operations, pending, ledger),
+                *plan_subscriptions(operations, pending, ledger),
+            ]
+        )
+        self._send([*requests, *self._plan_lookups()], self._deadline)
+        self._look_up()
+        if self._time_is_left():
+            requests = self._plan(
+                lambda operations, pending: [
+                    *plan_removals(operations, pending),
+                    *plan_unsubscriptions(operations, pending, ledger),
+                    *plan_subscriptions(operations, pending, ledger),
+                ]
+            )
+            self._send(requests, self._deadline)
+
+    def _find_lists(self) -> None:
+        """Give every step on a named list that list's id."""
+        ledger = self._ledger
+        if not any(has_no_list(ledger.operations[position]) for position in self._pending()):
+            return
+        self._plan(lambda _, pending: fill_in_known(ledger, self._lists, pending))
+        self._send(self._plan(plan_list_lookups), self._deadline)
+
+    def _plan_lookups(self) -> list[Request]:
+        ledger = self._ledger
+        return self._plan(
+            lambda operations, pending: plan_profile_lookups(operations, pending, ledger)
+        )
+
+    def _look_up(self) -> None:
+        """Ask by one identifier after the other, until there is none left."""
+        while self._time_is_left() and (requests := self._plan_lookups()):
+            self._send(requests, self._deadline)
+        settle_unknown(self._ledger, self._pending())
+
+    def _delete(self) -> None:
+        """Delete whom the deletions are about, once nothing that was said before is left to do."""
+        ledger, order = self._ledger, self._order
+        if self._time_is_left():
+            self._act = frozenset(ledger.pending()).difference(order.followers)
+            self._hold_back_steps()
+            self._send(self._plan_lookups(), self._deadline)
+            self._look_up()
+        if self._time_is_left():
+            requests = self._plan(
+                lambda operations, pending: plan_deletions(operations, pending, ledger)
+            )
+            self._send(requests, self._deadline)
+        for position, deletion in order.followers.items():
+            outcome = ledger.outcomes.get(deletion, UNTRIED)
+            if isinstance(outcome, Delivered):
+                outcome = Retryable(RetryReason.WAITS_FOR_PROFILE, DELETION_SECONDS, tried=False)
+            if isinstance(outcome, Retryable):
+                ledger.outcomes[position] = waiting_for(outcome)
+
+    def _pending(self) -> list[int]:
+        pending = self._ledger.pending()
+        if self._act is None:
+            return pending
+        return [position for position in pending if position in self._act]
 
     def _time_is_left(self) -> bool:
         """Planning writes every body; that, too, would come too late."""
@@ -169,12 +293,12 @@ class _Run:
     def _plan(self, plan: Callable[[Sequence[Operation], list[int]], Plan]) -> Plan:
         ledger = self._ledger
         try:
-            return plan(ledger.operations, ledger.pending())
+            return plan(ledger.operations, self._pending())
         except UNPLANNABLE:
             for position in ledger.pending():
                 if not can_be_planned(ledger.operations[position]):
                     ledger.outcomes[position] = UNWRITABLE
-            return plan(ledger.operations, ledger.pending())
+            return plan(ledger.operations, self._pending())
 
     def _send(self, requests: Iterable[Request], start_by: float) -> None:
         limits = Limits(start_by, self._deadline)
@@ -197,7 +321,7 @@ class _Run:
                 for position in item.covers:
                     outcome = self._ledger.outcomes.get(position)
                     if isinstance(outcome, Retryable):
-                        keys = self._identifiers(position)
+                        keys = keys_of(self._ledger.operations[position])
                         self._held_back.update(dict.fromkeys(keys, outcome))
 
     def _in_order(self, requests: list[Request]) -> list[Request]:
@@ -219,22 +343,33 @@ class _Run:
 
     def _blocker(self, item: Item) -> Retryable | None:
         """Why an upsert of the item's person must come again, if one must."""
-        keys = (key for n in (*item.covers, *item.joins) for key in self._identifiers(n))
+        found = map(self._earlier, (*item.covers, *item.joins))
+        return next((earlier for earlier in found if earlier is not None), None)
+
+    def _earlier(self, position: int) -> Retryable | None:
+        """What must come again before this operation may go."""
+        keys = waits_for(self._ledger.operations[position])
         return next((self._held_back[key] for key in keys if key in self._held_back), None)
 
-    def _identifiers(self, position: int) -> list[tuple[str, str]]:
-        operation = self._ledger.operations[position]
-        if isinstance(operation, UpsertProfile | AddToList):
-            return identifiers(operation.identity)
-        return []
-
-    def _hold_back_subscriptions(self) -> None:
-        """A subscription must not overtake its profile, or the list's flows would lack it."""
+    def _hold_back_steps(self) -> None:
+        """A step must not overtake its profile, or a list's flows would lack it."""
         if not self._held_back:
             return
-        for position in self._ledger.pending():
+        for position in self._pending():
             operation = self._ledger.operations[position]
-            if isinstance(operation, Subscribe):
-                earlier = self._held_back.get(("email", str(operation.email).lower()))
-                if earlier is not None:
-                    self._ledger.outcomes[position] = waiting_for(earlier)
+            if isinstance(operation, AddToList) and operation.profile_id is not None:
+                continue
+            earlier = self._earlier(position)
+            if earlier is not None:
+                self._ledger.outcomes[position] = waiting_for(earlier)
+
+    def _hold_back_failed(self, act: Iterable[int]) -> None:
+        """What must come again holds back what an act or a deletion would put in its place."""
+        for position in act:
+            outcome = self._ledger.outcomes.get(position, UNTRIED)
+            if isinstance(outcome, Retryable):
+                operation = self._ledger.operations[position]
+                keys = holds_back(operation)
+                if position in self._order.doomed:
+                    keys = [*keys, *keys_of(operation)]
+                self._held_back.update(dict.fromkeys(keys, outcome))

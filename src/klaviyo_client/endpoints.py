@@ -9,13 +9,19 @@ from dataclasses import dataclass
 MAX_BODY_BYTES = 5_000_000
 """Of any request, decompressed (Klaviyo's rate limit guide: 5 MB)."""
 
+MAX_QUERY_BYTES = 7_000
+"""Of the values in a query; common web servers end at 8 KB for a whole request line."""
+
 MAX_PROFILE_BYTES = 100_000
 """Of one profile in an import (OpenAPI, bulk_import_profiles: 100 KB)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One operation of Klaviyo's API. `{id}` in the path is a list or an import job."""
+    """One operation of Klaviyo's API. `{id}` in the path is a list or an import job.
+
+    What is not `repeatable` would do something else the second time.
+    """
 
     name: str
     method: str
@@ -23,6 +29,7 @@ class Endpoint:
     per_second: int
     per_minute: int
     max_items: int = 1
+    repeatable: bool = True
 
 
 CREATE_EVENT = Endpoint("create_event", "POST", "/api/events", 350, 3500)
@@ -49,6 +56,32 @@ SUBSCRIBE_PROFILES = Endpoint(
 ADD_TO_LIST = Endpoint(
     "add_profiles_to_list", "POST", "/api/lists/{id}/relationships/profiles", 10, 150, 1000
 )
+REMOVE_FROM_LIST = Endpoint(
+    "remove_profiles_from_list", "DELETE", "/api/lists/{id}/relationships/profiles", 10, 150, 1000
+)
+UNSUBSCRIBE_PROFILES = Endpoint(
+    "bulk_unsubscribe_profiles",
+    "POST",
+    "/api/profile-subscription-bulk-delete-jobs",
+    75,
+    750,
+    100,
+    repeatable=False,
+)
+"""Sent again after it has taken somebody off a list, it would unsubscribe them everywhere."""
+REQUEST_DELETION = Endpoint(
+    "request_profile_deletion", "POST", "/api/data-privacy-deletion-jobs", 3, 60
+)
+GET_PROFILES = Endpoint("get_profiles", "GET", "/api/profiles", 75, 750, 100)
+GET_LIST_MEMBERS = Endpoint(
+    "get_profiles_for_list", "GET", "/api/lists/{id}/profiles", 75, 750, 100
+)
+GET_LISTS = Endpoint("get_lists", "GET", "/api/lists", 75, 750, 10)
+CREATE_LIST = Endpoint("create_list", "POST", "/api/lists", 10, 150, repeatable=False)
+"""And 150 a day."""
+
+LOOKUPS = frozenset({GET_PROFILES, GET_LIST_MEMBERS, GET_LISTS})
+"""Endpoints whose items are values to look for; `max_items` is also their largest page."""
 
 
 def bulk_from(single: Endpoint, bulk: Endpoint) -> int:

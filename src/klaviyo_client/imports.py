@@ -6,7 +6,6 @@ https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
 
 from klaviyo_client.answers import Answer, ApiError, api_error, refusal
 from klaviyo_client.outcomes import Delivered, Outcome, Refused, Retryable, RetryReason
@@ -51,21 +50,6 @@ def list_ids(answer: Answer) -> tuple[str, ...] | None:
     return tuple(found for found in ids if isinstance(found, str))
 
 
-def next_page(answer: Answer) -> str | None:
-    """The query of the next page of errors, or `None` on the last one.
-
-    Only the query is taken from Klaviyo's link, so that the key never goes to another host.
-    """
-    link = _object(answer.document.get("links")).get("next")
-    if not isinstance(link, str):
-        return None
-    try:
-        query = parse_qs(urlsplit(link).query)
-    except ValueError:
-        return None
-    return "?" + urlencode(query, doseq=True, errors="replace") if query else None
-
-
 def failures(answer: Answer, check: CheckImport) -> list[tuple[UpsertProfile, Refused]]:
     """The refused profiles on this page, each as the upsert that would repeat it."""
     listed = answer.document.get("data")
@@ -99,7 +83,7 @@ def _upsert(payload: object, message_id: str | None) -> UpsertProfile:
         {name: value for name, value in given.items() if isinstance(value, str)}
     )
     properties = dict(_object(attributes.pop("properties", None)))
-    properties.update(dict.fromkeys(_unset(profile)))
+    patch = _object(_object(profile.get("meta")).get("patch_properties"))
     phone = identity.phone_number
     return UpsertProfile(
         message_id=message_id,
@@ -107,15 +91,16 @@ def _upsert(payload: object, message_id: str | None) -> UpsertProfile:
         attributes=_without_nulls(attributes),
         properties=properties,
         phone_as_sent={} if phone is None else {"phone": phone},
+        append=dict(_object(patch.get("append"))),
+        unappend=dict(_object(patch.get("unappend"))),
+        unset=_names(patch.get("unset")),
     )
 
 
-def _unset(profile: Mapping[str, Any]) -> list[str]:
-    """The custom properties that the profile was to lose."""
-    patch = _object(_object(profile.get("meta")).get("patch_properties"))
-    names = patch.get("unset")
-    listed = names if isinstance(names, list) else [names]
-    return [name for name in listed if isinstance(name, str)]
+def _names(unset: object) -> tuple[str, ...]:
+    """The custom properties that a profile was to lose, one or several."""
+    listed = unset if isinstance(unset, list) else [unset]
+    return tuple(name for name in listed if isinstance(name, str))
 
 
 def _without_nulls(attributes: Mapping[str, Any]) -> dict[str, Any]:

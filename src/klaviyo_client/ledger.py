@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from klaviyo_client.endpoints import UPSERT_PROFILE
+from klaviyo_client.endpoints import UNSUBSCRIBE_PROFILES, UPSERT_PROFILE
 from klaviyo_client.outcomes import (
     Delivered,
     Outcome,
@@ -12,7 +12,13 @@ from klaviyo_client.outcomes import (
     waiting_for,
 )
 from klaviyo_client.planner import Item, Request
-from klaviyo_mapping.operations import AddToList, Operation, UpsertProfile
+from klaviyo_mapping.operations import (
+    AddToList,
+    Identity,
+    Operation,
+    RemoveFromList,
+    UpsertProfile,
+)
 
 
 @dataclass(slots=True)
@@ -21,12 +27,24 @@ class Ledger:
 
     `follow_ups` are new operations to be kept. `import_failures` are the profiles that an import
     job has refused for good.
+
+    What lookups have brought to light, by position: `profile_ids`; how many identifiers have been
+    `asked` for in vain; by position and channel, who of the `members` of a list it is, if any; who
+    was `introduced` to Klaviyo; and by name, the `lists` there are as (created, id). `gone` are
+    lists that turned out to be no more.
     """
 
     operations: list[Operation]
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     follow_ups: list[Operation] = field(default_factory=list)
     import_failures: list[tuple[UpsertProfile, Refused]] = field(default_factory=list)
+    profile_ids: dict[int, str] = field(default_factory=dict)
+    asked: dict[int, int] = field(default_factory=dict)
+    members: dict[tuple[int, str], str | None] = field(default_factory=dict)
+    introduced: set[int] = field(default_factory=set)
+    lists: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    _reopened: set[tuple[int, str]] = field(default_factory=set)
 
     def pending(self) -> list[int]:
         """The positions of the operations without an outcome."""
@@ -40,17 +58,52 @@ class Ledger:
     def record_item(self, request: Request, item: Item, outcome: Outcome) -> None:
         """The outcome of one item, and what it means for the list steps that hang on it."""
         for position in item.covers:
-            self.outcomes[position] = outcome
+            # One unsubscription can be two items, and both must have arrived.
+            if request.endpoint is UNSUBSCRIBE_PROFILES and isinstance(outcome, Delivered):
+                self.outcomes.setdefault(position, outcome)
+            else:
+                self.outcomes[position] = outcome
         for position in item.joins:
             join = self.operations[position]
             if request.endpoint is not UPSERT_PROFILE:
                 self.outcomes[position] = outcome
             elif isinstance(outcome, Delivered) and isinstance(join, AddToList):
                 self._prepare(position, join, outcome)
+            elif isinstance(outcome, Delivered):
+                self.introduced.add(position)
             elif isinstance(outcome, Retryable):
                 self.outcomes[position] = waiting_for(outcome)
             else:
                 self.outcomes[position] = outcome
+
+    def forget_list(self, position: int) -> bool:
+        """The step's list is no more: find or create it anew by its name, if it has one.
+
+        False when that has been done already, or cannot be.
+        """
+        step = self.operations[position]
+        if not isinstance(step, AddToList | RemoveFromList) or step.list_name is None:
+            return False
+        if step.list_id is not None:
+            self.gone.add(step.list_id)
+        return self._reopen(position, "list", replace(step, list_id=None))
+
+    def forget_profile(self, position: int) -> bool:
+        """The step's profile is no more: look for it anew by its identity, if it has one.
+
+        False when that has been done already, or cannot be.
+        """
+        step = self.operations[position]
+        if not isinstance(step, AddToList | RemoveFromList) or step.identity == Identity():
+            return False
+        return self._reopen(position, "profile", replace(step, profile_id=None))
+
+    def _reopen(self, position: int, what: str, operation: Operation) -> bool:
+        if (position, what) in self._reopened:
+            return False
+        self._reopened.add((position, what))
+        self.operations[position] = operation
+        return True
 
     def _prepare(self, position: int, join: AddToList, outcome: Delivered) -> None:
         """The profile is there: the list step can go, now or later, on its own."""

@@ -16,17 +16,29 @@ from klaviyo_client.endpoints import (
     BULK_CREATE_EVENTS,
     BULK_IMPORT_PROFILES,
     CREATE_EVENT,
+    GET_LIST_MEMBERS,
+    LOOKUPS,
+    REMOVE_FROM_LIST,
+    REQUEST_DELETION,
     UPSERT_PROFILE,
 )
 from klaviyo_client.ledger import Ledger
-from klaviyo_client.outcomes import Refused
-from klaviyo_client.planner import UNPLANNABLE, Item, Request, profile_item, rebuilt
+from klaviyo_client.lookups import refuse_lookup
+from klaviyo_client.outcomes import Delivered, Outcome, Refused
+from klaviyo_client.planner import UNPLANNABLE, Item, Request, profile_item
+from klaviyo_client.plans import rebuilt
 from klaviyo_mapping.operations import AddToList, Operation
 
-ITEM_STATUSES = frozenset({400, 404, 409, 413, 422})
+ITEM_STATUSES = frozenset({400, 404, 409, 413, 414, 422})
 """Refusals that can be about one item of many; any other is about the request as a whole."""
 
 NOT_FOUND = 404
+
+OF_A_LIST = frozenset({ADD_TO_LIST, REMOVE_FROM_LIST, GET_LIST_MEMBERS})
+"""Endpoints with a list's id in the path."""
+
+PROFILE_STEPS = frozenset({ADD_TO_LIST, REMOVE_FROM_LIST, REQUEST_DELETION})
+"""Requests that name profiles by Klaviyo's own id, which may lead nowhere by now."""
 
 _LIST = re.compile(r"/relationships/lists?/data(?:/([0-9]{1,5}))?(?:/|$)")
 
@@ -38,7 +50,10 @@ def mend(ledger: Ledger, request: Request, answer: Answer, refused: Refused) -> 
         return _without_lists(ledger, request, lists, refused)
     if len(request.items) == 1:
         return _mend_item(ledger, request, request.items[0], refused)
-    if answer.status not in ITEM_STATUSES or any(error.parameter for error in answer.errors):
+    is_query = request.endpoint in LOOKUPS
+    if answer.status not in ITEM_STATUSES or (
+        any(error.parameter for error in answer.errors) and not is_query
+    ):
         ledger.record(request, refused)
         return []
     named = {
@@ -46,9 +61,11 @@ def mend(ledger: Ledger, request: Request, answer: Answer, refused: Refused) -> 
         for error in reversed(answer.errors)
         if error.item is not None and error.item < len(request.items)
     }
-    if not named:
+    if is_query or not named:
         middle = len(request.items) // 2
         halves = request.items[:middle], request.items[middle:]
+        if is_query:
+            request = replace(request, query="", page=0)
         return [replace(request, items=half) for half in halves]
     return _without_named(ledger, request, answer.status, named)
 
@@ -74,6 +91,12 @@ def _without_named(
 
 def _mend_item(ledger: Ledger, request: Request, item: Item, refused: Refused) -> list[Request]:
     """The item in another form, or in parts; without either it is refused for good."""
+    if request.endpoint in LOOKUPS:
+        refuse_lookup(ledger, request, refused)
+        return []
+    if refused.status == NOT_FOUND and request.endpoint in PROFILE_STEPS:
+        _without_profile(ledger, request, item, refused)
+        return []
     try:
         again = _in_another_form(ledger, request, item, refused)
         again = again or _in_parts(ledger, request, item, refused)
@@ -95,7 +118,7 @@ def _in_another_form(
             changed = True
     if not changed:
         return []
-    return [replace(request, items=(rebuilt(request.endpoint, ledger.operations, item),))]
+    return [replace(request, items=(rebuilt(request, ledger.operations, item),))]
 
 
 def _in_parts(ledger: Ledger, request: Request, item: Item, refused: Refused) -> list[Request]:
@@ -106,7 +129,7 @@ def _in_parts(ledger: Ledger, request: Request, item: Item, refused: Refused) ->
     elif request.endpoint in (CREATE_EVENT, BULK_CREATE_EVENTS):
         other = _next_repeat(ledger.operations, item)
         if other is not None:
-            again = rebuilt(request.endpoint, ledger.operations, other)
+            again = rebuilt(request, ledger.operations, other)
             gone = tuple(position for position in item.covers if position not in other.covers)
             ledger.record_item(request, replace(item, covers=gone), refused)
             return [replace(request, items=(again,))]
@@ -139,7 +162,7 @@ def _next_repeat(operations: Sequence[Operation], item: Item) -> Item | None:
 
 def _lists_to_blame(request: Request, answer: Answer) -> frozenset[str]:
     """The lists that the refusal is about, when it is not about the items."""
-    list_ids = (request.target,) if request.endpoint is ADD_TO_LIST else request.list_ids
+    list_ids = (request.target,) if request.endpoint in OF_A_LIST else request.list_ids
     if not list_ids or any(error.item is not None for error in answer.errors):
         return frozenset()
     pointed_at = [
@@ -163,7 +186,10 @@ def _without_lists(
 ) -> list[Request]:
     """The lists are the trouble: refuse the steps that need them, and keep the profiles."""
     if request.endpoint is not BULK_IMPORT_PROFILES:
-        ledger.record(request, refused)
+        for item in request.items:
+            for position in item.covers:
+                if not ledger.forget_list(position):
+                    ledger.outcomes[position] = _without_it(request, refused)
         return []
     kept: list[Item] = []
     for item in request.items:
@@ -174,10 +200,25 @@ def _without_lists(
             and join.list_id not in lists
         ]
         for position in set(item.joins).difference(joins):
-            ledger.outcomes[position] = refused
+            if not ledger.forget_list(position):
+                ledger.outcomes[position] = refused
         if item.covers or joins:
             kept.append(replace(item, joins=tuple(joins)))
     if not kept:
         return []
     list_ids = tuple(list_id for list_id in request.list_ids if list_id not in lists)
     return [replace(request, items=tuple(kept), list_ids=list_ids)]
+
+
+def _without_profile(ledger: Ledger, request: Request, item: Item, refused: Refused) -> None:
+    """The profile is no more, merged away or deleted: its steps look for it anew."""
+    for position in item.covers:
+        if not ledger.forget_profile(position):
+            ledger.outcomes[position] = _without_it(request, refused)
+
+
+def _without_it(request: Request, refused: Refused) -> Outcome:
+    """What a missing list or profile means: to leave it, or to be deleted, is no longer needed."""
+    if request.endpoint in (REMOVE_FROM_LIST, REQUEST_DELETION):
+        return Delivered()
+    return refused

@@ -88,7 +88,11 @@ def persons_of(operations: Sequence[Operation], pending: Iterable[int]) -> list[
         if isinstance(operation, UpsertProfile):
             person = _find(operation.identity, by_identifier, persons)
             person.covers.append(position)
-        elif isinstance(operation, AddToList) and operation.profile_id is None:
+        elif (
+            isinstance(operation, AddToList)
+            and operation.profile_id is None
+            and operation.list_id is not None
+        ):
             person = _find(operation.identity, by_identifier, persons)
             person.joins.setdefault(operation.list_id, []).append(position)
     rounds: list[list[Person]] = []

@@ -9,20 +9,24 @@ What saves requests: the upserts of one person are merged, an event that repeats
 allowance.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from urllib.parse import quote
 
-from klaviyo_client import bodies
+from klaviyo_client import bodies, queries
+from klaviyo_client.edits import in_runs, merged_edits
 from klaviyo_client.endpoints import (
     ADD_TO_LIST,
     BULK_CREATE_EVENTS,
     BULK_IMPORT_PROFILES,
     CREATE_EVENT,
     GET_IMPORT,
+    LOOKUPS,
     MAX_BODY_BYTES,
     MAX_PROFILE_BYTES,
+    REMOVE_FROM_LIST,
     SUBSCRIBE_PROFILES,
+    UNSUBSCRIBE_PROFILES,
     UPSERT_PROFILE,
     Endpoint,
     bulk_from,
@@ -57,6 +61,8 @@ class Item:
 
     `covers` are the operations that it carries out; `joins` the `AddToList` operations of the same
     person, which an import job carries out by its `lists` and a single upsert prepares by its id.
+    A single upsert also prepares those `Subscribe`s that need a profile to be there. Of a lookup,
+    `body` is a value of the query.
     """
 
     body: bytes
@@ -69,8 +75,9 @@ class Request:
     """One HTTP request and the operations that hang on it.
 
     `target` is the id in the path; `list_ids` the lists that the profiles of an import job join,
-    or the list of a subscription job; `rest` what must follow, one request an item, once this one
-    has ended.
+    or the list of a consent job, whose further attributes are `settings`; `field` is what a lookup
+    compares, and `page` counts its pages; `rest` what must follow, one request an item, once this
+    one has ended.
     """
 
     endpoint: Endpoint
@@ -79,86 +86,84 @@ class Request:
     list_ids: tuple[str, ...] = ()
     query: str = ""
     rest: tuple[Item, ...] = ()
+    settings: bytes = b""
+    field: str = ""
+    page: int = 0
 
     @property
     def path(self) -> str:
         """The path with its query, without the host."""
         target = quote(str(self.target).encode(errors="replace"), safe="")
-        return self.endpoint.path.replace("{id}", target) + self.query
+        query = self.query
+        if not query and self.endpoint in LOOKUPS:
+            values = [item.body for item in self.items]
+            query = queries.query(self.endpoint, self.field, values)
+        return self.endpoint.path.replace("{id}", target) + query
 
     def body(self) -> bytes:
         """The body, written anew at each call from the items."""
+        if self.endpoint in LOOKUPS:
+            return b""
         items = [item.body for item in self.items]
         if self.endpoint is BULK_CREATE_EVENTS:
             return bodies.events_job(items)
         if self.endpoint is BULK_IMPORT_PROFILES:
             return bodies.import_job(items, self.list_ids)
         if self.endpoint is SUBSCRIBE_PROFILES:
-            return bodies.subscription_job(items, self.list_ids[0])
-        if self.endpoint is ADD_TO_LIST:
+            return bodies.subscription_job(items, self._list_id(), self.settings)
+        if self.endpoint is UNSUBSCRIBE_PROFILES:
+            return bodies.unsubscription_job(items, self._list_id())
+        if self.endpoint in (ADD_TO_LIST, REMOVE_FROM_LIST):
             return bodies.members(items)
         return items[0]
 
+    def _list_id(self) -> str | None:
+        return self.list_ids[0] if self.list_ids else None
 
-def plan_profiles(operations: Sequence[Operation], pending: Iterable[int]) -> list[list[Request]]:
-    """The upserts, in rounds: a round begins when the one before it has ended."""
+
+def plan_profiles(
+    operations: Sequence[Operation], pending: Iterable[int], singly: frozenset[int] = frozenset()
+) -> list[list[Request]]:
+    """The upserts, in rounds: a round begins when the one before it has ended.
+
+    Those `singly` stay out of import jobs, which Klaviyo carries out some time later.
+    """
     return [
-        list(_profile_requests(operations, persons)) for persons in persons_of(operations, pending)
+        list(_profile_requests(operations, persons, singly))
+        for persons in persons_of(operations, pending)
     ]
 
 
 def plan_steps(operations: Sequence[Operation], pending: Sequence[int]) -> list[Request]:
-    """Events, subscriptions, list members whose profile id is known, and checks of imports."""
-    subscribers: dict[str, dict[str, list[int]]] = {}
+    """Events, list members whose profile id is known, and checks of imports."""
     members: dict[str, dict[str, list[int]]] = {}
     checks: list[Request] = []
     for position in pending:
         operation = operations[position]
-        if isinstance(operation, Subscribe):
-            of_list = subscribers.setdefault(operation.list_id, {})
-            of_list.setdefault(operation.email, []).append(position)
-        elif isinstance(operation, AddToList) and operation.profile_id is not None:
-            of_list = members.setdefault(operation.list_id, {})
-            of_list.setdefault(operation.profile_id, []).append(position)
+        if isinstance(operation, AddToList):
+            if operation.profile_id is not None and operation.list_id is not None:
+                of_list = members.setdefault(operation.list_id, {})
+                of_list.setdefault(operation.profile_id, []).append(position)
         elif isinstance(operation, CheckImport):
             checks.append(Request(GET_IMPORT, (Item(b"", (position,)),), target=operation.job_id))
     return [
         *_event_requests(operations, pending),
-        *(
-            Request(SUBSCRIBE_PROFILES, chunk, list_ids=(list_id,))
-            for list_id, emails in subscribers.items()
-            for chunk in chunks(_items(operations, emails.values()), SUBSCRIBE_PROFILES)
-        ),
-        *(
-            Request(ADD_TO_LIST, chunk, target=list_id)
-            for list_id, profiles in members.items()
-            for chunk in chunks(_items(operations, profiles.values()), ADD_TO_LIST)
-        ),
+        *member_requests(ADD_TO_LIST, members),
         *checks,
     ]
 
 
-def can_be_planned(operation: Operation) -> bool:
-    """Whether the operation can be written at all, alone and as one of many."""
-    try:
-        plan_profiles([operation], [0])
-        plan_steps([operation], [0])
-        if isinstance(operation, UpsertProfile):
-            profile_item(BULK_IMPORT_PROFILES, [operation, operation], (0, 1))
-    except UNPLANNABLE:
-        return False
-    return True
-
-
-def rebuilt(endpoint: Endpoint, operations: Sequence[Operation], item: Item) -> Item:
-    """The item anew, after its operations have changed."""
-    if endpoint in (UPSERT_PROFILE, BULK_IMPORT_PROFILES):
-        return profile_item(endpoint, operations, item.covers, item.joins)
-    operation = operations[item.covers[0]]
-    if not isinstance(operation, CreateEvent):
-        raise TypeError(f"{operation.kind} has no other form")
-    write = bodies.single_event if endpoint is CREATE_EVENT else bodies.event_item
-    return replace(item, body=write(operation))
+def member_requests(
+    endpoint: Endpoint, members: Mapping[str, Mapping[str, Iterable[int]]]
+) -> Iterator[Request]:
+    """Requests that add to or remove from lists: by list, each profile id with its operations."""
+    for list_id, profiles in members.items():
+        items = (
+            Item(bodies.member_item(profile_id), tuple(positions))
+            for profile_id, positions in profiles.items()
+        )
+        for chunk in chunks(items, endpoint):
+            yield Request(endpoint, chunk, target=list_id)
 
 
 def profile_item(
@@ -176,7 +181,7 @@ def profile_item(
 def merged(operations: Sequence[Operation]) -> UpsertProfile:
     """The upserts as one, in order: the last word on each attribute and property wins.
 
-    An `AddToList` counts as an upsert of its identity.
+    A list step or a subscription counts as an upsert of its identity.
     """
     if len(operations) == 1 and isinstance(operations[0], UpsertProfile):
         return operations[0]
@@ -190,21 +195,27 @@ def merged(operations: Sequence[Operation]) -> UpsertProfile:
             if isinstance(location, dict) and isinstance(attributes["location"], dict):
                 attributes["location"] = {**location, **attributes["location"]}
             properties.update(operation.properties)
+        elif isinstance(operation, Subscribe):
+            identity = union(identity, Identity(operation.email, None, operation.phone_number))
+            continue
         elif not isinstance(operation, AddToList):
             raise TypeError(f"{operation.kind} is no upsert")
         identity = union(identity, operation.identity)
-    return UpsertProfile(None, identity, attributes, properties)
+    upsert = UpsertProfile(None, identity, attributes, properties)
+    return merged_edits(upsert, operations)
 
 
-def chunks(items: Iterable[Item], endpoint: Endpoint) -> Iterator[tuple[Item, ...]]:
+def chunks(
+    items: Iterable[Item], endpoint: Endpoint, most_bytes: int = MAX_BODY_BYTES - BODY_OVERHEAD
+) -> Iterator[tuple[Item, ...]]:
     """The items in order, cut where a request is full by number or by bytes."""
     chunk: list[Item] = []
-    size = BODY_OVERHEAD
+    size = 0
     for item in items:
         length = len(item.body) + 1
-        if chunk and (len(chunk) == endpoint.max_items or size + length > MAX_BODY_BYTES):
+        if chunk and (len(chunk) == endpoint.max_items or size + length > most_bytes):
             yield tuple(chunk)
-            chunk, size = [], BODY_OVERHEAD
+            chunk, size = [], 0
         chunk.append(item)
         size += length
     if chunk:
@@ -212,15 +223,18 @@ def chunks(items: Iterable[Item], endpoint: Endpoint) -> Iterator[tuple[Item, ..
 
 
 def _profile_requests(
-    operations: Sequence[Operation], persons: Iterable[Person]
+    operations: Sequence[Operation], persons: Iterable[Person], singly: frozenset[int]
 ) -> Iterator[Request]:
     groups: dict[tuple[str, ...], list[Person]] = {}
     singles: list[Person] = []
     for person in persons:
-        for position in person.covers:
-            if _needs_single(operations[position]):
-                singles.append(person)
-                break
+        covers = person.covers
+        if (
+            any(_needs_single(operations[position]) for position in covers)
+            or (len(covers) > 1 and len(in_runs(operations, covers)) > 1)
+            or (singly and not singly.isdisjoint((*covers, *person.joined())))
+        ):
+            singles.append(person)
         else:
             lists = tuple(sorted(person.joins, key=str)) if person.joins else ()
             groups.setdefault(lists, []).append(person)
@@ -238,7 +252,18 @@ def _profile_requests(
         for chunk in chunks(items, BULK_IMPORT_PROFILES):
             yield Request(BULK_IMPORT_PROFILES, chunk, list_ids=list_ids)
     for person in singles:
-        yield Request(UPSERT_PROFILE, (_person_item(UPSERT_PROFILE, operations, person),))
+        yield single_upsert(operations, tuple(person.covers), person.joined())
+
+
+def single_upsert(
+    operations: Sequence[Operation], covers: tuple[int, ...], joins: tuple[int, ...] = ()
+) -> Request:
+    """One person's upserts: one request, or several that follow one another where the edits of
+    custom properties demand it. The list steps go with the last."""
+    *runs, last = in_runs(operations, covers)
+    items = [profile_item(UPSERT_PROFILE, operations, run) for run in runs]
+    items.append(profile_item(UPSERT_PROFILE, operations, last, joins))
+    return Request(UPSERT_PROFILE, tuple(items[:1]), rest=tuple(items[1:]))
 
 
 def _person_item(endpoint: Endpoint, operations: Sequence[Operation], person: Person) -> Item:
@@ -264,13 +289,3 @@ def _event_requests(operations: Sequence[Operation], pending: Iterable[int]) -> 
         ]
         for chunk in chunks(items, endpoint):
             yield Request(endpoint, chunk)
-
-
-def _items(operations: Sequence[Operation], groups: Iterable[Sequence[int]]) -> Iterator[Item]:
-    """One item for each group of operations that say the same."""
-    for positions in groups:
-        operation = operations[positions[0]]
-        if isinstance(operation, Subscribe):
-            yield Item(bodies.subscription_item(operation), tuple(positions))
-        elif isinstance(operation, AddToList) and operation.profile_id is not None:
-            yield Item(bodies.member_item(operation.profile_id), tuple(positions))

@@ -161,6 +161,7 @@ class _Sending:
             request.body(),
             self._private_key,
             LONGEST_SECONDS,
+            repeatable=request.endpoint.repeatable,
         )
 
     def _rest(self, until: float) -> None:

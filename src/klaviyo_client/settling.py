@@ -1,23 +1,49 @@
 """What a reply means for each operation of its request, and what is to be sent on its account."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from klaviyo_client import imports
 from klaviyo_client.amendments import amended
-from klaviyo_client.answers import Answer, outcome_of
-from klaviyo_client.endpoints import BULK_IMPORT_PROFILES, GET_IMPORT, GET_IMPORT_ERRORS
+from klaviyo_client.answers import Answer, next_page, outcome_of
+from klaviyo_client.endpoints import (
+    BULK_IMPORT_PROFILES,
+    CREATE_LIST,
+    GET_IMPORT,
+    GET_IMPORT_ERRORS,
+    GET_LIST_MEMBERS,
+    GET_LISTS,
+    GET_PROFILES,
+    UNSUBSCRIBE_PROFILES,
+    Endpoint,
+)
 from klaviyo_client.ledger import Ledger
+from klaviyo_client.lists import KnownLists, read_created, read_lists
+from klaviyo_client.lookups import read
 from klaviyo_client.mending import mend
-from klaviyo_client.outcomes import Delivered, Refused, Retryable, waiting_for
+from klaviyo_client.outcomes import Delivered, Outcome, Refused, Retryable, waiting_for
 from klaviyo_client.planner import Request
 from klaviyo_mapping.operations import AddToList, CheckImport, Identity, UpsertProfile
+
+UNSUBSCRIPTION_SECONDS = 60.0
+"""Until it shows whether an unsubscription that got no answer was carried out. Looked at before,
+the member would seem to be there still, and be unsubscribed once more: everywhere."""
 
 
 class Settler:
     """Settles the requests of one delivery in its ledger."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, lists: KnownLists) -> None:
         self._ledger = ledger
+        self._readers: dict[Endpoint, Callable[[Request, Answer], list[Request]]] = {
+            GET_IMPORT: self._look_at_import,
+            GET_IMPORT_ERRORS: self._read_import_errors,
+            GET_PROFILES: partial(read, ledger),
+            GET_LIST_MEMBERS: partial(read, ledger),
+            GET_LISTS: partial(read_lists, ledger, lists),
+            CREATE_LIST: partial(read_created, ledger),
+        }
         self._import_errors: dict[int, list[tuple[UpsertProfile, Refused]]] = {}
 
     def settle(self, request: Request, reply: Answer | Retryable) -> list[Request]:
@@ -34,12 +60,13 @@ class Settler:
             if isinstance(outcome, Refused):
                 return mend(self._ledger, request, reply, outcome)
             if isinstance(outcome, Delivered):
-                if request.endpoint is GET_IMPORT:
-                    return self._look_at_import(request, reply)
-                if request.endpoint is GET_IMPORT_ERRORS:
-                    return self._read_import_errors(request, reply)
+                reader = self._readers.get(request.endpoint)
+                if reader is not None:
+                    return reader(request, reply)
                 if request.endpoint is BULK_IMPORT_PROFILES:
                     self._follow_import(request, reply)
+        if request.endpoint is UNSUBSCRIBE_PROFILES and request.list_ids:
+            outcome = _not_too_soon(outcome)
         self._ledger.record(request, outcome)
         return []
 
@@ -87,7 +114,7 @@ class Settler:
         check = self._ledger.operations[position]
         if isinstance(check, CheckImport):
             errors.extend(imports.failures(answer, check))
-        page = imports.next_page(answer)
+        page = next_page(answer)
         if page is not None and page != request.query:
             return [replace(request, query=page)]
         for upsert, refused in errors:
@@ -109,3 +136,9 @@ class Settler:
             self._ledger.follow_ups.extend(
                 AddToList(upsert.message_id, upsert.identity, list_id) for list_id in list_ids
             )
+
+
+def _not_too_soon(outcome: Outcome) -> Outcome:
+    if not isinstance(outcome, Retryable) or not outcome.tried:
+        return outcome
+    return replace(outcome, delay=max(outcome.delay or 0.0, UNSUBSCRIPTION_SECONDS))

@@ -22,10 +22,20 @@ USER_AGENT = "klaviyo-destination"
 
 
 class Transport(Protocol):
-    """Sends one request, from several threads at once. `seconds` bounds each wait on the way."""
+    """Sends one request, from several threads at once. `seconds` bounds each wait on the way.
+
+    What is not `repeatable` leaves once at most.
+    """
 
     def send(
-        self, method: str, path: str, body: bytes, private_key: str, seconds: float
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        private_key: str,
+        seconds: float,
+        *,
+        repeatable: bool = True,
     ) -> Answer | Retryable: ...
 
 
@@ -48,7 +58,14 @@ class HttpTransport:
         weakref.finalize(self, _close, self._idle)
 
     def send(
-        self, method: str, path: str, body: bytes, private_key: str, seconds: float
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        private_key: str,
+        seconds: float,
+        *,
+        repeatable: bool = True,
     ) -> Answer | Retryable:
         """The answer, or why there was none. Never raises for trouble on the way.
 
@@ -60,7 +77,8 @@ class HttpTransport:
             return Retryable(RetryReason.UNAUTHORIZED)
         began = time.monotonic()
         outcome = self._once(method, path, body, private_key, seconds)
-        if isinstance(outcome, Retryable) and outcome.reason is RetryReason.CONNECTION_FAILED:
+        cut = isinstance(outcome, Retryable) and outcome.reason is RetryReason.CONNECTION_FAILED
+        if cut and repeatable:
             left = seconds - (time.monotonic() - began)
             if left > 0:
                 outcome = self._once(method, path, body, private_key, left)

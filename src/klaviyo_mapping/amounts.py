@@ -1,6 +1,7 @@
 """Amounts of money and quantities: JSON numbers, or text as shops write it."""
 
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 from functools import lru_cache
 
@@ -45,6 +46,16 @@ def multiply(price: Amount, quantity: Amount) -> Amount | None:
     if isinstance(price, int) and isinstance(quantity, int):
         return _within_limit(price * quantity)
     return _within_limit(float(Decimal(str(price)) * Decimal(str(quantity))))
+
+
+def total(amounts: Iterable[Amount]) -> Amount | None:
+    """The sum as one would write it on paper; None of nothing, and beyond `LIMIT`."""
+    listed = list(amounts)
+    if not listed:
+        return None
+    if all(isinstance(amount, int) for amount in listed):
+        return _within_limit(sum(listed))
+    return _within_limit(float(sum(Decimal(str(amount)) for amount in listed)))
 
 
 def _read(text: str) -> Amount | None:

@@ -2,12 +2,12 @@
 
 from klaviyo_mapping.keys import Precedence
 from klaviyo_mapping.message import Message
-from klaviyo_mapping.operations import JsonObject
+from klaviyo_mapping.operations import Json
 
 LIBRARY = Precedence({"name": ("name",)})
 
 
-def traits_in_context(message: Message) -> JsonObject:
+def traits_in_context(message: Message) -> dict[str, Json]:
     """The traits that a track carries in its context."""
     traits = message.context.traits
     return traits if isinstance(traits, dict) else {}

@@ -82,7 +82,7 @@ def name_profile(
         phone_number = _find(
             places,
             "phone_number",
-            lambda sent: _as_phone_number(sent, message, traits, settings),
+            lambda sent: as_phone_number(sent, message, traits, settings),
             found_under,
         )
     external_id = None
@@ -141,9 +141,10 @@ def _external_id(
     return external_id
 
 
-def _as_phone_number(
+def as_phone_number(
     sent: Json, message: Message, traits: JsonObject, settings: Settings
 ) -> str | None:
+    """The number in E.164, read by the country of the traits or the message, else the default."""
     text = as_identifier(sent)
     if text is None:
         return None

@@ -19,26 +19,29 @@ def is_disabled(message: Message) -> bool:
 
 def list_id_of(message: Message) -> str | None:
     """The list that the message names."""
-    options = _options(message)
-    return first(options, OPTIONS.keys_in(options)["list_id"], _as_list_id)
+    options = options_of(message)
+    return first(options, OPTIONS.keys_in(options)["list_id"], as_list_id)
 
 
 def confirm_optin_of(message: Message) -> bool | None:
     """Whether the message says that the person must confirm; None when it does not say."""
-    options = _options(message)
-    return first(options, OPTIONS.keys_in(options)["confirm_optin"], _as_boolean)
+    options = options_of(message)
+    return first(options, OPTIONS.keys_in(options)["confirm_optin"], as_boolean)
 
 
-def _options(message: Message) -> JsonObject:
+def options_of(message: Message) -> JsonObject:
+    """What stands under `integrations.Klaviyo`; nothing when that is no object."""
     integrations = message.integrations
     return first(integrations, INTEGRATIONS.keys_in(integrations)["Klaviyo"], as_object) or {}
 
 
-def _as_list_id(value: Json) -> str | None:
+def as_list_id(value: Json) -> str | None:
+    """A text that is not blank, trimmed."""
     return (value.strip() or None) if isinstance(value, str) else None
 
 
-def _as_boolean(value: Json) -> bool | None:
+def as_boolean(value: Json) -> bool | None:
+    """A boolean, or the word for one."""
     if isinstance(value, str):
         return _BOOLEANS.get(value.strip().lower())
     return value if isinstance(value, bool) else None

@@ -1,21 +1,31 @@
 """The whole mapping of one message: whether it goes through, and what becomes of it."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
+from klaviyo_mapping.audience import audience_step
+from klaviyo_mapping.commerce import map_commerce
+from klaviyo_mapping.consent import consent_step
 from klaviyo_mapping.context import traits_in_context
-from klaviyo_mapping.event import ORDER_COMPLETED, fields_of, track_event
-from klaviyo_mapping.identity import name_profile, place_in_traits
+from klaviyo_mapping.edits import edited
+from klaviyo_mapping.event import (
+    ANY_OTHER,
+    ORDER_COMPLETED,
+    fields_of,
+    track_event,
+)
+from klaviyo_mapping.identity import Place, name_profile, place_in_traits
 from klaviyo_mapping.integration import is_disabled
+from klaviyo_mapping.keys import Precedence, Shape
 from klaviyo_mapping.membership import join_list
-from klaviyo_mapping.message import Message
+from klaviyo_mapping.message import LONGEST_EVENT_NAME, Message
+from klaviyo_mapping.operations import DeleteProfile, Identity, Operation
 from klaviyo_mapping.order import map_order
-from klaviyo_mapping.profile import upsert_profile
+from klaviyo_mapping.profile import upsert_profile, with_user_id
 from klaviyo_mapping.reasons import DropReason
 from klaviyo_mapping.result import Dropped, Mapped
 from klaviyo_mapping.settings import Settings
-
-LONGEST_EVENT_NAME = 127
-"""Klaviyo takes metric names of under 128 characters."""
+from klaviyo_mapping.times import time_of
 
 
 def map_message(message: Message, settings: Settings, now: datetime) -> Mapped | Dropped:
@@ -24,12 +34,19 @@ def map_message(message: Message, settings: Settings, now: datetime) -> Mapped |
     `now`, with a time zone, only decides whether a time lies too far ahead to be taken. Never
     raises for a message that satisfies `MESSAGE_SCHEMA`.
     """
-    reason = _refuse(message)
+    reason = _refuse(message, settings)
     if reason is not None:
         return Dropped(reason)
+    if settings.rules is not None:
+        allowed = settings.rules.applied_to(message)
+        if allowed is None:
+            return Dropped(DropReason.DENIED_BY_RULES)
+        message = allowed
+    if message.type == "track":
+        return _map_track(message, settings, now)
     if message.type == "identify":
         return _map_identify(message, settings, now)
-    return _map_track(message, settings, now)
+    return _map_delete(message, settings, now)
 
 
 def _map_identify(message: Message, settings: Settings, now: datetime) -> Mapped | Dropped:
@@ -39,26 +56,78 @@ def _map_identify(message: Message, settings: Settings, now: datetime) -> Mapped
         return Dropped(named)
     _, keys = place
     upsert = upsert_profile(message, named, keys, now)
-    step = join_list(message, named.identity, settings)
+    if message.integrations:
+        upsert = edited(upsert, message)
+    if settings.keep_user_id is not None:
+        upsert = with_user_id(upsert, message, settings)
+    step: Operation | None = None
+    if settings.audience_lists is not None:
+        step = audience_step(message, named.identity, settings, now)
+    if step is None:
+        step = join_list(message, named.identity, settings)
     return Mapped((upsert,) if step is None else (upsert, step))
 
 
 def _map_track(message: Message, settings: Settings, now: datetime) -> Mapped | Dropped:
-    event_name = message.event_name or ""
-    fields = fields_of(event_name)
+    fields = fields_of(message.event_name or "")
     keys = fields.keys_in(message.properties)
-    places = ((message.properties, keys), place_in_traits(traits_in_context(message)))
+    named = name_profile(message, _places_of_track(message, keys), settings)
+    if isinstance(named, DropReason):
+        return Dropped(named)
+    identity = named.identity
+    if settings.audience_lists is not None:
+        step = audience_step(message, identity, settings, now)
+        if step is not None:
+            # No event: a first sync sends every member at once, and membership is all it says.
+            return Mapped((step,))
+    mapped = _map_event(message, identity, fields, keys, settings, now)
+    if settings.consent_events:
+        consent, warnings = consent_step(message, identity, settings, now)
+        operations = mapped.operations if consent is None else (*mapped.operations, consent)
+        return Mapped(operations, (*mapped.warnings, *warnings))
+    return mapped
+
+
+def _places_of_track(message: Message, keys: Mapping[str, Shape]) -> tuple[Place, Place]:
+    """`keys` are those of the properties."""
+    return (message.properties, keys), place_in_traits(traits_in_context(message))
+
+
+def _map_event(
+    message: Message,
+    identity: Identity,
+    fields: Precedence,
+    keys: Mapping[str, Shape],
+    settings: Settings,
+    now: datetime,
+) -> Mapped:
+    event_name = message.event_name or ""
+    if settings.ecommerce_metrics == "klaviyo":
+        mapped = map_commerce(message, identity, event_name, now)
+        if mapped is not None:
+            return mapped
+    if fields is ORDER_COMPLETED:
+        return map_order(message, identity, keys, settings, now)
+    return Mapped((track_event(message, identity, event_name, keys, now),))
+
+
+def _map_delete(message: Message, settings: Settings, now: datetime) -> Mapped | Dropped:
+    """A deletion cannot be taken back, so a phone number, which several may share, names nobody."""
+    places = _places_of_track(message, ANY_OTHER.keys_in(message.properties))
     named = name_profile(message, places, settings)
     if isinstance(named, DropReason):
         return Dropped(named)
-    if fields is ORDER_COMPLETED:
-        return map_order(message, named.identity, keys, settings, now)
-    return Mapped((track_event(message, named.identity, event_name, keys, now),))
+    identity = Identity(email=named.identity.email, external_id=named.identity.external_id)
+    if not identity.attributes():
+        return Dropped(DropReason.MISSING_IDENTIFIER)
+    return Mapped((DeleteProfile(message.message_id, identity, time_of(message, now)),))
 
 
-def _refuse(message: Message) -> DropReason | None:
+def _refuse(message: Message, settings: Settings) -> DropReason | None:
     """The first reason that can be told without knowing whose message it is."""
-    if message.type not in ("identify", "track"):
+    if message.type not in ("identify", "track") and not (
+        message.type == "delete" and settings.forward_deletions
+    ):
         return DropReason.UNSUPPORTED_TYPE
     if is_disabled(message):
         return DropReason.INTEGRATION_DISABLED

@@ -40,6 +40,9 @@ What lies inside the objects is not checked: the mapping takes a value of the wr
 absent.
 """
 
+LONGEST_EVENT_NAME = 127
+"""Klaviyo takes metric names of under 128 characters."""
+
 _FIELDS = Precedence({name: (name,) for name in MESSAGE_SCHEMA["properties"]})
 
 

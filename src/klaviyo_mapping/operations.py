@@ -59,6 +59,9 @@ class UpsertProfile:
     the custom property that keeps the phone number if Klaviyo refuses it as an identifier. `time`
     (ISO 8601 in UTC) is when the message was sent: where upserts of one person meet in the queue,
     they apply in this order. Klaviyo never sees it.
+
+    `append`, `unappend` and `unset` edit custom properties where they are (Klaviyo's
+    `meta.patch_properties`): values added to and taken from arrays, and names removed.
     """
 
     kind: ClassVar[str] = "upsert_profile"
@@ -69,6 +72,9 @@ class UpsertProfile:
     properties: JsonObject = field(default_factory=dict)
     phone_as_sent: JsonObject = field(default_factory=dict)
     time: str | None = None
+    append: JsonObject = field(default_factory=dict)
+    unappend: JsonObject = field(default_factory=dict)
+    unset: Sequence[str] = ()
 
 
 @value(frozen=True, slots=True)
@@ -95,27 +101,90 @@ class CreateEvent:
 class AddToList:
     """Put the profile on a list at once: no confirmation e-mail, no consent recorded.
 
+    The list is `list_id`, or else the one called `list_name`, which is created where there is none.
     `profile_id` is Klaviyo's own id once an upsert has returned it; without it the client asks
-    Klaviyo for the id by the identity.
+    Klaviyo for the id by the identity. Of the steps of one person on one list the latest by `time`
+    (as in `UpsertProfile`) stands.
     """
 
     kind: ClassVar[str] = "add_to_list"
 
     message_id: str | None
     identity: Identity
-    list_id: str
+    list_id: str | None
     profile_id: str | None = None
+    list_name: str | None = None
+    time: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveFromList:
+    """Take the profile off a list; consent stays as it is. Fields as in `AddToList`.
+
+    Where there is no such profile or no list of that name, there is nothing to do.
+    """
+
+    kind: ClassVar[str] = "remove_from_list"
+
+    message_id: str | None
+    identity: Identity
+    list_id: str | None
+    profile_id: str | None = None
+    list_name: str | None = None
+    time: str | None = None
 
 
 @value(frozen=True, slots=True)
 class Subscribe:
-    """Subscribe an e-mail address to marketing on a list, by the list's own opt-in process."""
+    """Subscribe an e-mail address, a phone number (SMS) or both to marketing.
+
+    On a list, by the list's own opt-in process; without one by the account's. `historical_import`
+    records a consent given earlier, at `consented_at` (ISO 8601 in UTC), and asks nobody to
+    confirm. `custom_source` says where it was given.
+    """
 
     kind: ClassVar[str] = "subscribe"
 
     message_id: str | None
-    email: str
-    list_id: str
+    email: str | None
+    list_id: str | None
+    phone_number: str | None = None
+    historical_import: bool = False
+    consented_at: str | None = None
+    custom_source: str | None = None
+    time: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribe:
+    """Withdraw the marketing consent of an e-mail address, a phone number (SMS) or both.
+
+    From a list when there is one, and then from that list alone; without one from everything.
+    Klaviyo unsubscribes globally whoever is not on the list named, so the client looks first.
+    """
+
+    kind: ClassVar[str] = "unsubscribe"
+
+    message_id: str | None
+    email: str | None
+    list_id: str | None
+    phone_number: str | None = None
+    time: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteProfile:
+    """Ask Klaviyo to delete a person's profile for good (a privacy request).
+
+    Where there is no such profile, there is nothing to do. `time` as in `UpsertProfile`: what was
+    sent before it must not bring the person back.
+    """
+
+    kind: ClassVar[str] = "delete_profile"
+
+    message_id: str | None
+    identity: Identity
+    time: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +202,29 @@ class CheckImport:
     message_ids: Sequence[str | None] = ()
 
 
-Operation = UpsertProfile | CreateEvent | AddToList | Subscribe | CheckImport
+Operation = (
+    UpsertProfile
+    | CreateEvent
+    | AddToList
+    | RemoveFromList
+    | Subscribe
+    | Unsubscribe
+    | DeleteProfile
+    | CheckImport
+)
 
 OPERATIONS: dict[str, type[Operation]] = {
     operation.kind: operation
-    for operation in (UpsertProfile, CreateEvent, AddToList, Subscribe, CheckImport)
+    for operation in (
+        UpsertProfile,
+        CreateEvent,
+        AddToList,
+        RemoveFromList,
+        Subscribe,
+        Unsubscribe,
+        DeleteProfile,
+        CheckImport,
+    )
 }
 
 
@@ -148,9 +235,9 @@ def to_json(operation: Operation) -> dict[str, Json]:
         value = getattr(operation, name)
         if name == "identity":
             document[name] = value.attributes()
-        elif name == "message_ids":
+        elif name == "message_ids" or (name == "unset" and value):
             document[name] = list(value)
-        elif value is not None and value is not False and value != {}:
+        elif value not in (None, {}, ()) and value is not False:
             document[name] = value
     return document
 
@@ -165,8 +252,15 @@ def from_json(document: JsonObject) -> Operation:
     cls = OPERATIONS.get(kind) if isinstance(kind, str) else None
     if cls is None:
         raise ValueError("kind: not an operation that this release knows")
-    fields = {name: _read(name, document[name]) for name in cls.__slots__ if name in document}
-    fields.setdefault("message_id", None)
+    # An optional text that is None is not written, whether or not None is its default.
+    fields = {
+        name: _read(name, document.get(name))
+        for name in cls.__slots__
+        if name in document or FIELD_TYPES[name] is _OPTIONAL_TEXT
+    }
+    alternatives = ONE_OF.get(cls, ())
+    if alternatives and all(fields[name] is None for name in alternatives):
+        raise ValueError(f"{kind}: expected {' or '.join(alternatives)}")
     try:
         return cls(**fields)
     except TypeError as error:
@@ -183,12 +277,13 @@ def _read(name: str, value: Json) -> Json:
         if not all(each is None or isinstance(each, str) for each in value.values()):
             raise ValueError("identity: expected texts")
         return Identity.from_attributes(value)
-    return tuple(value) if name == "message_ids" else value
+    return tuple(value) if isinstance(value, list) else value
 
 
 _TEXT = ("a text", (str,))
 _OPTIONAL_TEXT = ("a text or null", (str, NoneType))
 _OBJECT = ("an object", (dict,))
+_LIST = ("a list", (list, tuple))
 
 FIELD_TYPES: dict[str, tuple[str, tuple[type, ...]]] = {
     "message_id": _OPTIONAL_TEXT,
@@ -202,10 +297,29 @@ FIELD_TYPES: dict[str, tuple[str, tuple[type, ...]]] = {
     "value": ("a number or null", (int, float, NoneType)),
     "value_currency": _OPTIONAL_TEXT,
     "backfill": ("true or false", (bool,)),
-    "list_id": _TEXT,
+    "append": _OBJECT,
+    "unappend": _OBJECT,
+    "unset": _LIST,
+    "list_id": _OPTIONAL_TEXT,
+    "list_name": _OPTIONAL_TEXT,
     "profile_id": _OPTIONAL_TEXT,
-    "email": _TEXT,
+    "email": _OPTIONAL_TEXT,
+    "phone_number": _OPTIONAL_TEXT,
+    "historical_import": ("true or false", (bool,)),
+    "consented_at": _OPTIONAL_TEXT,
+    "custom_source": _OPTIONAL_TEXT,
     "job_id": _TEXT,
-    "message_ids": ("a list", (list, tuple)),
+    "message_ids": _LIST,
 }
 """What each field of an operation may hold as JSON, in words and as Python has it."""
+
+_CHANNELS = ("email", "phone_number")
+_LISTS = ("list_id", "list_name")
+
+ONE_OF: dict[type[Operation], tuple[str, ...]] = {
+    AddToList: _LISTS,
+    RemoveFromList: _LISTS,
+    Subscribe: _CHANNELS,
+    Unsubscribe: _CHANNELS,
+}
+"""Optional fields of which an operation has at least one."""

@@ -7,25 +7,14 @@ from klaviyo_mapping.context import is_from_analytics_js
 from klaviyo_mapping.event import currency_of, event_of, without
 from klaviyo_mapping.keys import Shape, as_object, first
 from klaviyo_mapping.message import Message
-from klaviyo_mapping.operations import CreateEvent, Identity, Json
+from klaviyo_mapping.operations import CreateEvent, Identity, Json, JsonObject
+from klaviyo_mapping.order_names import NAMES, OrderNames
 from klaviyo_mapping.product import Product, read_product
 from klaviyo_mapping.reasons import MappingWarning
 from klaviyo_mapping.result import Mapped
 from klaviyo_mapping.settings import Settings
 from klaviyo_mapping.text import as_identifier
 from klaviyo_mapping.unique_id import within_limit
-
-ORDERED_PRODUCT = {
-    "Name": "Name",
-    "Quantity": "Quantity",
-    "ProductID": "ProductID",
-    "SKU": "SKU",
-    "Categories": "Product Categories",
-    "Brand": "Brand",
-    "Product URL": "Product URL",
-    "Image URL": "Image URL",
-}
-"""A product's fields, and what they are called in an Ordered Product."""
 
 
 def map_order(
@@ -42,15 +31,12 @@ def map_order(
     sent = message.properties
     order_id = first(sent, keys["order_id"], as_identifier)
     currency = currency_of(sent, keys)
-    entries = first(sent, keys["products"], _as_list) or []
-    products = {
-        position: read_product(entry)
-        for position, entry in enumerate(entries, start=1)
-        if as_object(entry) is not None
-    }
+    entries = first(sent, keys["products"], as_list) or []
+    products = products_of(entries)
+    names = NAMES[settings.order_property_names]
     properties = {
         **without(sent, (*keys["products"], *keys["moved"])),
-        **_properties(order_id, products.values()),
+        **order_properties(sent, order_id, products.values(), names),
     }
     order = event_of(message, identity, _metric(message, settings), keys, properties, now)
     prefix = order_id or order.unique_id
@@ -59,26 +45,40 @@ def map_order(
     ]
     unique_ids = _told_apart(wanted, order.unique_id)
     ordered_products = [
-        _ordered_product(order, order_id, product, unique_id, currency)
+        _ordered_product(order, order_id, product, unique_id, currency, names)
         for product, unique_id in zip(products.values(), unique_ids, strict=True)
     ]
     return Mapped((order, *ordered_products), _warnings(entries, products.values()))
 
 
+def products_of(entries: Sequence[Json]) -> dict[int, Product]:
+    """The products among the entries, by their position, counted from one."""
+    return {
+        position: read_product(entry)
+        for position, entry in enumerate(entries, start=1)
+        if as_object(entry) is not None
+    }
+
+
 def _metric(message: Message, settings: Settings) -> str:
+    if settings.ecommerce_metrics == "klaviyo":
+        return "Placed Order"
     if settings.send_placed_order_as_order_completed or is_from_analytics_js(message):
         return "Order Completed"
     return "Placed Order"
 
 
-def _properties(order_id: str | None, products: Collection[Product]) -> dict[str, Json]:
-    """What the order event says of the order and its products; nothing is said of what is not."""
+def order_properties(
+    sent: JsonObject, order_id: str | None, products: Collection[Product], names: OrderNames
+) -> dict[str, Json]:
+    """What an order's event says of it and its products; nothing is said of what is not."""
     fields = [product.fields for product in products]
     generated = {
         "Categories": [entry for item in fields for entry in item.get("Categories", ())],
-        "Item Names": [item["Name"] for item in fields if "Name" in item],
-        "Items": [{**product.further, **product.fields} for product in products],
+        names.item_names: [item["Name"] for item in fields if "Name" in item],
+        "Items": [{**product.further, **names.of_item(product.fields)} for product in products],
         "OrderId": order_id,
+        **names.of_order(sent, fields),
     }
     return {name: value for name, value in generated.items() if value}
 
@@ -89,9 +89,10 @@ def _ordered_product(
     product: Product,
     unique_id: str,
     currency: str | None,
+    names: OrderNames,
 ) -> CreateEvent:
     properties = {**product.further, **product.price}
-    for field, name in ORDERED_PRODUCT.items():
+    for field, name in names.ordered_product.items():
         if field in product.fields:
             properties[name] = product.fields[field]
     if order_id is not None:
@@ -134,5 +135,6 @@ def _warnings(entries: Sequence[Json], products: Collection[Product]) -> tuple[M
     return tuple(warnings)
 
 
-def _as_list(value: Json) -> list[Json] | None:
+def as_list(value: Json) -> list[Json] | None:
+    """The value when it is a list."""
     return value if isinstance(value, list) else None

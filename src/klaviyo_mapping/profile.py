@@ -1,6 +1,7 @@
 """An identify's traits as the attributes and custom properties of a Klaviyo profile."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from klaviyo_mapping.attributes import Candidates, as_coordinate, candidates_in
@@ -8,6 +9,7 @@ from klaviyo_mapping.identity import IDENTIFIERS, Named
 from klaviyo_mapping.keys import Precedence, Shape, as_object, first
 from klaviyo_mapping.message import Message
 from klaviyo_mapping.operations import Json, JsonObject, UpsertProfile
+from klaviyo_mapping.settings import Settings
 from klaviyo_mapping.text import as_identifier
 from klaviyo_mapping.times import time_of
 
@@ -53,6 +55,18 @@ def upsert_profile(
         phone_as_sent={} if phone_key is None else {phone_key: traits[phone_key]},
         time=time_of(message, now),
     )
+
+
+def with_user_id(upsert: UpsertProfile, message: Message, settings: Settings) -> UpsertProfile:
+    """The upsert with the user id as the custom property `keep_user_id`.
+
+    As it is when the id names the profile anyway, or there is none.
+    """
+    user_id = as_identifier(message.user_id)
+    if settings.keep_user_id is None or not settings.enforce_email or user_id is None:
+        return upsert
+    properties = {**upsert.properties, settings.keep_user_id: user_id}
+    return replace(upsert, properties=properties)
 
 
 def _fill(

@@ -10,6 +10,7 @@ class DropReason(StrEnum):
     INTEGRATION_DISABLED = "integration_disabled"
     MISSING_EVENT_NAME = "missing_event_name"
     EVENT_NAME_TOO_LONG = "event_name_too_long"
+    DENIED_BY_RULES = "denied_by_rules"
     MISSING_USER_ID = "missing_user_id"
     MISSING_EMAIL = "missing_email"
     INVALID_EMAIL = "invalid_email"
@@ -22,3 +23,5 @@ class MappingWarning(StrEnum):
 
     PRODUCT_WITHOUT_ID = "product_without_id"
     PRODUCT_NOT_AN_OBJECT = "product_not_an_object"
+    CHANNEL_LEFT_OUT = "channel_left_out"
+    CONSENTED_AT_MISSING = "consented_at_missing"

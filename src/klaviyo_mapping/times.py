@@ -14,13 +14,15 @@ def time_of(message: Message, now: datetime) -> str | None:
     return first_time((message.timestamp, message.original_timestamp, message.received_at), now)
 
 
-def first_time(sources: Iterable[str | None], now: datetime) -> str | None:
-    """The first source that is an ISO 8601 time between 1990 and one year after `now`.
+def first_time(
+    sources: Iterable[str | None], now: datetime, *, ahead: timedelta = FURTHEST_AHEAD
+) -> str | None:
+    """The first source that is an ISO 8601 time between 1990 and so long after `now`.
 
     A time without an offset is in UTC. The result is `2026-03-01T10:00:00Z`, with milliseconds
     when there are any: `2026-03-01T10:00:00.123Z`.
     """
-    latest = now + FURTHEST_AHEAD
+    latest = now + ahead
     for text in sources:
         time = _parse(text) if text else None
         if time is not None and EARLIEST <= time <= latest:

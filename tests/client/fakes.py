@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,10 @@ BULK_EVENTS = "/api/event-bulk-create-jobs"
 UPSERT = "/api/profile-import"
 IMPORT = "/api/profile-bulk-import-jobs"
 SUBSCRIBE = "/api/profile-subscription-bulk-create-jobs"
+
+
+BAD_PHONE = "+15005550006"
+"""A number that the account of the tests refuses."""
 
 
 class Clock:
@@ -88,7 +93,14 @@ class Scripted:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def send(
-        self, method: str, path: str, body: bytes, private_key: str, seconds: float
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        private_key: str,
+        seconds: float,
+        *,
+        repeatable: bool = True,
     ) -> Answer | Retryable:
         with self._lock:
             request = Sent(method, path, json.loads(body) if body else None)
@@ -111,6 +123,16 @@ def scripted(script: Script, **settings: Any) -> tuple[Klaviyo, Scripted]:
 
 def deliver(klaviyo: Klaviyo, *operations: Operation, seconds: float = 60.0) -> Delivery:
     return klaviyo.deliver(operations, "pk_test", seconds)
+
+
+def kinds(delivery: Delivery) -> Counter[str]:
+    """How many operations met which outcome."""
+    return Counter(
+        result.outcome.reason.value
+        if isinstance(result.outcome, Retryable)
+        else type(result.outcome).__name__
+        for result in delivery.results
+    )
 
 
 def answer(status: int, document: Json = None, **headers: str) -> Answer:

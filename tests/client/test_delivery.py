@@ -608,8 +608,10 @@ def test_a_missing_list_refuses_its_subscriptions() -> None:
     assert len(transport.sent) == 1
 
 
-def test_a_member_that_is_missing_does_not_cost_the_others() -> None:
+def test_a_member_that_is_missing_is_looked_for_anew_once() -> None:
     def script(request: Sent) -> Answer:
+        if request.path == UPSERT:
+            return klaviyo_accepts(request)
         for n, member in enumerate(request.body["data"]):
             if member["id"] == "P3":
                 detail = "A profile with id P3 does not exist."
@@ -617,11 +619,31 @@ def test_a_member_that_is_missing_does_not_cost_the_others() -> None:
         return answer(204)
 
     klaviyo, transport = scripted(script)
-    steps = [AddToList(f"m{n}", Identity(kx="k"), "L1", f"P{n}") for n in range(6)]
+    steps = [AddToList(f"m{n}", Identity(f"p{n}@x.io"), "L1", f"P{n}") for n in range(6)]
+    delivery = deliver(klaviyo, *steps)
+    assert outcomes(delivery) == [Delivered()] * 6
+    assert delivery.results[3].operation == AddToList("m3", Identity("p3@x.io"), "L1", "ID-p3@x.io")
+    assert [len(request.body["data"]) for request in transport.sent if request.path != UPSERT] == [
+        6,
+        5,
+        1,
+    ]
+
+
+def test_a_member_that_stays_missing_costs_no_other() -> None:
+    def script(request: Sent) -> Answer:
+        if request.path == UPSERT:
+            return answer(200, {"data": {"type": "profile", "id": "P3"}})
+        for n, member in enumerate(request.body["data"]):
+            if member["id"] == "P3":
+                return refusal(404, error(f"/data/{n}/id", "No such profile.", "not_found"))
+        return answer(204)
+
+    klaviyo, _ = scripted(script)
+    steps = [AddToList(f"m{n}", Identity(f"p{n}@x.io"), "L1", f"P{n}") for n in range(6)]
     found = outcomes(deliver(klaviyo, *steps))
     assert type(found.pop(3)) is Refused
     assert found == [Delivered()] * 5
-    assert len(transport.sent) == 2
 
 
 def test_one_bad_address_does_not_cost_the_other_subscriptions() -> None:

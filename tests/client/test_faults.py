@@ -15,14 +15,19 @@ from klaviyo_mapping.operations import (
     AddToList,
     CheckImport,
     CreateEvent,
+    DeleteProfile,
     Identity,
     Operation,
+    RemoveFromList,
     Subscribe,
+    Unsubscribe,
     UpsertProfile,
+    from_json,
     to_json,
 )
 from local.klaviyo import Account, Faults, Policy, Weather, serve
 from tests.client.fakes import (
+    BAD_PHONE,
     RunningClock,
     Sent,
     answer,
@@ -33,8 +38,6 @@ from tests.client.fakes import (
     scripted,
     upsert,
 )
-
-BAD_PHONE = "+15005550006"
 
 
 def traffic(dice: random.Random, number: int) -> list[Operation]:
@@ -64,6 +67,114 @@ def traffic(dice: random.Random, number: int) -> list[Operation]:
             case "subscribe":
                 operations.append(Subscribe(f"m{n}", f"p{person}@shop.example", "L1"))
     return operations
+
+
+MEMBERS, SUBSCRIBERS, LEAVERS = (
+    [f"{kind}{n}@shop.example" for n in range(40)] for kind in ("member", "subscriber", "leaver")
+)
+
+
+def beyond(dice: random.Random, number: int) -> list[Operation]:
+    """Operations that look something up first; none undoes another.
+
+    Some are about lists, profiles or members that there are not.
+    """
+    operations: list[Operation] = []
+    for n in range(number):
+        identity = Identity(f"p{dice.randrange(100)}@shop.example")
+        match dice.choice(["named", "leave", "stay", "subscribe", "withdraw", "delete", "edit"]):
+            case "named":
+                name = dice.choice(["vip", "R&D + friends"])
+                operations.append(AddToList(f"b{n}", identity, None, list_name=name))
+            case "leave":
+                who = Identity(dice.choice([*MEMBERS, "nobody@shop.example"]).upper())
+                where = dice.choice([("L2", None), (None, "Offers"), ("GONE", None)])
+                operations.append(RemoveFromList(f"b{n}", who, where[0], None, where[1]))
+            case "stay":
+                who = Identity(dice.choice(LEAVERS))
+                operations.append(RemoveFromList(f"b{n}", who, None, list_name="no such list"))
+            case "subscribe":
+                number_of_his = dice.choice([None, BAD_PHONE])
+                operations.append(Subscribe(f"b{n}", identity.email, "L1", number_of_his))
+            case "withdraw":
+                list_id = dice.choice(["L3", "L3", "L4"])
+                operations.append(Unsubscribe(f"b{n}", dice.choice(SUBSCRIBERS), list_id))
+            case "delete":
+                who = Identity(dice.choice(LEAVERS), f"id {n}")
+                operations.append(DeleteProfile(f"b{n}", who))
+            case "edit":
+                operations.append(UpsertProfile(f"b{n}", identity, append={"tags": [f"t{n}"]}))
+    return operations
+
+
+def populated() -> Account:
+    """An account with members, subscribers and people who want to be forgotten."""
+    account = Account(policy=Policy(refused_phones=frozenset({BAD_PHONE})))
+    for number, name in enumerate(("Newsletter", "Offers", "Club", "Other"), start=1):
+        account.add_list(f"L{number}", name, "single_opt_in")
+    with serve(account) as url:
+        setup: list[Operation] = [AddToList("m", Identity(each), "L2") for each in MEMBERS]
+        setup += [Subscribe("m", each, "L3") for each in SUBSCRIBERS]
+        setup += [UpsertProfile("m", Identity(each)) for each in LEAVERS]
+        Klaviyo(url).deliver(setup, "pk_test", 10.0)
+    return account
+
+
+def state_of(account: Account) -> dict[str | None, tuple[set[str], dict[str, str], set[str]]]:
+    """Of everybody: the lists that hold them, their consents, and what was appended."""
+    lists: dict[str, str] = {}
+    for each in account.lists.values():
+        if each.members:
+            assert each.name not in lists.values(), "two lists of one name in use"
+            lists[each.id] = each.name
+    return {
+        profile.email: (
+            {
+                name
+                for list_id, name in lists.items()
+                if profile.id in account.lists[list_id].members
+            },
+            dict(profile.consents),
+            set(profile.properties.get("tags", ())),
+        )
+        for profile in account.profiles
+    }
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_through_all_faults_everybody_ends_as_without_them(seed: int) -> None:
+    dice = random.Random(seed)
+    operations = beyond(dice, 1000)
+    fine = populated()
+    with serve(fine) as url:
+        delivery = Klaviyo(url).deliver(operations, "pk_test", 30.0)
+    assert {type(result.outcome) for result in delivery.results} == {Delivered}
+
+    account = populated()
+    clock = RunningClock()
+    waiting = deque(operations)
+    ended: Counter[str] = Counter()
+    with serve(account) as url:
+        klaviyo = Klaviyo(url, probe_seconds=0.1, clock=clock, sleep=clock.skip)
+        for turn in range(1000):
+            if not waiting:
+                break
+            batch = [waiting.popleft() for _ in range(min(len(waiting), dice.randrange(1, 200)))]
+            account.set_weather(weather(dice) if turn < 100 else Weather())
+            delivery = klaviyo.deliver(batch, "pk_test", 0.3)
+            for result in delivery.results:
+                if isinstance(result.outcome, Retryable):
+                    waiting.append(from_json(to_json(result.operation)))
+                else:
+                    assert isinstance(result.outcome, Delivered)
+                    ended[key(result.operation)] += 1
+            waiting.extend(delivery.follow_ups)
+            clock.skip(dice.uniform(0, 3))
+
+    assert not waiting
+    del ended["check_import None"]
+    assert ended == Counter(map(key, operations))
+    assert state_of(account) == state_of(fine)
 
 
 def key(operation: Operation) -> str:
@@ -140,6 +251,7 @@ def test_through_all_faults_everything_arrives_once(seed: int) -> None:
     for each in operations:
         if key(each) in poison or isinstance(each, CreateEvent | CheckImport):
             continue
+        assert isinstance(each, UpsertProfile | AddToList | Subscribe)
         email = each.email if isinstance(each, Subscribe) else each.identity.email
         profile = account.profiles.by_email(email or "")
         assert profile is not None
@@ -169,18 +281,43 @@ OPERATIONS: st.SearchStrategy[Operation] = st.one_of(
             st.sampled_from(["title", "location"]), st.sampled_from([None, "x", {"city": None}])
         ),
         properties=st.dictionaries(st.sampled_from("ab"), VALUES, max_size=2),
+        append=st.dictionaries(st.sampled_from("ab"), VALUES, max_size=1),
+        unset=st.sampled_from([(), ("a",)]),
     ),
     st.builds(event, st.integers(0, 99), identity=IDENTITIES, unique_id=st.sampled_from("uvwx")),
     st.builds(
         AddToList,
         st.just("m"),
         IDENTITIES,
-        st.sampled_from(["L1", "L2", "../x"]),
+        st.sampled_from(["L1", "L2", "../x", None]),
         st.sampled_from([None, "P1", "P2"]),
+        st.sampled_from([None, "vip", "\ud800"]),
     ),
     st.builds(
-        Subscribe, st.just("m"), st.sampled_from(["a@x.io", "b@x.io"]), st.sampled_from(["L1"])
+        RemoveFromList,
+        st.just("m"),
+        IDENTITIES,
+        st.sampled_from(["L1", "L2", "../x", None]),
+        st.sampled_from([None, "P1", "P2"]),
+        st.sampled_from([None, "vip"]),
+        st.sampled_from([None, "2026-07-15T10:00:00Z", "2026-07-15T10:00:01Z"]),
     ),
+    st.builds(
+        Subscribe,
+        st.just("m"),
+        st.sampled_from(["a@x.io", "A@x.io", "b@x.io", None]),
+        st.sampled_from(["L1", None]),
+        st.sampled_from(["+1", None]),
+        st.booleans(),
+    ),
+    st.builds(
+        Unsubscribe,
+        st.just("m"),
+        st.sampled_from(["a@x.io", "A@x.io", "b@x.io", None]),
+        st.sampled_from(["L1", None]),
+        st.sampled_from(["+1", None]),
+    ),
+    st.builds(DeleteProfile, st.just("m"), IDENTITIES),
     st.builds(CheckImport, st.none(), st.just("J"), st.just(("m1", "m2"))),
 )
 
@@ -220,6 +357,34 @@ JOBS = st.builds(
     st.sampled_from([None, "https://k/?a=1", "https://k/?a=2", 4]),
 )
 
+ROWS = st.builds(
+    lambda kind, attributes, following: answer(
+        200,
+        {
+            "data": [
+                {"type": kind, "id": f"P{n}", "attributes": each}
+                for n, each in enumerate(attributes)
+            ],
+            "links": {"next": following},
+        },
+    ),
+    st.sampled_from(["profile", "list"]),
+    st.lists(
+        st.sampled_from(
+            [
+                {"email": "a@x.io"},
+                {"email": "B@x.io", "external_id": "1", "phone_number": "+1"},
+                {"name": "vip", "created": "2026-07-15T10:00:00Z"},
+                {"name": "vip", "created": 7},
+                {},
+                None,
+            ]
+        ),
+        max_size=3,
+    ),
+    st.sampled_from([None, "https://k/?a=1", "https://k/?a=2"]),
+)
+
 IMPORT_ERRORS = st.builds(
     lambda pointer, payload: answer(
         200,
@@ -252,6 +417,7 @@ REPLIES: st.SearchStrategy[Answer | Retryable] = st.one_of(
         st.sampled_from([None, [], "x", {"data": []}, {"errors": {}}]),
     ),
     JOBS,
+    ROWS,
     IMPORT_ERRORS,
     st.sampled_from(list(RetryReason)).map(Retryable),
 )

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from klaviyo_client import imports
+from klaviyo_client.answers import next_page
 from klaviyo_client.outcomes import Delivered, Outcome, Refused, Retryable, RetryReason
 from klaviyo_mapping.operations import CheckImport, Identity, UpsertProfile
 from tests.client.fakes import answer
@@ -89,8 +90,8 @@ def test_a_job_names_the_lists_that_its_profiles_join(
     ],
 )
 def test_of_the_link_to_the_next_page_only_the_query_is_taken(link: Any, query: str | None) -> None:
-    assert imports.next_page(answer(200, {"links": {"next": link}})) == query
-    assert imports.next_page(answer(200, {"links": None})) is None
+    assert next_page(answer(200, {"links": {"next": link}})) == query
+    assert next_page(answer(200, {"links": None})) is None
 
 
 PROFILE = {
@@ -124,8 +125,29 @@ UPSERT = UpsertProfile(
                 "attributes": {"_kx": "k", "properties": {"a": 1}},
                 "meta": {"patch_properties": {"unset": ["b", "c"]}},
             },
-            UpsertProfile("m2", Identity(kx="k"), {}, {"a": 1, "b": None, "c": None}),
+            UpsertProfile("m2", Identity(kx="k"), {}, {"a": 1}, unset=("b", "c")),
             id="what it was to unset",
+        ),
+        pytest.param(
+            {
+                "type": "profile",
+                "attributes": {"_kx": "k"},
+                "meta": {
+                    "patch_properties": {
+                        "append": {"tags": "new"},
+                        "unappend": {"plans": ["old"]},
+                        "unset": "c",
+                    }
+                },
+            },
+            UpsertProfile(
+                "m2",
+                Identity(kx="k"),
+                append={"tags": "new"},
+                unappend={"plans": ["old"]},
+                unset=("c",),
+            ),
+            id="what it was to append and to take away",
         ),
         pytest.param(
             {"email": "a@shop.example", "title": None, "location": {"city": None, "zip": "1"}},

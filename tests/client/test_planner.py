@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from klaviyo_client.endpoints import MAX_BODY_BYTES, Endpoint
-from klaviyo_client.planner import Item, Request, can_be_planned, chunks, merged
+from klaviyo_client.planner import Item, Request, chunks, merged
 from klaviyo_client.planner import plan_profiles as plan_profiles_of
 from klaviyo_client.planner import plan_steps as plan_steps_of
+from klaviyo_client.plans import can_be_planned
 from klaviyo_mapping.operations import (
     AddToList,
     CheckImport,
     Identity,
     Operation,
-    Subscribe,
     UpsertProfile,
 )
 from tests.client.fakes import event, upsert
@@ -122,25 +122,6 @@ def test_list_steps_with_a_profile_id_go_together_a_list_a_request() -> None:
         for n in range(2)
     ]
     assert [item.covers for item in requests[0].items] == [(0, 2), (4, 6)]
-
-
-def test_subscriptions_go_together_a_list_a_request_and_an_address_once() -> None:
-    steps = [Subscribe(f"m{n}", f"p{n // 2}@x.io", f"L{n % 2}") for n in range(4)]
-    steps.append(Subscribe("m4", "p0@x.io", "L0"))
-    requests = plan_steps(*steps)
-    assert [request.list_ids for request in requests] == [("L0",), ("L1",)]
-    assert [[item.covers for item in request.items] for request in requests] == [
-        [(0, 4), (2,)],
-        [(1,), (3,)],
-    ]
-
-
-def test_a_subscription_job_takes_1000() -> None:
-    steps = [Subscribe("m", f"p{n}@x.io", "L") for n in range(1001)]
-    assert outline(plan_steps(*steps)) == [
-        ("bulk_subscribe_profiles", 1000),
-        ("bulk_subscribe_profiles", 1),
-    ]
 
 
 def test_a_list_takes_1000_members_a_request() -> None:

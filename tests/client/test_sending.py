@@ -50,7 +50,16 @@ class Line:
         limits = Limits(now + (seconds if start_within is None else start_within), now + seconds)
         return self.sender.send(requests, "pk_test", limits, self.settle)
 
-    def send(self, method: str, path: str, body: bytes, private_key: str, seconds: float) -> Reply:
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        private_key: str,
+        seconds: float,
+        *,
+        repeatable: bool = True,
+    ) -> Reply:
         with self.lock:
             self.sent.append(body.decode())
         return self.script(body.decode())

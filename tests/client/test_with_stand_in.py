@@ -1,8 +1,6 @@
 """The client against the stand-in Klaviyo over HTTP, which checks every request."""
 
 import time
-from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 
@@ -10,42 +8,12 @@ from klaviyo_client.circuit import FIRST_OPEN_SECONDS
 from klaviyo_client.delivery import Delivery, Klaviyo
 from klaviyo_client.outcomes import Refused, Retryable, RetryReason
 from klaviyo_mapping.operations import AddToList, Identity, Operation, Subscribe
-from local.klaviyo import Account, Policy, Weather, serve
-from tests.client.fakes import event, upsert
-
-BAD_PHONE = "+15005550006"
-
-
-@pytest.fixture
-def account() -> Account:
-    account = Account(policy=Policy(refused_phones=frozenset({BAD_PHONE})))
-    account.add_list("L1", "Newsletter", "single_opt_in")
-    return account
-
-
-@pytest.fixture
-def url(account: Account) -> Iterator[str]:
-    with serve(account) as address:
-        yield address
-
-
-@pytest.fixture
-def klaviyo(url: str) -> Klaviyo:
-    return Klaviyo(url, probe_seconds=0.2)
+from local.klaviyo import Account, Weather, serve
+from tests.client.fakes import BAD_PHONE, event, kinds, upsert
 
 
 def deliver(klaviyo: Klaviyo, *operations: Operation, seconds: float = 5.0) -> Delivery:
     return klaviyo.deliver(operations, "pk_test", seconds)
-
-
-def kinds(delivery: Delivery) -> Counter[str]:
-    """How many operations met which outcome."""
-    return Counter(
-        result.outcome.reason.value
-        if isinstance(result.outcome, Retryable)
-        else type(result.outcome).__name__
-        for result in delivery.results
-    )
 
 
 # The fewest requests

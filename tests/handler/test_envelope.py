@@ -6,7 +6,17 @@ from typing import Any
 import pytest
 
 from handler.envelope import MAX_BYTES, Entry, EntryTooLargeError, pack, unpack
-from klaviyo_mapping.operations import CreateEvent, Identity, Subscribe, UpsertProfile
+from klaviyo_mapping.operations import (
+    AddToList,
+    CheckImport,
+    CreateEvent,
+    DeleteProfile,
+    Identity,
+    RemoveFromList,
+    Subscribe,
+    Unsubscribe,
+    UpsertProfile,
+)
 
 EVENT = CreateEvent("m-1", Identity(email="a@shop.example"), "Item Added", "u-1", {"n": "é \uffff"})
 SUBSCRIBE = Subscribe("m-2", "a@shop.example", "LIST1")
@@ -82,6 +92,30 @@ def test_what_is_about_one_person_stays_together() -> None:
     ]
 
 
+def test_lists_consent_and_deletion_of_one_person_stay_together_in_order() -> None:
+    ada = Identity(email="ada@shop.example", phone_number="+14155550100")
+    large = "x" * 300_000
+    entries = [
+        Entry(operation=operation)
+        for operation in (
+            AddToList("m-1", ada, None, list_name=large),
+            RemoveFromList("m-2", Identity(email="bob@shop.example"), "LIST1", list_name=large),
+            Unsubscribe("m-3", "ADA@shop.example", None),
+            Subscribe("m-4", None, None, "+14155550100", custom_source=large),
+            RemoveFromList("m-5", Identity(email="ada@shop.example"), None, list_name="vips"),
+            CheckImport("m-6", "job", ("x" * 300_000,)),
+            DeleteProfile("m-7", Identity(email="bob@shop.example")),
+        )
+    ]
+    packed = [unpack(text) for text in pack(entries)]
+    assert [
+        [entry.operation.message_id for entry in each if entry.operation] for each in packed
+    ] == [
+        ["m-1", "m-3", "m-4", "m-5", "m-2", "m-7"],
+        ["m-6"],
+    ]
+
+
 def test_of_one_person_too_much_for_an_envelope_is_cut() -> None:
     large = [UpsertProfile("m", Identity(email="a@shop.example"), {}, {"t": "x" * 300_000})] * 4
     texts = list(pack(Entry(operation=operation) for operation in large))
@@ -126,7 +160,7 @@ def test_an_envelope_that_cannot_be_read_is_kept_as_it_is(text: str, detail: str
         ),
         (
             {"operation": {"kind": "subscribe", "email": 5}},
-            "operation: email: expected a text",
+            "operation: email: expected a text or null",
         ),
     ],
 )

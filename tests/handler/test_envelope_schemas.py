@@ -1,18 +1,24 @@
 """What an earlier release has put on a queue is still read, entry by entry.
 
-A release that changes the queue's format adds a file here and leaves the others alone.
+A release that changes the queue's format, or adds to it, adds a file here and leaves the others
+alone. A file is called after the schema, and after what was added.
 """
 
 import json
 from pathlib import Path
+
+import pytest
 
 from handler.envelope import READABLE_SCHEMAS, SCHEMA, Entry, pack, unpack
 from klaviyo_mapping.operations import (
     AddToList,
     CheckImport,
     CreateEvent,
+    DeleteProfile,
     Identity,
+    RemoveFromList,
     Subscribe,
+    Unsubscribe,
     UpsertProfile,
 )
 
@@ -98,17 +104,60 @@ SCHEMA_1 = [
 ]
 
 
-def test_what_schema_1_says_is_what_is_read() -> None:
-    assert unpack((ENVELOPES / "schema-1.json").read_text()) == SCHEMA_1
+SCHEMA_1_LISTS = [
+    Entry(
+        operation=UpsertProfile(
+            "m-1",
+            ADA,
+            properties={"plan": "pro"},
+            time="2026-11-23T10:00:00Z",
+            append={"badges": ["gold"]},
+            unappend={"interests": "chess"},
+            unset=("trial_ends",),
+        ),
+        attempts=2,
+        first_failed_at=FAILED,
+        not_before=AGAIN,
+    ),
+    Entry(AddToList("m-2", ADA, None, None, "repeat_buyers", "2026-11-23T10:00:01Z")),
+    Entry(RemoveFromList("m-3", ADA, "WmB7kT", "01PROFILE", None, "2026-11-23T10:00:02Z")),
+    Entry(
+        Subscribe(
+            "m-4",
+            "ada@acme-store.example",
+            "Y6nRLr",
+            "+14155550100",
+            True,
+            "2024-05-01T10:00:00Z",
+            "Till",
+            "2026-11-23T10:00:03Z",
+        )
+    ),
+    Entry(Unsubscribe("m-5", None, None, "+14155550100", "2026-11-23T10:00:04Z")),
+    Entry(
+        operation=DeleteProfile("m-6", Identity(external_id="user-2"), "2026-11-23T10:00:05Z"),
+        reason={"code": "retries_exhausted", "last": "forbidden", "status": 403},
+    ),
+]
+
+FILES = {"schema-1.json": SCHEMA_1, "schema-1-lists.json": SCHEMA_1_LISTS}
 
 
-def test_what_is_read_is_written_in_the_present_schema() -> None:
-    """While there is one schema, as it was. But for the last two, which could not be read once."""
-    document = json.loads((ENVELOPES / "schema-1.json").read_text())
-    written = [json.loads(text) for entry in SCHEMA_1[:-2] for text in pack([entry])]
-    assert written == [{"schema": SCHEMA, "entries": [entry]} for entry in document["entries"][:-2]]
+@pytest.mark.parametrize(("file", "entries"), FILES.items(), ids=FILES)
+def test_what_the_file_says_is_what_is_read(file: str, entries: list[Entry]) -> None:
+    assert unpack((ENVELOPES / file).read_text()) == entries
 
 
-def test_every_schema_that_is_read_has_its_file() -> None:
-    files = {int(path.stem.removeprefix("schema-")) for path in ENVELOPES.glob("schema-*.json")}
-    assert files == READABLE_SCHEMAS
+@pytest.mark.parametrize(("file", "entries"), FILES.items(), ids=FILES)
+def test_what_is_read_is_written_in_the_present_schema(file: str, entries: list[Entry]) -> None:
+    """While there is one schema, as it was; but for what could not be read once."""
+    listed = json.loads((ENVELOPES / file).read_text())["entries"]
+    kept = [n for n, document in enumerate(listed) if "unreadable" not in document]
+    written = [json.loads(text) for n in kept for text in pack([entries[n]])]
+    assert written == [{"schema": SCHEMA, "entries": [listed[n]]} for n in kept]
+
+
+def test_every_schema_that_is_read_has_its_file_and_every_file_is_read() -> None:
+    files = {path.name for path in ENVELOPES.glob("*.json")}
+    assert files == FILES.keys()
+    assert {int(name.removesuffix(".json").split("-")[1]) for name in files} == READABLE_SCHEMAS

@@ -1,8 +1,14 @@
 """The functions' environment variables."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from handler.environment import Environment
+from handler.environment import CODE, Environment
+from klaviyo_mapping.rules import Rules
+from klaviyo_mapping.rules_text import read_rules
 from klaviyo_mapping.settings import SettingError, Settings
 
 LEAST = {
@@ -86,6 +92,76 @@ def test_a_variable_that_cannot_be_read_is_named_with_what_it_takes(
     with pytest.raises(SettingError) as caught:
         Environment.read(LEAST | changes)
     assert str(caught.value) == message
+
+
+def test_rules_are_read_from_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text('[types]\ndeny = ["track"]')
+    environment = Environment.read(LEAST | {"RULES_FILE": str(file), "LIST_ID": "LIST1"})
+    assert environment.settings == Settings(
+        list_id="LIST1", rules=Rules(deny_types=frozenset({"track"}))
+    )
+
+
+def test_the_files_path_is_counted_from_the_code() -> None:
+    settings = Environment.read(LEAST | {"RULES_FILE": "rules.example.toml"}).settings
+    assert settings.rules == read_rules((CODE / "rules.example.toml").read_text())
+    assert (CODE / "handler" / "webhook.py").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            b'[events]\nalow = ["A"]',
+            "RULES_FILE: {path} [events] alow: expected allow or deny, and nothing else",
+        ),
+        (
+            b"[events",
+            "RULES_FILE: {path} rules: expected TOML, which it is not: "
+            "Expected ']' at the end of a table declaration (at end of document)",
+        ),
+        (
+            b"\xff",
+            "RULES_FILE: {path}: expected a text file in UTF-8 at this path, counted from {code}",
+        ),
+        (
+            None,
+            "RULES_FILE: {path}: expected a text file in UTF-8 at this path, counted from {code}",
+        ),
+    ],
+)
+def test_a_mistake_in_the_file_is_named_with_file_table_and_key(
+    content: bytes | None, message: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "rules.toml"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(SettingError) as caught:
+        Environment.read(LEAST | {"RULES_FILE": str(file)})
+    assert str(caught.value) == message.format(path=file, code=CODE)
+    assert caught.value.name == "RULES_FILE"
+
+
+def test_rules_stand_in_a_file_or_in_a_variable_not_in_both() -> None:
+    with pytest.raises(SettingError) as caught:
+        Environment.read(LEAST | {"RULES_FILE": "rules.example.toml", "RULES": "[traits]"})
+    assert str(caught.value) == "RULES_FILE: expected no file beside RULES: set one of the two"
+
+
+def test_the_parser_of_rules_is_not_loaded_without_a_file() -> None:
+    code = (
+        "import sys; from handler.environment import Environment; "
+        f"Environment.read({LEAST!r}); print('tomllib' in sys.modules)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(CODE)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout == "False\n"
 
 
 def test_an_environment_does_not_show_its_secrets() -> None:

@@ -50,6 +50,12 @@ REAL = {"KLAVIYO_PRIVATE_KEY": "pk_real"}
             Configuration(settings=("ENFORCE_EMAIL=true", "LIST_ID=Y6nRLr"), defaults_hold=False),
             id="settings",
         ),
+        pytest.param(
+            {"RULES_FILE": "rules.example.toml"},
+            [],
+            Configuration(settings=("RULES_FILE=rules.example.toml",), defaults_hold=False),
+            id="rules",
+        ),
     ],
 )
 def test_what_it_can_be_asked_for(
@@ -64,6 +70,10 @@ def test_what_it_can_be_asked_for(
         ({"PORT": "http"}, "PORT: expected a port from 1 to 65535, or 0 for any free one"),
         ({"AWS_PORT": "65536"}, "AWS_PORT: expected a port from 1 to 65535, or 0 for any free one"),
         ({"ENFORCE_EMAIL": "maybe"}, "ENFORCE_EMAIL: expected true or false"),
+        (
+            {"RULES": "[events]\nallow = 1"},
+            'RULES: [events] allow: expected a list of texts such as ["One", "Another"]',
+        ),
         ({"RETRY_HOURS": "0"}, "RETRY_HOURS: expected a whole number of hours from 1 to 72"),
         (
             {"KLAVIYO_API_URL": "https://klaviyo.example"},

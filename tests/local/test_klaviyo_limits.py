@@ -27,6 +27,7 @@ PUBLISHED = {
     "add_profiles_to_list": Limit(10, 150),
     "remove_profiles_from_list": Limit(10, 150),
     "get_profiles": Limit(75, 750),
+    "get_profiles_for_list": Limit(75, 750),
     "get_lists": Limit(75, 750),
     "create_list": Limit(10, 150, 150),
     "request_profile_deletion": Limit(3, 60),

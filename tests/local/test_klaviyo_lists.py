@@ -1,5 +1,6 @@
 """Lists, members and consents in Klaviyo's stand-in."""
 
+import json
 from typing import Any
 
 import pytest
@@ -316,3 +317,74 @@ def test_consents_can_be_asked_for() -> None:
     assert ann["attributes"]["subscriptions"] == {
         "email": {"marketing": {"consent": "SUBSCRIBED", "list_suppressions": []}}
     }
+
+
+def on_single(made: Account, query: str = "") -> list[str]:
+    """The ids of the profiles that the list of members shows."""
+    response = get(made, f"/api/lists/SINGLE/profiles{query}")
+    assert response.status == 200
+    return [each["id"] for each in response.json()["data"]]
+
+
+def test_the_members_of_a_list_can_be_looked_up_by_address_and_number() -> None:
+    made = account()
+    ann = upserted(made, email="ann@shop.io", phone_number="+14155550100")
+    bob, eve = upserted(made, email="bob@shop.io"), upserted(made, email="eve@shop.io")
+    post(made, MEMBERS, members(ann, bob))
+    assert on_single(made) == [ann, bob]
+    assert on_single(made, "?filter=any(email,%5B%22ANN@shop.io%22,%22eve@shop.io%22%5D)") == [ann]
+    assert on_single(made, "?filter=equals(phone_number,%22%2B14155550100%22)") == [ann]
+    assert eve not in on_single(made)
+
+
+def test_the_members_of_a_list_come_in_pages() -> None:
+    made = account()
+    ids = [upserted(made, email=f"p{n}@shop.io") for n in range(3)]
+    post(made, MEMBERS, members(*ids))
+    response = get(made, "/api/lists/SINGLE/profiles?page%5Bsize%5D=2")
+    following = response.json()["links"]["next"].partition("?")[2]
+    assert [each["id"] for each in response.json()["data"]] == ids[:2]
+    assert on_single(made, f"?{following}") == ids[2:]
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("/api/lists/NONE/profiles", 404),
+        ("/api/lists/SINGLE/profiles?filter=equals(external_id,%227%22)", 400),
+        ("/api/lists/SINGLE/profiles?filter=any(email,%5B%22" + "a" * 8000 + "%22%5D)", 414),
+    ],
+    ids=["no such list", "no such filter", "too long"],
+)
+def test_members_cannot_be_looked_up_otherwise(target: str, status: int) -> None:
+    assert get(account(), target).status == status
+
+
+def test_who_is_known_by_the_address_has_the_number_once_it_is_subscribed() -> None:
+    made = account()
+    ann = upserted(made, email="ann@shop.io")
+    both = {
+        "email": {"marketing": {"consent": "SUBSCRIBED"}},
+        "sms": {"marketing": {"consent": "SUBSCRIBED"}},
+    }
+    person = subscriber(both, email="ann@shop.io", phone_number="+14155550100")
+    post(made, SUBSCRIBE, subscription_job(person, list_id="SINGLE"))
+    [profile] = made.profiles
+    assert (profile.id, profile.phone_number) == (ann, "+14155550100")
+
+
+def test_an_unsubscription_of_both_channels_takes_a_member_off_the_list_once() -> None:
+    made = account()
+    both = {
+        "email": {"marketing": {"consent": "SUBSCRIBED"}},
+        "sms": {"marketing": {"consent": "SUBSCRIBED"}},
+    }
+    person = subscriber(both, phone_number="+14155550100")
+    post(made, SUBSCRIBE, subscription_job(person, list_id="SINGLE"))
+    [ann] = made.profiles
+    ended = json.loads(json.dumps(person).replace("SUBSCRIBED", "UNSUBSCRIBED"))
+    post(made, UNSUBSCRIBE, unsubscription_job(ended, list_id="SINGLE"))
+    assert (ann.consents, ann.list_suppressions) == (
+        {"email.marketing": "SUBSCRIBED", "sms.marketing": "SUBSCRIBED"},
+        {"SINGLE"},
+    )

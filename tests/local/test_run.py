@@ -169,7 +169,7 @@ def test_real_klaviyo_gets_samples_when_asked() -> None:
     assert status == 0
     assert "An outage" not in output
     assert len(account.profiles) == 5
-    assert account.events_recorded == 10
+    assert account.events_recorded == 15
 
 
 @pytest.mark.usefixtures("aws_variables")

@@ -10,6 +10,7 @@ import pytest
 
 from klaviyo_mapping import MESSAGE_SCHEMA, Dropped, Message, Settings, canonical, map_message
 from klaviyo_mapping.operations import to_json
+from klaviyo_mapping.rules_text import read_rules
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 FILES = sorted((Path(__file__).parent / "cases").glob("*.json"))
@@ -26,7 +27,7 @@ check = fastjsonschema.compile(MESSAGE_SCHEMA, use_default=False)
 def test_the_message_becomes_exactly_this(case: dict[str, Any]) -> None:
     document = canonical(case["message"])
     check(document)
-    settings = Settings(**case.get("settings", {}))
+    settings = settings_of(case)
 
     result = map_message(Message.from_canonical(document), settings, NOW)
 
@@ -44,6 +45,14 @@ def test_the_message_becomes_exactly_this(case: dict[str, Any]) -> None:
 def test_no_two_cases_are_the_same_rule() -> None:
     rules = [param.id for param in CASES]
     assert len(rules) == len(set(rules))
+
+
+def settings_of(case: dict[str, Any]) -> Settings:
+    """The settings of a case, whose rules are written as in a file."""
+    chosen = dict(case.get("settings", {}))
+    if "rules" in chosen:
+        chosen["rules"] = read_rules(chosen["rules"])
+    return Settings(**chosen)
 
 
 def as_text(value: Any) -> str:

@@ -9,9 +9,12 @@ from klaviyo_mapping.operations import (
     AddToList,
     CheckImport,
     CreateEvent,
+    DeleteProfile,
     Identity,
     Operation,
+    RemoveFromList,
     Subscribe,
+    Unsubscribe,
     UpsertProfile,
     from_json,
     to_json,
@@ -93,6 +96,62 @@ TABLE: list[tuple[Operation, dict[str, Any]]] = [
         },
     ),
     (
+        AddToList("m1", ADA, None, None, "vips", "2026-03-01T10:00:00Z"),
+        {
+            "kind": "add_to_list",
+            "message_id": "m1",
+            "identity": {"email": "ada@example.org"},
+            "list_name": "vips",
+            "time": "2026-03-01T10:00:00Z",
+        },
+    ),
+    (
+        RemoveFromList("m1", ADA, "Y6nRLr"),
+        {
+            "kind": "remove_from_list",
+            "message_id": "m1",
+            "identity": {"email": "ada@example.org"},
+            "list_id": "Y6nRLr",
+        },
+    ),
+    (
+        Subscribe(
+            None, None, None, "+14155552671", True, "2024-05-01T10:00:00Z", "Till", "2026-03-01"
+        ),
+        {
+            "kind": "subscribe",
+            "phone_number": "+14155552671",
+            "historical_import": True,
+            "consented_at": "2024-05-01T10:00:00Z",
+            "custom_source": "Till",
+            "time": "2026-03-01",
+        },
+    ),
+    (
+        Unsubscribe("m1", "ada@example.org", None),
+        {"kind": "unsubscribe", "message_id": "m1", "email": "ada@example.org"},
+    ),
+    (
+        DeleteProfile("m1", ADA, "2026-03-01T10:00:00Z"),
+        {
+            "kind": "delete_profile",
+            "message_id": "m1",
+            "identity": {"email": "ada@example.org"},
+            "time": "2026-03-01T10:00:00Z",
+        },
+    ),
+    (
+        UpsertProfile("m1", ADA, append={"a": ["b"]}, unappend={"c": "d"}, unset=("e",)),
+        {
+            "kind": "upsert_profile",
+            "message_id": "m1",
+            "identity": {"email": "ada@example.org"},
+            "append": {"a": ["b"]},
+            "unappend": {"c": "d"},
+            "unset": ["e"],
+        },
+    ),
+    (
         CheckImport(None, "job1", ("m1", None)),
         {"kind": "check_import", "job_id": "job1", "message_ids": ["m1", None]},
     ),
@@ -130,7 +189,10 @@ def test_what_a_newer_release_adds_is_ignored() -> None:
         ({"kind": "upsert_profile", "phone_as_sent": []}, "^phone_as_sent: expected an object$"),
         ({"kind": "check_import", "message_ids": "m"}, "^message_ids: expected a list$"),
         ({"kind": "create_event", "identity": {}, "metric": "x"}, "^create_event: .*unique_id"),
-        ({"kind": "subscribe", "email": "ada@example.org"}, "^subscribe: .*list_id"),
+        ({"kind": "subscribe", "list_id": "x"}, "^subscribe: expected email or phone_number$"),
+        ({"kind": "unsubscribe"}, "^unsubscribe: expected email or phone_number$"),
+        ({"kind": "add_to_list", "identity": {}}, "^add_to_list: expected list_id or list_name$"),
+        ({"kind": "remove_from_list", "list_id": "x"}, "^remove_from_list: .*identity"),
     ],
 )
 def test_what_is_no_operation_is_refused_by_the_field(

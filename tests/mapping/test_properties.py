@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from klaviyo_mapping import Dropped, Mapped, Message, Settings, canonical, map_message
 from klaviyo_mapping.keys import KEYS_KEPT, normalise
 from klaviyo_mapping.operations import CreateEvent, Operation, UpsertProfile, from_json, to_json
+from klaviyo_mapping.rules import Rules
 from klaviyo_mapping.text import as_text
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -22,12 +23,14 @@ TRAITS = (
     "$id", "id", "_id", "name", "firstName", "first_name", "lastName", "$last_name", "company",
     "organization", "title", "position", "avatar", "image", "locale", "address", "Address", "city",
     "street", "region", "state", "country", "zip", "postal_code", "timezone", "latitude", "plan",
-    "longitude", "vip",
+    "longitude", "vip", "vips",
 )  # fmt: skip
 PLACES = ("street", "address2", "city", "state", "zip", "postalCode", "country", "name", "latitude")
 PROPERTIES = (
     "email", "$email", "_kx", "$value", "revenue", "total", "currency", "$event_id", "eventId",
-    "order_id", "orderId", "id", "products", "Items", "coupon",
+    "order_id", "orderId", "id", "products", "Items", "coupon", "discount", "vips", "channels",
+    "phone", "list_id", "all_lists", "historical_import", "consented_at", "custom_source", "name",
+    "price", "cart_id", "checkout_url", "reason",
 )  # fmt: skip
 PRODUCTS = (
     "product_id", "productId", "id", "sku", "name", "price", "quantity", "category", "brand", "url",
@@ -75,18 +78,50 @@ contexts = an_object(
     traits=traits | value,
     location=an_object(PLACES) | value,
     library=st.just({"name": "analytics.js"}) | value,
-    personas=st.just({"computation_class": "audience"}) | value,
+    personas=an_object(
+        ("computation_class", "computation_key", "audience_settings", "external_audience_id"),
+        computation_class=st.just("audience") | value,
+        computation_key=st.just("vips") | value,
+        audience_settings=an_object(("listId",)) | value,
+    )
+    | value,
 )
+trait_names = st.lists(st.sampled_from(TRAITS) | value, max_size=3) | value
 integrations = an_object(
-    ("All", "Klaviyo", "klaviyo"), klaviyo=an_object(("listId", "confirmOptin", "list_id")) | value
+    ("All", "Klaviyo", "klaviyo"),
+    klaviyo=an_object(
+        (
+            "listId",
+            "confirmOptin",
+            "list_id",
+            "fieldsToAppend",
+            "fieldsToUnappend",
+            "fieldsToUnset",
+        ),
+        fieldstoappend=trait_names,
+        fieldstounappend=trait_names,
+        fieldstounset=trait_names,
+    )
+    | value,
 )
 texts = st.none() | st.text(max_size=8)
 times = texts | st.sampled_from(["2026-03-01T10:00:00.123Z", "2026-03-01", "9999-12-31T23:59:59Z"])
 ids = texts | st.integers() | st.sampled_from(["ada@example.org", "x" * 300]) | st.floats(-9, 9)
 others = st.fixed_dictionaries(
     {
-        "type": st.sampled_from(["identify", "track"]),
-        "event": st.sampled_from(["Order Completed", "Order Refunded", "Item Added"]),
+        "type": st.sampled_from(["identify", "track", "track", "delete"]),
+        "event": st.sampled_from(
+            [
+                "Order Completed",
+                "Order Refunded",
+                "Item Added",
+                "User Subscribed",
+                "User Unsubscribed",
+                "Product Viewed",
+                "Product Added",
+                "Checkout Started",
+            ]
+        ),
         "userId": st.just("ada@example.org") | ids,
     },
     optional={
@@ -129,6 +164,14 @@ choices = st.builds(
     fallback_on_anonymous_id=st.booleans(),
     send_placed_order_as_order_completed=st.booleans(),
     default_country=st.sampled_from([None, "GB"]),
+    audience_lists=st.sampled_from([None, "auto", {}, {"vips": "WmB7kT"}]),
+    consent_events=st.booleans(),
+    subscribe_event=st.sampled_from(["User Subscribed", "Order Completed"]),
+    forward_deletions=st.booleans(),
+    order_property_names=st.sampled_from(["classic", "klaviyo"]),
+    ecommerce_metrics=st.sampled_from(["segment", "klaviyo"]),
+    keep_user_id=st.sampled_from([None, "user_id"]),
+    rules=st.sampled_from([None, Rules()]),
 )
 
 
@@ -171,6 +214,12 @@ def test_the_message_is_never_changed(document: dict[str, Any], chosen: Settings
 @for_all(documents, choices)
 def test_mapping_twice_gives_the_same(document: dict[str, Any], chosen: Settings) -> None:
     assert map_document(document, chosen) == map_document(copy.deepcopy(document), chosen)
+
+
+@for_all(documents, choices)
+def test_rules_that_say_nothing_change_nothing(document: dict[str, Any], chosen: Settings) -> None:
+    ruled, free = (dataclasses.replace(chosen, rules=rules) for rules in (Rules(), None))
+    assert map_document(document, ruled) == map_document(document, free)
 
 
 @for_all(documents, choices, st.integers(0, 10_000))
@@ -253,7 +302,7 @@ def stripped(said: Any) -> str:
 EXACT = st.fixed_dictionaries(
     {
         "type": st.sampled_from(["identify", "track"]),
-        "event": st.sampled_from(["Order Completed", "Item Added"]),
+        "event": st.sampled_from(["Order Completed", "Item Added", "User Subscribed"]),
         "messageId": st.just("m1"),
         "userId": st.just("ada@example.org") | ids,
     },
@@ -266,7 +315,14 @@ EXACT = st.fixed_dictionaries(
             optional={
                 "traits": st.fixed_dictionaries({}, optional={"email": telling, "phone": telling}),
                 "timezone": telling,
-                "personas": st.just({}),
+                "personas": st.just({})
+                | st.fixed_dictionaries(
+                    {
+                        "computation_class": st.just("audience"),
+                        "computation_key": st.just("vips"),
+                    },
+                    optional={"audience_settings": st.just({"listId": "AAAAAA"})},
+                ),
             },
         ),
         "traits": st.fixed_dictionaries(
@@ -283,6 +339,12 @@ EXACT = st.fixed_dictionaries(
         "properties": st.fixed_dictionaries(
             {},
             optional={
+                "vips": st.booleans(),
+                "channels": telling,
+                "phone": telling,
+                "all_lists": telling,
+                "historical_import": telling,
+                "consented_at": telling,
                 "email": telling,
                 "revenue": telling,
                 "eventId": telling,

@@ -6,16 +6,20 @@ from typing import Any
 import pytest
 
 from klaviyo_mapping import SettingError, Settings
+from klaviyo_mapping.rules import Rules
+from klaviyo_mapping.settings import READERS
 
 BOOLEANS = (
     "CONFIRM_OPTIN",
     "ENFORCE_EMAIL",
     "FALLBACK_ON_ANONYMOUS_ID",
     "SEND_PLACED_ORDER_AS_ORDER_COMPLETED",
+    "CONSENT_EVENTS",
+    "FORWARD_DELETIONS",
 )
 
 
-def test_the_defaults_are_the_old_destinations() -> None:
+def test_the_defaults_are_the_old_destinations_and_what_is_beyond_is_off() -> None:
     assert Settings.from_environment({}) == Settings(
         confirm_optin=True,
         enforce_email=True,
@@ -23,7 +27,20 @@ def test_the_defaults_are_the_old_destinations() -> None:
         fallback_on_anonymous_id=False,
         send_placed_order_as_order_completed=True,
         default_country=None,
+        audience_lists=None,
+        consent_events=False,
+        subscribe_event="User Subscribed",
+        unsubscribe_event="User Unsubscribed",
+        forward_deletions=False,
+        order_property_names="classic",
+        ecommerce_metrics="segment",
+        keep_user_id=None,
+        rules=None,
     )
+
+
+def test_every_setting_has_a_reader() -> None:
+    assert READERS.keys() == {field.name for field in dataclasses.fields(Settings)}
 
 
 @pytest.mark.parametrize(
@@ -43,6 +60,19 @@ def test_the_defaults_are_the_old_destinations() -> None:
         ("LIST_ID", " Y6nRLr\n", "Y6nRLr"),
         ("DEFAULT_COUNTRY", "GB", "GB"),
         ("DEFAULT_COUNTRY", "gb", "GB"),
+        ("AUDIENCE_LISTS", "auto", "auto"),
+        ("AUDIENCE_LISTS", " AUTO ", "auto"),
+        ("AUDIENCE_LISTS", '{"vips": "Y6nRLr", "a b": "x"}', {"vips": "Y6nRLr", "a b": "x"}),
+        ("AUDIENCE_LISTS", "{}", {}),
+        ("SUBSCRIBE_EVENT", " Newsletter Joined ", "Newsletter Joined"),
+        ("UNSUBSCRIBE_EVENT", "x" * 127, "x" * 127),
+        ("ORDER_PROPERTY_NAMES", "Klaviyo", "klaviyo"),
+        ("ORDER_PROPERTY_NAMES", "classic", "classic"),
+        ("ECOMMERCE_METRICS", "klaviyo", "klaviyo"),
+        ("ECOMMERCE_METRICS", "SEGMENT", "segment"),
+        ("KEEP_USER_ID", "user_id", "user_id"),
+        ("KEEP_USER_ID", "Segment User-Id", "Segment User-Id"),
+        ("RULES", '[types]\ndeny = ["track"]', Rules(deny_types=frozenset({"track"}))),
     ],
 )
 def test_a_variable_sets_the_setting_of_its_name_alone(
@@ -78,6 +108,62 @@ def test_a_blank_variable_means_the_default(variable: str, text: str) -> None:
                 "DEFAULT_COUNTRY: expected a two-letter country code (ISO 3166 alpha-2) such as US",
             )
             for text in ("USA", "U", "U1", "United Kingdom")
+        ),
+        *(
+            (
+                "AUDIENCE_LISTS",
+                text,
+                "AUDIENCE_LISTS: expected auto, or a JSON object of audience keys and Klaviyo list "
+                'ids such as {"vips": "Y6nRLr"}',
+            )
+            for text in (
+                "automatic",
+                "vips=Y6nRLr",
+                "[]",
+                '["vips", "Y6nRLr"]',
+                "7",
+                "{",
+                '{"vips": 7}',
+                '{"vips": null}',
+                '{"vips": "no list"}',
+                '{" ": "Y6nRLr"}',
+                '{"vips": {"id": "Y6nRLr"}}',
+                "[" * 100_000,
+            )
+        ),
+        (
+            "AUDIENCE_LISTS",
+            '{"VIPs": "Y6nRLr", "vips": "WmB7kT"}',
+            "AUDIENCE_LISTS: expected each audience key once, whatever its spelling",
+        ),
+        *(
+            (variable, "x" * 128, f"{variable}: expected an event's name of at most 127 characters")
+            for variable in ("SUBSCRIBE_EVENT", "UNSUBSCRIBE_EVENT")
+        ),
+        (
+            "UNSUBSCRIBE_EVENT",
+            "user_subscribed",
+            "UNSUBSCRIBE_EVENT: expected another event than SUBSCRIBE_EVENT's",
+        ),
+        (
+            "ORDER_PROPERTY_NAMES",
+            "segment",
+            "ORDER_PROPERTY_NAMES: expected classic or klaviyo",
+        ),
+        ("ECOMMERCE_METRICS", "classic", "ECOMMERCE_METRICS: expected segment or klaviyo"),
+        *(
+            (
+                "KEEP_USER_ID",
+                text,
+                "KEEP_USER_ID: expected a property's name such as user_id "
+                "(letters, digits, _, -, . and space)",
+            )
+            for text in ("$id", "user/id", "x" * 65)
+        ),
+        (
+            "RULES",
+            "[events]\ndeny = 7",
+            'RULES: [events] deny: expected a list of texts such as ["One", "Another"]',
         ),
     ],
 )

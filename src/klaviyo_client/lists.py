@@ -1,0 +1,156 @@
+"""Lists that are known by their names alone: found, or created where there is none.
+
+Klaviyo allows several lists of one name, and creates 150 a day. Of several, everybody takes the one
+that was created first, so that two functions which create at the same moment look again and end
+with the same list. The other stays behind, empty: a list that somebody may already have put into a
+flow is not ours to delete.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from klaviyo_client import bodies
+from klaviyo_client.answers import Answer, next_page, resources
+from klaviyo_client.endpoints import CREATE_LIST, GET_LISTS, MAX_QUERY_BYTES
+from klaviyo_client.ledger import Ledger
+from klaviyo_client.outcomes import Delivered, Retryable, RetryReason
+from klaviyo_client.planner import Item, Request, chunks
+from klaviyo_client.queries import encoded
+from klaviyo_mapping.operations import AddToList, Operation, RemoveFromList
+
+MOST_PAGES = 100
+"""A thousand lists of the same few names; more than that goes round in circles."""
+
+UNDATED = "~"
+"""Sorts after every date."""
+
+
+@dataclass(slots=True)
+class KnownLists:
+    """The ids of named lists, for the life of a process.
+
+    A list that this process has created is looked up once more at its next use: by then it is
+    certain that whatever was created at the same moment shows itself.
+    """
+
+    _ids: dict[str, str] = field(default_factory=dict)
+    _new: set[str] = field(default_factory=set)
+
+    def get(self, name: str) -> str | None:
+        """The list's id, when it need not be asked for."""
+        return None if name in self._new else self._ids.get(name)
+
+    def learn(self, name: str, list_id: str, *, is_new: bool) -> None:
+        self._ids[name] = list_id
+        (self._new.add if is_new else self._new.discard)(name)
+
+    def forget(self, list_ids: Iterable[str]) -> None:
+        """These lists are no more."""
+        gone = set(list_ids)
+        self._ids = {name: known for name, known in self._ids.items() if known not in gone}
+
+
+def needs_name(operation: Operation) -> str | None:
+    """The name of the list that the step is about, while its id is unknown."""
+    if isinstance(operation, AddToList | RemoveFromList) and operation.list_id is None:
+        return operation.list_name
+    return None
+
+
+def has_no_list(operation: Operation) -> bool:
+    """Whether the id of the list that the step is about has yet to be found."""
+    return isinstance(operation, AddToList | RemoveFromList) and operation.list_id is None
+
+
+def plan_list_lookups(operations: Sequence[Operation], pending: Iterable[int]) -> list[Request]:
+    """Requests for the lists of these names, ten at a time.
+
+    Raises `ValueError` for a step that names no list at all.
+    """
+    by_name: dict[str, list[int]] = {}
+    for position in pending:
+        if has_no_list(operations[position]):
+            name = needs_name(operations[position])
+            if name is None:
+                raise ValueError("neither the id nor the name of a list")
+            by_name.setdefault(name, []).append(position)
+    items = (Item(encoded(name), tuple(positions)) for name, positions in by_name.items())
+    return [
+        Request(GET_LISTS, chunk, field="name")
+        for chunk in chunks(items, GET_LISTS, MAX_QUERY_BYTES)
+    ]
+
+
+def read_lists(
+    ledger: Ledger, known: KnownLists, request: Request, answer: Answer
+) -> list[Request]:
+    """Note which lists there are; returns requests to create those that are missing."""
+    for list_id, attributes in resources(answer):
+        name, created = attributes.get("name"), attributes.get("created")
+        if isinstance(name, str):
+            found = (created if isinstance(created, str) else UNDATED, list_id)
+            ledger.lists.setdefault(name, set()).add(found)
+    following = next_page(answer)
+    if following is not None and following != request.query:
+        if request.page >= MOST_PAGES:
+            ledger.record(request, Retryable(RetryReason.UNAVAILABLE))
+            return []
+        return [replace(request, query=following, page=request.page + 1)]
+    return [
+        creation for item in request.items for creation in _decide(ledger, known, request, item)
+    ]
+
+
+def read_created(ledger: Ledger, request: Request, answer: Answer) -> list[Request]:
+    """A list was created: look again, in case somebody else has created it, too."""
+    [item] = request.items
+    name = needs_name(ledger.operations[item.covers[0]])
+    for list_id, attributes in resources(answer)[:1]:
+        created = attributes.get("created")
+        if name is None:
+            break
+        found = (created if isinstance(created, str) else UNDATED, list_id)
+        ledger.lists.setdefault(name, set()).add(found)
+        return [
+            Request(GET_LISTS, (replace(item, body=encoded(name)),), target=list_id, field="name")
+        ]
+    ledger.record(request, Retryable(RetryReason.UNAVAILABLE))
+    return []
+
+
+def _decide(ledger: Ledger, known: KnownLists, request: Request, item: Item) -> list[Request]:
+    name = needs_name(ledger.operations[item.covers[0]])
+    if name is None:
+        return []
+    there = {found for found in ledger.lists.get(name, ()) if found[1] not in ledger.gone}
+    if there:
+        _, list_id = min(there)
+        known.learn(name, list_id, is_new=bool(request.target))
+        for position in item.covers:
+            _fill_in(ledger, position, list_id)
+        return []
+    creators = []
+    for position in item.covers:
+        if isinstance(ledger.operations[position], AddToList):
+            creators.append(position)
+        else:
+            ledger.outcomes[position] = Delivered()
+    if not creators:
+        return []
+    return [Request(CREATE_LIST, (Item(bodies.new_list(name), tuple(creators)),))]
+
+
+def fill_in_known(ledger: Ledger, known: KnownLists, pending: Iterable[int]) -> None:
+    """Give the steps the ids that are known already."""
+    known.forget(ledger.gone)
+    for position in pending:
+        name = needs_name(ledger.operations[position])
+        list_id = None if name is None else known.get(name)
+        if list_id is not None:
+            _fill_in(ledger, position, list_id)
+
+
+def _fill_in(ledger: Ledger, position: int, list_id: str) -> None:
+    step = ledger.operations[position]
+    if isinstance(step, AddToList | RemoveFromList):
+        ledger.operations[position] = replace(step, list_id=list_id)

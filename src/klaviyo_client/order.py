@@ -1,0 +1,230 @@
+"""In which order operations of one person must take effect, where they contradict each other. Pure.
+
+Upserts come before all else, and what has nothing to do with each other goes side by side. Only
+what would undo something earlier waits for it, in an act of its own.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from klaviyo_client.persons import SHARED_BY_SEVERAL, identifiers
+from klaviyo_mapping.operations import (
+    AddToList,
+    CreateEvent,
+    DeleteProfile,
+    Operation,
+    RemoveFromList,
+    Subscribe,
+    Unsubscribe,
+    UpsertProfile,
+)
+
+Key = tuple[str, str]
+"""An identifier, or an identifier on a list: its name and its value."""
+
+
+@dataclass(slots=True)
+class Order:
+    """`acts` follow one another. `superseded` steps have a later one that says the opposite.
+
+    `followers` come after a deletion of their person, by whose position they are known. What is in
+    none of these is a deletion. `doomed` are operations that must be done before one.
+    """
+
+    acts: list[list[int]] = field(default_factory=list)
+    superseded: list[int] = field(default_factory=list)
+    followers: dict[int, int] = field(default_factory=dict)
+    doomed: frozenset[int] = frozenset()
+
+
+def can_contradict(operations: Iterable[Operation]) -> bool:
+    """Whether there is anything that undoes things."""
+    return not {type(operation) for operation in operations}.isdisjoint(_UNDOING)
+
+
+_UNDOING = frozenset({RemoveFromList, Unsubscribe, DeleteProfile})
+
+
+def keys_of(operation: Operation) -> list[Key]:
+    """The identifiers that the operation names its person by; none for checks of imports."""
+    if isinstance(operation, Subscribe | Unsubscribe):
+        keys = [] if operation.email is None else [("email", operation.email.lower())]
+        return keys + _phone(operation)
+    if isinstance(
+        operation, UpsertProfile | CreateEvent | AddToList | RemoveFromList | DeleteProfile
+    ):
+        return identifiers(operation.identity)
+    return []
+
+
+def waits_for(operation: Operation) -> list[Key]:
+    """What must not be waiting to be sent again when the operation goes."""
+    if isinstance(operation, CreateEvent):
+        return []
+    return [*keys_of(operation), *_effects(operation)]
+
+
+def holds_back(operation: Operation) -> list[Key]:
+    """What the operation keeps from going while it must be sent again itself."""
+    if isinstance(operation, UpsertProfile | DeleteProfile):
+        return keys_of(operation)
+    return _effects(operation)
+
+
+def order_of(operations: Sequence[Operation], pending: Iterable[int]) -> Order:
+    """How the pending operations follow one another."""
+    positions = list(pending)
+    if not can_contradict(operations[position] for position in positions):
+        return Order([positions])
+    people = _People()
+    for position in positions:
+        people.meet(_own_keys(operations[position]))
+    persons = {position: people.of(_own_keys(operations[position])) for position in positions}
+    order = Order()
+    order.followers = _followers(operations, positions, persons)
+    order.superseded = _superseded(operations, positions, persons)
+    order.doomed = _doomed(operations, positions, persons)
+    left_out = {*order.followers, *order.superseded}
+    last: dict[tuple[Key | None, str], tuple[str, int]] = {}
+    for position in positions:
+        operation = operations[position]
+        if position in left_out or isinstance(operation, DeleteProfile):
+            continue
+        act = 0
+        effects = _verbs(operation, persons[position])
+        for effect, verb in effects:
+            earlier, its_act = last.get(effect, (verb, 0))
+            act = max(act, its_act + (earlier != verb))
+        for effect, verb in effects:
+            last[effect] = (verb, act)
+        order.acts.extend([] for _ in range(len(order.acts), act + 1))
+        order.acts[act].append(position)
+    return order
+
+
+class _People:
+    """Who is who: identifiers that have stood together are one person's."""
+
+    def __init__(self) -> None:
+        self._leads_to: dict[Key, Key] = {}
+
+    def meet(self, keys: Sequence[Key]) -> None:
+        for key in keys[1:]:
+            one, other = self._root(keys[0]), self._root(key)
+            if one != other:
+                self._leads_to[other] = one
+
+    def of(self, keys: Sequence[Key]) -> Key | None:
+        """The key that stands for the person of these."""
+        return self._root(keys[0]) if keys else None
+
+    def _root(self, key: Key) -> Key:
+        while (further := self._leads_to.get(key)) is not None:
+            if (beyond := self._leads_to.get(further)) is not None:
+                self._leads_to[key] = beyond
+            key = further
+        return key
+
+
+def _own_keys(operation: Operation) -> list[Key]:
+    """The identifiers that nobody shares, unless there is no other."""
+    keys = keys_of(operation)
+    return [key for key in keys if key[0] not in SHARED_BY_SEVERAL] or keys
+
+
+def _phone(operation: Subscribe | Unsubscribe) -> list[Key]:
+    number = operation.phone_number
+    return [] if number is None else [("phone_number", number)]
+
+
+def _effects(operation: Operation) -> list[Key]:
+    """What a step changes: a membership of a list, the consent of a channel."""
+    effects: list[Key] = []
+    if isinstance(operation, Subscribe | Unsubscribe):
+        effects += [(f"consent {name}", value) for name, value in keys_of(operation)]
+    if isinstance(operation, AddToList | RemoveFromList | Subscribe | Unsubscribe):
+        for where in (operation.list_id, getattr(operation, "list_name", None)):
+            if where is not None:
+                effects += [(f"{name} on {where}", value) for name, value in keys_of(operation)]
+    return effects
+
+
+def _verbs(operation: Operation, person: Key | None) -> list[tuple[tuple[Key | None, str], str]]:
+    """What the operation does to each thing that others may do the opposite to."""
+    done: list[tuple[tuple[Key | None, str], str]] = []
+    if isinstance(operation, Subscribe | Unsubscribe):
+        done += [((key, "consent"), operation.kind) for key in keys_of(operation)]
+    if not isinstance(operation, AddToList | RemoveFromList | Subscribe | Unsubscribe):
+        return done
+    if operation.list_id is not None:
+        verb = "join" if isinstance(operation, AddToList | Subscribe) else operation.kind
+        done.append(((person, operation.list_id), verb))
+    return done
+
+
+def _followers(
+    operations: Sequence[Operation], positions: Iterable[int], persons: dict[int, Key | None]
+) -> dict[int, int]:
+    """What comes after a deletion of its person. Deletions in a row are one."""
+    deleted: dict[Key, int] = {}
+    resumed: set[Key] = set()
+    followers: dict[int, int] = {}
+    for position in positions:
+        person = persons[position]
+        if person is None:
+            continue
+        if isinstance(operations[position], DeleteProfile) and person not in resumed:
+            deleted.setdefault(person, position)
+        elif person in deleted:
+            resumed.add(person)
+            followers[position] = deleted[person]
+    return followers
+
+
+def _doomed(
+    operations: Sequence[Operation], positions: Iterable[int], persons: dict[int, Key | None]
+) -> frozenset[int]:
+    deleted = {
+        persons[position]
+        for position in positions
+        if isinstance(operations[position], DeleteProfile)
+    }
+    if not deleted:
+        return frozenset()
+    return frozenset(position for position in positions if persons[position] in deleted)
+
+
+def _superseded(
+    operations: Sequence[Operation], positions: Iterable[int], persons: dict[int, Key | None]
+) -> list[int]:
+    """Steps on a list of those whose latest step there says the opposite.
+
+    An unsubscription from the list ends a membership, too, but is more than that: it is never left
+    out.
+    """
+    steps: dict[tuple[Key | None, str], list[int]] = {}
+    for position in positions:
+        operation = operations[position]
+        if not isinstance(operation, AddToList | RemoveFromList | Unsubscribe):
+            continue
+        if operation.list_id is not None:
+            steps.setdefault((persons[position], operation.list_id), []).append(position)
+    found = []
+    for of_list in steps.values():
+        latest = of_list[0]
+        for position in of_list[1:]:
+            if not _is_before(operations[position], operations[latest]):
+                latest = position
+        joins = isinstance(operations[latest], AddToList)
+        found += [
+            position
+            for position in of_list
+            if isinstance(operations[position], RemoveFromList if joins else AddToList)
+        ]
+    return found
+
+
+def _is_before(one: Operation, other: Operation) -> bool:
+    """Whether its time says so; without times, positions decide."""
+    first, second = getattr(one, "time", None), getattr(other, "time", None)
+    return first is not None and second is not None and first < second

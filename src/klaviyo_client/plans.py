@@ -1,0 +1,78 @@
+"""Every kind of operation, as requests: what can be written at all, and an item written anew."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from klaviyo_client import bodies
+from klaviyo_client.consent import (
+    plan_introductions,
+    plan_subscriptions,
+    plan_unsubscriptions,
+    subscription_item,
+    unsubscription_item,
+)
+from klaviyo_client.endpoints import (
+    BULK_CREATE_EVENTS,
+    BULK_IMPORT_PROFILES,
+    CREATE_EVENT,
+    SUBSCRIBE_PROFILES,
+    UNSUBSCRIBE_PROFILES,
+    UPSERT_PROFILE,
+)
+from klaviyo_client.ledger import Ledger
+from klaviyo_client.lists import plan_list_lookups
+from klaviyo_client.lookups import plan_member_lookups, plan_profile_lookups
+from klaviyo_client.order import order_of, waits_for
+from klaviyo_client.planner import (
+    UNPLANNABLE,
+    Item,
+    Request,
+    plan_profiles,
+    plan_steps,
+    profile_item,
+)
+from klaviyo_client.removals import plan_removals
+from klaviyo_mapping.operations import CreateEvent, Operation, UpsertProfile
+
+
+def can_be_planned(operation: Operation) -> bool:
+    """Whether the operation can be written at all, alone and as one of many."""
+    operations, ledger = [operation], Ledger([operation])
+    try:
+        order_of(operations, [0])
+        waits_for(operation)
+        requests = [
+            *(request for round_ in plan_profiles(operations, [0]) for request in round_),
+            *plan_steps(operations, [0]),
+            *plan_list_lookups(operations, [0]),
+            *plan_profile_lookups(operations, [0], ledger),
+            *plan_member_lookups(operations, [0], ledger),
+            *plan_introductions(operations, [0], ledger),
+            *plan_removals(operations, [0]),
+            *plan_unsubscriptions(operations, [0], ledger),
+        ]
+        ledger.introduced.add(0)
+        requests += plan_subscriptions(operations, [0], ledger)
+        for request in requests:
+            request.path, request.body()
+        if isinstance(operation, UpsertProfile):
+            profile_item(BULK_IMPORT_PROFILES, [operation, operation], (0, 1))
+    except UNPLANNABLE:
+        return False
+    return True
+
+
+def rebuilt(request: Request, operations: Sequence[Operation], item: Item) -> Item:
+    """The item anew, after its operations have changed."""
+    endpoint = request.endpoint
+    if endpoint in (UPSERT_PROFILE, BULK_IMPORT_PROFILES):
+        return profile_item(endpoint, operations, item.covers, item.joins)
+    if endpoint is SUBSCRIBE_PROFILES:
+        return subscription_item(operations, item.covers)
+    if endpoint is UNSUBSCRIBE_PROFILES and not request.list_ids:
+        return unsubscription_item(operations, item.covers)
+    operation = operations[item.covers[0]]
+    if not isinstance(operation, CreateEvent) or endpoint not in (CREATE_EVENT, BULK_CREATE_EVENTS):
+        raise TypeError(f"{operation.kind} has no other form")
+    write = bodies.single_event if endpoint is CREATE_EVENT else bodies.event_item
+    return replace(item, body=write(operation))

@@ -1,0 +1,56 @@
+"""The queries that look profiles and lists up. Pure.
+
+https://developers.klaviyo.com/en/docs/filtering_: the whole filter is percent-encoded, and texts
+stand in double quotes; a quote or a backslash within one is escaped as in JSON.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from klaviyo_client.endpoints import GET_LISTS, Endpoint
+
+SINGLE_VALUED = frozenset({"_kx"})
+"""Fields that Klaviyo compares with one value at a time, and does not show."""
+
+
+def encoded(value: str) -> bytes:
+    """A value as it stands in a filter, percent-encoded."""
+    text = json.dumps(value, ensure_ascii=False)
+    return quote(text.encode(errors="replace"), safe="").encode()
+
+
+def query(endpoint: Endpoint, field: str, values: Sequence[bytes]) -> str:
+    """The first page of what has any of these `encoded` values in the field.
+
+    Of each resource only what tells whose it is. A page is as large as the endpoint allows.
+    """
+    if field in SINGLE_VALUED:
+        condition = f"equals({field}%2C{values[0].decode()})"
+    else:
+        condition = f"any({field}%2C%5B{b'%2C'.join(values).decode()}%5D)"
+    kind = "list" if endpoint is GET_LISTS else "profile"
+    return (
+        f"?filter={condition}&fields%5B{kind}%5D={FIELDS.get(field, 'email')}"
+        f"&page%5Bsize%5D={endpoint.max_items}"
+    )
+
+
+FIELDS = {
+    "email": "email",
+    "phone_number": "phone_number",
+    "external_id": "external_id",
+    "name": "created%2Cname",
+}
+"""What is asked of each resource, by the field that is looked at."""
+
+
+def comparable(field: str, value: Any) -> Any:
+    """The value as Klaviyo compares it: e-mail addresses in any case."""
+    return value.lower() if field == "email" and isinstance(value, str) else value
+
+
+def shown(field: str, attributes: Mapping[str, Any]) -> Any:
+    """The field of a resource, comparable."""
+    return comparable(field, attributes.get(field))

@@ -1,0 +1,37 @@
+"""What a profile id is enough for: leaving lists, and being deleted. Pure."""
+
+from collections.abc import Iterable, Sequence
+
+from klaviyo_client import bodies
+from klaviyo_client.endpoints import REMOVE_FROM_LIST, REQUEST_DELETION
+from klaviyo_client.ledger import Ledger
+from klaviyo_client.planner import Item, Request, member_requests
+from klaviyo_mapping.operations import DeleteProfile, Operation, RemoveFromList
+
+
+def plan_removals(operations: Sequence[Operation], pending: Iterable[int]) -> list[Request]:
+    """Who leaves which list, a thousand a request, as far as the profile ids are known."""
+    members: dict[str, dict[str, list[int]]] = {}
+    for position in pending:
+        operation = operations[position]
+        if not isinstance(operation, RemoveFromList):
+            continue
+        if operation.profile_id is not None and operation.list_id is not None:
+            of_list = members.setdefault(operation.list_id, {})
+            of_list.setdefault(operation.profile_id, []).append(position)
+    return list(member_requests(REMOVE_FROM_LIST, members))
+
+
+def plan_deletions(
+    operations: Sequence[Operation], pending: Iterable[int], ledger: Ledger
+) -> list[Request]:
+    """One request for each profile that is known and to be deleted."""
+    profiles: dict[str, list[int]] = {}
+    for position in pending:
+        profile_id = ledger.profile_ids.get(position)
+        if profile_id is not None and isinstance(operations[position], DeleteProfile):
+            profiles.setdefault(profile_id, []).append(position)
+    return [
+        Request(REQUEST_DELETION, (Item(bodies.deletion(profile_id), tuple(positions)),))
+        for profile_id, positions in profiles.items()
+    ]

@@ -1,0 +1,197 @@
+"""Segment's e-commerce events under the names that Klaviyo's own flows and reports look for.
+
+The order itself stands in `klaviyo_mapping.order`. Names and properties:
+https://developers.klaviyo.com/en/docs/guide_to_integrating_a_platform_without_a_pre_built_klaviyo_integration
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+
+from klaviyo_mapping.amounts import as_amount, total
+from klaviyo_mapping.event import MOVED, ORDER_COMPLETED, currency_of, event_of, without
+from klaviyo_mapping.keys import Precedence, first, normalise
+from klaviyo_mapping.message import Message
+from klaviyo_mapping.operations import CreateEvent, Identity, Json, JsonObject
+from klaviyo_mapping.order import as_list, order_properties, products_of
+from klaviyo_mapping.order_names import CART, KLAVIYO
+from klaviyo_mapping.product import Product, read_product
+from klaviyo_mapping.reasons import MappingWarning
+from klaviyo_mapping.result import Mapped
+from klaviyo_mapping.text import as_identifier
+from klaviyo_mapping.unique_id import within_limit
+
+VIEWED = Precedence(
+    {
+        "value": ("$value", "revenue"),
+        "currency": ("currency",),
+        "unique_id": ("$event_id", "eventId"),
+        "compare_at_price": ("compare_at_price",),
+        "moved": MOVED,
+    }
+)
+CART_FIELDS = Precedence(
+    {
+        "value": ("$value", "revenue", "value", "total"),
+        "currency": ("currency",),
+        "unique_id": ("$event_id", "eventId"),
+        "cart_id": ("checkout_id", "cart_id", "order_id"),
+        "checkout_url": ("checkout_url",),
+        "products": ("products",),
+        "moved": MOVED,
+    }
+)
+REASON = Precedence({"reason": ("reason", "cancel_reason", "refund_reason")})
+
+VIEWED_PRODUCT = {
+    "Name": "ProductName",
+    "ProductID": "ProductID",
+    "SKU": "SKU",
+    "Categories": "Categories",
+    "Image URL": "ImageURL",
+    "Product URL": "URL",
+    "Brand": "Brand",
+    "Item Price": "Price",
+}
+ADDED_ITEM = {
+    "Name": "AddedItemProductName",
+    "ProductID": "AddedItemProductID",
+    "SKU": "AddedItemSKU",
+    "Categories": "AddedItemCategories",
+    "Image URL": "AddedItemImageURL",
+    "Product URL": "AddedItemURL",
+    "Item Price": "AddedItemPrice",
+    "Quantity": "AddedItemQuantity",
+}
+"""A product's fields, as `klaviyo_mapping.product` calls them, in events about one product."""
+
+
+def map_commerce(
+    message: Message, identity: Identity, event_name: str, now: datetime
+) -> Mapped | None:
+    """The event that Klaviyo knows by a name of its own; None for any other.
+
+    Its properties are those of Klaviyo's guide, beside all that was sent, under its own key; but
+    `products` become `Items`.
+    """
+    mapped = BY_EVENT_NAME.get(normalise(event_name))
+    return None if mapped is None else mapped(message, identity, now)
+
+
+def _product_viewed(message: Message, identity: Identity, now: datetime) -> Mapped:
+    sent = message.properties
+    keys = VIEWED.keys_in(sent)
+    properties = {
+        **without(sent, keys["moved"]),
+        **_named(VIEWED_PRODUCT, read_product(sent)),
+        **_present({"CompareAtPrice": first(sent, keys["compare_at_price"], as_amount)}),
+    }
+    return Mapped((event_of(message, identity, "Viewed Product", keys, properties, now),))
+
+
+def _product_added(message: Message, identity: Identity, now: datetime) -> Mapped:
+    """The value is that of the cart where its products were sent, else that of the line."""
+    added = read_product(message.properties)
+    in_cart, warnings = _products(message)
+    items = in_cart or [replace(added, further={})]
+    generated = _named(ADDED_ITEM, added)
+    return Mapped(
+        (_cart_event(message, identity, "Added to Cart", items, generated, now),), warnings
+    )
+
+
+def _checkout_started(message: Message, identity: Identity, now: datetime) -> Mapped:
+    """Its `unique_id` is the cart's id with the second, unless the message has one."""
+    items, warnings = _products(message)
+    categories = [each for item in items for each in item.fields.get("Categories", ())]
+    event = _cart_event(
+        message, identity, "Started Checkout", items, {"Categories": categories}, now
+    )
+    sent = message.properties
+    keys = CART_FIELDS.keys_in(sent)
+    cart_id = first(sent, keys["cart_id"], as_identifier)
+    is_named = first(sent, keys["unique_id"], as_identifier) is not None
+    if cart_id is not None and event.time is not None and not is_named:
+        second = int(datetime.fromisoformat(event.time).timestamp())
+        event = replace(event, unique_id=within_limit(f"{cart_id}_{second}"))
+    return Mapped((event,), warnings)
+
+
+def _cart_event(
+    message: Message,
+    identity: Identity,
+    metric: str,
+    items: Sequence[Product],
+    generated: JsonObject,
+    now: datetime,
+) -> CreateEvent:
+    sent = message.properties
+    keys = CART_FIELDS.keys_in(sent)
+    properties = {
+        **without(sent, (*keys["products"], *keys["moved"])),
+        **_present(generated),
+        **_present(
+            {
+                "ItemNames": [item.fields["Name"] for item in items if "Name" in item.fields],
+                "CheckoutURL": first(sent, keys["checkout_url"], as_identifier),
+                "Items": [{**item.further, **CART.of_item(item.fields)} for item in items],
+            }
+        ),
+    }
+    event = event_of(message, identity, metric, keys, properties, now)
+    value = total(item.line_price for item in items if item.line_price is not None)
+    if event.value is not None or value is None:
+        return event
+    return replace(event, value=value, value_currency=currency_of(sent, keys))
+
+
+def _order_event(metric: str, message: Message, identity: Identity, now: datetime) -> Mapped:
+    """As the order placed, with its `unique_id`: else Klaviyo's lifetime value passes it over."""
+    sent = message.properties
+    keys = ORDER_COMPLETED.keys_in(sent)
+    products, warnings = _products(message)
+    order_id = first(sent, keys["order_id"], as_identifier)
+    reason = first(sent, REASON.keys_in(sent)["reason"], as_identifier)
+    properties = {
+        **without(sent, (*keys["products"], *keys["moved"])),
+        **order_properties(sent, order_id, products, KLAVIYO),
+        **_present({"Reason": reason}),
+    }
+    return Mapped((event_of(message, identity, metric, keys, properties, now),), warnings)
+
+
+def _products(message: Message) -> tuple[list[Product], tuple[MappingWarning, ...]]:
+    sent = message.properties
+    entries = first(sent, CART_FIELDS.keys_in(sent)["products"], as_list) or []
+    products = list(products_of(entries).values())
+    is_whole = len(products) == len(entries)
+    return products, () if is_whole else (MappingWarning.PRODUCT_NOT_AN_OBJECT,)
+
+
+def _named(names: Mapping[str, str], product: Product) -> dict[str, Json]:
+    fields = product.fields
+    return {name: fields[field] for field, name in names.items() if field in fields}
+
+
+def _present(generated: JsonObject) -> dict[str, Json]:
+    """What there is; of the rest nothing is said."""
+    return {name: value for name, value in generated.items() if value not in (None, [])}
+
+
+BY_EVENT_NAME: Mapping[str, Callable[[Message, Identity, datetime], Mapped]] = {
+    normalise(event_name): mapped
+    for mapped, event_names in (
+        (_product_viewed, ("Product Viewed", "Viewed Product")),
+        (_product_added, ("Product Added", "Added Product")),
+        (_checkout_started, ("Checkout Started", "Started Checkout")),
+        (partial(_order_event, "Fulfilled Order"), ("Order Fulfilled", "Fulfilled Order")),
+        (
+            partial(_order_event, "Canceled Order"),
+            ("Order Cancelled", "Order Canceled", "Cancelled Order", "Canceled Order"),
+        ),
+        (partial(_order_event, "Refunded Order"), ("Order Refunded", "Refunded Order")),
+    )
+    for event_name in event_names
+}
+"""By the names in both versions of Segment's e-commerce spec, as `normalise` writes them."""

@@ -1,0 +1,138 @@
+"""Tracks that give and withdraw consent to marketing, by e-mail and by SMS."""
+
+import re
+from collections.abc import Mapping, Set
+from datetime import datetime, timedelta
+
+from klaviyo_mapping.context import traits_in_context
+from klaviyo_mapping.identity import as_phone_number
+from klaviyo_mapping.integration import as_boolean, as_list_id, list_id_of
+from klaviyo_mapping.keys import Precedence, Shape, first, normalise
+from klaviyo_mapping.message import Message
+from klaviyo_mapping.operations import Identity, Json, Subscribe, Unsubscribe
+from klaviyo_mapping.reasons import MappingWarning
+from klaviyo_mapping.settings import Settings
+from klaviyo_mapping.text import as_identifier
+from klaviyo_mapping.times import first_time, time_of
+
+CONSENT = Precedence(
+    {
+        "channels": ("channels", "channel"),
+        "phone_number": ("$phone_number", "phone", "phoneNumber"),
+        "list_id": ("list_id",),
+        "all_lists": ("all_lists",),
+        "historical_import": ("historical_import",),
+        "consented_at": ("consented_at",),
+        "custom_source": ("custom_source", "$source"),
+    }
+)
+"""The properties of a consent event."""
+
+EMAIL, SMS = "email", "sms"
+CHANNELS = {"phone": SMS}
+"""What else than its name a message may call a channel."""
+
+Step = tuple[Subscribe | Unsubscribe | None, tuple[MappingWarning, ...]]
+
+
+def consent_step(message: Message, identity: Identity, settings: Settings, now: datetime) -> Step:
+    """What a track does to its person's consent, and what is amiss with it.
+
+    Nothing for an event of another name; names are matched like keys.
+    """
+    event_name = normalise(message.event_name or "")
+    if event_name == normalise(settings.subscribe_event):
+        return _subscribe(message, identity, settings, now)
+    if event_name == normalise(settings.unsubscribe_event):
+        return _unsubscribe(message, identity, settings, now)
+    return None, ()
+
+
+def _subscribe(message: Message, identity: Identity, settings: Settings, now: datetime) -> Step:
+    sent = message.properties
+    keys = CONSENT.keys_in(sent)
+    email, phone_number, warnings = _channels(message, identity, keys, settings)
+    is_historical = first(sent, keys["historical_import"], as_boolean) or False
+    consented_at = _consented_at(message, keys, now) if is_historical else None
+    if is_historical and consented_at is None:
+        # To ask somebody anew who has said yes long ago would be the wrong way to go on.
+        return None, (*warnings, MappingWarning.CONSENTED_AT_MISSING)
+    if email is None and phone_number is None:
+        return None, warnings
+    subscribe = Subscribe(
+        message.message_id,
+        email,
+        _list_id(message, keys, settings),
+        phone_number=phone_number,
+        historical_import=is_historical,
+        consented_at=consented_at,
+        custom_source=first(sent, keys["custom_source"], as_identifier),
+        time=time_of(message, now),
+    )
+    return subscribe, warnings
+
+
+def _unsubscribe(message: Message, identity: Identity, settings: Settings, now: datetime) -> Step:
+    sent = message.properties
+    keys = CONSENT.keys_in(sent)
+    email, phone_number, warnings = _channels(message, identity, keys, settings)
+    if email is None and phone_number is None:
+        return None, warnings
+    is_everywhere = first(sent, keys["all_lists"], as_boolean)
+    list_id = None if is_everywhere else _list_id(message, keys, settings)
+    time = time_of(message, now)
+    return Unsubscribe(message.message_id, email, list_id, phone_number, time), warnings
+
+
+def _channels(
+    message: Message, identity: Identity, keys: Mapping[str, Shape], settings: Settings
+) -> tuple[str | None, str | None, tuple[MappingWarning, ...]]:
+    """The address and the number that the consent is about; a warning where a channel has none.
+
+    The channels are those that the message names, else those for which it has something. A number
+    in the properties comes before that in the traits, and need not name the profile.
+    """
+    sent = message.properties
+    place = {**traits_in_context(message), **sent}
+    phone_number = (
+        first(
+            sent,
+            keys["phone_number"],
+            lambda value: as_phone_number(value, message, place, settings),
+        )
+        or identity.phone_number
+    )
+    has_phone = phone_number or any(as_identifier(sent[key]) for key in keys["phone_number"])
+    wanted = first(sent, keys["channels"], _as_channels)
+    if wanted is None:
+        there = {EMAIL: identity.email, SMS: has_phone}
+        wanted = {channel for channel, found in there.items() if found}
+    reached = {
+        channel: found
+        for channel, found in ((EMAIL, identity.email), (SMS, phone_number))
+        if found is not None and channel in wanted
+    }
+    is_whole = bool(wanted) and wanted == reached.keys()
+    warnings = () if is_whole else (MappingWarning.CHANNEL_LEFT_OUT,)
+    return reached.get(EMAIL), reached.get(SMS), warnings
+
+
+def _list_id(message: Message, keys: Mapping[str, Shape], settings: Settings) -> str | None:
+    in_properties = first(message.properties, keys["list_id"], as_list_id)
+    return list_id_of(message) or in_properties or settings.list_id
+
+
+def _consented_at(message: Message, keys: Mapping[str, Shape], now: datetime) -> str | None:
+    """The time of the consent; Klaviyo takes none of the future."""
+    sent = message.properties
+    texts = [sent[key] for key in keys["consented_at"] if isinstance(sent[key], str)]
+    return first_time(texts, now, ahead=timedelta(0))
+
+
+def _as_channels(value: Json) -> Set[str] | None:
+    """The channels of a list, or of a text in which something stands between them."""
+    listed = re.split(r"[,;\s]+", value) if isinstance(value, str) else value
+    if not isinstance(listed, list):
+        return None
+    words = {normalise(each) for each in listed if isinstance(each, str)}
+    return {CHANNELS.get(word, word) for word in words if word} or None
