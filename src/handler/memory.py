@@ -2,10 +2,10 @@
 
 import gc
 
-CONTAINERS_BETWEEN_LOOKS = 100_000
-"""A batch of 4 MB makes about 300,000 containers, nearly all of them trees that are freed without
-the collector. By default it would walk through what is alive every 700 to 2,000 containers, which
-is a tenth of the whole time of a batch."""
+CONTAINERS_BETWEEN_LOOKS = 500_000
+"""More than a batch of 4 MB makes, nearly all of them trees, which are freed without the collector.
+By default it would walk through what is alive every 700 to 2,000 containers, which is a tenth of
+the whole time of a batch. So many containers take less than 100 MB."""
 
 
 def look_for_garbage_seldom() -> None:

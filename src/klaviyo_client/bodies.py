@@ -72,10 +72,13 @@ def profile_item(operation: UpsertProfile) -> bytes:
     A job clears nothing by `null` (https://developers.klaviyo.com/en/docs/data-in), but it unsets
     custom properties that are named.
     """
-    unset = [name for name, value in operation.properties.items() if value is None]
+    properties = operation.properties
+    unset: list[str] = []
+    if None in properties.values():
+        unset = [name for name, value in properties.items() if value is None]
     if not (unset or operation.append or operation.unappend or operation.unset):
-        return _bytes(_profile(operation, operation.properties))
-    kept = {name: value for name, value in operation.properties.items() if value is not None}
+        return _bytes(_profile(operation, properties))
+    kept = {name: value for name, value in properties.items() if value is not None}
     profile = _profile(operation, kept)
     profile["meta"] = _patch(operation, dict.fromkeys([*unset, *operation.unset]))
     return _bytes(profile)

@@ -29,6 +29,8 @@ def edited(upsert: UpsertProfile, message: Message) -> UpsertProfile:
     set. One that is null appends nothing.
     """
     options = options_of(message)
+    if not options:
+        return upsert
     keys = EDITS.keys_in(options)
     unset, append, unappend = (
         first(options, keys[edit], _as_names) or () for edit in ("unset", "append", "unappend")

@@ -20,7 +20,7 @@ def is_disabled(message: Message) -> bool:
 def list_id_of(message: Message) -> str | None:
     """The list that the message names."""
     options = options_of(message)
-    return first(options, OPTIONS.keys_in(options)["list_id"], as_list_id)
+    return first(options, OPTIONS.keys_in(options)["list_id"], as_list_id) if options else None
 
 
 def confirm_optin_of(message: Message) -> bool | None:
@@ -32,7 +32,8 @@ def confirm_optin_of(message: Message) -> bool | None:
 def options_of(message: Message) -> JsonObject:
     """What stands under `integrations.Klaviyo`; nothing when that is no object."""
     integrations = message.integrations
-    return first(integrations, INTEGRATIONS.keys_in(integrations)["Klaviyo"], as_object) or {}
+    keys = INTEGRATIONS.keys_in(integrations)["Klaviyo"]
+    return (first(integrations, keys, as_object) or {}) if keys else {}
 
 
 def as_list_id(value: Json) -> str | None:

@@ -87,7 +87,7 @@ TOO_DEEP: list[tuple[str, str, list[Any]]] = [
     ("body", "messages"), [row[1:] for row in TOO_DEEP], ids=[row[0] for row in TOO_DEEP]
 )
 def test_what_nests_too_deeply_is_unreadable_alone(body: str, messages: list[Any]) -> None:
-    assert read_messages(body.encode()) == messages
+    assert list(read_messages(body.encode())) == messages
 
 
 NOT_JSON: list[tuple[str, bytes]] = [
@@ -124,7 +124,7 @@ NOT_JSON: list[tuple[str, bytes]] = [
 @pytest.mark.parametrize("body", [row[1] for row in NOT_JSON], ids=[row[0] for row in NOT_JSON])
 def test_what_is_no_json_is_refused(body: bytes) -> None:
     with pytest.raises(NotJson):
-        read_messages(body)
+        list(read_messages(body))
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_what_is_no_json_is_refused(body: bytes) -> None:
 )
 def test_json_without_a_message_is_refused(body: bytes) -> None:
     with pytest.raises(NoMessage):
-        read_messages(body)
+        list(read_messages(body))
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_json_without_a_message_is_refused(body: bytes) -> None:
 )
 def test_a_refusal_says_where_and_not_what(body: bytes, text: str) -> None:
     with pytest.raises(NotJson) as refusal:
-        read_messages(body)
+        list(read_messages(body))
     assert str(refusal.value) == text
 
 
@@ -167,8 +167,8 @@ def test_an_array_is_read_as_json_reads_it_beside_an_unreadable_element_too(
     values: list[Any], ascii_only: bool
 ) -> None:
     texts = [json.dumps(value, ensure_ascii=ascii_only) for value in values]
-    alone = read_messages(f"[{','.join(texts)}]".encode())
-    beside = read_messages(f"[{','.join([DEEP, *texts])}]".encode())
+    alone = list(read_messages(f"[{','.join(texts)}]".encode()))
+    beside = list(read_messages(f"[{','.join([DEEP, *texts])}]".encode()))
     assert alone == values
     assert beside == [Unreadable(DEEP, UNREADABLE), *values]
 

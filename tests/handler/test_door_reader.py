@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.door.reader import read_json
+from handler.door.reader import raw_elements, read_element
 from handler.door.validation import validate
 from klaviyo_mapping.message import MESSAGE_SCHEMA, Message
 
@@ -41,25 +41,29 @@ ROUND: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
+def read(body: str) -> list[Any]:
+    return [read_element(element) for element in raw_elements(body.encode())]
+
+
 def named(rows: list[tuple[str, dict[str, Any]]]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("raw", [row[1] for row in rows], ids=[row[0] for row in rows])
 
 
 @named(STRAIGHT)
 def test_a_message_in_segments_spelling_is_read_straight(raw: dict[str, Any]) -> None:
-    message = read_json(json.dumps(raw).encode())
+    [message] = read(json.dumps(raw))
     assert isinstance(message, Message)
     assert message.document() == outcome(validate(raw))
 
 
 @named(ROUND)
 def test_any_other_is_read_as_plain_json(raw: dict[str, Any]) -> None:
-    assert read_json(json.dumps(raw).encode()) == raw
+    assert read(json.dumps(raw)) == [raw]
 
 
 @named(ROUND)
 def test_one_such_message_leaves_its_neighbours_as_they_are(raw: dict[str, Any]) -> None:
-    first, second, third = read_json(json.dumps([PLAIN, raw, PLAIN]).encode())
+    first, second, third = read(json.dumps([PLAIN, raw, PLAIN]))
     assert (first.document(), second, third.document()) == (PLAIN, raw, PLAIN)
 
 
@@ -91,5 +95,5 @@ def outcome(arrival: Any) -> Any:
 def test_however_it_is_read_the_same_comes_of_it(raws: list[dict[str, Any]]) -> None:
     for raw in raws:
         raw.setdefault("type", "track")
-    straight = [outcome(validate(read)) for read in read_json(json.dumps(raws).encode())]
+    straight = [outcome(validate(each)) for each in read(json.dumps(raws))]
     assert straight == [outcome(validate(raw)) for raw in raws]

@@ -4,13 +4,14 @@ import dataclasses
 import json
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from msgspec import DecodeError
+from msgspec import DecodeError, Raw
 
 from handler.door.elements import JSON_SPACE, array_elements
-from handler.door.reader import read_json
+from handler.door.reader import raw_elements, read_element
 from handler.door.refusals import NoMessage, NotJson
 from klaviyo_mapping.message import Message
 from klaviyo_mapping.operations import Json
@@ -23,6 +24,9 @@ _ESCAPE = re.compile(
 )
 
 
+NO_MESSAGE = "The body holds no message. Send one object or an array of objects."
+
+
 @dataclass(frozen=True, slots=True)
 class Unreadable:
     """A message that is whole but nests too deeply for Python to read; its text as it came."""
@@ -31,36 +35,56 @@ class Unreadable:
     detail: str
 
 
-def read_messages(body: bytes) -> list[Message | Json | Unreadable]:
+def read_messages(body: bytes) -> Iterator[Message | Json | Unreadable]:
     """The values of a JSON array, or the one object; those that read as a `Message` as such.
 
-    What msgspec refuses is read once more by `json`: then a number beyond the range of a double is
-    `None`, as JavaScript writes it, and half a surrogate pair U+FFFD. An element that nests too
-    deeply to be read is `Unreadable`; its neighbours are read. Raises `NotJson` (also for `NaN`,
-    `Infinity` and a byte order mark) and `NoMessage` (an empty body, an empty array, or a scalar).
+    That all is JSON is known at once; an element is read when it is asked for, so that a large
+    batch needs little more memory than the body. What msgspec refuses is read once more by `json`:
+    then a number beyond the range of a double is `None`, as JavaScript writes it, and half a
+    surrogate pair U+FFFD. An element that nests too deeply to be read is `Unreadable`; its
+    neighbours are read. Raises `NotJson` (also for `NaN`, `Infinity` and a byte order mark) and
+    `NoMessage` (an empty body, an empty array, or a scalar).
     """
     if not body.strip(JSON_SPACE):
         raise NoMessage("The body is empty. Send one message or an array of messages.")
+    text = _text(body)
     try:
-        document = read_json(body)
-    except (DecodeError, UnicodeDecodeError, RecursionError):
-        text = _text(body)
-        try:
-            document = _loads(text)
-        except RecursionError:
-            return _read_one_by_one(text.encode().strip(JSON_SPACE))
-    if isinstance(document, Message | dict):
+        elements = raw_elements(body)
+    except (DecodeError, RecursionError):
+        return iter(_read_leniently(_mended(text)))
+    if not elements:
+        raise NoMessage(NO_MESSAGE)
+    return map(_read, elements)
+
+
+def _read(element: Raw) -> Message | Json | Unreadable:
+    try:
+        return read_element(element)
+    except (DecodeError, RecursionError):
+        return _read_element(_mended(bytes(element).decode()))
+
+
+def _read_leniently(text: str) -> list[Json | Unreadable]:
+    try:
+        document = _loads(text)
+    except RecursionError:
+        return _read_one_by_one(text.encode().strip(JSON_SPACE))
+    if isinstance(document, dict):
         return [document]
     if isinstance(document, list) and document:
         return document
-    raise NoMessage("The body holds no message. Send one object or an array of objects.")
+    raise NoMessage(NO_MESSAGE)
 
 
 def _text(body: bytes) -> str:
     try:
-        text = body.decode()
+        return body.decode()
     except UnicodeDecodeError:
         raise NotJson("The body is not UTF-8.") from None
+
+
+def _mended(text: str) -> str:
+    """The text with half a surrogate pair as U+FFFD."""
     if "\\ud" in text or "\\uD" in text:
         return _ESCAPE.sub(lambda found: "\\ufffd" if found["lone"] else found[0], text)
     return text

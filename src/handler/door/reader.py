@@ -60,36 +60,32 @@ class _Message(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, r
     write_key: Raw = _ANYTHING
 
 
-_messages_of = Decoder(list[_Message]).decode
 _message_of = Decoder(_Message).decode
 _elements_of = Decoder(list[Raw]).decode
+_value_of = Decoder(Raw).decode
 _json_of = Decoder().decode
 
 
-def read_json(body: bytes) -> Json:
-    """What `json.loads` would give, with `Message`s in place of what reads as such.
+def raw_elements(body: bytes) -> list[Raw]:
+    """The elements of an array, or the one object, each as its bytes. None of a scalar.
 
-    Raises msgspec's `DecodeError`, `UnicodeDecodeError` or `RecursionError` for what msgspec does
-    not read.
+    The whole is checked to be JSON, but for its encoding and the range of its numbers. Raises
+    msgspec's `DecodeError` or a `RecursionError`.
     """
-    if not body.lstrip(JSON_SPACE).startswith(b"["):
-        return _value(body)
     try:
-        messages = _messages_of(body)
+        return _elements_of(body)
     except ValidationError:
-        pass
-    else:
-        if all(map(_is_fit, messages)):
-            return messages
-    return [_value(element) for element in _elements_of(body)]
+        is_object = body.lstrip(JSON_SPACE).startswith(b"{")
+        return [_value_of(body)] if is_object else []
 
 
-def _value(text: bytes | Raw) -> Json:
+def read_element(element: Raw) -> Json:
+    """A `Message`, or what `json.loads` would give. Raises as `raw_elements` does."""
     try:
-        message = _message_of(text)
+        message = _message_of(element)
     except ValidationError:
-        return _json_of(text)
-    return message if _is_fit(message) else _json_of(text)
+        return _json_of(element)
+    return message if _is_fit(message) else _json_of(element)
 
 
 def _is_fit(message: _Message) -> bool:
