@@ -276,8 +276,8 @@ class _Run:
             outcome = ledger.outcomes.get(deletion, UNTRIED)
             if isinstance(outcome, Delivered):
                 outcome = Retryable(RetryReason.WAITS_FOR_PROFILE, DELETION_SECONDS, tried=False)
-            if isinstance(outcome, Retryable):
-                ledger.outcomes[position] = waiting_for(outcome)
+            waits = waiting_for(outcome if isinstance(outcome, Retryable) else UNTRIED)
+            ledger.outcomes[position] = waits
 
     def _pending(self) -> list[int]:
         pending = self._ledger.pending()
