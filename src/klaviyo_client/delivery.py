@@ -44,6 +44,10 @@ DELETION_SECONDS = 300.0
 """For how long what follows a deletion waits: Klaviyo carries it out some time after accepting it,
 and would delete whoever has come back meanwhile. How long that takes is not published."""
 
+TOO_SOON = Retryable(RetryReason.WAITS_FOR_PROFILE, 60.0, tried=False)
+"""Klaviyo carries a subscription out some time after accepting it. Looked at before, its profile
+is on no list yet, and there would seem to be nothing to leave."""
+
 PASSES = 3
 """How often steps are planned: a list and a profile may each turn out to be no more."""
 
@@ -191,6 +195,8 @@ class _Run:
         for act in order.acts:
             if len(order.acts) > 1 or order.followers or order.doomed:
                 self._act = frozenset(act)
+            for position in order.too_soon.intersection(act):
+                self._ledger.outcomes[position] = TOO_SOON
             self._perform_act()
             self._hold_back_failed(act)
         self._act = None

@@ -72,7 +72,25 @@ def takes(email: str | None = "ann@x.io", list_id: str | None = None) -> Unsubsc
 def test_what_would_undo_something_follows_it(
     operations: list[Operation], acts: list[list[int]]
 ) -> None:
-    assert order_of(operations, range(len(operations))) == Order(acts)
+    assert order_of(operations, range(len(operations))).acts == acts
+
+
+@pytest.mark.parametrize(
+    ("operations", "too_soon"),
+    [
+        ([gives("ann@x.io", "L"), takes("ann@x.io", "L")], {1}),
+        ([gives("ann@x.io", "L"), leaves()], {1}),
+        ([gives("ann@x.io", "L"), takes()], set()),
+        ([gives("ann@x.io", "L"), takes("ann@x.io", "M")], set()),
+        ([takes("ann@x.io", "L"), gives("ann@x.io", "L")], set()),
+        ([gives("ann@x.io", "L"), takes("bob@x.io", "L")], set()),
+        ([gives("ann@x.io", "L"), joins(), takes()], set()),
+    ],
+)
+def test_who_has_only_just_been_subscribed_cannot_leave_at_once(
+    operations: list[Operation], too_soon: set[int]
+) -> None:
+    assert order_of(operations, range(len(operations))).too_soon == too_soon
 
 
 EARLY, LATE = "2026-07-15T10:00:00Z", "2026-07-15T10:00:01Z"
