@@ -33,7 +33,6 @@ from klaviyo_client.settling import Settler
 from klaviyo_client.transport import HttpTransport, Transport
 from klaviyo_client.waiting import Key, WaitingPersons
 from klaviyo_mapping.operations import (
-    AddToList,
     CheckImport,
     CreateEvent,
     Operation,
@@ -361,9 +360,6 @@ class _Run:
         if not self._held_back:
             return
         for position in self._pending():
-            operation = self._ledger.operations[position]
-            if isinstance(operation, AddToList) and operation.profile_id is not None:
-                continue
             earlier = self._earlier(position)
             if earlier is not None:
                 self._ledger.outcomes[position] = waiting_for(earlier)

@@ -65,9 +65,14 @@ def keys_of(operation: Operation) -> list[Key]:
 
 
 def waits_for(operation: Operation) -> list[Key]:
-    """What must not be waiting to be sent again when the operation goes."""
+    """What must not be waiting to be sent again when the operation goes.
+
+    A list step whose profile is known needs no upsert any more.
+    """
     if isinstance(operation, CreateEvent):
         return []
+    if isinstance(operation, AddToList | RemoveFromList) and operation.profile_id is not None:
+        return _effects(operation)
     return [*keys_of(operation), *_effects(operation)]
 
 

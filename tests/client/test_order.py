@@ -146,6 +146,8 @@ IN_QUEUE: list[tuple[Operation, Operation, bool]] = [
     (UpsertProfile("m", ANN), UpsertProfile("m", BOB), False),
     (joins(), leaves(), True),
     (joins(), joins(ANN, "M"), False),
+    (UpsertProfile("m", ANN), AddToList("m", ANN, "L", "P"), False),
+    (leaves(), AddToList("m", ANN, "L", "P"), True),
     (joins(), UpsertProfile("m", ANN), False),
     (AddToList("m", ANN, None, list_name="vip"), RemoveFromList("m", ANN, "L", None, "vip"), True),
     (joins(), takes("ann@x.io", "L"), True),
