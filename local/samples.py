@@ -162,7 +162,7 @@ def found(account: Account, dead_letters: Iterable[DeadLetter]) -> Counter[Fact]
     lists = account.lists.values()
     facts: list[Fact] = [("profile", address) for address in email.values()]
     facts += (
-        ("event", email[event.profile_id], event.metric, event.unique_id, event.value)
+        ("event", email.get(event.profile_id), event.metric, event.unique_id, event.value)
         for event in account.events
     )
     facts += (("on list", each.id, email[one]) for each in lists for one in each.members)

@@ -108,7 +108,7 @@ def _show_account(account: Account, screen: Screen) -> None:
         (
             "",
             event.metric,
-            addresses[event.profile_id],
+            addresses.get(event.profile_id, "(deleted)"),
             event.unique_id,
             "" if event.value is None else f"{event.value:g} {event.value_currency or ''}".strip(),
         )

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from moto.sqs.models import Queue, sqs_backends
@@ -32,6 +32,10 @@ class Deployment:
     account: Account
     queues: Queues
     sqs: "SQSClient"
+
+    def with_settings(self, **settings: str) -> "Deployment":
+        """The same far ends, and functions with these variables besides."""
+        return replace(self, variables={**self.variables, **settings})
 
     def webhook(self, lambda_event: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
         """Call a webhook function that has just started; gives the status and the body."""

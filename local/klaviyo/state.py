@@ -77,7 +77,7 @@ class State:
         known = self.profiles.matching(profile)
         if (list_id is None and not historical and not known) or self.drops(profile):
             return
-        owner = self._subscriber(profile, known, now)
+        owner = self._subscriber(profile, now)
         consents = set(consents_of(profile))
         joined = self.lists[list_id] if list_id is not None else None
         process = self.policy.default_opt_in if joined is None else joined.opt_in_process
@@ -131,11 +131,10 @@ class State:
             each.members.discard(profile_id)
             each.pending.pop(profile_id, None)
 
-    def _subscriber(self, profile: JsonObject, known: list[Profile], now: datetime) -> Profile:
-        if known:
-            return known[0]
+    def _subscriber(self, profile: JsonObject, now: datetime) -> Profile:
+        """Whoever is subscribed has the address and the number from then on."""
         identifiers = {name: profile["attributes"].get(name) for name in ("email", "phone_number")}
-        return self.profiles.upsert({"attributes": identifiers}, now)[0]
+        return self.profiles.upsert({**profile, "attributes": identifiers}, now)[0]
 
     def _join(
         self, owner: Profile, joined: MailingList | None, consents: set[str], now: datetime

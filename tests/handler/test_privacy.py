@@ -69,7 +69,53 @@ def messages(**extra: Any) -> list[dict[str, Any]]:
         {"type": "track", "messageId": "m-5", **IDS, "traits": CANARIES["e-mail"]},
         {"type": "track", "messageId": "m-6", "event": "x", "properties": {"email": "canary.add"}},
         {"type": "page", "messageId": "m-7", **IDS, "properties": TRAITS},
+        *(
+            {
+                "type": "track",
+                "messageId": f"m-8-{name}",
+                **IDS,
+                "event": name,
+                "properties": {
+                    **TRAITS,
+                    **extra,
+                    "list_id": "Y6nRLr",
+                    "custom_source": CANARIES["property"],
+                },
+            }
+            for name in ("User Subscribed", "User Unsubscribed")
+        ),
+        *(
+            {
+                "type": "track",
+                "messageId": f"m-9-{is_member}",
+                **IDS,
+                "event": "Audience",
+                "context": {
+                    "traits": {"email": f"{is_member}.{CANARIES['e-mail']}"},
+                    "personas": {"computation_class": "audience", "computation_key": "vips"},
+                },
+                "properties": {"vips": is_member},
+            }
+            for is_member in (True, False)
+        ),
+        {
+            "type": "identify",
+            "messageId": "m-10",
+            **IDS,
+            "traits": {**TRAITS, **extra},
+            "integrations": {"Klaviyo": {"fieldsToAppend": ["custom"]}},
+        },
+        {"type": "delete", "messageId": "m-11", "userId": f"gone.{CANARIES['e-mail']}"},
     ]
+
+
+EVERYTHING = {
+    "AUDIENCE_LISTS": "auto",
+    "CONSENT_EVENTS": "true",
+    "FORWARD_DELETIONS": "true",
+    "KEEP_USER_ID": "user_id",
+    "ECOMMERCE_METRICS": "klaviyo",
+}
 
 
 WEATHERS = {
@@ -94,7 +140,7 @@ def canary_deployment(deployment: Deployment) -> Deployment:
     boto3.client("secretsmanager").put_secret_value(
         SecretId=deployment.queues.secret_arn, SecretString=json.dumps(secret)
     )
-    return deployment
+    return deployment.with_settings(**EVERYTHING)
 
 
 def assert_none_sings(text: str) -> None:

@@ -360,6 +360,19 @@ def test_members_cannot_be_looked_up_otherwise(target: str, status: int) -> None
     assert get(account(), target).status == status
 
 
+def test_who_is_known_by_the_address_has_the_number_once_it_is_subscribed() -> None:
+    made = account()
+    ann = upserted(made, email="ann@shop.io")
+    both = {
+        "email": {"marketing": {"consent": "SUBSCRIBED"}},
+        "sms": {"marketing": {"consent": "SUBSCRIBED"}},
+    }
+    person = subscriber(both, email="ann@shop.io", phone_number="+14155550100")
+    post(made, SUBSCRIBE, subscription_job(person, list_id="SINGLE"))
+    [profile] = made.profiles
+    assert (profile.id, profile.phone_number) == (ann, "+14155550100")
+
+
 def test_an_unsubscription_of_both_channels_takes_a_member_off_the_list_once() -> None:
     made = account()
     both = {
