@@ -473,6 +473,16 @@ def test_a_lookup_asks_for_no_more_than_it_needs() -> None:
     ]
 
 
+def test_an_address_with_capitals_is_asked_for_in_small_letters_too() -> None:
+    klaviyo, transport = scripted(lambda _: answer(200, {"data": []}))
+    steps = [Identity("Ann@Shop.Example"), Identity("bob@shop.example")]
+    deliver(klaviyo, *(RemoveFromList("m", each, "L1") for each in steps))
+    [path] = transport.paths
+    assert parse_qs(urlsplit(path).query)["filter"] == [
+        'any(email,["Ann@Shop.Example","ann@shop.example","bob@shop.example"])'
+    ]
+
+
 def test_a_lookup_that_klaviyo_refuses_is_halved_until_the_culprit_is_alone() -> None:
     def script(request: Sent) -> Answer:
         if "bad" in request.path:

@@ -127,6 +127,15 @@ def test_without_a_list_a_bad_number_costs_nothing_either(
     assert account.confirm(ADDRESS)
 
 
+def test_an_address_and_a_number_of_two_profiles_are_subscribed_all_the_same(
+    klaviyo: Klaviyo, account: Account
+) -> None:
+    deliver(klaviyo, upsert(0), upsert(1, identity=Identity(phone_number=NUMBER)))
+    step = Subscribe("m", "p0@shop.example", None, NUMBER)
+    assert kinds(deliver(klaviyo, step)) == {"Delivered": 1}
+    assert account.confirm("p0@shop.example")
+
+
 def test_who_cannot_be_introduced_waits(klaviyo: Klaviyo, account: Account) -> None:
     account.set_weather(Weather(endpoints=frozenset({"create_or_update_profile"}), down=True))
     [result] = deliver(klaviyo, Subscribe("m", ADDRESS, None)).results
