@@ -33,7 +33,6 @@ from klaviyo_client.settling import Settler
 from klaviyo_client.transport import HttpTransport, Transport
 from klaviyo_client.waiting import Key, WaitingPersons
 from klaviyo_mapping.operations import (
-    AddToList,
     CheckImport,
     CreateEvent,
     Operation,
@@ -44,6 +43,10 @@ from klaviyo_mapping.values import value
 DELETION_SECONDS = 300.0
 """For how long what follows a deletion waits: Klaviyo carries it out some time after accepting it,
 and would delete whoever has come back meanwhile. How long that takes is not published."""
+
+TOO_SOON = Retryable(RetryReason.WAITS_FOR_PROFILE, 60.0, tried=False)
+"""Klaviyo carries a subscription out some time after accepting it. Looked at before, its profile
+is on no list yet, and there would seem to be nothing to leave."""
 
 PASSES = 3
 """How often steps are planned: a list and a profile may each turn out to be no more."""
@@ -192,6 +195,8 @@ class _Run:
         for act in order.acts:
             if len(order.acts) > 1 or order.followers or order.doomed:
                 self._act = frozenset(act)
+            for position in order.too_soon.intersection(act):
+                self._ledger.outcomes[position] = TOO_SOON
             self._perform_act()
             self._hold_back_failed(act)
         self._act = None
@@ -277,8 +282,8 @@ class _Run:
             outcome = ledger.outcomes.get(deletion, UNTRIED)
             if isinstance(outcome, Delivered):
                 outcome = Retryable(RetryReason.WAITS_FOR_PROFILE, DELETION_SECONDS, tried=False)
-            if isinstance(outcome, Retryable):
-                ledger.outcomes[position] = waiting_for(outcome)
+            waits = waiting_for(outcome if isinstance(outcome, Retryable) else UNTRIED)
+            ledger.outcomes[position] = waits
 
     def _pending(self) -> list[int]:
         pending = self._ledger.pending()
@@ -356,9 +361,6 @@ class _Run:
         if not self._held_back:
             return
         for position in self._pending():
-            operation = self._ledger.operations[position]
-            if isinstance(operation, AddToList) and operation.profile_id is not None:
-                continue
             earlier = self._earlier(position)
             if earlier is not None:
                 self._ledger.outcomes[position] = waiting_for(earlier)

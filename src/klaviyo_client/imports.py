@@ -5,6 +5,7 @@ https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from klaviyo_client.answers import Answer, ApiError, api_error, refusal
@@ -50,23 +51,36 @@ def list_ids(answer: Answer) -> tuple[str, ...] | None:
     return tuple(found for found in ids if isinstance(found, str))
 
 
-def failures(answer: Answer, check: CheckImport) -> list[tuple[UpsertProfile, Refused]]:
-    """The refused profiles on this page, each as the upsert that would repeat it."""
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A profile that a job has refused: the upsert that would repeat it, under the id of the first
+    message that it came from, and the ids of the `further` ones."""
+
+    upsert: UpsertProfile
+    refused: Refused
+    further: tuple[str | None, ...] = ()
+
+
+def failures(answer: Answer, check: CheckImport) -> list[Failure]:
+    """The refused profiles on this page."""
     listed = answer.document.get("data")
     found = []
     for entry in listed if isinstance(listed, list) else ():
         attributes = _object(_object(entry).get("attributes"))
         error = api_error(attributes)
-        upsert = _upsert(attributes.get("original_payload"), _message_id(error, check))
-        found.append((upsert, refusal(answer.status, error)))
+        first, *further = _message_ids(error, check)
+        upsert = _upsert(attributes.get("original_payload"), first)
+        found.append(Failure(upsert, refusal(answer.status, error), tuple(further)))
     return found
 
 
-def _message_id(error: ApiError, check: CheckImport) -> str | None:
+def _message_ids(error: ApiError, check: CheckImport) -> list[str | None]:
+    """The messages that the refused profile came from; one that is unknown, if need be."""
     position = error.item
     if position is None or position >= len(check.message_ids):
-        return None
-    return check.message_ids[position]
+        return [None]
+    further = check.merged.get(str(position))
+    return [check.message_ids[position], *(further if isinstance(further, list | tuple) else ())]
 
 
 def _upsert(payload: object, message_id: str | None) -> UpsertProfile:

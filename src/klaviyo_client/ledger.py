@@ -17,6 +17,7 @@ from klaviyo_mapping.operations import (
     Identity,
     Operation,
     RemoveFromList,
+    Subscribe,
     UpsertProfile,
 )
 
@@ -69,10 +70,11 @@ class Ledger:
                 self.outcomes[position] = outcome
             elif isinstance(outcome, Delivered) and isinstance(join, AddToList):
                 self._prepare(position, join, outcome)
-            elif isinstance(outcome, Delivered):
-                self.introduced.add(position)
             elif isinstance(outcome, Retryable):
                 self.outcomes[position] = waiting_for(outcome)
+            elif isinstance(join, Subscribe):
+                # Refused or not, two profiles perhaps: whether it will do, the job itself says.
+                self.introduced.add(position)
             else:
                 self.outcomes[position] = outcome
 

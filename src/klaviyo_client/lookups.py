@@ -12,7 +12,7 @@ from klaviyo_client.endpoints import GET_LIST_MEMBERS, GET_PROFILES, MAX_QUERY_B
 from klaviyo_client.ledger import Ledger
 from klaviyo_client.outcomes import Delivered, Refused, Retryable, RetryReason
 from klaviyo_client.planner import Item, Request, chunks
-from klaviyo_client.queries import SINGLE_VALUED, comparable, encoded, shown
+from klaviyo_client.queries import SINGLE_VALUED, asked_for, comparable, shown
 from klaviyo_mapping.operations import DeleteProfile, Operation, RemoveFromList, Unsubscribe
 
 MOST_PAGES = 20
@@ -56,7 +56,7 @@ def plan_profile_lookups(
     requests = []
     for field, values in wanted.items():
         items = [
-            Item(encoded(_value(operations, positions, field)), tuple(positions))
+            Item(asked_for(field, _value(operations, positions, field)), tuple(positions))
             for positions in values.values()
         ]
         requests += _requests(GET_PROFILES, items, field)
@@ -80,7 +80,7 @@ def plan_member_lookups(
     requests = []
     for (list_id, field), values in wanted.items():
         items = [
-            Item(encoded(_value(operations, positions, field)), tuple(positions))
+            Item(asked_for(field, _value(operations, positions, field)), tuple(positions))
             for positions in values.values()
         ]
         requests += _requests(GET_LIST_MEMBERS, items, field, list_id)

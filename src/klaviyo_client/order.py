@@ -22,19 +22,26 @@ from klaviyo_mapping.operations import (
 Key = tuple[str, str]
 """An identifier, or an identifier on a list: its name and its value."""
 
+Effect = tuple[Key | None, str]
+"""Something that can be done and undone: a person's consent, or membership of a list."""
+
+CONSENT, JOIN = "consent", "join"
+
 
 @dataclass(slots=True)
 class Order:
     """`acts` follow one another. `superseded` steps have a later one that says the opposite.
 
     `followers` come after a deletion of their person, by whose position they are known. What is in
-    none of these is a deletion. `doomed` are operations that must be done before one.
+    none of these is a deletion. `doomed` are operations that must be done before one. Those of an
+    act that are `too_soon` end a membership that a subscription has only just begun.
     """
 
     acts: list[list[int]] = field(default_factory=list)
     superseded: list[int] = field(default_factory=list)
     followers: dict[int, int] = field(default_factory=dict)
     doomed: frozenset[int] = frozenset()
+    too_soon: set[int] = field(default_factory=set)
 
 
 def can_contradict(operations: Iterable[Operation]) -> bool:
@@ -58,9 +65,14 @@ def keys_of(operation: Operation) -> list[Key]:
 
 
 def waits_for(operation: Operation) -> list[Key]:
-    """What must not be waiting to be sent again when the operation goes."""
+    """What must not be waiting to be sent again when the operation goes.
+
+    A list step whose profile is known needs no upsert any more.
+    """
     if isinstance(operation, CreateEvent):
         return []
+    if isinstance(operation, AddToList | RemoveFromList) and operation.profile_id is not None:
+        return _effects(operation)
     return [*keys_of(operation), *_effects(operation)]
 
 
@@ -85,7 +97,8 @@ def order_of(operations: Sequence[Operation], pending: Iterable[int]) -> Order:
     order.superseded = _superseded(operations, positions, persons)
     order.doomed = _doomed(operations, positions, persons)
     left_out = {*order.followers, *order.superseded}
-    last: dict[tuple[Key | None, str], tuple[str, int]] = {}
+    last: dict[Effect, tuple[str, int]] = {}
+    subscribed: set[Effect] = set()
     for position in positions:
         operation = operations[position]
         if position in left_out or isinstance(operation, DeleteProfile):
@@ -97,6 +110,10 @@ def order_of(operations: Sequence[Operation], pending: Iterable[int]) -> Order:
             act = max(act, its_act + (earlier != verb))
         for effect, verb in effects:
             last[effect] = (verb, act)
+            if isinstance(operation, Subscribe):
+                subscribed.add(effect)
+            elif effect in subscribed and effect[1] != CONSENT and verb != JOIN:
+                order.too_soon.add(position)
         order.acts.extend([] for _ in range(len(order.acts), act + 1))
         order.acts[act].append(position)
     return order
@@ -149,15 +166,15 @@ def _effects(operation: Operation) -> list[Key]:
     return effects
 
 
-def _verbs(operation: Operation, person: Key | None) -> list[tuple[tuple[Key | None, str], str]]:
+def _verbs(operation: Operation, person: Key | None) -> list[tuple[Effect, str]]:
     """What the operation does to each thing that others may do the opposite to."""
-    done: list[tuple[tuple[Key | None, str], str]] = []
+    done: list[tuple[Effect, str]] = []
     if isinstance(operation, Subscribe | Unsubscribe):
-        done += [((key, "consent"), operation.kind) for key in keys_of(operation)]
+        done += [((key, CONSENT), operation.kind) for key in keys_of(operation)]
     if not isinstance(operation, AddToList | RemoveFromList | Subscribe | Unsubscribe):
         return done
     if operation.list_id is not None:
-        verb = "join" if isinstance(operation, AddToList | Subscribe) else operation.kind
+        verb = JOIN if isinstance(operation, AddToList | Subscribe) else operation.kind
         done.append(((person, operation.list_id), verb))
     return done
 

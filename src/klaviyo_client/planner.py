@@ -1,8 +1,9 @@
 """A list of operations as the fewest requests that Klaviyo's limits allow. Pure.
 
-Two stages, because some steps need what the first one brings: `plan_profiles` gives the upserts,
-`plan_steps` everything else. Operations are named by their position in the list, so that each of
-them gets an outcome of its own whatever request carried it.
+Stages, because some steps need what an earlier one brings: `plan_profiles` gives the upserts,
+`plan_steps` what needs nothing looked up; the rest is in `consent` and `removals`. Operations are
+named by their position in the list, so that each of them gets an outcome of its own whatever
+request carried it.
 
 What saves requests: the upserts of one person are merged, an event that repeats is sent once
 (`persons`), and a bulk job is used from the number of items at which it costs less of the minute's

@@ -21,6 +21,15 @@ def encoded(value: str) -> bytes:
     return quote(text.encode(errors="replace"), safe="").encode()
 
 
+def asked_for(field: str, value: str) -> bytes:
+    """What to ask for, to find the value as Klaviyo compares it.
+
+    That a filter ignores the case of addresses is not documented, so a capital asks twice.
+    """
+    spellings = dict.fromkeys((value, comparable(field, value)))
+    return b"%2C".join(map(encoded, spellings))
+
+
 def query(endpoint: Endpoint, field: str, values: Sequence[bytes]) -> str:
     """The first page of what has any of these `encoded` values in the field.
 

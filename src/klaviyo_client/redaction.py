@@ -14,7 +14,9 @@ _PERSONAL = re.compile(
     r"|\+?\d[\d\s().-]{4,}\d"  # a telephone number in any notation
 )
 
-_OURS = frozenset({"kind", "list_id", "list_name", "job_id", "message_id", "message_ids", "time"})
+_OURS = frozenset(
+    {"kind", "list_id", "list_name", "job_id", "message_id", "message_ids", "merged", "time"}
+)
 """Fields that name no person, and help to find what is meant."""
 
 

@@ -44,7 +44,7 @@ class Settler:
             GET_LISTS: partial(read_lists, ledger, lists),
             CREATE_LIST: partial(read_created, ledger),
         }
-        self._import_errors: dict[int, list[tuple[UpsertProfile, Refused]]] = {}
+        self._import_errors: dict[int, list[imports.Failure]] = {}
 
     def settle(self, request: Request, reply: Answer | Retryable) -> list[Request]:
         """Record what the reply means; returns the requests that are to be sent on its account.
@@ -82,12 +82,18 @@ class Settler:
 
     def _follow_import(self, request: Request, answer: Answer) -> None:
         job_id = imports.job_id(answer)
-        if job_id is not None:
-            operations = self._ledger.operations
-            message_ids = tuple(
-                operations[(item.covers or item.joins)[0]].message_id for item in request.items
-            )
-            self._ledger.follow_ups.append(CheckImport(None, job_id, message_ids))
+        if job_id is None:
+            return
+        operations = self._ledger.operations
+        message_ids = []
+        merged = {}
+        for number, item in enumerate(request.items):
+            first, *further = item.covers or item.joins[:1]
+            message_ids.append(operations[first].message_id)
+            if further:
+                merged[str(number)] = [operations[position].message_id for position in further]
+        check = CheckImport(None, job_id, tuple(message_ids), merged)
+        self._ledger.follow_ups.append(check)
 
     def _look_at_import(self, request: Request, answer: Answer) -> list[Request]:
         [position] = request.items[0].covers
@@ -117,21 +123,26 @@ class Settler:
         page = next_page(answer)
         if page is not None and page != request.query:
             return [replace(request, query=page)]
-        for upsert, refused in errors:
-            self._after_import_error(upsert, refused, request.list_ids)
+        for failure in errors:
+            self._after_import_error(failure, request.list_ids)
         self._ledger.outcomes[position] = Delivered()
         return []
 
-    def _after_import_error(
-        self, upsert: UpsertProfile, refused: Refused, list_ids: tuple[str, ...]
-    ) -> None:
-        """A profile that the job refused has not joined its lists either."""
+    def _after_import_error(self, failure: imports.Failure, list_ids: tuple[str, ...]) -> None:
+        """A profile that the job refused has not joined its lists either.
+
+        Every message that was merged into it is accounted for.
+        """
+        upsert, refused = failure.upsert, failure.refused
         mended = amended(upsert, refused)
         if isinstance(mended, UpsertProfile):
             self._ledger.follow_ups.append(mended)
             upsert = mended
         else:
-            self._ledger.import_failures.append((upsert, refused))
+            self._ledger.import_failures.extend(
+                (replace(upsert, message_id=message_id), refused)
+                for message_id in (upsert.message_id, *failure.further)
+            )
         if upsert.identity != Identity():
             self._ledger.follow_ups.extend(
                 AddToList(upsert.message_id, upsert.identity, list_id) for list_id in list_ids

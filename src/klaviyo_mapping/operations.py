@@ -192,7 +192,9 @@ class CheckImport:
     """Look whether a bulk import job has ended, and which of its profiles it refused.
 
     The client makes these, not the mapping: Klaviyo accepts a job with 202 and judges its
-    profiles one by one afterwards. `message_ids` stand in the order of the job's profiles.
+    profiles one by one afterwards. `message_ids` stand in the order of the job's profiles. Where
+    several messages were merged into one profile, `merged` has the ids of the further ones by the
+    profile's position, written out.
     """
 
     kind: ClassVar[str] = "check_import"
@@ -200,6 +202,7 @@ class CheckImport:
     message_id: str | None
     job_id: str
     message_ids: Sequence[str | None] = ()
+    merged: JsonObject = field(default_factory=dict)
 
 
 Operation = (
@@ -310,6 +313,7 @@ FIELD_TYPES: dict[str, tuple[str, tuple[type, ...]]] = {
     "custom_source": _OPTIONAL_TEXT,
     "job_id": _TEXT,
     "message_ids": _LIST,
+    "merged": _OBJECT,
 }
 """What each field of an operation may hold as JSON, in words and as Python has it."""
 

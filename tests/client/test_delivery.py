@@ -668,7 +668,8 @@ def test_an_import_is_followed_by_one_check_that_knows_its_messages() -> None:
     operations: list[Operation] = [upsert(n) for n in range(6)]
     operations.append(upsert(0, message_id="again"))
     delivery = deliver(klaviyo, *operations)
-    assert delivery.follow_ups == (CheckImport(None, "JOB", ("m0", "m1", "m2", "m3", "m4", "m5")),)
+    message_ids = ("m0", "m1", "m2", "m3", "m4", "m5")
+    assert delivery.follow_ups == (CheckImport(None, "JOB", message_ids, {"0": ["again"]}),)
     assert len(transport.sent) == 1
 
 

@@ -1,7 +1,8 @@
-"""From how many items on a bulk request costs less of the minute's allowance."""
+"""The endpoints' limits, and from how many items on a bulk request costs less of them."""
 
 import pytest
 
+from klaviyo_client import endpoints
 from klaviyo_client.endpoints import (
     BULK_CREATE_EVENTS,
     BULK_IMPORT_PROFILES,
@@ -10,6 +11,7 @@ from klaviyo_client.endpoints import (
     Endpoint,
     bulk_from,
 )
+from local.klaviyo.routes import ROUTES
 
 
 @pytest.mark.parametrize(
@@ -26,3 +28,18 @@ def test_bulk_begins_where_it_is_cheaper_than_singles(
     assert bulk_from(single, bulk) == threshold
     assert threshold / single.per_minute > 1 / bulk.per_minute
     assert (threshold - 1) / single.per_minute <= 1 / bulk.per_minute
+
+
+ENDPOINTS = [value for value in vars(endpoints).values() if isinstance(value, Endpoint)]
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
+def test_method_path_and_limits_are_those_that_klaviyo_publishes(endpoint: Endpoint) -> None:
+    """The stand-in's table is cut from the OpenAPI document."""
+    [route] = [route for route in ROUTES if route.name == endpoint.name]
+    assert (endpoint.method, endpoint.path, endpoint.per_second, endpoint.per_minute) == (
+        route.method,
+        route.path,
+        route.limit.per_second,
+        route.limit.per_minute,
+    )

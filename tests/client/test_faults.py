@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from klaviyo_client.answers import Answer
 from klaviyo_client.delivery import Klaviyo
-from klaviyo_client.outcomes import Delivered, Refused, Retryable, RetryReason
+from klaviyo_client.outcomes import UNTRIED, Delivered, Refused, Retryable, RetryReason
 from klaviyo_mapping.operations import (
     AddToList,
     CheckImport,
@@ -453,5 +453,6 @@ def test_whatever_klaviyo_answers_each_operation_has_one_outcome(
     for operation, result in zip(batch, delivery.results, strict=True):
         assert result.operation.kind == operation.kind
         assert isinstance(result.outcome, Delivered | Retryable | Refused)
+        assert patience or result.outcome != UNTRIED
     for follow_up in (*delivery.follow_ups, *(each.operation for each in delivery.import_failures)):
         assert to_json(follow_up)["kind"] == follow_up.kind

@@ -171,7 +171,7 @@ def test_a_refused_profile_becomes_the_upsert_that_would_repeat_it(
     }
     page = answer(200, {"data": [{"type": "import-error", "attributes": error}]})
     refused = Refused(200, "invalid", "No such number.", error["source"]["pointer"])
-    assert imports.failures(page, CHECK) == [(upsert, refused)]
+    assert imports.failures(page, CHECK) == [imports.Failure(upsert, refused)]
 
 
 @pytest.mark.parametrize(
@@ -187,8 +187,22 @@ def test_a_refused_profile_becomes_the_upsert_that_would_repeat_it(
 )
 def test_the_pointer_leads_to_the_message(pointer: str | None, message_id: str | None) -> None:
     page = answer(200, {"data": [{"attributes": {"source": {"pointer": pointer}}}]})
-    [(upsert, _)] = imports.failures(page, CHECK)
-    assert upsert.message_id == message_id
+    [failure] = imports.failures(page, CHECK)
+    assert (failure.upsert.message_id, failure.further) == (message_id, ())
+
+
+@pytest.mark.parametrize(
+    ("merged", "further"),
+    [({"0": ["m3", None]}, ("m3", None)), ({"2": ["m3"]}, ()), ({"0": "m3"}, ()), ({}, ())],
+)
+def test_what_was_merged_leads_to_each_of_its_messages(
+    merged: dict[str, Any], further: tuple[str | None, ...]
+) -> None:
+    check = CheckImport(None, "01J", ("m0", "m1"), merged)
+    pointer = "/data/attributes/profiles/data/0/attributes"
+    page = answer(200, {"data": [{"attributes": {"source": {"pointer": pointer}}}]})
+    [failure] = imports.failures(page, check)
+    assert (failure.upsert.message_id, failure.further) == ("m0", further)
 
 
 @pytest.mark.parametrize("data", [None, {}, "x", 4])

@@ -473,6 +473,16 @@ def test_a_lookup_asks_for_no_more_than_it_needs() -> None:
     ]
 
 
+def test_an_address_with_capitals_is_asked_for_in_small_letters_too() -> None:
+    klaviyo, transport = scripted(lambda _: answer(200, {"data": []}))
+    steps = [Identity("Ann@Shop.Example"), Identity("bob@shop.example")]
+    deliver(klaviyo, *(RemoveFromList("m", each, "L1") for each in steps))
+    [path] = transport.paths
+    assert parse_qs(urlsplit(path).query)["filter"] == [
+        'any(email,["Ann@Shop.Example","ann@shop.example","bob@shop.example"])'
+    ]
+
+
 def test_a_lookup_that_klaviyo_refuses_is_halved_until_the_culprit_is_alone() -> None:
     def script(request: Sent) -> Answer:
         if "bad" in request.path:
@@ -493,6 +503,63 @@ def test_a_lookup_that_klaviyo_refuses_is_halved_until_the_culprit_is_alone() ->
     assert type(found.pop()) is Refused
     assert found == [Delivered()] * 8
     assert len(transport.sent) <= 12
+
+
+def test_all_pages_of_profiles_are_read() -> None:
+    def rows(*numbers: int) -> list[dict[str, Any]]:
+        return [
+            {"type": "profile", "id": f"ID-{n}", "attributes": {"email": email(n)}} for n in numbers
+        ]
+
+    def script(request: Sent) -> Answer:
+        if request.method != "GET":
+            return answer(204)
+        if "cursor" in request.path:
+            return answer(200, {"data": rows(2)})
+        following = "https://evil.example/api/profiles?page%5Bcursor%5D=2"
+        return answer(200, {"data": rows(0, 1), "links": {"next": following}})
+
+    klaviyo, transport = scripted(script)
+    assert outcomes(klaviyo, *(exits(n, None, "L1") for n in range(4))) == [Delivered()] * 4
+    assert transport.paths[1] == "/api/profiles?page%5Bcursor%5D=2"
+    assert transport.sent[-1].body["data"] == [
+        {"type": "profile", "id": f"ID-{n}"} for n in range(3)
+    ]
+
+
+def test_pages_of_profiles_that_go_in_circles_come_to_an_end() -> None:
+    def script(request: Sent) -> Answer:
+        turn = "1" if "=2" in request.path else "2"
+        return answer(200, {"data": [], "links": {"next": f"https://k/?page%5Bcursor%5D={turn}"}})
+
+    klaviyo, transport = scripted(script)
+    assert outcomes(klaviyo, exits(0, None, "L1")) == [Retryable(RetryReason.UNAVAILABLE)]
+    assert len(transport.sent) <= 30
+
+
+def test_where_klaviyo_does_not_take_an_identifier_the_next_one_serves() -> None:
+    def script(request: Sent) -> Answer:
+        if "email" in request.path:
+            return refusal(400, {**error(), "source": {"parameter": "filter"}})
+        if request.method == "GET":
+            found = {"type": "profile", "id": "P7", "attributes": {"external_id": "7"}}
+            return answer(200, {"data": [found]})
+        return answer(204)
+
+    klaviyo, transport = scripted(script)
+    step = RemoveFromList("m", Identity("odd@shop.example", "7"), "L1")
+    assert outcomes(klaviyo, step) == [Delivered()]
+    assert transport.sent[-1].body == {"data": [{"type": "profile", "id": "P7"}]}
+
+
+@pytest.mark.parametrize("document", [None, {}, {"data": {"type": "list"}}])
+def test_a_creation_that_names_no_list_comes_again(document: Any) -> None:
+    klaviyo, _ = scripted(
+        lambda request: (
+            answer(200, {"data": []}) if request.method == "GET" else answer(201, document)
+        )
+    )
+    assert outcomes(klaviyo, enters(0)) == [Retryable(RetryReason.UNAVAILABLE)]
 
 
 # Order
@@ -573,7 +640,9 @@ def test_an_exit_waits_for_an_entry_that_waits_in_the_queue(url: str, account: A
 
 def test_subscribing_and_leaving_keep_their_order(klaviyo: Klaviyo, account: Account) -> None:
     joins = [Subscribe("m", email(n), "L1") for n in range(8)]
-    deliver(klaviyo, *joins, *(exits(n, None, "L1") for n in range(4)))
+    delivery = deliver(klaviyo, *joins, *(exits(n, None, "L1") for n in range(4)))
+    assert kinds(delivery) == {"Delivered": 8, "waits_for_profile": 4}
+    deliver(klaviyo, *(result.operation for result in delivery.results[8:]))
     assert members(account) == {email(n) for n in range(4, 8)}
     leaves = [Unsubscribe("m", email(n), "L1") for n in range(4, 8)]
     deliver(klaviyo, *leaves, *(enters(n, None, "L1") for n in range(4, 6)))

@@ -7,7 +7,14 @@ import pytest
 from klaviyo_client.circuit import FIRST_OPEN_SECONDS
 from klaviyo_client.delivery import Delivery, Klaviyo
 from klaviyo_client.outcomes import Refused, Retryable, RetryReason
-from klaviyo_mapping.operations import AddToList, Identity, Operation, Subscribe
+from klaviyo_mapping.operations import (
+    AddToList,
+    Identity,
+    Operation,
+    Subscribe,
+    from_json,
+    to_json,
+)
 from local.klaviyo import Account, Weather, serve
 from tests.client.fakes import BAD_PHONE, event, kinds, upsert
 
@@ -167,6 +174,21 @@ def test_profiles_that_a_job_refuses_later_are_named_and_joined_all_the_same(
     assert second.import_failures[0].operation == operations[0]
     assert kinds(deliver(klaviyo, *second.follow_ups)) == {"Delivered": 3}
     assert len(account.lists["L1"].members) == 150
+
+
+def test_a_merged_profile_that_a_job_refuses_accounts_for_every_message(
+    klaviyo: Klaviyo, account: Account
+) -> None:
+    account.set_weather(Weather(refuse_items="import"))
+    others = [upsert(n) for n in range(1, 6)]
+    poison = [upsert(0, message_id=f"bad{n}", properties={"poison": True}) for n in range(3)]
+    first = deliver(klaviyo, *others, *poison)
+    second = deliver(klaviyo, *(from_json(to_json(each)) for each in first.follow_ups))
+    assert [failure.operation.message_id for failure in second.import_failures] == [
+        "bad0",
+        "bad1",
+        "bad2",
+    ]
 
 
 # Trouble
