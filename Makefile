@@ -46,7 +46,7 @@ format: $(INSTALLED) ## Format the code, and mend what the linter can mend
 clean: ## Remove what make has made
 	rm -rf .venv .venv-* .run .aws-sam
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	find src local tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src preview local tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): $(REQUIREMENTS)
 	@command -v $(PYTHON) >/dev/null || { \
