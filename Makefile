@@ -47,7 +47,7 @@ format: $(COMMAND) ## Format the code, and mend what the linter can mend
 clean: ## Remove what make has made
 	rm -rf .venv .venv-* .run .aws-sam *.egg-info
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	find src klaviyo_destination local tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src preview klaviyo_destination local tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): $(REQUIREMENTS)
 	@command -v $(PYTHON) >/dev/null || { \
