@@ -88,7 +88,11 @@ def write_table(heads: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
         table.add_column(head, justify="right" if numeric else "left", overflow="fold")
     for row in listed:
         table.add_row(*map(_cell, row))
-    output().print(table)
+    console = output()
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():
+        click.echo(line.rstrip(), color=True)
 
 
 def plain(text: str) -> str:
