@@ -15,6 +15,8 @@ import click
 from klaviyo_destination.console import complain
 from klaviyo_destination.troubles import Status, Trouble
 
+NAME = "klaviyo-destination"
+
 COMMANDS = {
     "preview": "Show what messages become in Klaviyo. Nothing is sent.",
     "send": "Post messages to the webhook, signed as Segment signs them.",
@@ -70,9 +72,7 @@ class CommandLine(click.Group):
     ) -> Any:
         """Run and exit with the status. A verb's callback returns its status, or raises."""
         try:
-            status = super().main(
-                args, prog_name or "klaviyo-destination", complete_var, False, **extra
-            )
+            status = super().main(args, prog_name or NAME, complete_var, False, **extra)
         except click.exceptions.Exit as end:
             status = end.exit_code
         except click.UsageError as error:
@@ -107,11 +107,12 @@ def _fault(error: Exception) -> str:
 
 
 @click.command(
+    NAME,
     cls=CommandLine,
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(package_name="klaviyo-destination", prog_name="klaviyo-destination")
+@click.version_option(package_name=NAME, prog_name=NAME)
 def command() -> None:
     """The Klaviyo destination for Segment, from the terminal.
 

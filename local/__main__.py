@@ -9,12 +9,13 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
+from klaviyo_destination.signing import signature
 from local import tour
 from local.configuration import Configuration, ConfigurationError
 from local.deployment import Deployment, start
 from local.narrator import Narrator
 from local.screen import BOLD, Screen
-from local.sign import SAMPLE_SECRET, signature
+from local.sign import SAMPLE_SECRET
 
 BODY = (
     '{"type":"track","messageId":"my-1","userId":"me","event":"Product Viewed",'

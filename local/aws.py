@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
+from local.move_tasks import MoveTasks
+
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
 
@@ -67,7 +69,7 @@ def serve(port: int = 0) -> Iterator[str]:
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     lock = threading.Lock()
-    moto = DomainDispatcherApplication(create_backend_app)
+    moto = MoveTasks(DomainDispatcherApplication(create_backend_app))
 
     def one_at_a_time(*request: Any) -> Any:
         # Moto's queues lose a message that arrives while another one is being deleted.
