@@ -8,11 +8,11 @@ Lines in gzip: https://segment.com/docs/connections/storage/catalog/amazon-s3/.
 import gzip
 import io
 import json
+import os
 import sys
 import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -221,10 +221,11 @@ def _objects(url: str) -> Iterator[Source]:
 
     def opener(key: str) -> Callable[[], IO[bytes]]:
         def copy() -> IO[bytes]:
-            with _removed_on_trouble(tempfile.TemporaryFile()) as file, reaching(url):
-                s3.download_fileobj(bucket, key, file)
+            with tempfile.TemporaryFile() as file:
+                with reaching(url):
+                    s3.download_fileobj(bucket, key, file)
                 file.seek(0)
-                return file
+                return io.BufferedReader(io.FileIO(os.dup(file.fileno())))
 
         return copy
 
@@ -241,15 +242,6 @@ def _objects(url: str) -> Iterator[Source]:
             yield Source(name, entry["Size"], entry["ETag"].strip('"'), opener(key))
     if not found:
         raise Misuse(f"{url}: there is no object with this prefix")
-
-
-@contextmanager
-def _removed_on_trouble(file: IO[bytes]) -> Iterator[IO[bytes]]:
-    try:
-        yield file
-    except BaseException:
-        file.close()
-        raise
 
 
 def read_whole(name: str) -> bytes:

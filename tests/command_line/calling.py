@@ -2,10 +2,10 @@
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner, Result
@@ -14,6 +14,8 @@ from klaviyo_destination.main import command
 from local.function import IMPORTS, ROOT
 
 SECRET = "sample-shared-secret"
+
+TERMINAL = {"TERM": "xterm-256color", "COLUMNS": "100", "SEGMENT_SHARED_SECRET": SECRET}
 
 
 def call(*arguments: object, stdin: str | bytes | None = None, **variables: str) -> Result:
@@ -42,14 +44,42 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def start(*arguments: object, cwd: Path = ROOT, **variables: str) -> "subprocess.Popen[str]":
+def start(*arguments: object, **variables: str) -> "subprocess.Popen[str]":
     """Start it in a process of its own."""
     return subprocess.Popen(
         [sys.executable, "-m", "klaviyo_destination", *map(str, arguments)],
-        cwd=cwd,
+        cwd=ROOT,
         env=environment(variables),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def on_a_terminal(*arguments: object, typed: str = "", **variables: str) -> tuple[int, str]:
+    """Run it on a terminal of its own; the status and all that was shown."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "klaviyo_destination", *map(str, arguments)],
+        cwd=ROOT,
+        env=environment(TERMINAL | variables),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        try:
+            while part := os.read(ours, 4096):
+                shown += part
+                if typed and shown.endswith(b": "):
+                    os.write(ours, typed.encode())
+                    typed = ""
+        except OSError:
+            pass
+        finally:
+            os.close(ours)
+        status = process.wait()
+    return status, shown.decode()

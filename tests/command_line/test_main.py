@@ -1,8 +1,6 @@
 """What all verbs have in common: help, exit statuses, errors, colours, speed."""
 
 import json
-import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -13,10 +11,9 @@ import pytest
 from klaviyo_destination.main import COMMANDS, CommandLine, command
 from klaviyo_destination.troubles import Status
 from local.function import ROOT
-from tests.command_line.calling import SECRET, call, environment, start
+from tests.command_line.calling import SECRET, call, environment, on_a_terminal, start
 from tests.handler.calls import track
 
-TERMINAL = {"TERM": "xterm-256color", "COLUMNS": "100", "SEGMENT_SHARED_SECRET": SECRET}
 VERIFY = ("verify", "events/identify.json")
 ESCAPE = "\x1b["
 
@@ -95,34 +92,6 @@ def test_secret_is_never_asked_for_where_there_is_no_terminal() -> None:
     assert "SEGMENT_SHARED_SECRET is not set, and there is no terminal" in result.stderr
 
 
-def on_a_terminal(*arguments: str, typed: bytes = b"", **variables: str) -> tuple[int, str]:
-    """Run it on a terminal of its own; the status and all that was shown."""
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-m", "klaviyo_destination", *arguments],
-        cwd=ROOT,
-        env=environment(TERMINAL | variables),
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-    ) as process:
-        os.close(theirs)
-        shown = b""
-        try:
-            while part := os.read(ours, 4096):
-                shown += part
-                if typed and shown.endswith(b": "):
-                    os.write(ours, typed)
-                    typed = b""
-        except OSError:
-            pass
-        finally:
-            os.close(ours)
-        status = process.wait()
-    return status, shown.decode()
-
-
 def test_colours_are_for_terminals_alone() -> None:
     assert ESCAPE in on_a_terminal(*VERIFY)[1]
     assert ESCAPE not in call(*VERIFY, SEGMENT_SHARED_SECRET=SECRET).output
@@ -134,7 +103,7 @@ def test_no_colour_is_shown_where_none_is_wanted() -> None:
 
 
 def test_secret_is_asked_for_on_a_terminal_and_not_shown() -> None:
-    status, shown = on_a_terminal(*VERIFY, typed=f"{SECRET}\n".encode(), SEGMENT_SHARED_SECRET="")
+    status, shown = on_a_terminal(*VERIFY, typed=f"{SECRET}\n", SEGMENT_SHARED_SECRET="")
     assert (status, "Segment shared secret:" in shown, SECRET in shown) == (0, True, False)
     assert "It matches." in shown
 
