@@ -16,10 +16,12 @@ export PYTHONPATH := src
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test faults bench-drain bench-hang format clean
+.PHONY: help install run test faults bench-drain bench-hang bench-backfill format clean
 
 help: ## Show this
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+install: $(COMMAND) ## Install the tools and the command line, .venv/bin/klaviyo-destination
 
 run: $(COMMAND) ## Run everything on this machine, until Ctrl-C (ONCE=1: until the samples are through)
 	@exec $(BIN)/python -m local
@@ -39,6 +41,9 @@ bench-drain: $(COMMAND) ## Measure how fast a backlog of 200,000 events leaves (
 
 bench-hang: $(COMMAND) ## Measure the webhook's answers while Klaviyo hangs (1 minute)
 	$(BIN)/python -m bench.hang
+
+bench-backfill: $(COMMAND) ## Bring 1,000,000 messages of an archive in, killed twice (8 minutes)
+	$(BIN)/python -m bench.backfill
 
 format: $(COMMAND) ## Format the code, and mend what the linter can mend
 	$(BIN)/ruff check --fix-only

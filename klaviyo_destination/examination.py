@@ -16,6 +16,7 @@ from handler.environment import Environment
 from klaviyo_client.answers import TOO_MANY_REQUESTS, Answer
 from klaviyo_client.outcomes import Retryable, RetryReason
 from klaviyo_client.transport import HttpTransport
+from klaviyo_destination.console import counted
 from klaviyo_destination.options import Context
 from klaviyo_destination.troubles import Trouble
 from klaviyo_mapping.settings import Settings
@@ -239,11 +240,11 @@ class Doctor:
         dead = DeadLetterQueue(url or (stack.output("DeadLetterQueueUrl") if stack else ""))
         waiting = DeadLetterQueue(variables.get("RETRY_QUEUE_URL") or dead.retry_queue_url())
         number = waiting.size()
-        yield Check("retry queue", Health.GOOD, f"{number:,} SQS messages wait")
+        yield Check("retry queue", Health.GOOD, f"{counted(number, 'SQS message')} waiting")
         number = dead.size()
         if number:
             remedy = "`klaviyo-destination dlq list` says why"
-            found = f"{number:,} SQS messages"
+            found = counted(number, "SQS message")
             yield Check("dead letters", Health.DOUBTFUL, found, remedy)
         else:
             yield Check("dead letters", Health.GOOD, "none")
@@ -253,8 +254,8 @@ def _guarded(name: str, look: Callable[[], Iterable[Check]]) -> Iterator[Check]:
     try:
         yield from look()
     except Trouble as trouble:
-        found, _, remedy = str(trouble).partition(": ")
-        yield Check(name, Health.BAD, found, remedy)
+        said, _, remedy = str(trouble).rpartition(": ")
+        yield Check(name, Health.BAD, said or remedy, remedy if said else "")
 
 
 def _environment(arn: str | None, key: str | None, shared: str | None) -> Environment:

@@ -35,11 +35,13 @@ def test_make_alone_names_the_targets() -> None:
     targets = [line.split()[1] for line in output.splitlines()]
     assert targets == [
         "help",
+        "install",
         "run",
         "test",
         "faults",
         "bench-drain",
         "bench-hang",
+        "bench-backfill",
         "format",
         "clean",
     ]
