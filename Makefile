@@ -50,7 +50,7 @@ format: $(COMMAND) ## Format the code, and mend what the linter can mend
 	$(BIN)/ruff format
 
 clean: ## Remove what make has made
-	rm -rf .venv .venv-* .run .aws-sam *.egg-info
+	rm -rf .venv .venv-* .run .aws-sam
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src preview klaviyo_destination local tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -109,14 +109,14 @@ def test_env_file_comes_before_the_environment_and_after_options(
 
 
 def test_what_is_no_json_is_told_with_its_place(file: Path) -> None:
-    file.write_text('{"type":"track",}\n' + json.dumps(track()) + "\n")
+    file.write_text('{"type" "track"}\n' + json.dumps(track()) + "\n")
     status, document = answer("preview", file)
     assert status == 1
     assert document["unreadable"] == [
         {
             "file": str(file),
             "line": 1,
-            "detail": "line 1, column 16: there is a comma too many",
+            "detail": "line 1, column 9: a colon is missing between a key and its value",
         }
     ]
     assert len(document["messages"]) == 1
