@@ -4,6 +4,7 @@ boto3 reads region and credentials as the aws command does (AWS_PROFILE, AWS_REG
 """
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -19,6 +20,9 @@ def client(service: str) -> Any:
     from botocore.config import Config
     from botocore.exceptions import NoRegionError, ProfileNotFound
 
+    if region := os.environ.get("AWS_REGION"):
+        # The aws command reads it; boto3 reads the other one alone.
+        os.environ.setdefault("AWS_DEFAULT_REGION", region)
     config = Config(
         connect_timeout=5,
         retries={"total_max_attempts": 4, "mode": "standard"},

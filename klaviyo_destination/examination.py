@@ -76,6 +76,7 @@ class Doctor:
         self._settings: Settings | None = None
         self._key: str | None = None
         self._knows_key = False
+        self._unasked = "Klaviyo did not take the key"
 
     def examine(self) -> Iterator[Check]:
         """Every check, one after the other; none of them raises."""
@@ -154,7 +155,8 @@ class Doctor:
 
     def _look_at_key(self) -> Iterator[Check]:
         if self._key is None:
-            yield Check("Klaviyo", Health.SKIPPED, "there is no key to ask with")
+            self._unasked = "there is no key to ask with"
+            yield Check("Klaviyo", Health.SKIPPED, self._unasked)
             return
         url = self._context.api_url
         reply = self._ask("GET", "/api/accounts")
@@ -170,7 +172,7 @@ class Doctor:
 
     def _look_at_scopes(self) -> Iterator[Check]:
         if not self._knows_key:
-            yield Check("scopes", Health.SKIPPED, "Klaviyo did not take the key")
+            yield Check("scopes", Health.SKIPPED, self._unasked)
             return
         lacking: list[str] = []
         for probe in PROBES:
@@ -197,7 +199,7 @@ class Doctor:
             yield Check("list", Health.SKIPPED, "LIST_ID is not set: no list but messages' own")
             return
         if not self._knows_key:
-            yield Check("list", Health.SKIPPED, "Klaviyo did not take the key")
+            yield Check("list", Health.SKIPPED, self._unasked)
             return
         wanted = quote(f'any(id,["{settings.list_id}"])', safe="")
         reply = self._ask("GET", f"/api/lists?filter={wanted}")

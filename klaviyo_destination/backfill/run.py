@@ -211,7 +211,11 @@ class _Settled:
 
 
 class Run:
-    """A backfill on its way. `stop` may be called from a signal handler or another thread."""
+    """A backfill on its way. What is interrupted is done again by the next run.
+
+    `requests_a_minute` below Klaviyo's bulk limit leaves the rest to others; `give_up_seconds` is
+    for how long Klaviyo may take nothing. `show` is told after each round.
+    """
 
     def __init__(
         self,

@@ -50,7 +50,8 @@ Lists are left alone, since joining one may send mail to everybody of the archiv
 \b
 With --json: {"finished", "messages", "mapped", "left_out": {reason: n}, "steps_left_out": {…},
 "rejected": {code: n}, "delivered": {kind: n}, "waiting", "requests", "seconds", "state",
-"rejects"}. Exit status: 0 all delivered, 1 something was rejected, 3 not finished (run it again).
+"rejects"}. What is left out has the mapping's reason, or not_only, before_since, after_until.
+Exit status: 0 all delivered, 1 something was rejected, 3 not finished (run it again).
 """
 
 

@@ -111,7 +111,7 @@ def _show_groups(groups: "list[Group]", letters: int, entries: int) -> None:
     from preview import ADVICE
 
     console.write_table(
-        ("number", "reason", "Klaviyo says", "what", "oldest", "for instance"),
+        ("number", "reason", "detail", "what", "oldest", "for instance"),
         (
             (
                 group.count,
@@ -125,8 +125,8 @@ def _show_groups(groups: "list[Group]", letters: int, entries: int) -> None:
         ),
     )
     console.say()
-    held = f"{console.counted(entries, 'entry', 'entries')} in {letters:,} SQS messages."
-    console.say(held)
+    held = console.counted(letters, "SQS message")
+    console.say(f"{console.counted(entries, 'entry', 'entries')} in {held}.")
     advice = {each.code: each for each in ADVICE.values()}
     for code in dict.fromkeys(group.code for group in groups):
         if code in advice:

@@ -204,7 +204,7 @@ class _Post:
 
 
 def _in_words(answer: Any) -> str:
-    if not isinstance(answer, dict):
+    if not isinstance(answer, dict) or "received" not in answer:
         return "an answer that is not this destination's; is the URL the right one?"
     error = answer.get("error")
     if isinstance(error, dict):

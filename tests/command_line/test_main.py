@@ -33,6 +33,16 @@ def test_the_list_of_verbs_says_what_each_verb_does(verb: str) -> None:
     assert f"  {verb:<8}  {COMMANDS[verb][:40]}" in call("--help").stdout
 
 
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_readme_has_an_example_of_every_verb(verb: str) -> None:
+    assert f"\nklaviyo-destination {verb} " in (ROOT / "README.md").read_text()
+
+
+def test_readme_explains_every_exit_status() -> None:
+    text = (ROOT / "README.md").read_text()
+    assert [f"| {status.value} | " in text for status in Status] == [True] * len(Status)
+
+
 def test_help_says_what_the_exit_statuses_mean() -> None:
     text = call("--help").stdout
     for status in Status:
