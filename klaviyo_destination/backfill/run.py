@@ -78,10 +78,11 @@ class NotTaken(Trouble):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is, for whoever shows it. `trouble` is why nothing moves, if nothing does."""
+    """How far a run is, for whoever shows it: what is committed, what it is doing now, and why
+    nothing moves, if nothing does."""
 
     counts: Counts
-    waiting: int
+    doing: str = ""
     trouble: str = ""
 
 
@@ -277,6 +278,12 @@ class Run:
         if state.count(Lane.CHECKS) == len(checks):
             profiles = [] if checks else state.first(Lane.PROFILES, MOST_PROFILES)
         entries = [*profiles, *events, *checks]
+        doing = ", ".join(
+            f"{len(lane):,} {name}"
+            for name, lane in (("events", events), ("profiles", profiles), ("checks", checks))
+            if lane
+        )
+        self._show(Progress(self._counts, f"sending {doing}" if doing else "waiting for Klaviyo"))
         delivery = self._klaviyo.deliver(
             [entry.operation for entry in entries], self._private_key, DELIVERY_SECONDS
         )
@@ -397,7 +404,7 @@ class Run:
         trouble = settled.trouble
         moves = bool(settled.delivered)
         words = "" if trouble is None or moves else f"Klaviyo: {trouble.reason.value}"
-        return Progress(self._counts, self._state.count(), words)
+        return Progress(self._counts, trouble=words)
 
     # When to go on
 

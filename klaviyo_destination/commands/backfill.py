@@ -24,7 +24,7 @@ from klaviyo_destination.troubles import Misuse, Status, Trouble
 
 if TYPE_CHECKING:
     from klaviyo_destination.archive import Source
-    from klaviyo_destination.backfill.run import Progress
+    from klaviyo_destination.backfill.run import Progress, Run
     from klaviyo_destination.backfill.state import Counts, State
     from klaviyo_destination.backfill.translation import Selection, Translator
 
@@ -237,17 +237,25 @@ def _carry_out(
             give_up_seconds=give_up_after * 60,
             show=show,
         )
-        try:
-            run.carry_out()
-        except KeyboardInterrupt:
-            done = console.counted(_counts(state).messages, "message")
-            console.complain(f"interrupted; {done} read so far. Run the same command to go on")
-            return Status.INTERRUPTED
-        except Trouble as trouble:
-            console.complain(str(trouble))
-            _report(_counts(state), state, rejects_path, as_json)
-            return Status.UNFINISHED
-    return _report(_counts(state), state, rejects_path, as_json)
+        trouble = _through(run)
+    if isinstance(trouble, KeyboardInterrupt):
+        done = console.counted(_counts(state).messages, "message")
+        console.complain(f"interrupted; {done} done so far. Run the same command to go on")
+        return Status.INTERRUPTED
+    status = _report(_counts(state), state, rejects_path, as_json)
+    if trouble is not None:
+        console.complain(str(trouble))
+        return Status.UNFINISHED
+    return status
+
+
+def _through(run: "Run") -> Trouble | KeyboardInterrupt | None:
+    """Carry it out; what has stopped it, if something has."""
+    try:
+        run.carry_out()
+    except (Trouble, KeyboardInterrupt) as stopped:
+        return stopped
+    return None
 
 
 def _counts(state: "State") -> "Counts":
@@ -273,7 +281,7 @@ def _rehearse(sources: Sequence["Source"], translator: "Translator", as_json: bo
                 counts.delivered.update(
                     entry.operation.kind for entry in (*chunk.events, *chunk.profiles)
                 )
-                show(Progress(counts, 0))
+                show(Progress(counts))
                 if chunk.is_last:
                     break
         finally:
@@ -375,10 +383,10 @@ def _progress(sources: Sequence["Source"], before: "Counts") -> "Iterator[Any]":
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[trouble]}", markup=False),
+        TextColumn("{task.fields[said]}", markup=False),
     )
     with Bar(*columns, console=terminal) as bar:
-        task = bar.add_task("", total=max(total, 1), read=f"{start:,}", rate="", trouble="")
+        task = bar.add_task("", total=max(total, 1), read=f"{start:,}", rate="", said="")
         bar.update(task, completed=before.bytes_done)
 
         def show(progress: "Progress") -> None:
@@ -387,7 +395,7 @@ def _progress(sources: Sequence["Source"], before: "Counts") -> "Iterator[Any]":
                 completed=progress.counts.bytes_done,
                 read=f"{progress.counts.messages:,}",
                 rate=rate(progress),
-                trouble=progress.trouble,
+                said=progress.trouble or progress.doing,
             )
 
         yield show

@@ -58,6 +58,16 @@ def selecting(command: Command) -> Command:
     )(command)
 
 
+def examples(*calls: str) -> str:
+    """An epilog; calls without a queue are about the stack klaviyo-destination."""
+    where = " --stack klaviyo-destination"
+    lines = (
+        f"  klaviyo-destination dlq {call}{'' if '--queue-url' in call else where}"
+        for call in calls
+    )
+    return "\n".join(("\b", "Examples:", *lines))
+
+
 dry_run_option = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 
 
@@ -66,7 +76,7 @@ def command() -> None:
     """Look at the dead-letter queue, and empty it with care."""
 
 
-@command.command("list")
+@command.command("list", epilog=examples("list", 'list --json --queue-url "$QUEUE_URL"'))
 @queue_options
 @json_option
 def list_letters(queue_url: str | None, stack_name: str | None, as_json: bool) -> int:
@@ -133,7 +143,9 @@ def _show_groups(groups: "list[Group]", letters: int, entries: int) -> None:
             console.say(f"{code}: {advice[code].meaning} {advice[code].remedy}")
 
 
-@command.command("show")
+@command.command(
+    "show", epilog=examples("show --reason refused --limit 5", "show --message-id msg-17 --json")
+)
 @queue_options
 @selecting
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many.")
@@ -175,7 +187,10 @@ def show(
     return Status.OK
 
 
-@command.command("export")
+@command.command(
+    "export",
+    epilog=examples("export letters.jsonl", "export --reason invalid_message letters.jsonl"),
+)
 @click.argument("file", metavar="FILE|-")
 @queue_options
 @selecting
@@ -215,7 +230,9 @@ def _writable(file: str) -> Any:
         raise Misuse(f"{file}: cannot be written ({error.strerror})") from None
 
 
-@command.command("redrive")
+@command.command(
+    "redrive", epilog=examples("redrive --dry-run", "redrive --reason retries_exhausted")
+)
 @queue_options
 @selecting
 @click.option("--retry-queue-url", metavar="URL", help="Where to, if not the stack's retry queue.")
@@ -272,7 +289,7 @@ def _move_all(queue: "DeadLetterQueue", retry_url: str) -> int:
     return moved
 
 
-@command.command("purge")
+@command.command("purge", epilog=examples("purge --message-id msg-17", "purge --yes"))
 @queue_options
 @selecting
 @click.option("--yes", is_flag=True, help="Do not ask.")

@@ -18,9 +18,11 @@ VERIFY = ("verify", "events/identify.json")
 ESCAPE = "\x1b["
 
 
-@pytest.mark.parametrize("verb", COMMANDS)
+@pytest.mark.parametrize(
+    "verb", [*COMMANDS, *(f"dlq {verb}" for verb in ("list", "show", "export", "redrive", "purge"))]
+)
 def test_every_verb_has_help_with_examples(verb: str) -> None:
-    result = call(verb, "--help")
+    result = call(*verb.split(), "--help")
     assert result.exit_code == 0
     assert f"Examples:\n    klaviyo-destination {verb}" in result.stdout
 
