@@ -13,7 +13,7 @@ need not wait for profiles, since with `backfill` they set off no flow that woul
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import IO, Any, Protocol
 
 from handler.codes import RejectionCode
@@ -34,7 +34,14 @@ from klaviyo_destination.backfill.state import (
 )
 from klaviyo_destination.backfill.translation import Translated, Translator
 from klaviyo_destination.troubles import Trouble
-from klaviyo_mapping.operations import CheckImport, CreateEvent, Operation, to_json
+from klaviyo_mapping.operations import (
+    AddToList,
+    CheckImport,
+    CreateEvent,
+    Operation,
+    UpsertProfile,
+    to_json,
+)
 
 FULL = BULK_CREATE_EVENTS.max_items
 
@@ -54,11 +61,16 @@ PATIENCE_SECONDS = 65.0
 MOST_ATTEMPTS = 8
 """Of one operation while others are delivered; when it has failed for long, it is a reject."""
 
+GIVEN_UP = Refused(200, "import_cancelled", "Klaviyo gave up the import jobs of this profile")
+
 FAILURES = frozenset({RetryReason.UNAVAILABLE, RetryReason.TIMEOUT, RetryReason.CONNECTION_FAILED})
 """What counts as an attempt: being throttled does not."""
 
 LONGEST_PAUSE = 60.0
 """Seconds between two rounds that have delivered nothing, doubled up to this."""
+
+MOST_IMPORTS = 3
+"""How often a profile is put into a job, when Klaviyo gives up the jobs."""
 
 CHECK_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Until an import job is looked at, the first time, the second time and so on."""
@@ -202,13 +214,16 @@ class Reading:
 class _Settled:
     """What a delivery means for the state."""
 
-    done: list[Waiting]
-    again: list[Waiting]
-    front: list[Waiting]
-    checks: list[Waiting]
-    rejects: list[dict[str, Any]]
-    delivered: Counter[str]
-    trouble: Retryable | None
+    done: list[Waiting] = field(default_factory=list)
+    again: list[Waiting] = field(default_factory=list)
+    imported: list[Waiting] = field(default_factory=list)
+    front: list[Waiting] = field(default_factory=list)
+    checks: list[Waiting] = field(default_factory=list)
+    rejects: list[dict[str, Any]] = field(default_factory=list)
+    delivered: Counter[str] = field(default_factory=Counter)
+    trouble: Retryable | None = None
+    given_up: bool = False
+    """Klaviyo has given an import job up."""
 
 
 class Run:
@@ -294,15 +309,20 @@ class Run:
     # What came of it
 
     def _settle(self, entries: Sequence[Waiting], delivery: Delivery) -> _Settled:
-        settled = _Settled([], [], [], [], [], Counter(), None)
+        settled = _Settled()
+        imports = any(isinstance(operation, CheckImport) for operation in delivery.follow_ups)
         outcomes = [result.outcome for result in delivery.results]
         moves = any(isinstance(outcome, Delivered) for outcome in outcomes)
         for entry, result in zip(entries, delivery.results, strict=True):
             outcome = result.outcome
             if isinstance(outcome, Delivered):
-                settled.done.append(entry)
+                is_imported = imports and isinstance(entry.operation, UpsertProfile | AddToList)
+                (settled.imported if is_imported else settled.done).append(entry)
                 if entry.lane is not Lane.CHECKS:
                     settled.delivered[result.operation.kind] += 1
+            elif entry.lane is Lane.CHECKS and isinstance(outcome, Refused):
+                settled.done.append(entry)
+                settled.given_up = True
             elif isinstance(outcome, Refused):
                 settled.done.append(entry)
                 settled.rejects.append(self._reject(entry, refused_reason(outcome)))
@@ -319,16 +339,11 @@ class Run:
             for operation in follow_ups
             if not isinstance(operation, CheckImport)
         ]
-        settled.rejects.extend(
-            {
-                "source": None,
-                "line": None,
-                "reason": refused_reason(failure.outcome),
-                "operation": to_json(failure.operation),
-            }
-            for failure in delivery.import_failures
-            if isinstance(failure.outcome, Refused)
-        )
+        for failure in delivery.import_failures:
+            if isinstance(failure.outcome, Refused):
+                source, line = self._state.place(failure.operation.message_id)
+                failed = Waiting(Lane.IMPORTED, failure.operation, source, line)
+                settled.rejects.append(self._reject(failed, refused_reason(failure.outcome)))
         return settled
 
     def _again(
@@ -377,6 +392,8 @@ class Run:
             self._is_read = chunk.is_last
         counts.delivered.update(settled.delivered)
         counts.requests += delivery.requests
+        given_up = settled.given_up or bool(self._state.fact("given_up"))
+        once_more = self._after_imports(settled, given_up)
         counts.seconds += seconds
         counts.rejected.update(reject["reason"]["code"] for reject in settled.rejects)
         for reject in (*(chunk.rejects if chunk else ()), *settled.rejects):
@@ -386,6 +403,11 @@ class Run:
         def change() -> None:
             state = self._state
             state.remove(settled.done)
+            if once_more is not None:
+                state.forget(Lane.IMPORTED)
+                state.add(once_more, in_front=True)
+            state.facts(given_up=given_up and once_more is None)
+            state.replace(replace(entry, lane=Lane.IMPORTED) for entry in settled.imported)
             state.replace(entry for entry in settled.again if entry.rank is not None)
             state.add(settled.front, in_front=True)
             new = [entry for entry in settled.again if entry.rank is None]
@@ -399,6 +421,27 @@ class Run:
 
         self._state.commit(change)
         self._show(self._progress(settled))
+
+    def _after_imports(self, settled: _Settled, given_up: bool) -> list[Waiting] | None:
+        """What is to be imported once more, when the last job has ended; `None` until then.
+
+        Jobs that Klaviyo gives up have taken nothing, or some of it: all of it is repeated.
+        """
+        state = self._state
+        checks = [entry for entry in settled.done if entry.lane is Lane.CHECKS]
+        if not checks or state.count(Lane.CHECKS) > len(checks):
+            return None
+        if not given_up:
+            return []
+        again: list[Waiting] = []
+        for entry in state.first(Lane.IMPORTED, MOST_PROFILES * 2):
+            self._counts.delivered[entry.operation.kind] -= 1
+            if entry.attempts + 1 < MOST_IMPORTS:
+                once_more = replace(entry, lane=Lane.PROFILES, attempts=entry.attempts + 1)
+                again.append(replace(once_more, rank=None))
+            else:
+                settled.rejects.append(self._reject(entry, refused_reason(GIVEN_UP)))
+        return again
 
     def _progress(self, settled: _Settled) -> Progress:
         trouble = settled.trouble

@@ -38,10 +38,14 @@ CREATE INDEX of_lane ON waiting (lane, rank);
 
 
 class Lane(StrEnum):
-    """What waits together. Profiles keep their order; checks come when they are due."""
+    """What waits together. Profiles keep their order; checks come when they are due.
+
+    What an import job has taken stays until Klaviyo has ended the job, in case it gives it up.
+    """
 
     EVENTS = "events"
     PROFILES = "profiles"
+    IMPORTED = "imported"
     CHECKS = "checks"
 
 
@@ -205,6 +209,19 @@ class State:
             "REPLACE INTO waiting VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (self._row(entry, entry.rank) for entry in entries),
         )
+
+    def place(self, message_id: str | None) -> tuple[int | None, int | None]:
+        """Source and line of a message that is being imported, if that is known."""
+        found = self._database.execute(
+            "SELECT source, line FROM waiting"
+            " WHERE lane = ? AND json_extract(operation, '$.message_id') = ? LIMIT 1",
+            (Lane.IMPORTED.value, message_id),
+        ).fetchone()
+        return (None, None) if found is None else (found[0], found[1])
+
+    def forget(self, lane: Lane) -> None:
+        """Everything in the lane is done."""
+        self._database.execute("DELETE FROM waiting WHERE lane = ?", (lane.value,))
 
     def remove(self, entries: Iterable[Waiting]) -> None:
         """What is done."""

@@ -251,6 +251,7 @@ def test_profiles_that_a_job_refuses_later_are_rejects_too(
     assert (status, report["rejected"], report["waiting"]) == (1, {"refused": 1}, 0)
     [reject] = backfill.rejects()
     assert reject["operation"]["message_id"] == "identify-7"
+    assert (reject["source"], reject["line"]) == (str(backfill.folder / "1.jsonl"), 8)
 
 
 def test_dry_run_sends_nothing_and_keeps_nothing(backfill: Backfill, account: Account) -> None:

@@ -14,7 +14,7 @@ from klaviyo_destination.archive import expand
 from klaviyo_destination.backfill import run as running
 from klaviyo_destination.backfill.rejects import Rejects
 from klaviyo_destination.backfill.run import NotTaken, Run
-from klaviyo_destination.backfill.state import State
+from klaviyo_destination.backfill.state import Lane, State
 from klaviyo_destination.backfill.translation import Selection, Translator
 from klaviyo_mapping import Settings
 from klaviyo_mapping.operations import CheckImport, Operation, UpsertProfile
@@ -207,7 +207,33 @@ def test_import_job_that_never_ends_is_left_for_another_run(state: State) -> Non
     klaviyo.follow_ups = imports
     with pytest.raises(NotTaken, match="at an import job for 1 minutes"):
         run(klaviyo, state, identify(), give_up=60.0)
-    assert state.count() == 1
+    assert state.count(Lane.CHECKS) == 1
+
+
+CANCELLED = Refused(200, "import_cancelled", "Klaviyo cancelled the import job")
+
+
+@pytest.mark.parametrize(("cancellations", "times"), [(1, 2), (2, 3), (9, 3)])
+def test_profiles_of_a_job_that_klaviyo_gives_up_are_sent_again(
+    cancellations: int, times: int, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "MOST_PROFILES", 2)
+    left = [CANCELLED] * cancellations
+
+    def answers(operation: Operation) -> Outcome:
+        is_check = isinstance(operation, CheckImport)
+        return (
+            left.pop() if is_check and left and "identify-0" in name_of(operation) else Delivered()
+        )
+
+    klaviyo = Klaviyo(answers)
+    klaviyo.follow_ups = imports
+    rejects = run(klaviyo, state, *(identify(n) for n in range(3)))
+    profiles = [told for told in klaviyo.told if told and not told[0].startswith("check")]
+    assert profiles == [["identify-0", "identify-1"]] * times + [["identify-2"]]
+    gone = [(each["line"], each["reason"]["klaviyo_code"]) for each in rejects]
+    assert gone == ([(1, "import_cancelled"), (2, "import_cancelled")] if cancellations > 3 else [])
+    assert state.fact("counts")["delivered"]["upsert_profile"] == 3 - len(gone)
 
 
 def test_refusal_names_the_place_of_its_message(state: State) -> None:
