@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from local.console.abridging import abridged
 from local.klaviyo import Account
 from local.klaviyo.profiles import Profile
 
@@ -29,7 +30,7 @@ def holdings(account: Account) -> dict[str, Any]:
                     "currency": event.value_currency,
                     "times_sent": event.sent,
                     "unique_id": event.unique_id,
-                    "properties": event.properties,
+                    "properties": abridged(event.properties),
                 }
                 for event in events[: -SHOWN - 1 : -1]
             ],
@@ -65,10 +66,12 @@ def _profile(profile: Profile, account: Account) -> dict[str, Any]:
         "updated": profile.updated.timestamp(),
         "lists": [each.name for each in account.lists.values() if profile.id in each.members],
         "asked": [each.name for each in account.lists.values() if profile.id in each.pending],
-        "attributes": {
-            **profile.identifiers,
-            **profile.attributes,
-            **({"location": profile.location} if profile.location else {}),
-            **({"properties": profile.properties} if profile.properties else {}),
-        },
+        "attributes": abridged(
+            {
+                **profile.identifiers,
+                **profile.attributes,
+                **({"location": profile.location} if profile.location else {}),
+                **({"properties": profile.properties} if profile.properties else {}),
+            }
+        ),
     }

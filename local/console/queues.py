@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from local import aws
 from local.aws import Held, Queues
+from local.console.abridging import abridged
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
@@ -29,7 +30,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """One entry of the dead-letter queue, with the `content` that it keeps."""
+    """One entry of the dead-letter queue, with the `content` that it keeps, abridged."""
 
     message_id: str | None
     kind: str
@@ -108,7 +109,7 @@ def _read(held: Held) -> tuple[list[Waiting], list[Dead]]:
         next_at = max(entry.get("not_before") or 0.0, held.hidden_until)
         waiting.append(Waiting(message_id, kind, entry.get("attempts") or 0, since, next_at))
         reason = entry.get("reason") or {"code": "unreadable"}
-        dead.append(Dead(message_id, kind, reason, held.sent_at, content))
+        dead.append(Dead(message_id, kind, reason, held.sent_at, abridged(content)))
     return waiting, dead
 
 

@@ -16,6 +16,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 import preview
 from local.configuration import Configuration
 from local.console import guard, settings, weather
+from local.console.abridging import abridged
 from local.console.examples import examples
 from local.console.holdings import holdings
 from local.console.journal import Journal
@@ -188,7 +189,7 @@ def _asking(app: Flask, parts: Parts) -> None:
         waiting = books.waiting
         return jsonify(
             now=datetime.now(UTC).timestamp(),
-            messages=[asdict(line) for line in parts.journal.latest(SHOWN)],
+            messages=[abridged(asdict(line)) for line in parts.journal.latest(SHOWN)],
             totals=parts.journal.totals(),
             waiting={
                 "entries": len(waiting),
@@ -213,7 +214,9 @@ def _asking(app: Flask, parts: Parts) -> None:
         """The messages of one request, and what has become of them by now."""
         parts.watch.look()
         lines = parts.journal.of_exchange(exchange)
-        return jsonify(messages=[asdict(line) for line in lines[:SHOWN]], number=len(lines))
+        return jsonify(
+            messages=[abridged(asdict(line)) for line in lines[:SHOWN]], number=len(lines)
+        )
 
 
 def _acting(app: Flask, parts: Parts) -> None:

@@ -7,13 +7,14 @@ export async function ask(path, body, signal) {
     options.body = JSON.stringify(body);
   }
   let response;
+  let answer;
   try {
     response = await fetch(path, options);
+    answer = await response.json();
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Error("The console does not answer. Is “make run” still running?");
   }
-  const answer = await response.json().catch(() => ({}));
   if (!response.ok) throw new Error(answer.error || `The console answered ${response.status}.`);
   return answer;
 }

@@ -1,6 +1,6 @@
 // The page: which panel is shown, what all of them share, and one look a second at how things are.
 import { ask } from "./api.js";
-import { html, render, useCallback, useEffect, useRef, useState } from "./dom.js";
+import { html, render, useCallback, useEffect, useLayoutEffect, useRef, useState } from "./dom.js";
 import { Live } from "./live.js";
 import { Preview } from "./preview.js";
 import { Send } from "./send.js";
@@ -75,7 +75,7 @@ function useLooks() {
 
 function Theme() {
   const [theme, setTheme] = useState(() => localStorage.getItem("theme") || "");
-  useEffect(() => {
+  useLayoutEffect(() => {
     document.documentElement.dataset.theme = theme;
     localStorage.setItem("theme", theme);
   }, [theme]);

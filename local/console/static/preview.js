@@ -82,8 +82,8 @@ function Result({ answer, isEmpty, start, onSetting }) {
   const { messages, requests, is_traced: isTraced } = answer.preview;
   return html`
     <p class="summary" role="status">
-      <strong>${counted(messages.length, "message", "messages")}</strong>
-      <span class="summary-arrow" aria-hidden="true">→</span>
+      <strong>${counted(messages.length, "message", "messages")}</strong>${" "}
+      <span class="summary-arrow">→</span>${" "}
       <strong>${requests.length
         ? counted(requests.length, "request to Klaviyo", "requests to Klaviyo")
         : "nothing for Klaviyo"}</strong>

@@ -45,6 +45,9 @@ function Moods({ start, state, act }) {
     ...(weather.seconds && { [weather.kind]: weather.seconds }),
   });
   const [email, setEmail] = useState(weather.email || "");
+  // What was chosen counts at once, before the next look confirms it.
+  const [chosen, setChosen] = useState(weather.kind);
+  useEffect(() => setChosen(weather.kind), [weather.kind]);
   useEffect(() => {
     if (!email && people.length) setEmail(people[0]);
   }, [people.length]);
@@ -53,33 +56,33 @@ function Moods({ start, state, act }) {
     ...(mood.parameter === "seconds" && { seconds: seconds[mood.kind] }),
     ...(mood.parameter === "email" && { email }),
   });
-  const choose = (mood) => act("/api/weather", parameters(mood));
+  const choose = (mood) => {
+    setChosen(mood.kind);
+    act("/api/weather", parameters(mood));
+  };
 
   return html`<section class="card" aria-labelledby="moods-title">
     <div class="card-head"><h2 id="moods-title">How Klaviyo is</h2></div>
     ${weather.kind === "other" && html`<p class="aside">It was changed from outside the console.</p>`}
-    <div class="mood-list" role="radiogroup" aria-labelledby="moods-title">${start.moods.map((mood) => html`<div class=${`mood ${weather.kind === mood.kind ? "chosen" : ""}`}
+    <div class="mood-list" role="radiogroup" aria-labelledby="moods-title">${start.moods.map((mood) => html`<div class=${`mood ${chosen === mood.kind ? "chosen" : ""}`}
       key=${mood.kind}>
       <label class="mood-choice">
-        <input type="radio" name="mood" value=${mood.kind} checked=${weather.kind === mood.kind}
+        <input type="radio" name="mood" value=${mood.kind} checked=${chosen === mood.kind}
           aria-describedby=${`mood-${mood.kind}`} onChange=${() => choose(mood)} />
         <span class="mood-title">${mood.title}</span>
       </label>
       <p id=${`mood-${mood.kind}`} class="help">${mood.text}</p>
       ${mood.parameter === "seconds" && html`<label class="inline">
         Seconds <input type="number" min="1" max="60" value=${seconds[mood.kind]}
-          onChange=${(event) => {
-            const value = Number(event.target.value);
-            setSeconds({ ...seconds, [mood.kind]: value });
-            if (weather.kind === mood.kind) {
-              act("/api/weather", { kind: mood.kind, seconds: value });
-            }
-          }} /></label>`}
+          onInput=${(event) => setSeconds({ ...seconds, [mood.kind]: Number(event.target.value) })}
+          onChange=${(event) => chosen === mood.kind && act("/api/weather", {
+            kind: mood.kind, seconds: Number(event.target.value),
+          })} /></label>`}
       ${mood.parameter === "email" && html`<label class="inline">
         Person <input type="email" list="people" value=${email} spellcheck=${false}
           autocomplete="off" placeholder="e-mail address"
           onInput=${(event) => setEmail(event.target.value)}
-          onChange=${(event) => weather.kind === mood.kind && act("/api/weather", {
+          onChange=${(event) => chosen === mood.kind && act("/api/weather", {
             kind: mood.kind, email: event.target.value,
           })} /></label>
         <datalist id="people">${people.map((each) => html`<option key=${each} value=${each} />`)}</datalist>`}
