@@ -28,15 +28,21 @@ class _Abridging:
             return value
         if self.left <= 0:
             return LEFT_OUT
-        if isinstance(value, list):
-            shown = [self.of(inner) for inner in value[: self.left]]
-            return shown if len(shown) == len(value) else [*shown, LEFT_OUT]
-        kept = {}
+        return self._list(value) if isinstance(value, list) else self._object(value)
+
+    def _list(self, value: list[Any]) -> list[Any]:
+        kept: list[Any] = []
+        for inner in value:
+            if self.left <= 0:
+                return [*kept, LEFT_OUT]
+            kept.append(self.of(inner))
+        return kept
+
+    def _object(self, value: dict[str, Any]) -> dict[str, Any]:
+        kept: dict[str, Any] = {}
         for key, inner in value.items():
             if self.left <= 0:
-                kept[LEFT_OUT] = f"{len(value) - len(kept):,} more"
-                break
-            kept[key if len(key) <= LONGEST_TEXT else f"{key[:LONGEST_TEXT]}{LEFT_OUT}"] = self.of(
-                inner
-            )
+                return {**kept, LEFT_OUT: f"{len(value) - len(kept):,} more"}
+            name = key if len(key) <= LONGEST_TEXT else f"{key[:LONGEST_TEXT]}{LEFT_OUT}"
+            kept[name] = self.of(inner)
         return kept

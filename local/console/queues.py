@@ -119,6 +119,8 @@ def _entries(body: str) -> Sequence[Mapping[str, Any]]:
         entries = json.loads(body)["entries"]
     except (ValueError, TypeError, KeyError):
         return [{"unreadable": body}]
+    if not isinstance(entries, list):
+        return [{"unreadable": body}]
     return [entry for entry in entries if isinstance(entry, dict)]
 
 

@@ -11,7 +11,7 @@ from tests.console import running as running_
 from tests.console.running import Running
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Dialog, Page, Request
 
 CHROMIUM = (
     os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -79,13 +79,19 @@ def _page(browser: "Browser", running: Running, **options: object) -> "Iterator[
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
     wrong: list[str] = []
+
+    def dismiss(dialog: "Dialog") -> None:
+        wrong.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def note(request: "Request") -> None:
+        if not request.url.startswith(f"{running.url}/"):
+            wrong.append(f"request: {request.url}")
+
     page.on("console", lambda said: wrong.append(f"{said.type}: {said.text}"))
     page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
-    page.on("dialog", lambda dialog: (wrong.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-    page.on(
-        "request",
-        lambda request: request.url.startswith(f"{running.url}/") or wrong.append(request.url),
-    )
+    page.on("dialog", dismiss)
+    page.on("request", note)
     yield page
     context.close()
     assert wrong == []
