@@ -15,7 +15,7 @@ const PANELS = [
   ["live", "Live", Live, "What comes in, what waits, and what Klaviyo holds."],
   ["weather", "Weather", Weather, "Give Klaviyo a bad day, and see that nothing is lost."],
 ];
-const THEMES = [["", "Colours: auto"], ["light", "Light"], ["dark", "Dark"]];
+const THEMES = [["", "◐ Auto"], ["light", "◐ Light"], ["dark", "◐ Dark"]];
 
 const panelOf = () => PANELS.find(([key]) => `#${key}` === location.hash) || PANELS[0];
 
@@ -79,7 +79,7 @@ function Theme() {
     document.documentElement.dataset.theme = theme;
     localStorage.setItem("theme", theme);
   }, [theme]);
-  return html`<label class="theme"><span class="hidden-label">Colours</span>
+  return html`<label class="theme" title="Colours"><span class="hidden-label">Colours</span>
     <select value=${theme} onChange=${(event) => setTheme(event.target.value)}>
       ${THEMES.map(([key, word]) => html`<option key=${key} value=${key}>${word}</option>`)}
     </select></label>`;

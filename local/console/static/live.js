@@ -116,12 +116,17 @@ function DeadLetters({ start, state, refresh }) {
 }
 
 function Letter({ letter }) {
-  const details = detailOf({ ...letter.reason });
+  const { content } = letter;
+  const details = detailOf(letter.reason);
+  const name = content?.metric || (typeof content?.event === "string" && content.event);
+  const who = content?.identity?.email || content?.email;
   return html`<details>
-    <summary><span class="row-title">${kindOf(letter.kind)} <span class="aside"><${Said}
-      text=${letter.message_id || "without an id"} longest=${40} /></span></span></summary>
+    <summary><span class="row-title">${kindOf(letter.kind)}${name && html`: <${Said} text=${name}
+      longest=${60} />`}</span>
+      <span class="aside"><${Said} text=${who || letter.message_id || "without an id"}
+        longest=${60} /></span></summary>
     ${details && html`<p><${Said} text=${details} longest=${400} /></p>`}
-    <${JsonView} value=${letter.content} label="Kept content" />
+    <${JsonView} value=${content} label="Kept content" />
   </details>`;
 }
 
