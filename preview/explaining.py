@@ -10,7 +10,7 @@ from handler.codes import RejectionCode
 from handler.door.body import Unreadable as TooDeep
 from handler.door.validation import Malformed, validate
 from klaviyo_client.planner import UNPLANNABLE, can_be_planned
-from klaviyo_mapping import Dropped, Mapped, Message, Settings, map_message
+from klaviyo_mapping import Dropped, Mapped, Message, Settings, canonical, map_message
 from klaviyo_mapping.operations import Json, Operation
 from preview.advice import ADVICE, TITLES
 from preview.marking import item_places, landings
@@ -142,11 +142,12 @@ def _message(
     each: _Decided, settings: Settings, now: datetime, requests: tuple[int, ...]
 ) -> MessagePreview:
     arrival, decision = each.arrival, each.decision
+    said = canonical(each.raw) if isinstance(each.raw, dict) else {}
     preview = MessagePreview(
         number=each.number,
         message_id=arrival.message_id,
-        type=arrival.type if isinstance(arrival, Message) else None,
-        event_name=arrival.event_name if isinstance(arrival, Message) else None,
+        type=_text(said.get("type")),
+        event_name=_text(said.get("event")),
         verdict=Verdict.REJECTED,
         requests=requests,
     )
@@ -172,6 +173,10 @@ def _message(
             detail=decision.detail,
         )
     return replace(preview, reason=ADVICE[RejectionCode.INTERNAL_ERROR.value])
+
+
+def _text(value: Json) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _ways_out(
