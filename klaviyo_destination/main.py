@@ -91,6 +91,9 @@ class CommandLine(click.Group):
             # Who read the output has left (`| head`): nothing to say, and nobody to say it to.
             sys.stdout = None
             status = Status.OK
+        except OSError as error:
+            complain(f"{error.filename or 'a file'}: {error.strerror or type(error).__name__}")
+            status = Status.UNFINISHED
         except Exception as error:
             complain(_fault(error))
             status = Status.FAULT

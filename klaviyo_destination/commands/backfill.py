@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -255,6 +256,8 @@ def _through(run: "Run") -> Trouble | KeyboardInterrupt | None:
         run.carry_out()
     except (Trouble, KeyboardInterrupt) as stopped:
         return stopped
+    except sqlite3.OperationalError as error:
+        return Trouble(f"the state cannot be written ({error}): make room and run it again")
     return None
 
 

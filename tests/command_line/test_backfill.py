@@ -3,6 +3,7 @@
 import itertools
 import json
 import signal
+import sqlite3
 import stat
 import time
 from collections import Counter
@@ -433,3 +434,20 @@ def test_progress_is_shown_on_a_terminal(backfill: Backfill) -> None:
 def test_progress_is_not_in_the_way_of_a_pipe(backfill: Backfill) -> None:
     backfill.write(track())
     assert backfill.run().stderr == ""
+
+
+def test_full_disk_is_told_and_nothing_is_lost(
+    backfill: Backfill, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backfill.write(*(track(n) for n in range(5)))
+
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("klaviyo_destination.backfill.state.State.remove", full)
+        result = backfill.run()
+    assert result.exit_code == 3
+    assert "database or disk is full" in result.stderr
+    assert backfill.report()[0] == 0
+    assert account.events_recorded == 5

@@ -98,6 +98,14 @@ def test_fault_of_our_own_tells_its_place_and_nothing_of_the_data(
     assert "acme" not in result.output
 
 
+def test_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "messages.jsonl").write_text("{}")
+    state = tmp_path / "no" / "such" / "folder" / "state"
+    result = call("backfill", "--state", state, tmp_path, KLAVIYO_PRIVATE_KEY="pk_test")
+    assert result.exit_code == 3
+    assert f"{state}: cannot be written (No such file or directory)" in result.stderr
+
+
 def test_secret_is_never_asked_for_where_there_is_no_terminal() -> None:
     result = call(*VERIFY, SEGMENT_SHARED_SECRET="")
     assert result.exit_code == Status.USAGE
