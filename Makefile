@@ -8,6 +8,7 @@ VENV ?= .venv
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+COMMAND := $(BIN)/klaviyo-destination
 REQUIREMENTS := src/requirements.txt requirements-dev.txt
 
 export PYTHONPATH := src
@@ -15,44 +16,49 @@ export PYTHONPATH := src
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test faults bench bench-memory bench-drain bench-hang format clean
+.PHONY: help install run test faults bench bench-memory bench-drain bench-hang bench-backfill format clean
 
 help: ## Show this
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-run: $(INSTALLED) ## Run everything on this machine, until Ctrl-C (ONCE=1: until the samples are through)
+install: $(COMMAND) ## Install the tools and the command line, .venv/bin/klaviyo-destination
+
+run: $(COMMAND) ## Run everything on this machine, until Ctrl-C (ONCE=1: until the samples are through)
 	@exec $(BIN)/python -m local
 
-test: $(INSTALLED) ## Check format, lint, types and layers, and run the tests
+test: $(COMMAND) ## Check format, lint, types and layers, and run the tests
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
 
-faults: $(INSTALLED) ## Send 100,000 messages through everything that can fail (2 minutes)
+faults: $(COMMAND) ## Send 100,000 messages through everything that can fail (2 minutes)
 	$(BIN)/python -m tests.faults
 
-bench: $(INSTALLED) ## Measure speed, cold start, memory and size (2 minutes; BASE=a commit, PEER=a folder)
+bench: $(COMMAND) ## Measure speed, cold start, memory and size (2 minutes; BASE=a commit, PEER=a folder)
 	$(BIN)/python -m bench $(if $(BASE),--base $(BASE)) $(if $(FRESH),--fresh) $(if $(PEER),--peer $(PEER))
 
-bench-memory: $(INSTALLED) ## Measure what each memory size of Lambda's would make of it (2 minutes)
+bench-memory: $(COMMAND) ## Measure what each memory size of Lambda's would make of it (2 minutes)
 	$(BIN)/python -m bench.memory
 
-bench-drain: $(INSTALLED) ## Measure how fast a backlog of 200,000 events leaves (3 minutes)
+bench-drain: $(COMMAND) ## Measure how fast a backlog of 200,000 events leaves (3 minutes)
 	$(BIN)/python -m bench.drain
 
-bench-hang: $(INSTALLED) ## Measure the webhook's answers while Klaviyo hangs (1 minute)
+bench-hang: $(COMMAND) ## Measure the webhook's answers while Klaviyo hangs (1 minute)
 	$(BIN)/python -m bench.hang
 
-format: $(INSTALLED) ## Format the code, and mend what the linter can mend
+bench-backfill: $(COMMAND) ## Bring 1,000,000 messages of an archive in, killed twice (8 minutes)
+	$(BIN)/python -m bench.backfill
+
+format: $(COMMAND) ## Format the code, and mend what the linter can mend
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
 clean: ## Remove what make has made
 	rm -rf .venv .venv-* .run .aws-sam
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	find src local tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src preview klaviyo_destination local tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): $(REQUIREMENTS)
 	@command -v $(PYTHON) >/dev/null || { \
@@ -67,4 +73,9 @@ $(INSTALLED): $(REQUIREMENTS)
 	@echo "Installing into $(VENV) (once, and when the requirements change) …"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@touch $@
+
+# The command line, run from this very folder. Setuptools is the one of requirements-dev.txt.
+$(COMMAND): $(INSTALLED) pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

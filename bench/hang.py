@@ -20,10 +20,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from klaviyo_destination.signing import signature
 from local import aws, klaviyo
 from local.function import LambdaFunction
 from local.klaviyo import Account, Weather
-from local.sign import signature
 
 SECRET = "bench-shared-secret"
 KEY = "pk_bench"

@@ -9,12 +9,14 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
-from local import tour
+from klaviyo_destination.signing import signature
+from local import console, tour
 from local.configuration import Configuration, ConfigurationError
 from local.deployment import Deployment, start
+from local.http_api import Exchange
 from local.narrator import Narrator
 from local.screen import BOLD, Screen
-from local.sign import SAMPLE_SECRET, signature
+from local.sign import SAMPLE_SECRET
 
 BODY = (
     '{"type":"track","messageId":"my-1","userId":"me","event":"Product Viewed",'
@@ -44,14 +46,26 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(configuration: Configuration, screen: Screen, log: IO[Any]) -> int:
     narrator = Narrator(screen)
+    journal = console.Journal()
+
+    def take_exchange(exchange: Exchange) -> None:
+        journal.take_exchange(exchange)
+        narrator.tell_exchange(exchange)
+
     screen.line(screen.paint(BOLD, "The Klaviyo destination for Segment, on this machine"))
-    with start(configuration, log, narrator.tell_exchange, narrator.tell_batch) as deployment:
-        _show_places(configuration, deployment, screen)
+    with (
+        start(configuration, log, take_exchange, narrator.tell_batch) as deployment,
+        console.serve(configuration, deployment, journal, os.environ) as console_url,
+    ):
+        _show_places(configuration, deployment, console_url, screen)
         as_expected = not configuration.samples or tour.show(configuration, deployment, screen)
         if not configuration.once:
             interrupted = _interruptions()
             narrator.deployment = deployment
             _show_commands(configuration, deployment, screen)
+            screen.heading("Open the console")
+            screen.line(f"\n  {screen.paint(BOLD, console_url)}")
+            screen.heading("Serving until Ctrl-C")
             while not interrupted:
                 time.sleep(0.1)
             narrator.deployment = None
@@ -81,11 +95,14 @@ def _log(configuration: Configuration) -> Iterator[IO[Any]]:
         yield log
 
 
-def _show_places(configuration: Configuration, deployment: Deployment, screen: Screen) -> None:
+def _show_places(
+    configuration: Configuration, deployment: Deployment, console_url: str, screen: Screen
+) -> None:
     is_real = deployment.account is None
     screen.line()
     screen.table(
         [
+            ("console", console_url, "open this: try messages, and see what becomes of them"),
             ("webhook", deployment.webhook_url, "the real handler behind an HTTP API"),
             (
                 "Klaviyo",
@@ -137,7 +154,6 @@ def _show_commands(configuration: Configuration, deployment: Deployment, screen:
   {control}/weather -d '{{"down":true}}'  be down
   {control}/weather -d '{{}}'             be well again"""
         )
-    screen.heading("Serving until Ctrl-C")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
+from local.move_tasks import MoveTasks
+
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
 
@@ -67,7 +69,7 @@ def serve(port: int = 0) -> Iterator[str]:
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     lock = threading.Lock()
-    moto = DomainDispatcherApplication(create_backend_app)
+    moto = MoveTasks(DomainDispatcherApplication(create_backend_app))
 
     def one_at_a_time(*request: Any) -> Any:
         # Moto's queues lose a message that arrives while another one is being deleted.
@@ -138,6 +140,38 @@ def depth(sqs: "SQSClient", queue_url: str) -> Depth:
         in_flight=int(attributes["ApproximateNumberOfMessagesNotVisible"]),
         delayed=int(attributes["ApproximateNumberOfMessagesDelayed"]),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One SQS message as the queue holds it, whoever may see it. Times are Unix seconds.
+
+    Nobody receives it before `hidden_until`.
+    """
+
+    id: str
+    body: str
+    sent_at: float
+    hidden_until: float
+
+
+def held(queue_url: str) -> list[Held]:
+    """Every SQS message of a queue of this process, those included that SQS shows to nobody.
+
+    Asked of moto itself, so that looking changes nothing: who receives a message hides it.
+    """
+    from moto.sqs.models import sqs_backends
+
+    account, name = queue_url.rsplit("/", 2)[1:]
+    return [
+        Held(
+            message.id,
+            message.body,
+            (message.sent_timestamp or 0) / 1000,
+            max(message.visible_at, message.delayed_until) / 1000,
+        )
+        for message in list(sqs_backends[account][REGION].queues[name]._messages)
+    ]
 
 
 def peek(sqs: "SQSClient", queue_url: str) -> list[str]:

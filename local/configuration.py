@@ -12,7 +12,7 @@ from klaviyo_mapping.settings import READERS, SettingError, Settings
 from local.function import ROOT
 from local.sign import SAMPLE_SECRET
 
-PORT, KLAVIYO_PORT, AWS_PORT = 8080, 8081, 8082
+PORT, KLAVIYO_PORT, AWS_PORT, CONSOLE_PORT = 8080, 8081, 8082, 8083
 
 LOG_FILE = ROOT / ".run" / "handler.log"
 
@@ -39,6 +39,7 @@ class Configuration:
     port: int = PORT
     klaviyo_port: int = KLAVIYO_PORT
     aws_port: int = AWS_PORT
+    console_port: int = CONSOLE_PORT
     private_key: str | None = field(default=None, repr=False)
     klaviyo_api_url: str = DEFAULT_API_URL
     shared_secret: str = field(default=SAMPLE_SECRET, repr=False)
@@ -74,6 +75,7 @@ class Configuration:
             port=_port(variables, "PORT", PORT),
             klaviyo_port=_port(variables, "KLAVIYO_PORT", KLAVIYO_PORT),
             aws_port=_port(variables, "AWS_PORT", AWS_PORT),
+            console_port=_port(variables, "CONSOLE_PORT", CONSOLE_PORT),
             private_key=private_key,
             klaviyo_api_url=environment.klaviyo_api_url,
             shared_secret=variables.get("SEGMENT_SHARED_SECRET", "").strip() or SAMPLE_SECRET,
@@ -100,6 +102,7 @@ class Configuration:
         if self.private_key is None:
             _require_free(self.klaviyo_port, "KLAVIYO_PORT")
         _require_free(self.aws_port, "AWS_PORT")
+        _require_free(self.console_port, "CONSOLE_PORT")
 
 
 def _port(variables: Mapping[str, str], name: str, default: int) -> int:

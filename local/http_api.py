@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -31,13 +31,17 @@ Invoke = Callable[[Mapping[str, Any]], Any]
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request as it was answered, for whoever looks on. `body` is the answer's."""
+    """One request as it was answered, for whoever looks on.
+
+    `body` is the answer's, `sent` the request's own.
+    """
 
     method: str
     path: str
     status: int
     body: str
     seconds: float
+    sent: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +164,10 @@ class _Connection(BaseHTTPRequestHandler):
 
     def _exchange(self) -> None:
         began = time.monotonic()
-        answer = self._answer()
+        sent, answer = self._answer()
         spent = time.monotonic() - began
         text = answer.body.decode(errors="replace")
-        self.server.on_exchange(Exchange(self.command, self.path, answer.status, text, spent))
+        self.server.on_exchange(Exchange(self.command, self.path, answer.status, text, spent, sent))
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
@@ -177,18 +181,22 @@ class _Connection(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _exchange  # noqa: N815
 
-    def _answer(self) -> Answer:
+    def _answer(self) -> tuple[bytes, Answer]:
+        """The request's body, as far as it was read, and the answer to it."""
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers:
             self.close_connection = True
-            return own_answer(411, "Length Required")
+            return b"", own_answer(411, "Length Required")
         if not length.isascii() or not length.isdecimal():
             self.close_connection = True
-            return own_answer(400, "Bad Request")
+            return b"", own_answer(400, "Bad Request")
         if int(length) > MAX_BODY_BYTES:
             self._discard(int(length))
-            return own_answer(413, "Request Entity Too Large")
+            return b"", own_answer(413, "Request Entity Too Large")
         body = self.rfile.read(int(length))
+        return body, self._answer_to(body)
+
+    def _answer_to(self, body: bytes) -> Answer:
         if urlsplit(self.path).path != PATH or self.command not in METHODS:
             return own_answer(404, "Not Found")
         lambda_event = lambda_event_of(

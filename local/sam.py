@@ -1,8 +1,9 @@
 """`python -m local.sam`: proves what `sam build` has made, by `sam local`, on this machine.
 
 Either function is invoked with every file of `events/`, then `sam local start-api` takes a signed
-request by `local/send`. Moto's server is AWS and the stand-in is Klaviyo. What is answered must be
-what `local.answers` says: `sam local invoke` itself ends well also where a function has raised.
+request by `klaviyo-destination send`. Moto's server is AWS and the stand-in is Klaviyo. What is
+answered must be what `local.answers` says: `sam local invoke` itself ends well also where a
+function has raised.
 
     SAM                 the SAM CLI's command (sam)
     LAMBDA_LOCAL_HOST   the address at which containers reach this machine's loopback
@@ -70,7 +71,7 @@ def main() -> int:
         missing = answers.RETRIED_EVENTS - {each.unique_id for each in account.events}
         problems.append(f"Klaviyo did not get {sorted(missing)}" if missing else None)
         screen.line(f"  {screen.mark(not missing)} Klaviyo has the events of the retry queue")
-        screen.heading("sam local start-api, a signed request by curl")
+        screen.heading("sam local start-api, a signed request by klaviyo-destination send")
         problem = sam.check_signed_request()
         problems.append(problem)
         screen.line(f"  {screen.mark(problem is None)} {problem or answers.DELIVERED}")
@@ -123,15 +124,15 @@ class Sam:
             raise ProofError(f"no answer:\n{done.stdout}{done.stderr}") from None
 
     def check_signed_request(self) -> str | None:
-        """Start the API and send a test event by `local/send`; gives what is wrong, or nothing."""
+        """Start the API and send a test event; gives what is wrong, or nothing."""
         try:
             status, output = self._send_signed_request()
-            answer = json.loads(output)
-        except (ProofError, ValueError) as error:
+            answer = json.loads(output)["answer"]
+        except (ProofError, ValueError, KeyError) as error:
             return str(error)
         if status == 0 and answer == answers.DELIVERED:
             return None
-        return f"curl ended with {status} and {output}, expected 0 and {answers.DELIVERED}"
+        return f"it ended with {status} and {output}, expected 0 and {answers.DELIVERED}"
 
     def _send_signed_request(self) -> tuple[int, str]:
         port = _free_port()
@@ -154,7 +155,11 @@ class Sam:
         try:
             _wait_for(url, process)
             sent = subprocess.run(
-                [str(ROOT / "local" / "send"), url, "maria.lindqvist@acme-store.example"],
+                [
+                    *(sys.executable, "-m", "klaviyo_destination", "send", "--json", "--url", url),
+                    *("--test-event", "maria.lindqvist@acme-store.example"),
+                ],
+                cwd=ROOT,
                 env={**os.environ, "SEGMENT_SHARED_SECRET": SAMPLE_SECRET},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

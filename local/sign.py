@@ -5,22 +5,15 @@ webhook event, stays as it is.
 """
 
 import base64
-import hashlib
-import hmac
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from handler.door.elements import array_elements
+from klaviyo_destination.signing import signature, signed_part
 
 SAMPLE_SECRET = "sample-shared-secret"
 WRONG_ON_PURPOSE = "wrong-signature.json"
-
-
-def signature(signed: bytes, secret: str = SAMPLE_SECRET) -> str:
-    """The hexadecimal HMAC-SHA1 that Segment sends as `X-Signature`."""
-    return hmac.new(secret.encode(), signed, hashlib.sha1).hexdigest()
 
 
 def body_of(lambda_event: dict[str, Any]) -> bytes:
@@ -29,18 +22,13 @@ def body_of(lambda_event: dict[str, Any]) -> bytes:
     return base64.b64decode(body) if lambda_event.get("isBase64Encoded") else body.encode()
 
 
-def signed_part(body: bytes) -> bytes:
-    """What Segment signs: of an array the first element, else the whole body."""
-    return next(array_elements(body)) if body.startswith(b"[") else body
-
-
 def main(paths: list[str]) -> None:
     """Put the right signature into each file, and say which ones have changed."""
     for path in map(Path, paths):
         lambda_event = json.loads(path.read_text())
         if path.name == WRONG_ON_PURPOSE or "headers" not in lambda_event:
             continue
-        right = signature(signed_part(body_of(lambda_event)))
+        right = signature(signed_part(body_of(lambda_event)), SAMPLE_SECRET)
         if lambda_event["headers"].get("x-signature") != right:
             lambda_event["headers"]["x-signature"] = right
             path.write_text(json.dumps(lambda_event, indent=2, ensure_ascii=False) + "\n")

@@ -2,7 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from threading import RLock
 
@@ -146,6 +147,12 @@ class Account:
             _require_endpoints(each.endpoints)
         with self._lock:
             self._sky = Sky(weather)
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Nothing changes meanwhile, for whoever looks at several things."""
+        with self._lock:
+            yield
 
     def add_list(
         self, list_id: str, name: str, opt_in_process: OptIn = "double_opt_in"

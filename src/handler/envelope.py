@@ -71,7 +71,7 @@ def pack(entries: Iterable[Entry]) -> Iterator[str]:
     parts: list[str] = []
     size = 0
     for group in _by_person(entries):
-        written = [_encode(_document(entry)) for entry in group]
+        written = [_encode(document_of(entry)) for entry in group]
         whole = sum(map(len, written)) + len(written)
         if max(map(len, written)) > room:
             raise EntryTooLargeError("an entry is larger than an SQS message may be")
@@ -132,7 +132,8 @@ def _identifiers(operation: Operation | None) -> list[tuple[str, str]]:
     return identifiers(operation.identity)
 
 
-def _document(entry: Entry) -> dict[str, Any]:
+def document_of(entry: Entry) -> dict[str, Any]:
+    """An entry as it stands in an envelope."""
     document: dict[str, Any] = {}
     if entry.operation is not None:
         document["operation"] = to_json(entry.operation)

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from local.sign import signature
+from klaviyo_destination.signing import signature
 from tests.deployment import SHARED_SECRET
 
 

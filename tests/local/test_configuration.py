@@ -17,9 +17,9 @@ REAL = {"KLAVIYO_PRIVATE_KEY": "pk_real"}
         pytest.param({}, [], Configuration(), id="nothing"),
         pytest.param({"PORT": " ", "ONCE": ""}, [], Configuration(), id="blank is nothing"),
         pytest.param(
-            {"PORT": "9000", "KLAVIYO_PORT": "0", "AWS_PORT": "9002"},
+            {"PORT": "9000", "KLAVIYO_PORT": "0", "AWS_PORT": "9002", "CONSOLE_PORT": "9003"},
             [],
-            Configuration(port=9000, klaviyo_port=0, aws_port=9002),
+            Configuration(port=9000, klaviyo_port=0, aws_port=9002, console_port=9003),
             id="ports",
         ),
         pytest.param({}, ["--once"], Configuration(once=True), id="once"),
@@ -90,11 +90,12 @@ def test_what_it_says_of_what_it_cannot_read(variables: dict[str, str], message:
         Configuration.read(variables, [])
 
 
-@pytest.mark.parametrize("name", ["PORT", "KLAVIYO_PORT", "AWS_PORT"])
+@pytest.mark.parametrize("name", ["PORT", "KLAVIYO_PORT", "AWS_PORT", "CONSOLE_PORT"])
 def test_port_in_use_is_named_with_its_variable(name: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        ports = {"PORT": "0", "KLAVIYO_PORT": "0", "AWS_PORT": "0", name: str(port)}
+        ports = {"PORT": "0", "KLAVIYO_PORT": "0", "AWS_PORT": "0", "CONSOLE_PORT": "0"}
+        ports[name] = str(port)
         message = f"port {port} is in use: choose another one with {name}=…"
         with pytest.raises(ConfigurationError, match=f"^{message}$"):
             Configuration.read(ports, []).require_free_ports()
@@ -103,7 +104,8 @@ def test_port_in_use_is_named_with_its_variable(name: str) -> None:
 def test_stand_in_needs_no_port_beside_the_real_klaviyo() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        variables = {**REAL, "PORT": "0", "KLAVIYO_PORT": port, "AWS_PORT": "0"}
+        others = {"PORT": "0", "AWS_PORT": "0", "CONSOLE_PORT": "0"}
+        variables = {**REAL, **others, "KLAVIYO_PORT": port}
         Configuration.read(variables, []).require_free_ports()
 
 

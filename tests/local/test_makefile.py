@@ -35,6 +35,7 @@ def test_make_alone_names_the_targets() -> None:
     targets = [line.split()[1] for line in output.splitlines()]
     assert targets == [
         "help",
+        "install",
         "run",
         "test",
         "faults",
@@ -42,6 +43,7 @@ def test_make_alone_names_the_targets() -> None:
         "bench-memory",
         "bench-drain",
         "bench-hang",
+        "bench-backfill",
         "format",
         "clean",
     ]

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -24,7 +25,13 @@ from local.samples import SAMPLES
 from local.screen import Screen
 from tests.deployment import PRIVATE_KEY
 
-OUT_OF_THE_WAY = {"PORT": "0", "KLAVIYO_PORT": "0", "AWS_PORT": "0", "LOG_FILE": os.devnull}
+OUT_OF_THE_WAY = {
+    "PORT": "0",
+    "KLAVIYO_PORT": "0",
+    "AWS_PORT": "0",
+    "CONSOLE_PORT": "0",
+    "LOG_FILE": os.devnull,
+}
 """Whoever has it running meanwhile keeps ports and log."""
 
 UNWANTED = ("Traceback", "Warning", '{"level"', "HTTP/1.1")
@@ -112,6 +119,13 @@ def test_curl_line_works_as_printed(
         r"  \d\d:\d\d:\d\d  POST /segment  200   +\d+ ms  delivered\n",
         process.stdout.readline(),
     )
+
+
+def test_console_is_where_it_says(serving: tuple["subprocess.Popen[str]", str]) -> None:
+    url = re.findall(r"^  (http://127\.0\.0\.1:\d+)$", serving[1], re.MULTILINE)[-1]
+    assert f"  console  {url} " in serving[1]
+    with urllib.request.urlopen(url) as answer:
+        assert "<title>Console · Klaviyo destination</title>" in answer.read().decode()
 
 
 def test_ctrl_c_ends_it_within_two_seconds() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from klaviyo_destination.signing import signature, signed_part
 from local import answers, samples, sign
 from local.answers import DELIVERED, NO_FAILURES, answer
 from local.klaviyo import Account
@@ -48,7 +49,7 @@ def test_sample_is_a_payload_2_0_event_signed_for_the_sample_secret(name: str) -
     assert lambda_event["version"] == "2.0"
     assert lambda_event["routeKey"] == f"{http['method']} /segment"
     assert lambda_event["headers"]["content-length"] == str(len(body))
-    is_right = sign.signature(sign.signed_part(body), SHARED_SECRET)
+    is_right = signature(signed_part(body), SHARED_SECRET)
     assert (lambda_event["headers"]["x-signature"] == is_right) == (name != "wrong-signature.json")
 
 
@@ -82,7 +83,7 @@ def test_make_run_expects_the_same(sample: Sample) -> None:
 def test_sample_of_a_batch_is_segments_array_with_the_first_element_signed() -> None:
     body = sign.body_of(load("batch.json"))
     assert isinstance(json.loads(body), list)
-    assert sign.signed_part(body) != body
+    assert signed_part(body) != body
 
 
 def test_malformed_sample_is_kept_whole(deployment: Deployment) -> None:

@@ -1,0 +1,5 @@
+"""History into Klaviyo: an archive through the same mapping, in bulk, and safe to interrupt.
+
+`selection` says which messages count, `translation` what each becomes, `state` keeps what is done
+and what waits (SQLite), `rejects` what will never be delivered, and `run` puts it together.
+"""

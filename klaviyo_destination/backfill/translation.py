@@ -1,0 +1,115 @@
+"""What one message of an archive becomes: operations, a counted reason, or a reject."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from handler.codes import RejectionCode
+from handler.door.body import Unreadable
+from handler.door.validation import Malformed, validate
+from handler.settlement import invalid_reason
+from klaviyo_mapping import Dropped, Message, Settings, map_message
+from klaviyo_mapping.operations import AddToList, CreateEvent, Json, Operation, Subscribe
+from klaviyo_mapping.times import time_of
+
+
+class LeftOut(StrEnum):
+    """Why a message or a step is left out on request, besides the mapping's own reasons."""
+
+    NOT_ONLY = "not_only"
+    """`--only` names other types."""
+    BEFORE = "before_since"
+    AFTER = "after_until"
+    LIST_STEP = "list_step"
+    """A list is joined with `--with-lists` alone."""
+
+
+MISSING_TIME = "missing_time"
+"""An event that says nowhere when it happened would be recorded as of now, which is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which messages count. Times have a zone; `since` is included, `until` is not."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    only: frozenset[str] = frozenset()
+    with_lists: bool = False
+
+    def objection(self, message: Message, now: datetime) -> LeftOut | None:
+        """Why the message is left out. One without a time is within every period."""
+        if self.only and message.type not in self.only:
+            return LeftOut.NOT_ONLY
+        if self.since is None and self.until is None:
+            return None
+        text = time_of(message, now)
+        if text is None:
+            return None
+        time = datetime.fromisoformat(text)
+        if self.since is not None and time < self.since:
+            return LeftOut.BEFORE
+        if self.until is not None and time >= self.until:
+            return LeftOut.AFTER
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """What becomes of one message.
+
+    `left_out` are counted reasons: of the whole message when there are no operations. `reason` and
+    `raw` are those of a reject.
+    """
+
+    operations: tuple[Operation, ...] = ()
+    left_out: tuple[str, ...] = ()
+    reason: Mapping[str, Json] | None = None
+    raw: Any = field(default=None, repr=False)
+
+
+class Translator:
+    """Door and mapping for one run."""
+
+    def __init__(self, selection: Selection, settings: Settings, now: datetime) -> None:
+        self._selection = selection
+        self._settings = settings
+        self._now = now
+
+    def translate(self, raw: Json | Unreadable) -> Translated:
+        """What becomes of a value that an archive holds. Never raises."""
+        message = validate(raw)
+        if isinstance(message, Malformed):
+            return Translated(reason=invalid_reason(message), raw=message.raw)
+        objection = self._selection.objection(message, self._now)
+        if objection is not None:
+            return Translated(left_out=(objection.value,))
+        try:
+            decision = map_message(message, self._settings, self._now)
+        except Exception:  # one message must never cost its neighbours
+            reason = {"code": RejectionCode.INTERNAL_ERROR.value}
+            return Translated(reason=reason, raw=message.document())
+        if isinstance(decision, Dropped):
+            return Translated(left_out=(decision.reason.value,))
+        return self._historical(message, decision.operations)
+
+    def _historical(self, message: Message, operations: tuple[Operation, ...]) -> Translated:
+        """The operations as those of the past: no flows, no lists unless asked for."""
+        kept: list[Operation] = []
+        left_out: list[str] = []
+        for operation in operations:
+            if isinstance(operation, CreateEvent):
+                if operation.time is None:
+                    reason = {
+                        "code": MISSING_TIME,
+                        "detail": "an event of the past needs a timestamp, or it counts as of now",
+                    }
+                    return Translated(reason=reason, raw=message.document())
+                kept.append(replace(operation, backfill=True))
+            elif isinstance(operation, Subscribe | AddToList) and not self._selection.with_lists:
+                left_out.append(LeftOut.LIST_STEP.value)
+            else:
+                kept.append(operation)
+        return Translated(tuple(kept), tuple(left_out))

@@ -1,0 +1,113 @@
+"""All that is written to the terminal: results to standard output, everything else to the other.
+
+Texts from messages, queues and Klaviyo are shown as they are, never as markup, and without control
+characters, which a terminal would obey.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+GOOD, BAD, DOUBTFUL, FAINT, STRONG = "green", "red", "yellow", "dim", "bold"
+
+UNLIMITED = 100_000
+"""The width where there is no terminal: whoever reads a pipe wants whole lines."""
+
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+Cell = str | int | float | Text | None
+
+
+def output() -> Console:
+    """Standard output."""
+    return _console(sys.stdout.isatty(), stderr=False)
+
+
+def messages() -> Console:
+    """Standard error, for progress and for what went wrong."""
+    return _console(sys.stderr.isatty(), stderr=True)
+
+
+def _console(is_terminal: bool, *, stderr: bool) -> Console:
+    return Console(
+        stderr=stderr,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        force_terminal=is_terminal,
+        width=None if is_terminal else UNLIMITED,
+    )
+
+
+def complain(text: str) -> None:
+    """One line about what went wrong."""
+    console = messages()
+    line = Text("error: ", style=BAD if console.is_terminal else "")
+    console.print(line + Text(plain(text)), soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """One line beside the result."""
+    messages().print(Text(plain(text), style=FAINT), soft_wrap=True)
+
+
+def say(*parts: str | Text) -> None:
+    """One line of the result."""
+    texts = (part if isinstance(part, Text) else Text(plain(part)) for part in parts)
+    output().print(Text(" ").join(texts), soft_wrap=True)
+
+
+def painted(text: str, style: str) -> Text:
+    """A text in a style, for `say` and for a table's cell."""
+    return Text(plain(text), style=style)
+
+
+def write_json(document: Any) -> None:
+    """A result for machines: one JSON document."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def write_json_line(document: Any) -> None:
+    """One line of a result that is JSON Lines."""
+    click.echo(json.dumps(document, ensure_ascii=False))
+
+
+def write_table(heads: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+    """Rows under their heads; numbers stand to the right."""
+    listed = [list(row) for row in rows]
+    table = Table(box=None, pad_edge=False, header_style=FAINT, padding=(0, 2, 0, 0))
+    for number, head in enumerate(heads):
+        numeric = all(isinstance(row[number], int | float) for row in listed)
+        table.add_column(head, justify="right" if numeric else "left", overflow="fold")
+    for row in listed:
+        table.add_row(*map(_cell, row))
+    console = output()
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():
+        click.echo(line.rstrip(), color=True)
+
+
+def plain(text: str) -> str:
+    """The text without what a terminal would obey or a reader be misled by."""
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def counted(number: int, one: str, several: str | None = None) -> str:
+    """A number with its noun."""
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
+def _cell(value: Cell) -> Text:
+    if isinstance(value, Text):
+        return value
+    if value is None:
+        return Text("–", style=FAINT)
+    return Text(f"{value:,}" if isinstance(value, int | float) else plain(value))

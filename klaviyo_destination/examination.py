@@ -1,0 +1,303 @@
+"""What `doctor` looks at: each check says what it found in one line, and what would help.
+
+The scopes that write are tried with an empty request: Klaviyo looks at the key's scopes first and
+refuses the request as invalid after that, so that nothing is changed.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote
+
+from handler.credentials import CredentialStore, CredentialsUnavailable
+from handler.environment import Environment
+from klaviyo_client.answers import TOO_MANY_REQUESTS, Answer
+from klaviyo_client.outcomes import Retryable, RetryReason
+from klaviyo_client.transport import HttpTransport
+from klaviyo_destination.console import counted
+from klaviyo_destination.options import Context
+from klaviyo_destination.troubles import Trouble
+from klaviyo_mapping.settings import Settings
+
+SECONDS = 10.0
+ANSWERS_BELOW = 500
+
+OUTPUTS = ("WebhookUrl", "SetSecret", "CredentialsSecretArn", "DeadLetterQueueUrl", "Redrive")
+"""What this command and its user need of the stack."""
+
+
+class Health(StrEnum):
+    """How a check ended."""
+
+    GOOD = "good"
+    DOUBTFUL = "doubtful"
+    """Works, and deserves a look."""
+    BAD = "bad"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at. Nothing in it is secret."""
+
+    name: str
+    health: Health
+    found: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A request that only a key with the scope is let through with."""
+
+    scope: str
+    method: str
+    path: str
+
+
+PROBES = (
+    Probe("events:write", "POST", "/api/events"),
+    Probe("profiles:read", "GET", "/api/profiles?page%5Bsize%5D=1"),
+    Probe("profiles:write", "POST", "/api/profile-import"),
+    Probe("lists:read", "GET", "/api/lists"),
+    Probe("lists:write", "POST", "/api/profile-bulk-import-jobs"),
+    Probe("subscriptions:write", "POST", "/api/profile-subscription-bulk-create-jobs"),
+)
+"""The scopes of the README. Who needs several comes after those that need one of them."""
+
+
+class Doctor:
+    """Examines a stack, or the environment where none is named."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._settings: Settings | None = None
+        self._key: str | None = None
+        self._knows_key = False
+        self._unasked = "Klaviyo did not take the key"
+
+    def examine(self) -> Iterator[Check]:
+        """Every check, one after the other; none of them raises."""
+        checks: tuple[tuple[str, Callable[[], Iterable[Check]]], ...] = (
+            ("stack", self._look_at_stack),
+            ("settings", self._look_at_settings),
+            ("secret", self._look_at_secret),
+            ("Klaviyo", self._look_at_key),
+            ("scopes", self._look_at_scopes),
+            ("list", self._look_at_list),
+            ("queues", self._look_at_queues),
+        )
+        for name, look in checks:
+            yield from _guarded(name, look)
+
+    def _look_at_stack(self) -> Iterator[Check]:
+        stack = self._context.stack
+        if stack is None:
+            found = "none named: the environment's variables are looked at"
+            yield Check("stack", Health.SKIPPED, found, "name one with --stack NAME")
+            return
+        if stack.status.endswith("_COMPLETE") and "ROLLBACK" not in stack.status:
+            yield Check("stack", Health.GOOD, f"{stack.name} is {stack.status}")
+        else:
+            remedy = "see its events: sam list stack-outputs, or CloudFormation's console"
+            health = Health.DOUBTFUL if stack.status.endswith("COMPLETE") else Health.BAD
+            yield Check("stack", health, f"{stack.name} is {stack.status}", remedy)
+        missing = [name for name in OUTPUTS if name not in stack.outputs]
+        if missing:
+            remedy = "deploy it again with today's template; is it this destination's stack?"
+            yield Check("outputs", Health.BAD, f"missing: {', '.join(missing)}", remedy)
+        else:
+            yield Check("outputs", Health.GOOD, f"all there; webhook {stack.outputs['WebhookUrl']}")
+
+    def _look_at_settings(self) -> Iterator[Check]:
+        self._settings = settings = self._context.settings
+        default = Settings()
+        changed = [
+            f"{name.upper()}={getattr(settings, name)}"
+            for name in Settings.__slots__
+            if getattr(settings, name) != getattr(default, name)
+        ]
+        yield Check("settings", Health.GOOD, ", ".join(changed) or "the defaults")
+
+    def _look_at_secret(self) -> Iterator[Check]:
+        stack, variables = self._context.stack, self._context.variables
+        if stack is not None:
+            environment = _environment(stack.output("CredentialsSecretArn"), None, None)
+        else:
+            key = variables.get("KLAVIYO_PRIVATE_KEY", "").strip() or None
+            shared = variables.get("SEGMENT_SHARED_SECRET", "").strip() or None
+            self._key = key
+            missing = [
+                name
+                for name, value in (("KLAVIYO_PRIVATE_KEY", key), ("SEGMENT_SHARED_SECRET", shared))
+                if value is None
+            ]
+            if missing:
+                remedy = "set them, or name a stack"
+                found = f"not set: {', '.join(missing)}"
+                yield Check("secret", Health.DOUBTFUL if key else Health.BAD, found, remedy)
+                return
+            environment = _environment(None, key, shared)
+        try:
+            credentials = CredentialStore(environment, _fetch, lambda: 0.0).get()
+        except CredentialsUnavailable as error:
+            yield Check("secret", Health.BAD, str(error), "run the stack's output SetSecret")
+            return
+        self._key = credentials.klaviyo_private_key
+        number = len(credentials.shared_secrets)
+        secrets = "one shared secret" if number == 1 else f"{number} shared secrets"
+        token = "a webhook token" if credentials.webhook_token else "no webhook token"
+        yield Check("secret", Health.GOOD, f"a Klaviyo key, {secrets}, {token}")
+
+    # Klaviyo
+
+    def _look_at_key(self) -> Iterator[Check]:
+        if self._key is None:
+            self._unasked = "there is no key to ask with"
+            yield Check("Klaviyo", Health.SKIPPED, self._unasked)
+            return
+        url = self._context.api_url
+        reply = self._ask("GET", "/api/accounts")
+        self._knows_key = True
+        if isinstance(reply, Answer) and 200 <= reply.status < 300:
+            yield Check("Klaviyo", Health.GOOD, f"knows the key: {_account(reply.document)}")
+        elif isinstance(reply, Answer) and reply.status == 403:
+            # accounts:read is not among the scopes that are needed.
+            yield Check("Klaviyo", Health.GOOD, f"{url} knows the key")
+        else:
+            self._knows_key = False
+            yield _trouble("Klaviyo", reply, url)
+
+    def _look_at_scopes(self) -> Iterator[Check]:
+        if not self._knows_key:
+            yield Check("scopes", Health.SKIPPED, self._unasked)
+            return
+        lacking: list[str] = []
+        for probe in PROBES:
+            reply = self._ask(probe.method, probe.path)
+            if isinstance(reply, Retryable) or reply.status == TOO_MANY_REQUESTS:
+                yield _trouble("scopes", reply, probe.scope)
+                return
+            if reply.status in (401, 403):
+                lacking.append(probe.scope)
+            elif reply.status >= ANSWERS_BELOW:
+                yield _trouble("scopes", reply, probe.scope)
+                return
+        if lacking:
+            remedy = (
+                "make a private key with all the scopes of the README, and put it in the secret"
+            )
+            yield Check("scopes", Health.BAD, f"the key lacks {', '.join(lacking)}", remedy)
+        else:
+            yield Check("scopes", Health.GOOD, ", ".join(probe.scope for probe in PROBES))
+
+    def _look_at_list(self) -> Iterator[Check]:
+        settings = self._settings
+        if settings is None or settings.list_id is None:
+            yield Check("list", Health.SKIPPED, "LIST_ID is not set: no list but messages' own")
+            return
+        if not self._knows_key:
+            yield Check("list", Health.SKIPPED, self._unasked)
+            return
+        wanted = quote(f'any(id,["{settings.list_id}"])', safe="")
+        reply = self._ask("GET", f"/api/lists?filter={wanted}")
+        if isinstance(reply, Retryable) or reply.status != 200:
+            yield _trouble("list", reply, settings.list_id)
+            return
+        listed = reply.document.get("data")
+        if not isinstance(listed, list) or not listed:
+            remedy = "set LIST_ID to an id of Lists & Segments in Klaviyo (in the list's URL)"
+            yield Check("list", Health.BAD, f"there is no list {settings.list_id}", remedy)
+            return
+        attributes = listed[0].get("attributes", {})
+        found = (
+            f"{settings.list_id} is {attributes.get('name')} ({attributes.get('opt_in_process')})"
+        )
+        if settings.confirm_optin and attributes.get("opt_in_process") == "single_opt_in":
+            remedy = "CONFIRM_OPTIN is true, but this list asks nobody: make it double opt-in there"
+            yield Check("list", Health.DOUBTFUL, found, remedy)
+        else:
+            yield Check("list", Health.GOOD, found)
+
+    def _ask(self, method: str, path: str) -> Answer | Retryable:
+        body = b"" if method == "GET" else b"{}"
+        return self._transport.send(method, path, body, self._key or "", SECONDS)
+
+    @cached_property
+    def _transport(self) -> HttpTransport:
+        return HttpTransport(self._context.api_url, 1)
+
+    # AWS
+
+    def _look_at_queues(self) -> Iterator[Check]:
+        from klaviyo_destination.deadletters import DeadLetterQueue
+
+        stack, variables = self._context.stack, self._context.variables
+        url = variables.get("DEAD_LETTER_QUEUE_URL", "") if stack is None else None
+        if url == "":
+            yield Check("queues", Health.SKIPPED, "DEAD_LETTER_QUEUE_URL is not set")
+            return
+        dead = DeadLetterQueue(url or (stack.output("DeadLetterQueueUrl") if stack else ""))
+        waiting = DeadLetterQueue(variables.get("RETRY_QUEUE_URL") or dead.retry_queue_url())
+        number = waiting.size()
+        yield Check("retry queue", Health.GOOD, f"{counted(number, 'SQS message')} waiting")
+        number = dead.size()
+        if number:
+            remedy = "`klaviyo-destination dlq list` says why"
+            found = counted(number, "SQS message")
+            yield Check("dead letters", Health.DOUBTFUL, found, remedy)
+        else:
+            yield Check("dead letters", Health.GOOD, "none")
+
+
+def _guarded(name: str, look: Callable[[], Iterable[Check]]) -> Iterator[Check]:
+    try:
+        yield from look()
+    except Trouble as trouble:
+        said, _, remedy = str(trouble).rpartition(": ")
+        yield Check(name, Health.BAD, said or remedy, remedy if said else "")
+
+
+def _environment(arn: str | None, key: str | None, shared: str | None) -> Environment:
+    """As much of the functions' environment as the secret depends on."""
+    return Environment(Settings(), "", "", "", arn, key, shared)
+
+
+def _fetch(arn: str) -> str:
+    import json
+
+    from klaviyo_destination import aws
+
+    return json.dumps(aws.secret(arn))
+
+
+def _account(document: Mapping[str, Any]) -> str:
+    listed = document.get("data")
+    first = listed[0] if isinstance(listed, list) and listed else {}
+    attributes = first.get("attributes", {})
+    name = (attributes.get("contact_information") or {}).get("organization_name")
+    test = ", a test account" if attributes.get("test_account") else ""
+    return f"the account {name} ({attributes.get('public_api_key')}{test})"
+
+
+def _trouble(name: str, reply: Answer | Retryable, about: str) -> Check:
+    """What stands in the way, and what helps."""
+    if isinstance(reply, Retryable):
+        if reply.reason is RetryReason.UNAUTHORIZED:
+            return Check(name, Health.BAD, "the key cannot be sent at all", "is it pasted whole?")
+        remedy = "see the network, KLAVIYO_API_URL and status.klaviyo.com"
+        return Check(name, Health.BAD, f"no answer ({reply.reason.value}, {about})", remedy)
+    if reply.status in (400, 401):
+        remedy = "put a valid private key (pk_…) into the secret"
+        return Check(name, Health.BAD, f"Klaviyo does not know the key ({reply.status})", remedy)
+    if reply.status == TOO_MANY_REQUESTS:
+        return Check(name, Health.DOUBTFUL, "Klaviyo throttles (429)", "try again in a minute")
+    remedy = "see status.klaviyo.com, and try again"
+    return Check(name, Health.BAD, f"Klaviyo answers {reply.status} ({about})", remedy)
+
+
+def is_well(checks: Iterable[Check]) -> bool:
+    """Whether nothing is bad."""
+    return all(check.health is not Health.BAD for check in checks)

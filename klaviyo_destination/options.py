@@ -1,0 +1,167 @@
+"""Options that several verbs share, and the values that they come to.
+
+A value comes from the option, else from `--env-file`, else from the stack that `--stack` names or,
+without it, from the environment. Settings that nothing names have their defaults.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from handler.environment import DEFAULT_API_URL
+from klaviyo_destination.troubles import Misuse, Trouble
+from klaviyo_mapping.settings import SettingError, Settings
+
+if TYPE_CHECKING:
+    from klaviyo_destination.aws import Stack
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+SETTING_HELP = {
+    "confirm_optin": "Lists: let the list's own opt-in process ask, or join at once.",
+    "enforce_email": "Name profiles by their e-mail address alone.",
+    "list_id": "The list that identified people join.",
+    "fallback_on_anonymous_id": "Take the anonymousId where there is no userId.",
+    "send_placed_order_as_order_completed": "Call an order's metric by its Segment name.",
+    "default_country": "The country of telephone numbers that name none.",
+}
+"""The settings of the README, one line each; one without a line has an option all the same."""
+
+
+def setting_options(command: Command) -> Command:
+    """One option for each field of `Settings`, and `--env-file`."""
+    for setting in reversed(fields(Settings)):
+        flag = setting.name.replace("_", "-")
+        is_flag = setting.type is bool
+        declared = f"--{flag}/--no-{flag}" if is_flag else f"--{flag}"
+        help_text = SETTING_HELP.get(setting.name, f"The setting {setting.name.upper()}.")
+        shown = f"{help_text} [default: {_shown(setting.default)}]"
+        command = click.option(declared, setting.name, default=None, help=shown)(command)
+    return click.option(
+        "--env-file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Settings as NAME=value lines, as in the README's table.",
+    )(command)
+
+
+def _shown(default: object) -> str:
+    return {True: "yes", False: "no", None: "none"}[default]  # type: ignore[index]
+
+
+def json_option(command: Command) -> Command:
+    """`--json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Write JSON, for machines.")(
+        command
+    )
+
+
+def stack_option(command: Command) -> Command:
+    """`--stack`."""
+    return click.option("--stack", "stack_name", metavar="NAME", help="Ask this stack in AWS.")(
+        command
+    )
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where a command's values come from."""
+
+    stack_name: str | None = None
+    env_file: Path | None = None
+    chosen: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def stack(self) -> "Stack | None":
+        """What AWS knows of the stack that was named."""
+        if self.stack_name is None:
+            return None
+        from klaviyo_destination import aws
+
+        return aws.stack(self.stack_name)
+
+    @cached_property
+    def variables(self) -> dict[str, str]:
+        """Environment variables as the functions would see them."""
+        found = dict(os.environ) if self.stack is None else self.stack.settings()
+        if self.env_file is not None:
+            from dotenv import dotenv_values
+
+            read = dotenv_values(self.env_file, interpolate=False)
+            found.update((name, text or "") for name, text in read.items())
+        for name, value in self.chosen.items():
+            if value is not None:
+                found[name.upper()] = str(value)
+        return found
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The mapping's settings. Raises `Misuse` naming the one that cannot be read."""
+        try:
+            return Settings.from_environment(self.variables)
+        except SettingError as error:
+            raise Misuse(str(error)) from None
+
+    @cached_property
+    def api_url(self) -> str:
+        """Where Klaviyo is."""
+        from_stack = self.stack.parameters.get("KlaviyoApiUrl") if self.stack else None
+        return self.variables.get("KLAVIYO_API_URL") or from_stack or DEFAULT_API_URL
+
+    def private_key(self) -> str:
+        """Klaviyo's key: from the stack's secret, the environment, or a prompt."""
+        key = self.variables.get("KLAVIYO_PRIVATE_KEY", "").strip()
+        if not key and self.stack is not None:
+            key = str(self._secret.get("klaviyo_private_key") or "").strip()
+            if not key:
+                raise Trouble(
+                    "the stack's secret has no klaviyo_private_key: run its output SetSecret"
+                )
+        return key or asked("KLAVIYO_PRIVATE_KEY", "Klaviyo private key")
+
+    def shared_secrets(self, given: str | None = None) -> list[str]:
+        """What Segment signs with, more than one during a rotation."""
+        if given:
+            return [given]
+        text = self.variables.get("SEGMENT_SHARED_SECRET", "")
+        if text:
+            return [text]
+        if self.stack is not None:
+            found = self._secret.get("segment_shared_secret")
+            listed = [each for each in (found if isinstance(found, list) else [found]) if each]
+            if not listed:
+                raise Trouble(
+                    "the stack's secret has no segment_shared_secret: run its output SetSecret"
+                )
+            return [str(each) for each in listed]
+        return [asked("SEGMENT_SHARED_SECRET", "Segment shared secret")]
+
+    def webhook_token(self) -> str | None:
+        """The second secret, where one is required."""
+        if token := self.variables.get("WEBHOOK_TOKEN"):
+            return token
+        return self._secret.get("webhook_token") if self.stack is not None else None
+
+    @cached_property
+    def _secret(self) -> dict[str, Any]:
+        from klaviyo_destination import aws
+
+        return {} if self.stack is None else aws.secret(self.stack.output("CredentialsSecretArn"))
+
+
+def asked(variable: str, prompt: str) -> str:
+    """A secret, typed without being shown. Raises `Misuse` where there is no terminal."""
+    if not sys.stdin.isatty():
+        raise Misuse(f"{variable} is not set, and there is no terminal to ask for it")
+    text: str = click.prompt(prompt, hide_input=True, err=True)
+    return text
+
+
+def settings_of(given: dict[str, Any]) -> dict[str, Any]:
+    """Take the options of `setting_options` out of a command's parameters."""
+    return {setting.name: given.pop(setting.name) for setting in fields(Settings)}

@@ -1,0 +1,45 @@
+// Every setting of the mapping, as switches and fields. They count for the preview alone.
+import { html } from "./dom.js";
+import { Switch } from "./parts.js";
+
+export const running = (inputs) =>
+  Object.fromEntries(inputs.map((input) => [input.variable, input.running]));
+
+export function SettingsForm({ inputs, values, problems, onChange }) {
+  const changed = inputs.filter((input) => values[input.variable] !== input.running);
+  return html`<section class="card settings" aria-labelledby="settings-title">
+    <div class="card-head">
+      <h2 id="settings-title">Settings</h2>
+      ${changed.length > 0 && html`<button type="button" class="quiet"
+        onClick=${() => onChange(running(inputs))}>Back to the running ones</button>`}
+    </div>
+    <p class="aside">For this preview only. What runs, and what Send uses, keeps its own.</p>
+    <div class="setting-list">
+      ${inputs.map((input) => html`<${Setting} key=${input.variable} input=${input}
+        value=${values[input.variable]} problem=${problems[input.variable]}
+        onChange=${(value) => onChange({ ...values, [input.variable]: value })} />`)}
+    </div>
+  </section>`;
+}
+
+function Setting({ input, value, problem, onChange }) {
+  const { variable, label, text, example, is_switch: isSwitch } = input;
+  const help = `help-${variable}`;
+  const isChanged = value !== input.running;
+  return html`<div class=${`setting ${isChanged ? "changed" : ""}`}>
+    ${isSwitch
+      ? html`<${Switch} label=${label} checked=${value === "true"} describedBy=${help}
+          onChange=${(checked) => onChange(String(checked))} />`
+      : html`<div class="setting-text">
+          <label for=${`setting-${variable}`}>${label}</label>
+          <input id=${`setting-${variable}`} type="text" value=${value} placeholder=${
+            example ? `none, or for example ${example}` : "none"} spellcheck=${false}
+            autocomplete="off" aria-invalid=${Boolean(problem)} aria-describedby=${help}
+            onInput=${(event) => onChange(event.target.value)} />
+        </div>`}
+    <p id=${help} class="help">
+      ${problem && html`<span class="problem">Expected ${problem.replace(/^expected /, "")}. </span>`}
+      ${text} <code>${variable}</code>${isChanged && html` <span class="changed-mark">changed</span>`}
+    </p>
+  </div>`;
+}

@@ -1,0 +1,68 @@
+// Outcomes, times and numbers in plain words.
+export const OUTCOMES = new Map([
+  ["delivered", { word: "Delivered", tone: "good" }],
+  ["queued", { word: "Waiting", tone: "wait" }],
+  ["dropped", { word: "Dropped", tone: "calm" }],
+  ["rejected", { word: "Refused", tone: "bad" }],
+  ["turned_away", { word: "Turned away", tone: "bad" }],
+]);
+
+// Why a whole request is turned away, by the code of the answer.
+const TURNED_AWAY = new Map([
+  ["invalid_signature", "The signature is not that of the body. Segment would discard the batch."],
+  ["invalid_token", "The token in Authorization is missing or another one."],
+  ["not_json", "The body is not JSON. Segment would discard it."],
+  ["no_message", "There is no message in the body. Segment would discard it."],
+  ["too_large", "The body is too large. Segment would discard it."],
+  ["413", "The body is too large. Segment would discard it."],
+  ["credentials_unavailable", "The secret cannot be read. Segment would send it again."],
+  ["queue_unavailable", "The queue did not take what had to wait. Segment would send it again."],
+  ["internal_error", "A fault of ours. Segment would send it again."],
+]);
+
+export function explained(line, advice) {
+  if (!line.reason) return "";
+  if (line.outcome === "turned_away") return TURNED_AWAY.get(line.reason) || line.reason;
+  const found = advice[line.reason];
+  return found ? found.meaning : line.reason;
+}
+
+// Klaviyo's own words, or the field that is at fault.
+export function detailOf(details, outcome) {
+  const parts = [];
+  if (details.status) {
+    parts.push(`${outcome === "turned_away" ? "Answered with" : "Klaviyo answered"} ${details.status}`);
+  }
+  if (details.field) parts.push(details.field);
+  if (details.detail) parts.push(details.detail);
+  if (details.last) parts.push(`the last time: ${details.last}`);
+  return parts.join(" · ");
+}
+
+const TIME = new Intl.DateTimeFormat("en-GB", {
+  hour: "2-digit", minute: "2-digit", second: "2-digit",
+});
+const NUMBER = new Intl.NumberFormat("en-US");
+
+export const timeOfDay = (seconds) => TIME.format(new Date(seconds * 1000));
+export const number = (value) => NUMBER.format(value);
+export const counted = (value, one, several) => `${number(value)} ${value === 1 ? one : several}`;
+
+export function duration(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+
+export const KINDS = new Map([
+  ["upsert_profile", "Profile"],
+  ["create_event", "Event"],
+  ["add_to_list", "List"],
+  ["subscribe", "Subscription"],
+  ["check_import", "Import check"],
+  ["message", "Message"],
+  ["unreadable", "Unreadable"],
+]);
+
+export const kindOf = (kind) => KINDS.get(kind) || kind;

@@ -1,0 +1,36 @@
+"""What Segment messages would become in Klaviyo, and why: nothing is sent, nothing is needed.
+
+For people, who look at it in the console or on the command line; never packaged. It asks the real
+door, the real mapping and the real planner, so that it cannot say anything else than they would do.
+"""
+
+from preview.advice import ADVICE, TITLES, Advice
+from preview.explaining import explain
+from preview.model import (
+    MessagePreview,
+    Preview,
+    RequestPreview,
+    Source,
+    Trace,
+    Verdict,
+    WayOut,
+)
+from preview.reading import Unreadable, read
+from preview.writing import to_json
+
+__all__ = [
+    "ADVICE",
+    "TITLES",
+    "Advice",
+    "MessagePreview",
+    "Preview",
+    "RequestPreview",
+    "Source",
+    "Trace",
+    "Unreadable",
+    "Verdict",
+    "WayOut",
+    "explain",
+    "read",
+    "to_json",
+]

@@ -1,0 +1,144 @@
+"""Every reason in plain words: what it means, and what to do about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from handler.codes import RejectionCode
+from klaviyo_client.outcomes import RetryReason
+from klaviyo_mapping import DropReason, MappingWarning
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A reason's stable code, its meaning, and the remedy."""
+
+    code: str
+    meaning: str
+    remedy: str
+
+
+_TEXTS: Mapping[StrEnum, tuple[str, str]] = {
+    DropReason.UNSUPPORTED_TYPE: (
+        "Klaviyo has no place for this type of message: only identify and track are taken.",
+        "Nothing, if it is a page view or the like. Otherwise send it as identify or track.",
+    ),
+    DropReason.INTEGRATION_DISABLED: (
+        "The message itself says that it is not for Klaviyo (integrations.Klaviyo is false).",
+        "Take integrations.Klaviyo: false out of the message where it is sent.",
+    ),
+    DropReason.MISSING_EVENT_NAME: (
+        "It is a track without the name of its event.",
+        'Give the event a name where it is sent: "event": "Product Viewed".',
+    ),
+    DropReason.EVENT_NAME_TOO_LONG: (
+        "The event's name has 128 characters or more, and Klaviyo takes fewer.",
+        "Shorten the name where it is sent. What varies belongs in the properties.",
+    ),
+    DropReason.MISSING_USER_ID: (
+        "It has no userId.",
+        "Send a userId, or let anonymous visitors through with FALLBACK_ON_ANONYMOUS_ID.",
+    ),
+    DropReason.MISSING_EMAIL: (
+        "No e-mail address was found for this person.",
+        "Send one as traits.email (identify), properties.email (track), or turn ENFORCE_EMAIL off.",
+    ),
+    DropReason.INVALID_EMAIL: (
+        "There is something in the place of the e-mail address, but it is no address.",
+        "Mend the address where it is sent, or turn ENFORCE_EMAIL off.",
+    ),
+    DropReason.EXTERNAL_ID_TOO_LONG: (
+        "The user id has more than 255 characters, and nothing else says who this is.",
+        "Shorten the id where it is sent, or send an e-mail address as well.",
+    ),
+    DropReason.MISSING_IDENTIFIER: (
+        "Nothing in the message says whom it is about.",
+        "Send an e-mail address, a user id or a telephone number.",
+    ),
+    MappingWarning.PRODUCT_WITHOUT_ID: (
+        "A product of the order has neither id nor SKU, so its event is named by its position.",
+        "Send a product_id or a sku with every product.",
+    ),
+    MappingWarning.PRODUCT_NOT_AN_OBJECT: (
+        "An entry of the order's products is no object, and was left out.",
+        "Send every product as an object with its id, name, price and quantity.",
+    ),
+    RejectionCode.INVALID_MESSAGE: (
+        "It is not a Segment message as it should be.",
+        "Mend the field where it is sent. It is kept in the dead-letter queue.",
+    ),
+    RejectionCode.INTERNAL_ERROR: (
+        "Something of ours failed on this message.",
+        "Please report it. The message is kept in the dead-letter queue.",
+    ),
+    RejectionCode.REFUSED: (
+        "Klaviyo will not take it.",
+        "Read Klaviyo's own words, mend it where it is sent, then redrive.",
+    ),
+    RejectionCode.RETRIES_EXHAUSTED: (
+        "It failed again and again until the time for retries (RETRY_HOURS) was over.",
+        "See that Klaviyo answers again, then redrive.",
+    ),
+    RejectionCode.UNREADABLE: (
+        "Something on the retry queue that was not put there by this destination.",
+        "See who writes to the queue. If it is nobody's, delete it.",
+    ),
+    RetryReason.THROTTLED: (
+        "Klaviyo asks us to slow down (its rate limit).",
+        "Nothing: it is sent again. If it lasts, let Segment send larger batches.",
+    ),
+    RetryReason.UNAVAILABLE: (
+        "Klaviyo is out of order at the moment.",
+        "Nothing: it is sent again.",
+    ),
+    RetryReason.TIMEOUT: (
+        "Klaviyo did not answer in time.",
+        "Nothing: it is sent again.",
+    ),
+    RetryReason.CONNECTION_FAILED: (
+        "Klaviyo could not be reached, or the connection broke.",
+        "Nothing: it is sent again. If it lasts, look at the function's network.",
+    ),
+    RetryReason.UNAUTHORIZED: (
+        "Klaviyo does not know the private key.",
+        "Put a valid key into the secret; until then everything waits.",
+    ),
+    RetryReason.FORBIDDEN: (
+        "The private key may not do this.",
+        "Give the key its scopes in Klaviyo; until then everything waits.",
+    ),
+    RetryReason.OUT_OF_TIME: (
+        "The time for this call was up before its turn came.",
+        "Nothing: it is sent again.",
+    ),
+    RetryReason.CIRCUIT_OPEN: (
+        "Klaviyo failed a moment ago, so it is left in peace for a few seconds.",
+        "Nothing: it is sent again.",
+    ),
+    RetryReason.WAITS_FOR_PROFILE: (
+        "It waits for an earlier change of the same person.",
+        "Nothing: it follows as soon as that one is through.",
+    ),
+    RetryReason.IMPORT_PENDING: (
+        "Klaviyo is still at work on a bulk import.",
+        "Nothing: it is looked at again in a minute.",
+    ),
+}
+
+ADVICE: Mapping[str, Advice] = {
+    reason.value: Advice(reason.value, meaning, remedy)
+    for reason, (meaning, remedy) in _TEXTS.items()
+}
+"""By code: why a message is dropped, rejected, queued, or delivered with a warning."""
+
+TITLES: Mapping[str, str] = {
+    "create_event": "Record an event",
+    "bulk_create_events": "Record events in bulk",
+    "create_or_update_profile": "Create or update a profile",
+    "bulk_import_profiles": "Create or update profiles in bulk",
+    "get_bulk_import_profiles_job": "See whether the bulk import is done",
+    "get_errors_for_bulk_import_profiles_job": "Read what the bulk import refused",
+    "bulk_subscribe_profiles": "Subscribe to a list, by the list's own opt-in process",
+    "add_profiles_to_list": "Put on a list at once",
+}
+"""By the name of Klaviyo's operation: what a request to it does."""

@@ -1,0 +1,241 @@
+"""From messages and settings to what they would become in Klaviyo."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import Any
+
+from handler.codes import RejectionCode
+from handler.door.body import Unreadable as TooDeep
+from handler.door.validation import Malformed, validate
+from klaviyo_client.planner import UNPLANNABLE, can_be_planned
+from klaviyo_mapping import Dropped, Mapped, Message, Settings, canonical, map_message
+from klaviyo_mapping.operations import Json, Operation
+from preview.advice import ADVICE, TITLES
+from preview.marking import item_places, landings
+from preview.model import MessagePreview, Preview, RequestPreview, Source, Trace, Verdict, WayOut
+from preview.paths import Path, pointer
+from preview.planning import Step, plan
+from preview.reading import read
+from preview.tracing import Budget, Origins, trace
+
+UNWRITABLE = "it holds a number that JSON has no way to write (NaN or Infinity)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """The mapping failed on the message: a fault of ours."""
+
+
+_Decision = Mapped | Dropped | Malformed | _Failed
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """A message and the decision on it. `begins` is the position of its first operation."""
+
+    number: int
+    raw: Json | TooDeep
+    arrival: Message | Malformed
+    decision: _Decision
+    begins: int
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        return self.decision.operations if isinstance(self.decision, Mapped) else ()
+
+
+def explain(
+    messages: str | Sequence[Json | TooDeep],
+    settings: Settings,
+    now: datetime,
+    *,
+    is_traced: bool = True,
+) -> Preview:
+    """What the messages would become with these settings, in one webhook call. Sends nothing.
+
+    `messages` is a text with one message or an array of them, or messages as `json.loads` gives
+    them. `now`, with a time zone, is as in `map_message`. Without `is_traced` no request says where
+    its parts came from, which is much quicker for many messages. Raises `Unreadable` for a text
+    that holds no messages.
+    """
+    given = read(messages) if isinstance(messages, str) else messages
+    decided = _decide_all(given, settings, now)
+    operations = [operation for each in decided for operation in each.operations]
+    try:
+        steps, known = plan(operations)
+    except UNPLANNABLE:
+        decided = _without_unwritable(decided)
+        operations = [operation for each in decided for operation in each.operations]
+        steps, known = plan(operations)
+    owners = [each for each in decided for _ in each.operations]
+    budget = Budget()
+    origins = _trace_all(decided, settings, now, budget) if is_traced else {}
+    requests = tuple(
+        _request(number, step, known, owners, origins) for number, step in enumerate(steps, start=1)
+    )
+    carried_by: dict[int, list[int]] = {}
+    for request in requests:
+        for message in request.messages:
+            carried_by.setdefault(message, []).append(request.number)
+    return Preview(
+        messages=tuple(
+            _message(each, settings, now, tuple(carried_by.get(each.number, ())))
+            for each in decided
+        ),
+        requests=requests,
+        is_traced=is_traced and budget.was_enough,
+    )
+
+
+def _decide_all(
+    given: Sequence[Json | TooDeep], settings: Settings, now: datetime
+) -> list[_Decided]:
+    decided: list[_Decided] = []
+    begins = 0
+    for number, raw in enumerate(given, start=1):
+        arrival = validate(raw)
+        decided.append(_Decided(number, raw, arrival, _decide(arrival, settings, now), begins))
+        begins += len(decided[-1].operations)
+    return decided
+
+
+def _decide(arrival: Message | Malformed, settings: Settings, now: datetime) -> _Decision:
+    if isinstance(arrival, Malformed):
+        return arrival
+    try:
+        return map_message(arrival, settings, now)
+    except Exception:  # as in the webhook function, one message must never cost its neighbours
+        return _Failed()
+
+
+def _without_unwritable(decided: Sequence[_Decided]) -> list[_Decided]:
+    kept: list[_Decided] = []
+    begins = 0
+    for each in decided:
+        decision = each.decision
+        if not all(map(can_be_planned, each.operations)):
+            decision = Malformed(each.arrival.message_id, "", UNWRITABLE, None)
+        kept.append(replace(each, decision=decision, begins=begins))
+        begins += len(kept[-1].operations)
+    return kept
+
+
+def _trace_all(
+    decided: Sequence[_Decided], settings: Settings, now: datetime, budget: Budget
+) -> dict[int, Origins]:
+    """By the message's number."""
+
+    def remap(raw: Json, settings: Settings) -> Sequence[Operation] | None:
+        decision = _decide(validate(raw), settings, now)
+        return decision.operations if isinstance(decision, Mapped) else None
+
+    return {
+        each.number: trace(each.raw, each.operations, settings, remap, budget)
+        for each in decided
+        if each.operations and isinstance(each.raw, dict)
+    }
+
+
+def _message(
+    each: _Decided, settings: Settings, now: datetime, requests: tuple[int, ...]
+) -> MessagePreview:
+    arrival, decision = each.arrival, each.decision
+    said = canonical(each.raw) if isinstance(each.raw, dict) else {}
+    preview = MessagePreview(
+        number=each.number,
+        message_id=arrival.message_id,
+        type=_text(said.get("type")),
+        event_name=_text(said.get("event")),
+        verdict=Verdict.REJECTED,
+        requests=requests,
+    )
+    if isinstance(decision, Mapped):
+        return replace(
+            preview,
+            verdict=Verdict.MAPPED,
+            operations=decision.operations,
+            warnings=tuple(ADVICE[warning.value] for warning in decision.warnings),
+        )
+    if isinstance(decision, Dropped):
+        return replace(
+            preview,
+            verdict=Verdict.DROPPED,
+            reason=ADVICE[decision.reason.value],
+            ways_out=_ways_out(arrival, settings, now),
+        )
+    if isinstance(decision, Malformed):
+        return replace(
+            preview,
+            reason=ADVICE[RejectionCode.INVALID_MESSAGE.value],
+            field=decision.field,
+            detail=decision.detail,
+        )
+    return replace(preview, reason=ADVICE[RejectionCode.INTERNAL_ERROR.value])
+
+
+def _text(value: Json) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _ways_out(
+    arrival: Message | Malformed, settings: Settings, now: datetime
+) -> tuple[WayOut, ...]:
+    """The switches any one of which would let the message through."""
+    found = []
+    for setting in fields(settings):
+        value = getattr(settings, setting.name)
+        if isinstance(value, bool):
+            switched: dict[str, Any] = {setting.name: not value}
+            if isinstance(_decide(arrival, replace(settings, **switched), now), Mapped):
+                found.append(WayOut(setting.name, not value))
+    return tuple(found)
+
+
+def _request(
+    number: int,
+    step: Step,
+    known: Sequence[Operation],
+    owners: Sequence[_Decided],
+    origins: dict[int, Origins],
+) -> RequestPreview:
+    request = step.request
+    written = request.body()
+    body = json.loads(written) if written else None
+    places = item_places(request)
+    items: list[tuple[str, tuple[int, ...]]] = []
+    sources: dict[Path, set[Source]] = {}
+    for position, (item, place) in enumerate(zip(request.items, places, strict=True)):
+        behind = [owners[each] for each in (*item.covers, *item.joins) if each < len(owners)]
+        items.append((pointer(place), tuple(sorted({each.number for each in behind}))))
+        if not any(each.number in origins for each in behind):
+            continue
+        for where, operation, inner in landings(request, body, known, position, place):
+            owner = owners[operation]
+            keys, settings = origins[owner.number].of((operation - owner.begins, *inner))
+            found = sources.setdefault(where, set())
+            found.update(Source(key, owner.number) for key in keys)
+            found.update(Source(setting) for setting in settings)
+    return RequestPreview(
+        number=number,
+        endpoint=request.endpoint.name,
+        title=TITLES.get(request.endpoint.name, request.endpoint.name),
+        method=request.endpoint.method,
+        path=request.path,
+        body=body,
+        items=tuple(items),
+        messages=tuple(sorted({message for _, messages in items for message in messages})),
+        traces=tuple(
+            Trace(pointer(where), tuple(sorted(found, key=_order)))
+            for where, found in sorted(sources.items(), key=lambda pair: pointer(pair[0]))
+            if found
+        ),
+        after=step.after,
+        note=step.note,
+    )
+
+
+def _order(source: Source) -> tuple[int, str]:
+    """Keys by their message, then settings."""
+    return (source.message or 1 << 62, source.path)

@@ -1,0 +1,158 @@
+"""Where the parts of operations end up in a request: dye in the water.
+
+Every text and number of the operations is replaced by a mark of its own, the client writes the
+request anew, and where the marks come out is where the parts are. So nothing here has to know how
+Klaviyo's bodies are built.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from klaviyo_client import planner
+from klaviyo_client.endpoints import (
+    BULK_CREATE_EVENTS,
+    BULK_IMPORT_PROFILES,
+    CREATE_EVENT,
+    UPSERT_PROFILE,
+)
+from klaviyo_client.planner import Item, Request
+from klaviyo_mapping.operations import AddToList, Identity, Json, Operation
+from preview.paths import Path
+
+REWRITTEN = frozenset({BULK_CREATE_EVENTS, BULK_IMPORT_PROFILES, CREATE_EVENT, UPSERT_PROFILE})
+"""The endpoints whose items the planner can write anew; those of others it plans anew."""
+
+UNMARKED = frozenset({"message_id", "profile_id", "job_id", "message_ids", "backfill"})
+"""Fields of operations that no key of a message is behind."""
+
+_MARK = re.compile(r"~([0-9]+)~")
+_ITEM = "~item~"
+
+Landing = tuple[Path, int, Path]
+"""A place in a request's body (empty for its path), an operation's position, a place in that."""
+
+
+def item_places(request: Request) -> list[Path]:
+    """Where in the body each of the request's items stands; the whole body of a single one."""
+    if not request.items[0].body:
+        return [() for _ in request.items]
+    probe = replace(request, items=(Item(json.dumps(_ITEM).encode(), ()),))
+    place = next(path for path, text in _texts(json.loads(probe.body())) if text == _ITEM)
+    return [(*place[:-1], index) if place else () for index in range(len(request.items))]
+
+
+def landings(
+    request: Request, body: Json, operations: Sequence[Operation], number: int, place: Path
+) -> list[Landing]:
+    """Where the operations of the request's item `number`, which stands at `place`, come out.
+
+    `body` is that of the whole request.
+    """
+    item = request.items[number]
+    marks = _Marks()
+    positions = (*item.covers, *item.joins)
+    marked = [marks.put(operations[position], position) for position in positions]
+    alone = _alone(request, [operations[position] for position in positions], marked, item)
+    if alone is None:
+        return []
+    found: list[Landing] = [((), *behind) for behind in marks.in_text(alone.path)]
+    if alone.items[0].body:
+        first = (*place[:-1], 0) if place else ()
+        for path, text in _texts(json.loads(alone.body())):
+            is_within = path[: len(first)] == first
+            there = _there(body, place + path[len(first) :] if is_within else path)
+            if there is not None:
+                found.extend((there, *behind) for behind in marks.in_text(text))
+    return found
+
+
+def _alone(
+    request: Request, operations: Sequence[Operation], marked: list[Operation], item: Item
+) -> Request | None:
+    """The request with that item alone, and with marks."""
+    covers = tuple(range(len(item.covers)))
+    if request.endpoint not in REWRITTEN:
+        planned = planner.plan_steps(marked, covers[:1])
+        return planned[0] if [each.endpoint for each in planned] == [request.endpoint] else None
+    joins = tuple(range(len(covers), len(marked)))
+    written = planner.rebuilt(request.endpoint, marked, Item(b"", covers, joins))
+    lists = {
+        plain.list_id: dyed.list_id
+        for plain, dyed in zip(operations, marked, strict=True)
+        if isinstance(plain, AddToList) and isinstance(dyed, AddToList)
+    }
+    list_ids = tuple(lists.get(list_id, list_id) for list_id in request.list_ids)
+    return replace(request, items=(written,), list_ids=list_ids)
+
+
+def _there(body: Json, path: Path) -> Path | None:
+    """The path, if there is something in the body.
+
+    A bulk import names the properties to be cleared in its `meta` instead.
+    """
+    value = body
+    for depth, step in enumerate(path):
+        if isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        elif isinstance(value, dict) and step in value:
+            if path[depth] == "attributes" and "meta" in value:
+                unset = value["meta"]["patch_properties"]["unset"]
+                if path[depth + 1 :] == ("properties", path[-1]) and path[-1] in unset:
+                    return (
+                        *path[:depth],
+                        "meta",
+                        "patch_properties",
+                        "unset",
+                        unset.index(path[-1]),
+                    )
+            value = value[step]
+        else:
+            return None
+    return path
+
+
+class _Marks:
+    def __init__(self) -> None:
+        self._places: list[tuple[int, Path]] = []
+
+    def put(self, operation: Operation, position: int) -> Operation:
+        """The operation with a mark in the place of each text and number."""
+        fields = {
+            name: self._marked(value, position, (name,))
+            for name in operation.__slots__
+            if name not in UNMARKED and (value := getattr(operation, name)) is not None
+        }
+        return replace(operation, **fields)
+
+    def in_text(self, text: str) -> list[tuple[int, Path]]:
+        """What the marks in a text stand for."""
+        return [self._places[int(number)] for number in _MARK.findall(text)]
+
+    def _marked(self, value: Json, position: int, place: Path) -> Json:
+        if isinstance(value, Identity):
+            named = self._marked(value.attributes(), position, place)
+            return Identity.from_attributes(named)
+        if isinstance(value, dict):
+            return {
+                key: self._marked(inner, position, (*place, key)) for key, inner in value.items()
+            }
+        if isinstance(value, list) and value:
+            return [
+                self._marked(inner, position, (*place, index)) for index, inner in enumerate(value)
+            ]
+        self._places.append((position, place))
+        return f"~{len(self._places) - 1}~"
+
+
+def _texts(document: Json) -> Iterator[tuple[Path, str]]:
+    waiting: list[tuple[Path, Json]] = [((), document)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, str):
+            yield path, value
+        elif isinstance(value, dict):
+            waiting.extend(((*path, key), inner) for key, inner in value.items())
+        elif isinstance(value, list):
+            waiting.extend(((*path, index), inner) for index, inner in enumerate(value))

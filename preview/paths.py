@@ -1,0 +1,27 @@
+"""Places in a document: a tuple of keys and positions, how people write it, and JSON pointers."""
+
+import json
+import re
+
+Path = tuple[str | int, ...]
+"""Keys of objects and positions in arrays, from the outside to the inside."""
+
+_PLAIN_KEY = re.compile(r"[^\W\d][\w$-]*|\$\w+")
+
+
+def written(path: Path) -> str:
+    """As in `traits.address.city`, `properties.products[0].price`, `traits["First Name"]`."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif _PLAIN_KEY.fullmatch(step):
+            text += f".{step}" if text else step
+        else:
+            text += f"[{json.dumps(step, ensure_ascii=False)}]"
+    return text
+
+
+def pointer(path: Path) -> str:
+    """The JSON pointer (RFC 6901) of a place; empty for the whole."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)

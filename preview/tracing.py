@@ -1,0 +1,303 @@
+"""Which keys of a message each part of its operations came from. Pure.
+
+The mapping does not say so itself, and must not have to: it is asked again and again, each time
+with one key taken away, and what is then gone or different came from that key. A fallback that
+steps in counts. Where taking a key away leaves nothing to compare (the message is dropped) or
+changes nothing (a fallback says the same), the key's value is altered a little instead.
+"""
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from typing import Any, TypeVar
+
+from klaviyo_mapping import Settings
+from klaviyo_mapping.operations import Identity, Json, JsonObject, Operation
+from preview.paths import Path, written
+
+Remap = Callable[[Json, Settings], Sequence[Operation] | None]
+"""What a raw message becomes with these settings, or `None` when it becomes nothing."""
+
+PARTS = 400_000
+"""How many parts of messages are mapped at most in one preview, repeats included."""
+
+PARTS_AT_LEAST = 20
+"""What mapping the smallest message costs, in parts."""
+
+T = TypeVar("T")
+
+Document = list[dict[str, Json]]
+"""The operations of a message as JSON values."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """What may still be spent on tracing, in parts of messages."""
+
+    left: int = PARTS
+    was_enough: bool = True
+
+    def spend(self, parts: int) -> bool:
+        """Whether it was still there to spend."""
+        if self.left < parts:
+            self.was_enough = False
+            return False
+        self.left -= parts
+        return True
+
+
+@dataclass(slots=True)
+class Origins:
+    """Where the parts of one message's operations came from.
+
+    A place in the operations begins with the operation's position; what is said of a place holds
+    for all within it. `doubtful` is what was told by a change that made other operations of the
+    message: it counts where nothing else is known. `settings` count beside either. `shared` are the
+    places of objects and arrays that the operations hold just as they came.
+    """
+
+    sure: dict[Path, set[Path]] = field(default_factory=dict)
+    doubtful: dict[Path, set[Path]] = field(default_factory=dict)
+    settings: dict[Path, set[str]] = field(default_factory=dict)
+    shared: dict[Path, Path] = field(default_factory=dict)
+
+    def of(self, place: Path) -> tuple[list[str], list[str]]:
+        """The keys and the settings behind a place; of nested keys the innermost alone."""
+        keys = _innermost(_around(self.sure, place)) or _innermost(_around(self.doubtful, place))
+        exact = {self._within(key, place) for key in keys}
+        return sorted(map(written, exact)), sorted(_around(self.settings, place))
+
+    def _within(self, key: Path, place: Path) -> Path:
+        for length in range(len(place), 0, -1):
+            if self.shared.get(place[:length]) == key:
+                return key + place[length:]
+        return key
+
+
+def trace(
+    raw: JsonObject,
+    operations: Sequence[Operation],
+    settings: Settings,
+    remap: Remap,
+    budget: Budget,
+) -> Origins:
+    """The origins of a message's operations, as exactly as the budget allows.
+
+    `raw` is the message as it came. What it shares with the operations must be the same objects.
+    """
+    search = _Search(raw, _document(operations), settings, remap, budget)
+    search.ask_for_keys()
+    search.ask_for_settings()
+    return search.origins
+
+
+class _Search:
+    def __init__(
+        self, raw: JsonObject, base: Document, settings: Settings, remap: Remap, budget: Budget
+    ) -> None:
+        self.origins = Origins()
+        self._raw = raw
+        self._base = base
+        self._settings = settings
+        self._remap = remap
+        self._budget = budget
+        self._cost = PARTS_AT_LEAST + _parts(raw)
+        self._containers = _containers(base)
+
+    def ask_for_keys(self) -> None:
+        """The outer keys first: what they do not change, the keys within do not change either."""
+        queue: deque[tuple[Path, Json]] = deque(((key,), value) for key, value in self._raw.items())
+        while queue and self._budget.left >= self._cost:
+            path, value = queue.popleft()
+            changed = self._ask_for(path, value)
+            shared = self._containers.get(id(value), [])
+            self.origins.shared.update(dict.fromkeys(shared, path))
+            if not changed or not all(_lies_within(place, shared) for place in changed):
+                queue.extend(_keys_within(path, value))
+        self._budget.was_enough &= not queue
+
+    def ask_for_settings(self) -> None:
+        """Each setting is switched, put back to its default, or altered a little."""
+        for setting in fields(self._settings):
+            for other in _other_values(setting, getattr(self._settings, setting.name)):
+                changed: dict[str, Any] = {setting.name: other}
+                found = self._changes(self._raw, replace(self._settings, **changed))
+                if found is not None and found[0] and found[1]:
+                    for place in found[0]:
+                        self.origins.settings.setdefault(place, set()).add(setting.name.upper())
+                    break
+
+    def _ask_for(self, path: Path, value: Json) -> set[Path]:
+        """Note what the key at `path` is behind; gives the places that are surely its doing."""
+        doubtful: list[Path] = []
+        for other in _alterations(value):
+            found = self._changes(_changed(self._raw, path, other), self._settings)
+            if found is None:
+                continue
+            places, is_alike = found
+            if is_alike and places:
+                for place in places:
+                    self.origins.sure.setdefault(place, set()).add(path)
+                return set(places)
+            doubtful = doubtful or places
+        for place in doubtful:
+            self.origins.doubtful.setdefault(place, set()).add(path)
+        return set()
+
+    def _changes(self, raw: Json, settings: Settings) -> tuple[list[Path], bool] | None:
+        """The places that differ, and whether what is left can be compared place by place.
+
+        It cannot where operations of other kinds come of it, or arrays of another length. `None`
+        where nothing becomes of the message, or when the budget is spent.
+        """
+        operations = self._remap(raw, settings) if self._budget.spend(self._cost) else None
+        if operations is None:
+            return None
+        document = _document(operations)
+        is_alike = [each["kind"] for each in document] == [each["kind"] for each in self._base]
+        places: list[Path] = []
+        for position, base in enumerate(self._base):
+            if position >= len(document):
+                places.append((position,))
+                continue
+            for place, may_have_moved in _differences(base, document[position], (position,)):
+                places.append(place)
+                is_alike &= not may_have_moved
+        return places, is_alike
+
+
+def _document(operations: Sequence[Operation]) -> Document:
+    return [
+        {
+            name: value.attributes() if isinstance(value, Identity) else value
+            for name, value in [
+                ("kind", operation.kind),
+                *((name, getattr(operation, name)) for name in operation.__slots__),
+            ]
+        }
+        for operation in operations
+    ]
+
+
+def _differences(base: Json, other: Json, place: Path) -> Iterator[tuple[Path, bool]]:
+    """The places of `base` that are different or missing in `other`.
+
+    With each, whether it is an array that has become longer or shorter, in which things may only
+    have moved.
+    """
+    if base is other:
+        return
+    if isinstance(base, dict) and isinstance(other, dict):
+        for key, value in base.items():
+            if key in other:
+                yield from _differences(value, other[key], (*place, key))
+            else:
+                yield (*place, key), False
+    elif isinstance(base, list) and isinstance(other, list):
+        if len(base) != len(other):
+            yield place, True
+            return
+        for position, value in enumerate(base):
+            yield from _differences(value, other[position], (*place, position))
+    elif type(base) is not type(other) or base != other:
+        yield place, False
+
+
+_NOTHING = object()
+"""Stands for a key that is taken away."""
+
+_LAST_DIGIT = re.compile(r"[0-9](?=[^0-9]*$)")
+
+
+def _alterations(value: Json) -> Iterator[Json]:
+    """What to put in the place of a value, in the order in which it is tried."""
+    yield _NOTHING
+    if isinstance(value, str):
+        yield value.swapcase()
+        yield _LAST_DIGIT.sub(lambda digit: str((int(digit[0]) + 1) % 10), value)
+        yield f"x{value}"
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield value + 1
+
+
+def _changed(document: Json, path: Path, value: Json) -> Json:
+    """The document with another value at `path`, or without it; nothing else is copied."""
+    step, *rest = path
+    if isinstance(document, list):
+        return [
+            _changed(inner, tuple(rest), value) if position == step else inner
+            for position, inner in enumerate(document)
+        ]
+    if rest:
+        return {**document, step: _changed(document[step], tuple(rest), value)}
+    if value is _NOTHING:
+        return {key: kept for key, kept in document.items() if key != step}
+    return {**document, step: value}
+
+
+def _keys_within(path: Path, value: Json) -> Iterable[tuple[Path, Json]]:
+    """The keys of an object, or of the objects of an array."""
+    if isinstance(value, dict):
+        return [((*path, key), inner) for key, inner in value.items()]
+    if isinstance(value, list):
+        return [
+            ((*path, position, key), inner)
+            for position, element in enumerate(value)
+            if isinstance(element, dict)
+            for key, inner in element.items()
+        ]
+    return ()
+
+
+def _containers(base: Document) -> dict[int, list[Path]]:
+    """The objects and arrays within the operations by their identity, with their places."""
+    found: dict[int, list[Path]] = {}
+    waiting: list[tuple[Path, Json]] = [((), base)]
+    while waiting:
+        place, value = waiting.pop()
+        if isinstance(value, dict | list):
+            found.setdefault(id(value), []).append(place)
+            inner = value.items() if isinstance(value, dict) else enumerate(value)
+            waiting.extend(((*place, step), each) for step, each in inner)
+    return found
+
+
+def _parts(value: Json) -> int:
+    number = 0
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        number += 1
+        if isinstance(each, dict):
+            waiting.extend(each.values())
+        elif isinstance(each, list):
+            waiting.extend(each)
+    return number
+
+
+def _other_values(setting: "Field[Any]", value: Any) -> Iterator[Any]:
+    if isinstance(value, bool):
+        yield not value
+        return
+    default = setting.default
+    if setting.default_factory is not MISSING:
+        default = setting.default_factory()
+    if default != value:
+        yield default
+        yield from (other for other in _alterations(value) if other is not _NOTHING)
+
+
+def _lies_within(place: Path, places: Iterable[Path]) -> bool:
+    return any(place[: len(outer)] == outer for outer in places)
+
+
+def _around(noted: Mapping[Path, set[T]], place: Path) -> set[T]:
+    """What is noted of a place and of all that it lies within."""
+    return {each for length in range(len(place) + 1) for each in noted.get(place[:length], ())}
+
+
+def _innermost(paths: set[Path]) -> list[Path]:
+    """The paths without those that another one lies within."""
+    outer = {path[:length] for path in paths for length in range(len(path))}
+    return [path for path in paths if path not in outer]

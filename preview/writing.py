@@ -1,0 +1,56 @@
+"""A preview as JSON, for the console and for machines."""
+
+from dataclasses import asdict
+
+from klaviyo_mapping import operations
+from klaviyo_mapping.operations import Json
+from preview.model import MessagePreview, Preview, RequestPreview
+
+
+def to_json(preview: Preview) -> dict[str, Json]:
+    """All of it: `messages`, `requests` and `is_traced`.
+
+    Of a request, `traces` is an object of JSON pointers, each with its list of sources.
+    """
+    return {
+        "messages": [_message(message) for message in preview.messages],
+        "requests": [_request(request) for request in preview.requests],
+        "is_traced": preview.is_traced,
+    }
+
+
+def _message(message: MessagePreview) -> dict[str, Json]:
+    return {
+        "number": message.number,
+        "message_id": message.message_id,
+        "type": message.type,
+        "event_name": message.event_name,
+        "verdict": message.verdict.value,
+        "operations": [operations.to_json(operation) for operation in message.operations],
+        "warnings": [asdict(warning) for warning in message.warnings],
+        "reason": None if message.reason is None else asdict(message.reason),
+        "field": message.field,
+        "detail": message.detail,
+        "ways_out": [asdict(way_out) for way_out in message.ways_out],
+        "requests": list(message.requests),
+    }
+
+
+def _request(request: RequestPreview) -> dict[str, Json]:
+    return {
+        "number": request.number,
+        "endpoint": request.endpoint,
+        "title": request.title,
+        "method": request.method,
+        "path": request.path,
+        "body": request.body,
+        "items": [
+            {"pointer": pointer, "messages": list(messages)} for pointer, messages in request.items
+        ],
+        "messages": list(request.messages),
+        "traces": {
+            trace.pointer: [asdict(source) for source in trace.sources] for trace in request.traces
+        },
+        "after": request.after,
+        "note": request.note,
+    }

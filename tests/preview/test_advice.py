@@ -1,0 +1,37 @@
+"""Every reason that somebody may meet is explained in plain words, and so is every request."""
+
+import itertools
+from enum import StrEnum
+
+import pytest
+
+from handler.codes import RejectionCode
+from klaviyo_client import endpoints
+from klaviyo_client.endpoints import Endpoint
+from klaviyo_client.outcomes import RetryReason
+from klaviyo_mapping import DropReason, MappingWarning
+from preview import ADVICE, TITLES
+
+REASONS = [*DropReason, *MappingWarning, *RejectionCode, *RetryReason]
+ENDPOINTS = [each.name for each in vars(endpoints).values() if isinstance(each, Endpoint)]
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_every_reason_has_its_meaning_and_its_remedy(reason: StrEnum) -> None:
+    advice = ADVICE[reason.value]
+    assert advice.code == reason.value
+    assert advice.meaning.endswith(".")
+    assert advice.remedy.endswith(".") or advice.remedy.endswith('".')
+
+
+def test_nothing_else_is_explained() -> None:
+    assert sorted(ADVICE) == sorted({reason.value for reason in REASONS})
+
+
+def test_no_meaning_stands_for_two_reasons() -> None:
+    meanings = [advice.meaning for advice in ADVICE.values()]
+    assert [one for one, other in itertools.combinations(meanings, 2) if one == other] == []
+
+
+def test_every_request_has_a_title() -> None:
+    assert sorted(TITLES) == sorted(ENDPOINTS)
