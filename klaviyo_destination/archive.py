@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from handler.door.body import Unreadable, read_messages
+from handler.door.body import Unreadable, read_values
 from handler.door.elements import JSON_SPACE, array_elements
 from handler.door.refusals import Refusal
 from handler.door.request import WebhookRequest
@@ -63,9 +63,9 @@ class Record:
 
         An array is a batch; an event of an HTTP API (as those of `events/`) counts as its body.
         """
-        values = read_messages(self.text)
+        values = list(read_values(self.text))
         if len(values) == 1 and isinstance(values[0], dict) and _is_http_event(values[0]):
-            return read_messages(WebhookRequest.from_lambda_event(values[0]).body)
+            return list(read_values(WebhookRequest.from_lambda_event(values[0]).body))
         return values
 
 

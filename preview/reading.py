@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 
 from handler.door.body import Unreadable as TooDeep
-from handler.door.body import read_messages
+from handler.door.body import read_values
 from handler.door.refusals import Refusal
 from handler.door.request import MAX_BODY_BYTES
 from klaviyo_mapping.operations import Json
@@ -60,7 +60,7 @@ def read(text: str) -> Sequence[Json | TooDeep]:
     if len(body) > MAX_BODY_BYTES:
         raise Unreadable("too_large", "The text is larger than 6 MiB. Try fewer messages.")
     try:
-        return read_messages(body)
+        return list(read_values(body))
     except Refusal as refusal:
         found = _fault(text)
         if found is None:

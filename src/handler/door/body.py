@@ -4,14 +4,14 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from msgspec import DecodeError, Raw
 
 from handler.door.elements import JSON_SPACE, array_elements
-from handler.door.reader import raw_elements, read_element
+from handler.door.reader import raw_elements, read_element, read_value
 from handler.door.refusals import NoMessage, NotJson
 from klaviyo_mapping.message import Message
 from klaviyo_mapping.operations import Json
@@ -45,6 +45,15 @@ def read_messages(body: bytes) -> Iterator[Message | Json | Unreadable]:
     neighbours are read. Raises `NotJson` (also for `NaN`, `Infinity` and a byte order mark) and
     `NoMessage` (an empty body, an empty array, or a scalar).
     """
+    return _read(body, read_element)
+
+
+def read_values(body: bytes) -> Iterator[Json | Unreadable]:
+    """As `read_messages`, and every message as plain JSON with all that was sent."""
+    return _read(body, read_value)
+
+
+def _read(body: bytes, read: Callable[[Raw], Json]) -> Iterator[Json | Unreadable]:
     if not body.strip(JSON_SPACE):
         raise NoMessage("The body is empty. Send one message or an array of messages.")
     text = _text(body)
@@ -54,12 +63,12 @@ def read_messages(body: bytes) -> Iterator[Message | Json | Unreadable]:
         return iter(_read_leniently(_mended(text)))
     if not elements:
         raise NoMessage(NO_MESSAGE)
-    return map(_read, elements)
+    return (_element(element, read) for element in elements)
 
 
-def _read(element: Raw) -> Message | Json | Unreadable:
+def _element(element: Raw, read: Callable[[Raw], Json]) -> Json | Unreadable:
     try:
-        return read_element(element)
+        return read(element)
     except (DecodeError, RecursionError):
         return _read_element(_mended(bytes(element).decode()))
 

@@ -6,6 +6,8 @@ with a key that is not listed here, or with a field of another type, is read as 
 `handler.door.validation` looks at its keys in every spelling, or says what is wrong with it.
 """
 
+from collections.abc import Callable
+
 from msgspec import Raw, ValidationError
 from msgspec.json import Decoder
 
@@ -63,7 +65,6 @@ class _Message(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, r
 _message_of = Decoder(_Message).decode
 _elements_of = Decoder(list[Raw]).decode
 _value_of = Decoder(Raw).decode
-_json_of = Decoder().decode
 
 
 def raw_elements(body: bytes) -> list[Raw]:
@@ -79,13 +80,17 @@ def raw_elements(body: bytes) -> list[Raw]:
         return [_value_of(body)] if is_object else []
 
 
+read_value: Callable[[Raw], Json] = Decoder().decode
+"""What `json.loads` would give. Raises as `raw_elements` does."""
+
+
 def read_element(element: Raw) -> Json:
     """A `Message`, or what `json.loads` would give. Raises as `raw_elements` does."""
     try:
         message = _message_of(element)
     except ValidationError:
-        return _json_of(element)
-    return message if _is_fit(message) else _json_of(element)
+        return read_value(element)
+    return message if _is_fit(message) else read_value(element)
 
 
 def _is_fit(message: _Message) -> bool:
