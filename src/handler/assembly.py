@@ -5,11 +5,12 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from handler.credentials import CredentialStore, fetch_secret
+from handler.credentials import CredentialStore
 from handler.environment import Environment
 from handler.intake import Intake
 from handler.queues import Queue
 from handler.redelivery import Redelivery
+from handler.secret import fetch_secret
 from handler.telemetry import SERVICE, Telemetry
 from klaviyo_client.delivery import Klaviyo
 

@@ -92,29 +92,6 @@ class CredentialStore:
         return self._credentials
 
 
-def fetch_secret(arn: str) -> str:
-    """The secret's text from AWS Secrets Manager. Raises `CredentialsUnavailable`.
-
-    https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
-    """
-    import boto3
-    from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    config = Config(connect_timeout=1, read_timeout=1.5, retries={"total_max_attempts": 2})
-    try:
-        client = boto3.client("secretsmanager", config=config)
-        text = client.get_secret_value(SecretId=arn).get("SecretString")
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "unknown")
-        raise CredentialsUnavailable(f"the secret cannot be read: {code}") from None
-    except BotoCoreError as error:
-        raise CredentialsUnavailable(f"the secret cannot be read: {type(error).__name__}") from None
-    if not text:
-        raise CredentialsUnavailable("the secret holds no text")
-    return text
-
-
 def _parse(text: str) -> dict[str, Any]:
     try:
         document = json.loads(text)

@@ -1,17 +1,16 @@
 """One HTTP request to Klaviyo over kept connections. The only I/O of this package."""
 
 import select
-import ssl
 import time
 import weakref
 from collections import deque
 from collections.abc import Iterable
-from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from klaviyo_client.answers import Answer, read
+from klaviyo_client.certificates import trusted
 from klaviyo_client.outcomes import Retryable, RetryReason
 from klaviyo_client.revision import REVISION
 
@@ -126,7 +125,7 @@ class HttpTransport:
             kept.close()
         timeout = min(CONNECT_SECONDS, seconds)
         if self._is_secure:
-            return HTTPSConnection(self._host, self._port, timeout=timeout, context=_trust())
+            return HTTPSConnection(self._host, self._port, timeout=timeout, context=trusted())
         return HTTPConnection(self._host, self._port, timeout=timeout)
 
 
@@ -142,11 +141,3 @@ def _has_news(connection: HTTPConnection) -> bool:
     poll = select.poll()
     poll.register(connection.sock, select.POLLIN)
     return bool(poll.poll(0))
-
-
-@cache
-def _trust() -> ssl.SSLContext:
-    """The certificate authorities to trust: the same everywhere, whatever the machine has."""
-    import certifi
-
-    return ssl.create_default_context(cafile=certifi.where())

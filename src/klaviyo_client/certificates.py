@@ -1,0 +1,12 @@
+"""Whom to trust on the way: the same certificate authorities everywhere, whatever a machine has."""
+
+import ssl
+from functools import cache
+
+
+@cache
+def trusted() -> ssl.SSLContext:
+    """The context of every HTTPS connection. Made when the first one is."""
+    import certifi
+
+    return ssl.create_default_context(cafile=certifi.where())
