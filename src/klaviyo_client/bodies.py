@@ -86,10 +86,11 @@ def profile_item(operation: UpsertProfile) -> bytes:
 
 def needs_single(operation: UpsertProfile) -> bool:
     """Whether the upsert clears an attribute, which an import job has no way to do."""
-    location = operation.attributes.get("location")
-    return None in operation.attributes.values() or (
-        isinstance(location, dict) and None in location.values()
-    )
+    attributes = operation.attributes
+    if None in attributes.values():
+        return True
+    location = attributes.get("location")
+    return isinstance(location, dict) and None in location.values()
 
 
 def import_job(items: Iterable[bytes], list_ids: Sequence[str]) -> bytes:

@@ -174,7 +174,9 @@ def profile_item(
     joins: tuple[int, ...] = (),
 ) -> Item:
     """The upserts and list steps of one person as one item for the endpoint."""
-    upsert = merged([operations[position] for position in (*covers, *joins)])
+    upsert = operations[covers[0]] if len(covers) == 1 and not joins else None
+    if not isinstance(upsert, UpsertProfile):
+        upsert = merged([operations[position] for position in (*covers, *joins)])
     write = bodies.single_profile if endpoint is UPSERT_PROFILE else bodies.profile_item
     return Item(write(upsert), covers, joins)
 
@@ -184,8 +186,6 @@ def merged(operations: Sequence[Operation]) -> UpsertProfile:
 
     A list step or a subscription counts as an upsert of its identity.
     """
-    if len(operations) == 1 and isinstance(operations[0], UpsertProfile):
-        return operations[0]
     identity = Identity()
     attributes: dict[str, Json] = {}
     properties: dict[str, Json] = {}
@@ -231,8 +231,8 @@ def _profile_requests(
     for person in persons:
         covers = person.covers
         if (
-            any(_needs_single(operations[position]) for position in covers)
-            or (len(covers) > 1 and len(in_runs(operations, covers)) > 1)
+            (len(covers) == 1 and _needs_single(operations[covers[0]]))
+            or (len(covers) > 1 and _needs_several(operations, covers))
             or (singly and not singly.isdisjoint((*covers, *person.joined())))
         ):
             singles.append(person)
@@ -270,6 +270,14 @@ def single_upsert(
 def _person_item(endpoint: Endpoint, operations: Sequence[Operation], person: Person) -> Item:
     joins = person.joined() if person.joins else ()
     return profile_item(endpoint, operations, tuple(person.covers), joins)
+
+
+def _needs_several(operations: Sequence[Operation], covers: Sequence[int]) -> bool:
+    """Whether the upserts of one person cannot all be in one item of an import job."""
+    return (
+        any(_needs_single(operations[position]) for position in covers)
+        or len(in_runs(operations, covers)) > 1
+    )
 
 
 def _needs_single(operation: Operation) -> bool:

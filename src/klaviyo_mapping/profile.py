@@ -32,7 +32,9 @@ def upsert_profile(
     )
     owners = (traits, address, company)
     left_out: set[str] = set()
-    mapped = (left_out, set[str](), set[str]())
+    of_address: set[str] = set()
+    of_company: set[str] = set()
+    mapped = (left_out, of_address, of_company)
     attributes = _fill(attribute_sources, owners, mapped)
     location = _fill(location_sources, owners, mapped)
     _add_context(location, message)
@@ -41,19 +43,20 @@ def upsert_profile(
 
     left_out.update(keys["other_ids"], named.found_under.values())
     # Identifiers sent as null: they name nobody, and there is nothing to clear.
-    left_out.update([key for name in IDENTIFIERS for key in keys[name] if traits[key] is None])
-    if address and len(mapped[1]) == len(address):
+    if None in traits.values():
+        left_out.update([key for name in IDENTIFIERS for key in keys[name] if traits[key] is None])
+    if address and len(of_address) == len(address):
         left_out.update(keys["address"])
-    if company and len(mapped[2]) == len(company):
+    if company and len(of_company) == len(company):
         left_out.update(keys["company"])
     phone_key = named.found_under.get("phone_number")
     return UpsertProfile(
-        message_id=message.message_id,
-        identity=named.identity,
-        attributes=attributes,
-        properties={key: value for key, value in traits.items() if key not in left_out},
-        phone_as_sent={} if phone_key is None else {phone_key: traits[phone_key]},
-        time=time_of(message, now),
+        message.message_id,
+        named.identity,
+        attributes,
+        {key: value for key, value in traits.items() if key not in left_out},
+        {} if phone_key is None else {phone_key: traits[phone_key]},
+        time_of(message, now),
     )
 
 

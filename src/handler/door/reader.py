@@ -96,5 +96,6 @@ def read_element(element: Raw) -> Json:
 def _is_fit(message: _Message) -> bool:
     """Whether it satisfies what its fields' types do not say."""
     return bool(message.type.strip()) and not (
-        nests_deeper(message.properties, MAX_LEVELS) or nests_deeper(message.traits, MAX_LEVELS)
+        (message.properties and nests_deeper(message.properties, MAX_LEVELS))
+        or (message.traits and nests_deeper(message.traits, MAX_LEVELS))
     )
