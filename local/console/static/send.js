@@ -103,7 +103,7 @@ function Result({ sent, start, now, waiting }) {
       </p>
       ${messages.length > 0 && html`<ol class="rows">
         ${messages.map((line) => html`<${Followed} key=${line.number} line=${line} start=${start}
-          now=${now} waiting=${waiting} />`)}
+          now=${now} waiting=${waiting} isOnlyOne=${number === 1} />`)}
       </ol>`}
       ${number > messages.length && html`<p class="aside">And ${
         counted(number - messages.length, "more message", "more messages")}.</p>`}
@@ -114,7 +114,7 @@ function Result({ sent, start, now, waiting }) {
     </section>`;
 }
 
-function Followed({ line, start, now, waiting }) {
+function Followed({ line, start, now, waiting, isOnlyOne }) {
   const advice = start.advice[line.reason];
   const details = detailOf(line.details, line.outcome);
   return html`<li class="row">
@@ -123,7 +123,7 @@ function Followed({ line, start, now, waiting }) {
         line.event_name && html` · <${Said} text=${line.event_name} />`}</span>
       <${Outcome} outcome=${line.outcome} />
     </div>
-    ${line.outcome === "delivered" && !line.settled_at && html`<p class="aside">Klaviyo has it${
+    ${isOnlyOne && line.outcome === "delivered" && !line.settled_at && html`<p class="aside">Klaviyo has it${
       start.has_stand_in && html`: see <a href="#live">Live</a>`}.</p>`}
     ${line.reason && html`<p>${explained(line, start.advice)}</p>`}
     ${details && html`<p class="aside">${details}</p>`}
