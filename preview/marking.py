@@ -27,6 +27,9 @@ REWRITTEN = frozenset({BULK_CREATE_EVENTS, BULK_IMPORT_PROFILES, CREATE_EVENT, U
 UNMARKED = frozenset({"message_id", "profile_id", "job_id", "message_ids", "backfill"})
 """Fields of operations that no key of a message is behind."""
 
+UNSET = ("meta", "patch_properties", "unset")
+"""Where a profile of a bulk import names the properties that it clears."""
+
 _MARK = re.compile(r"~([0-9]+)~")
 _ITEM = "~item~"
 
@@ -48,23 +51,45 @@ def landings(
 ) -> list[Landing]:
     """Where the operations of the request's item `number`, which stands at `place`, come out.
 
-    `body` is that of the whole request.
+    `body` is that of the whole request. A field whose mark the client cannot write has no landing.
     """
     item = request.items[number]
+    found = _found(request, body, operations, item, place, None)
+    if found is not None:
+        return found
+    fields = {name for n in (*item.covers, *item.joins) for name in operations[n].__slots__}
+    one_by_one = (
+        _found(request, body, operations, item, place, name) for name in sorted(fields - UNMARKED)
+    )
+    return [landing for each in one_by_one for landing in each or ()]
+
+
+def _found(
+    request: Request,
+    body: Json,
+    operations: Sequence[Operation],
+    item: Item,
+    place: Path,
+    field: str | None,
+) -> list[Landing] | None:
+    """The landings of one field or of all; `None` where the client cannot write the marks."""
     marks = _Marks()
     positions = (*item.covers, *item.joins)
-    marked = [marks.put(operations[position], position) for position in positions]
-    alone = _alone(request, [operations[position] for position in positions], marked, item)
-    if alone is None:
-        return []
+    marked = [marks.put(operations[position], position, field) for position in positions]
+    try:
+        alone = _alone(request, [operations[position] for position in positions], marked, item)
+        if alone is None:
+            return []
+        written = json.loads(alone.body()) if alone.items[0].body else None
+    except (*planner.UNPLANNABLE, LookupError):
+        return None
     found: list[Landing] = [((), *behind) for behind in marks.in_text(alone.path)]
-    if alone.items[0].body:
-        first = (*place[:-1], 0) if place else ()
-        for path, text in _texts(json.loads(alone.body())):
-            is_within = path[: len(first)] == first
-            there = _there(body, place + path[len(first) :] if is_within else path)
-            if there is not None:
-                found.extend((there, *behind) for behind in marks.in_text(text))
+    first = (*place[:-1], 0) if place else ()
+    for path, text in _texts(written):
+        is_within = path[: len(first)] == first
+        there = _there(body, place + path[len(first) :] if is_within else path)
+        if there is not None:
+            found.extend((there, *behind) for behind in marks.in_text(text))
     return found
 
 
@@ -90,39 +115,41 @@ def _alone(
 def _there(body: Json, path: Path) -> Path | None:
     """The path, if there is something in the body.
 
-    A bulk import names the properties to be cleared in its `meta` instead.
+    A bulk import names the properties that it clears in its `meta` instead.
     """
     value = body
     for depth, step in enumerate(path):
         if isinstance(value, list) and isinstance(step, int) and step < len(value):
             value = value[step]
         elif isinstance(value, dict) and step in value:
-            if path[depth] == "attributes" and "meta" in value:
-                unset = value["meta"]["patch_properties"]["unset"]
-                if path[depth + 1 :] == ("properties", path[-1]) and path[-1] in unset:
-                    return (
-                        *path[:depth],
-                        "meta",
-                        "patch_properties",
-                        "unset",
-                        unset.index(path[-1]),
-                    )
+            unset = _unset(value)
+            if path[depth:-1] == ("attributes", "properties") and path[-1] in unset:
+                return (*path[:depth], *UNSET, unset.index(path[-1]))
             value = value[step]
         else:
             return None
     return path
 
 
+def _unset(value: Json) -> Sequence[str]:
+    """The properties that a profile of a bulk import clears."""
+    for step in UNSET:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value or ()
+
+
 class _Marks:
     def __init__(self) -> None:
         self._places: list[tuple[int, Path]] = []
 
-    def put(self, operation: Operation, position: int) -> Operation:
-        """The operation with a mark in the place of each text and number."""
+    def put(self, operation: Operation, position: int, field: str | None) -> Operation:
+        """The operation with marks for its texts and numbers, or for those of one field."""
         fields = {
             name: self._marked(value, position, (name,))
             for name in operation.__slots__
-            if name not in UNMARKED and (value := getattr(operation, name)) is not None
+            if name not in UNMARKED
+            and field in (None, name)
+            and (value := getattr(operation, name)) is not None
         }
         return replace(operation, **fields)
 
@@ -138,10 +165,10 @@ class _Marks:
             return {
                 key: self._marked(inner, position, (*place, key)) for key, inner in value.items()
             }
-        if isinstance(value, list) and value:
-            return [
+        if isinstance(value, list | tuple) and value:
+            return type(value)(
                 self._marked(inner, position, (*place, index)) for index, inner in enumerate(value)
-            ]
+            )
         self._places.append((position, place))
         return f"~{len(self._places) - 1}~"
 

@@ -69,7 +69,7 @@ def form(variables: Mapping[str, str]) -> list[Input]:
     for setting in fields(Settings):
         default = _default(setting)
         is_switch = isinstance(default, bool)
-        default_text = str(default).lower() if is_switch else ""
+        default_text = str(default).lower() if is_switch else _as_text(default)
         running = variables.get(setting.name.upper(), "").strip() or default_text
         if is_switch:
             running = str(READERS[setting.name](setting.name.upper(), running)).lower()
@@ -97,6 +97,10 @@ def read(texts: Mapping[str, str]) -> Settings | dict[str, str]:
         except SettingError as error:
             wrong[name.upper()] = str(error).removeprefix(f"{name.upper()}: ")
     return wrong or Settings.from_environment(texts)
+
+
+def _as_text(default: Any) -> str:
+    return str(default) if isinstance(default, str | int | float) else ""
 
 
 def _default(setting: "Field[Any]") -> Any:

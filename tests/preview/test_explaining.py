@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from klaviyo_client import bodies
 from klaviyo_client.endpoints import BULK_CREATE_EVENTS, BULK_IMPORT_PROFILES
 from klaviyo_mapping import Settings
-from klaviyo_mapping.operations import Json
+from klaviyo_mapping.operations import CreateEvent, Json
 from local.klaviyo import Account, Request
 from preview import (
     ADVICE,
@@ -276,6 +277,20 @@ def test_every_trace_points_into_its_body() -> None:
                 key = step.replace("~1", "/").replace("~0", "~")
                 value = value[int(key)] if isinstance(value, list) else value[key]
             assert not isinstance(value, dict | list)
+
+
+def test_field_that_takes_no_mark_costs_the_others_no_trace(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write = bodies.single_event
+
+    def choosy(operation: CreateEvent) -> bytes:
+        return {"Product Viewed": write}[operation.metric](operation)
+
+    monkeypatch.setattr(bodies, "single_event", choosy)
+    found = sources(preview_of(TRACK))
+    assert "/data/attributes/metric/data/attributes/name" not in found
+    assert found["/data/attributes/unique_id"] == ["1:messageId"]
 
 
 def test_what_is_too_much_to_trace_is_told_without_it() -> None:

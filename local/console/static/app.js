@@ -92,6 +92,8 @@ function Status({ start, state }) {
   const isFine = !start.has_stand_in || mood?.kind === "fine";
   return html`<div class="status">
     <a href="#weather" class=${isFine ? "" : "bad"}>Klaviyo: <strong>${klaviyo}</strong></a>
+    ${state.per_second > 0 && html`<a href="#weather" class="on">Traffic <strong>${
+      state.per_second} a second</strong></a>`}
     <a href="#live" class=${waiting.entries ? "wait" : ""}>Waiting <strong>${number(waiting.entries)}</strong></a>
     <a href="#live" class=${dead.entries ? "bad" : ""}>Dead letters <strong>${number(dead.entries)}</strong></a>
   </div>`;

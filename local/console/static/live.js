@@ -44,8 +44,8 @@ function Messages({ start, state }) {
             start=${start} />`)}</tbody>
         </table></div>`
       : html`<${Empty} title=${filter ? "None of these" : "Nothing has come in yet"}>
-          ${filter ? "Choose “All” to see the others." : html`Go to <a href="#send">Send</a>, or let
-            some traffic flow under <a href="#weather">Weather</a>.`}
+          ${filter ? "Choose “All” to see the others." : html`Go to <a href="#send">Send</a>${
+            start.has_stand_in && html`, or let some traffic flow under <a href="#weather">Weather</a>`}.`}
         <//>`}
   </section>`;
 }

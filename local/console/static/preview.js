@@ -71,7 +71,7 @@ function Result({ answer, isEmpty, start, onSetting }) {
   if (!answer) return html`<p class="loading">Looking …</p>`;
   if (answer.error) {
     return html`<${Empty} title="This cannot be read yet">
-      Once the JSON on the left is in order, you see here what it becomes.
+      Once the JSON is in order, you see here what it becomes.
     <//>`;
   }
   if (answer.settings) {

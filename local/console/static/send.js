@@ -62,6 +62,9 @@ export function Send({ start, state, draft, setDraft, sent, setSent, refresh }) 
             onChange=${setIsStranger} describedBy="help-stranger" />
           <p id="help-stranger" class="help">To see what a stranger gets.</p>
         </div>
+        ${!start.has_stand_in && html`<${Notice} tone="warn" title="This is the real Klaviyo">
+          <p>What you send here ends up in your account. The people of the samples are made up.</p>
+        <//>`}
         <div class="actions">
           <button type="button" class="primary" disabled=${isBusy || !draft.text.trim()}
             onClick=${send}>${isBusy ? "Sending …" : "Send"}</button>
@@ -100,7 +103,7 @@ function Result({ sent, start, now, waiting }) {
       </p>
       ${messages.length > 0 && html`<ol class="rows">
         ${messages.map((line) => html`<${Followed} key=${line.number} line=${line} start=${start}
-          now=${now} waiting=${waiting} />`)}
+          now=${now} waiting=${waiting} isOnlyOne=${number === 1} />`)}
       </ol>`}
       ${number > messages.length && html`<p class="aside">And ${
         counted(number - messages.length, "more message", "more messages")}.</p>`}
@@ -111,7 +114,7 @@ function Result({ sent, start, now, waiting }) {
     </section>`;
 }
 
-function Followed({ line, start, now, waiting }) {
+function Followed({ line, start, now, waiting, isOnlyOne }) {
   const advice = start.advice[line.reason];
   const details = detailOf(line.details, line.outcome);
   return html`<li class="row">
@@ -120,8 +123,8 @@ function Followed({ line, start, now, waiting }) {
         line.event_name && html` · <${Said} text=${line.event_name} />`}</span>
       <${Outcome} outcome=${line.outcome} />
     </div>
-    ${line.outcome === "delivered" && !line.settled_at && html`<p class="aside">Klaviyo has it: see
-      ${" "}<a href="#live">Live</a>.</p>`}
+    ${isOnlyOne && line.outcome === "delivered" && !line.settled_at && html`<p class="aside">Klaviyo has it${
+      start.has_stand_in && html`: see <a href="#live">Live</a>`}.</p>`}
     ${line.reason && html`<p>${explained(line, start.advice)}</p>`}
     ${details && html`<p class="aside">${details}</p>`}
     ${line.outcome === "queued" && waiting.next_at && html`<p class="aside">Tried again ${

@@ -33,7 +33,7 @@ function Setting({ input, value, problem, onChange }) {
       : html`<div class="setting-text">
           <label for=${`setting-${variable}`}>${label}</label>
           <input id=${`setting-${variable}`} type="text" value=${value} placeholder=${
-            example ? `none, or for example ${example}` : "none"} spellcheck=${false}
+            input.default || (example ? `none, or for example ${example}` : "none")} spellcheck=${false}
             autocomplete="off" aria-invalid=${Boolean(problem)} aria-describedby=${help}
             onInput=${(event) => onChange(event.target.value)} />
         </div>`}
