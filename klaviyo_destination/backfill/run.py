@@ -66,6 +66,9 @@ GIVEN_UP = Refused(200, "import_cancelled", "Klaviyo gave up the import jobs of 
 FAILURES = frozenset({RetryReason.UNAVAILABLE, RetryReason.TIMEOUT, RetryReason.CONNECTION_FAILED})
 """What counts as an attempt: being throttled does not."""
 
+OURS_TO_MEND = frozenset({RetryReason.UNAUTHORIZED, RetryReason.FORBIDDEN})
+"""What no waiting helps against."""
+
 LONGEST_PAUSE = 60.0
 """Seconds between two rounds that have delivered nothing, doubled up to this."""
 
@@ -456,7 +459,7 @@ class Run:
     ) -> None:
         """Wait where going on at once would be of no use."""
         trouble = settled.trouble
-        if trouble is not None and trouble.status in (401, 403):
+        if trouble is not None and trouble.reason in OURS_TO_MEND:
             raise NotTaken(_about_the_key(trouble))
         if settled.delivered or settled.done or has_read:
             self._moved_at = self._now()
@@ -502,7 +505,7 @@ def _full(events: list[Waiting], *, keep: bool) -> tuple[list[Waiting], list[Wai
 
 
 def _about_the_key(trouble: Retryable) -> str:
-    if trouble.status == 401:
+    if trouble.reason is RetryReason.UNAUTHORIZED:
         return "Klaviyo does not know the key (401): set a valid one and run the same command again"
     return (
         "Klaviyo forbids it to this key (403): give it the scopes of the README (`doctor` names "
