@@ -1,7 +1,9 @@
 """Edits of custom properties that an identify asks for in `integrations.Klaviyo`.
 
-{"Klaviyo": {"fieldsToAppend": ["badges"], "fieldsToUnappend": ["interests"],
-             "fieldsToUnset": ["trial_ends"]}}
+    {"Klaviyo": {"fieldsToAppend": ["badges"], "fieldsToUnappend": ["interests"],
+                 "fieldsToUnset": ["trial_ends"]}}
+
+Each holds names of custom properties.
 """
 
 from collections.abc import Sequence

@@ -17,7 +17,7 @@ class OrderNames:
     """The names of one convention, by a product's fields as `klaviyo_mapping.product` calls them.
 
     `items` has what an entry of `Items` calls otherwise. With `tells_more` the order's event has
-    the brands and the discount as well.
+    the brands, the discount and the addresses as well.
     """
 
     item_names: str
@@ -35,15 +35,46 @@ class OrderNames:
         """What the order's event says further."""
         if not self.tells_more:
             return {}
-        keys = DISCOUNT.keys_in(sent)
+        keys = ORDER.keys_in(sent)
         return {
             "Brands": [item["Brand"] for item in fields if "Brand" in item],
-            "DiscountCode": first(sent, keys["code"], as_identifier),
-            "DiscountValue": first(sent, keys["value"], as_amount),
+            "DiscountCode": first(sent, keys["DiscountCode"], as_identifier),
+            "DiscountValue": first(sent, keys["DiscountValue"], as_amount),
+            "BillingAddress": first(sent, keys["BillingAddress"], _as_address),
+            "ShippingAddress": first(sent, keys["ShippingAddress"], _as_address),
         }
 
 
-DISCOUNT = Precedence({"code": ("coupon", "discount_code"), "value": ("discount",)})
+ORDER = Precedence(
+    {
+        "DiscountCode": ("coupon", "discount_code"),
+        "DiscountValue": ("discount",),
+        "BillingAddress": ("billing_address",),
+        "ShippingAddress": ("shipping_address",),
+    }
+)
+ADDRESS = Precedence(
+    {
+        "FirstName": ("first_name",),
+        "LastName": ("last_name",),
+        "Address1": ("address1", "street"),
+        "City": ("city",),
+        "RegionCode": ("region_code", "region", "state"),
+        "CountryCode": ("country_code", "country"),
+        "Zip": ("zip", "postal_code"),
+        "Phone": ("phone",),
+    }
+)
+
+
+def _as_address(value: Json) -> JsonObject | None:
+    """An address with Klaviyo's names, and what it has besides."""
+    if not isinstance(value, dict):
+        return None
+    chosen = {name: keys[0] for name, keys in ADDRESS.keys_in(value).items() if keys}
+    further = {key: each for key, each in value.items() if key not in chosen.values()}
+    return {**further, **{name: value[key] for name, key in chosen.items()}}
+
 
 KLAVIYOS_ITEMS = {
     "Name": "ProductName",

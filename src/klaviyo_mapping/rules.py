@@ -46,14 +46,19 @@ class Patterns:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """Which traits, or which properties, to leave out, and which to send as their hash alone."""
+    """Which traits, or which properties, to leave out, and which to send as their hash alone.
+
+    `inside` has the same for the fields of an object, or of each object in a list, by the name of
+    its trait or property as `normalise` writes it.
+    """
 
     leave_out: Patterns = field(default_factory=Patterns)
     hash: Patterns = field(default_factory=Patterns)
+    inside: Mapping[str, "Fields"] = field(default_factory=dict)
 
     def applied_to(self, document: JsonObject) -> JsonObject:
         """The document itself where the rules say nothing of any document, else a changed copy."""
-        if not self.leave_out and not self.hash:
+        if not (self.leave_out or self.hash or self.inside):
             return document
         changed = {}
         for key, value in document.items():
@@ -63,8 +68,16 @@ class Fields:
                 value = hashed(value)
                 if value is _NOTHING:
                     continue
-            changed[key] = value
+            inside = self.inside.get(normalise(key))
+            changed[key] = value if inside is None else inside._applied_inside(value)
         return changed
+
+    def _applied_inside(self, value: Json) -> Json:
+        if isinstance(value, dict):
+            return self.applied_to(value)
+        if isinstance(value, list):
+            return [self.applied_to(each) if isinstance(each, dict) else each for each in value]
+        return value
 
 
 @dataclass(frozen=True, slots=True)

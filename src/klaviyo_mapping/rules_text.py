@@ -1,21 +1,23 @@
 """The text of a rules file (TOML), checked: every table and key, and that nothing contradicts.
 
-[types]                              # identify, track, delete
-deny = ["delete"]
+    [types]                              # identify, track, delete
+    deny = ["delete"]
 
-[events]                             # by name; "*" stands for any characters
-allow = ["Order *", "Signed Up"]     # these alone
-deny = ["Order Debugged"]            # but not these
+    [events]                             # by name; "*" stands for any characters
+    allow = ["Order *", "Signed Up"]     # these alone
+    deny = ["Order Debugged"]            # but not these
 
-[rename]                             # events, before anything else looks at their names
-"Purchase Made" = "Order Completed"
+    [rename]                             # events, before anything else looks at their names
+    "Purchase Made" = "Order Completed"
 
-[traits]                             # of an identify, and those in a track's context
-leave_out = ["ssn", "internal_*"]
-hash = ["national_id"]               # SHA-256
+    [traits]                             # of an identify, and those in a track's context
+    leave_out = ["ssn", "internal_*"]
+    hash = ["national_id"]               # SHA-256
 
-[properties]                         # of a track
-leave_out = ["margin"]
+    [properties]                         # of a track
+    leave_out = ["margin", "products.cost"]
+
+Each table and key may be missing. Nothing else may stand there.
 """
 
 import tomllib
@@ -88,9 +90,24 @@ def _rename(table: str, content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _fields(table: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Names; `products.cost` is the field `cost` of the object, or of each one, in `products`."""
     lists = _lists(table, content, "leave_out", "hash")
     _refuse_both(table, lists, "leave_out", "hash")
-    return {table: Fields(**{key: Patterns.of(names) for key, names in lists.items()})}
+    inside: dict[str, dict[str, list[str]]] = {}
+    for key, names in lists.items():
+        for name in names:
+            owner, dot, inner = name.partition(".")
+            if not dot:
+                continue
+            if "*" in owner or not normalise(owner) or not inner.strip():
+                raise RulesError(f"[{table}] {key}", f'"{name}" with a whole name before the dot')
+            inside.setdefault(normalise(owner), {}).setdefault(key, []).append(inner)
+    fields = {owner: Fields(**_patterns(of_owner)) for owner, of_owner in inside.items()}
+    return {table: Fields(**_patterns(lists), inside=fields)}
+
+
+def _patterns(lists: Mapping[str, list[str]]) -> dict[str, Any]:
+    return {key: Patterns.of(names) for key, names in lists.items()}
 
 
 TABLES: Mapping[str, Callable[[str, Mapping[str, Any]], dict[str, Any]]] = {

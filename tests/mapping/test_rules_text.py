@@ -24,8 +24,8 @@ def test_every_table_and_key() -> None:
         leave_out = ["ssn"]
         hash = ["national_id"]
         [properties]
-        leave_out = ["margin"]
-        hash = ["clerk"]
+        leave_out = ["margin", "products.cost", "products.buy_*"]
+        hash = ["clerk", "Products.supplier"]
     """
     assert read_rules(text) == Rules(
         allow_types=frozenset({"track"}),
@@ -34,7 +34,11 @@ def test_every_table_and_key() -> None:
         deny_events=Patterns.of(["*debug*"]),
         renames={"ordermade": "Order Completed"},
         traits=Fields(Patterns.of(["ssn"]), Patterns.of(["national_id"])),
-        properties=Fields(Patterns.of(["margin"]), Patterns.of(["clerk"])),
+        properties=Fields(
+            Patterns.of(["margin", "products.cost", "products.buy_*"]),
+            Patterns.of(["clerk", "Products.supplier"]),
+            {"products": Fields(Patterns.of(["cost", "buy_*"]), Patterns.of(["supplier"]))},
+        ),
     )
 
 
@@ -86,6 +90,14 @@ NAMES = 'a list of texts such as ["One", "Another"]'
             '[traits]\nleave_out = ["ssn"]\nhash = ["SSN"]',
             "[traits] hash",
             '"SSN" in leave_out or in hash, not in both',
+        ),
+        *(
+            (
+                f'[properties]\nhash = ["{name}"]',
+                "[properties] hash",
+                f'"{name}" with a whole name before the dot',
+            )
+            for name in ("*.cost", "products.", ".cost")
         ),
         (
             '[rename]\n"A *" = "B"',

@@ -4,7 +4,7 @@ import copy
 import dataclasses
 import json
 import re
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
@@ -302,6 +302,45 @@ def test_parameters_defaults_are_the_settings_defaults() -> None:
     assert Settings.from_environment(chosen) == Settings()
     assert chosen["RETRY_HOURS"] == str(DEFAULT_RETRY_HOURS)
     assert chosen["KLAVIYO_API_URL"] == DEFAULT_API_URL
+
+
+@pytest.mark.parametrize(
+    ("name", "taken", "refused"),
+    [
+        ("AudienceLists", ["", "auto", "AUTO", "{}", '{"vips": "Y6nRLr"}'], ["vips", "[]", "off"]),
+        ("SubscribeEvent", ["User Subscribed", "x", "x" * 127], ["", " x", "x" * 128]),
+        ("UnsubscribeEvent", ["User Unsubscribed", "x", "x" * 127], ["", "x ", "x" * 128]),
+        ("KeepUserId", ["", "user_id", "Segment User-Id"], ["$id", "a/b", "x" * 65]),
+    ],
+)
+def test_parameters_pattern_takes_what_the_setting_takes(
+    name: str, taken: list[str], refused: list[str]
+) -> None:
+    pattern = PARAMETERS[name]["AllowedPattern"]
+    (variable,) = [key for key, value in VARIABLES.items() if value == ref(name)]
+    for text in taken:
+        assert re.search(pattern, text)
+        Settings.from_environment({variable: text})
+    for text in refused:
+        assert not re.search(pattern, text)
+
+
+def test_parameter_of_the_rules_file_takes_what_the_build_takes_along() -> None:
+    pattern = PARAMETERS["RulesFile"]["AllowedPattern"]
+    assert all(re.search(pattern, text) for text in ("", "rules.toml", "rules.prod-1.toml"))
+    assert not any(re.search(pattern, text) for text in ("a/x.toml", "../x.toml", "rules.json"))
+    assert "RULES := $(wildcard *.toml)" in (ROOT / "src" / "Makefile").read_text()
+
+
+@pytest.mark.parametrize("name", ["OrderPropertyNames", "EcommerceMetrics"])
+def test_parameters_words_are_the_settings_words(name: str) -> None:
+    (variable,) = [key for key, value in VARIABLES.items() if value == ref(name)]
+    setting = variable.lower()
+    chosen = {
+        getattr(Settings.from_environment({variable: word}), setting)
+        for word in PARAMETERS[name]["AllowedValues"]
+    }
+    assert chosen == set(get_args(get_type_hints(Settings)[setting]))
 
 
 # Alarms, dashboard, queries
