@@ -32,7 +32,7 @@ class Ledger:
     What lookups have brought to light, by position: `profile_ids`; how many identifiers have been
     `asked` for in vain; by position and channel, who of the `members` of a list it is, if any; who
     was `introduced` to Klaviyo; and by name, the `lists` there are as (created, id). `gone` are
-    lists that turned out to be no more.
+    lists that turned out to be no more, `uncreatable` names that Klaviyo has refused.
     """
 
     operations: list[Operation]
@@ -45,6 +45,7 @@ class Ledger:
     introduced: set[int] = field(default_factory=set)
     lists: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
+    uncreatable: dict[str, Refused] = field(default_factory=dict)
     _reopened: set[tuple[int, str]] = field(default_factory=set)
 
     def pending(self) -> list[int]:

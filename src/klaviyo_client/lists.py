@@ -1,9 +1,9 @@
 """Lists that are known by their names alone: found, or created where there is none.
 
-Klaviyo allows several lists of one name, and creates 150 a day. Of several, everybody takes the one
-that was created first, so that two functions which create at the same moment look again and end
-with the same list. The other stays behind, empty: a list that somebody may already have put into a
-flow is not ours to delete.
+Nothing says that Klaviyo keeps names apart; it creates 150 lists a day. Of several of one name,
+everybody takes the one that was created first, so that two functions which create at the same
+moment look again and end with the same list. The other stays behind, empty: a list that somebody
+may already have put into a flow is not ours to delete.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,9 +13,9 @@ from klaviyo_client import bodies
 from klaviyo_client.answers import Answer, next_page, resources
 from klaviyo_client.endpoints import CREATE_LIST, GET_LISTS, MAX_QUERY_BYTES
 from klaviyo_client.ledger import Ledger
-from klaviyo_client.outcomes import Delivered, Retryable, RetryReason
+from klaviyo_client.outcomes import Delivered, Refused, Retryable, RetryReason
 from klaviyo_client.planner import Item, Request, chunks
-from klaviyo_client.queries import encoded
+from klaviyo_client.queries import asked_for, comparable
 from klaviyo_mapping.operations import AddToList, Operation, RemoveFromList
 
 MOST_PAGES = 100
@@ -74,7 +74,7 @@ def plan_list_lookups(operations: Sequence[Operation], pending: Iterable[int]) -
             if name is None:
                 raise ValueError("neither the id nor the name of a list")
             by_name.setdefault(name, []).append(position)
-    items = (Item(encoded(name), tuple(positions)) for name, positions in by_name.items())
+    items = (Item(asked_for("name", name), tuple(each)) for name, each in by_name.items())
     return [
         Request(GET_LISTS, chunk, field="name")
         for chunk in chunks(items, GET_LISTS, MAX_QUERY_BYTES)
@@ -111,18 +111,36 @@ def read_created(ledger: Ledger, request: Request, answer: Answer) -> list[Reque
             break
         found = (created if isinstance(created, str) else UNDATED, list_id)
         ledger.lists.setdefault(name, set()).add(found)
-        return [
-            Request(GET_LISTS, (replace(item, body=encoded(name)),), target=list_id, field="name")
-        ]
+        return [_again(name, item, own=list_id)]
     ledger.record(request, Retryable(RetryReason.UNAVAILABLE))
     return []
+
+
+def look_again(ledger: Ledger, request: Request, refused: Refused) -> list[Request]:
+    """Klaviyo does not create the list; perhaps because somebody else just has."""
+    [item] = request.items
+    name = needs_name(ledger.operations[item.covers[0]])
+    if name is None:
+        ledger.record(request, refused)
+        return []
+    ledger.uncreatable[name] = refused
+    return [_again(name, item)]
+
+
+def _again(name: str, item: Item, own: str = "") -> Request:
+    """The look-up of one list; of our `own`, which we have just created, it will say that it is
+    new."""
+    return Request(
+        GET_LISTS, (replace(item, body=asked_for("name", name)),), target=own, field="name"
+    )
 
 
 def _decide(ledger: Ledger, known: KnownLists, request: Request, item: Item) -> list[Request]:
     name = needs_name(ledger.operations[item.covers[0]])
     if name is None:
         return []
-    there = {found for found in ledger.lists.get(name, ()) if found[1] not in ledger.gone}
+    found = ledger.lists.get(name) or ledger.lists.get(comparable("name", name), set())
+    there = {each for each in found if each[1] not in ledger.gone}
     if there:
         _, list_id = min(there)
         known.learn(name, list_id, is_new=bool(request.target))
@@ -135,6 +153,9 @@ def _decide(ledger: Ledger, known: KnownLists, request: Request, item: Item) -> 
             creators.append(position)
         else:
             ledger.outcomes[position] = Delivered()
+    if name in ledger.uncreatable:
+        ledger.outcomes.update(dict.fromkeys(creators, ledger.uncreatable[name]))
+        return []
     if not creators:
         return []
     return [Request(CREATE_LIST, (Item(bodies.new_list(name), tuple(creators)),))]

@@ -16,6 +16,7 @@ from klaviyo_client.endpoints import (
     BULK_CREATE_EVENTS,
     BULK_IMPORT_PROFILES,
     CREATE_EVENT,
+    CREATE_LIST,
     GET_LIST_MEMBERS,
     LOOKUPS,
     REMOVE_FROM_LIST,
@@ -23,6 +24,7 @@ from klaviyo_client.endpoints import (
     UPSERT_PROFILE,
 )
 from klaviyo_client.ledger import Ledger
+from klaviyo_client.lists import look_again
 from klaviyo_client.lookups import refuse_lookup
 from klaviyo_client.outcomes import Delivered, Outcome, Refused
 from klaviyo_client.planner import UNPLANNABLE, Item, Request, profile_item
@@ -94,6 +96,8 @@ def _mend_item(ledger: Ledger, request: Request, item: Item, refused: Refused) -
     if request.endpoint in LOOKUPS:
         refuse_lookup(ledger, request, refused)
         return []
+    if request.endpoint is CREATE_LIST:
+        return look_again(ledger, request, refused)
     if refused.status == NOT_FOUND and request.endpoint in PROFILE_STEPS:
         _without_profile(ledger, request, item, refused)
         return []

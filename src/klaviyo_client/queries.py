@@ -22,9 +22,10 @@ def encoded(value: str) -> bytes:
 
 
 def asked_for(field: str, value: str) -> bytes:
-    """What to ask for, to find the value as Klaviyo compares it.
+    """What to ask for, to find the value as Klaviyo keeps it.
 
-    That a filter ignores the case of addresses is not documented, so a capital asks twice.
+    Whether a filter ignores the case of addresses, or blanks around names, is not documented: such
+    a value is asked for twice.
     """
     spellings = dict.fromkeys((value, comparable(field, value)))
     return b"%2C".join(map(encoded, spellings))
@@ -56,8 +57,12 @@ FIELDS = {
 
 
 def comparable(field: str, value: Any) -> Any:
-    """The value as Klaviyo compares it: e-mail addresses in any case."""
-    return value.lower() if field == "email" and isinstance(value, str) else value
+    """The value as Klaviyo compares it: addresses in any case, names without blanks around them."""
+    if not isinstance(value, str):
+        return value
+    if field == "email":
+        return value.lower()
+    return value.encode(errors="replace").decode().strip() if field == "name" else value
 
 
 def shown(field: str, attributes: Mapping[str, Any]) -> Any:

@@ -214,6 +214,37 @@ def test_a_step_without_any_list_cannot_be_sent(klaviyo: Klaviyo) -> None:
     assert [type(each) for each in found] == [Refused, Refused, Delivered]
 
 
+def test_a_list_that_somebody_else_has_just_created_is_used() -> None:
+    """Should Klaviyo keep names apart, only one of two functions gets to create it."""
+    created = False
+
+    def script(request: Sent) -> Answer:
+        nonlocal created
+        if request.path == "/api/lists":
+            created = True
+            return refusal(409, error("/data/attributes/name", "The name is taken."))
+        if request.path.startswith("/api/lists?"):
+            found = {"type": "list", "id": "VIP", "attributes": {"name": "vip"}}
+            return answer(200, {"data": [found] if created else []})
+        return klaviyo_accepts(request)
+
+    klaviyo, transport = scripted(script)
+    assert outcomes(klaviyo, enters(0)) == [Delivered()]
+    assert transport.paths[-1] == "/api/lists/VIP/relationships/profiles"
+
+
+def test_blanks_around_a_name_make_no_second_list() -> None:
+    def script(request: Sent) -> Answer:
+        if request.path.startswith("/api/lists?"):
+            found = {"type": "list", "id": "VIP", "attributes": {"name": "vip"}}
+            return answer(200, {"data": [found]})
+        return klaviyo_accepts(request)
+
+    klaviyo, transport = scripted(script)
+    assert outcomes(klaviyo, enters(0, " vip ")) == [Delivered()]
+    assert parse_qs(urlsplit(transport.paths[0]).query)["filter"] == ['any(name,[" vip ","vip"])']
+
+
 class Gated(HttpTransport):
     """Two clients' transport: nobody creates a list before both have looked for it."""
 
