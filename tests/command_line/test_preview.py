@@ -62,7 +62,7 @@ def test_table_shows_what_becomes_of_each_message_and_how_to_change_it(file: Pat
         "# message type becomes requests",
         "1 track-1 track Item Added mapped 2",
         "2 identify-1 identify mapped 1",
-        "3 track-2 – rejected: invalid_message –",
+        "3 track-2 track Item Added rejected: invalid_message –",
         "4 a-1 track Seen dropped: missing_user_id –",
         "3: userId: must be string or number or null. It is not a Segment message as it should be.",
         "Mend the field where it is sent. It is kept in the dead-letter queue.",
