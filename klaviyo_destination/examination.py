@@ -4,6 +4,7 @@ The scopes that write are tried with an empty request: Klaviyo looks at the key'
 refuses the request as invalid after that, so that nothing is changed.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,7 +14,7 @@ from urllib.parse import quote
 
 from handler.credentials import CredentialStore, CredentialsUnavailable
 from handler.environment import Environment
-from klaviyo_client.answers import TOO_MANY_REQUESTS, Answer
+from klaviyo_client.answers import TOO_MANY_REQUESTS, Answer, resources
 from klaviyo_client.outcomes import Retryable, RetryReason
 from klaviyo_client.transport import HttpTransport
 from klaviyo_destination.console import counted
@@ -67,6 +68,12 @@ PROBES = (
 )
 """The scopes of the README. Who needs several comes after those that need one of them."""
 
+DELETION = Probe("data-privacy:write", "POST", "/api/data-privacy-deletion-jobs")
+"""What `FORWARD_DELETIONS` needs besides."""
+
+MOST_LISTS = 10
+"""Lists that Klaviyo shows at once."""
+
 
 class Doctor:
     """Examines a stack, or the environment where none is named."""
@@ -86,7 +93,7 @@ class Doctor:
             ("secret", self._look_at_secret),
             ("Klaviyo", self._look_at_key),
             ("scopes", self._look_at_scopes),
-            ("list", self._look_at_list),
+            ("lists", self._look_at_lists),
             ("queues", self._look_at_queues),
         )
         for name, look in checks:
@@ -115,10 +122,13 @@ class Doctor:
         self._settings = settings = self._context.settings
         default = Settings()
         changed = [
-            f"{name.upper()}={getattr(settings, name)}"
+            f"{name.upper()}={_as_text(getattr(settings, name))}"
             for name in Settings.__slots__
-            if getattr(settings, name) != getattr(default, name)
+            if name != "rules" and getattr(settings, name) != getattr(default, name)
         ]
+        if settings.rules is not None:
+            file = self._context.variables.get("RULES_FILE", "").strip()
+            changed.append(f"RULES_FILE={file}" if file else "RULES")
         yield Check("settings", Health.GOOD, ", ".join(changed) or "the defaults")
 
     def _look_at_secret(self) -> Iterator[Check]:
@@ -174,8 +184,10 @@ class Doctor:
         if not self._knows_key:
             yield Check("scopes", Health.SKIPPED, self._unasked)
             return
+        deletes = self._settings is not None and self._settings.forward_deletions
+        probes = (*PROBES, DELETION) if deletes else PROBES
         lacking: list[str] = []
-        for probe in PROBES:
+        for probe in probes:
             reply = self._ask(probe.method, probe.path)
             if isinstance(reply, Retryable) or reply.status == TOO_MANY_REQUESTS:
                 yield _trouble("scopes", reply, probe.scope)
@@ -191,35 +203,50 @@ class Doctor:
             )
             yield Check("scopes", Health.BAD, f"the key lacks {', '.join(lacking)}", remedy)
         else:
-            yield Check("scopes", Health.GOOD, ", ".join(probe.scope for probe in PROBES))
+            yield Check("scopes", Health.GOOD, ", ".join(probe.scope for probe in probes))
 
-    def _look_at_list(self) -> Iterator[Check]:
+    def _look_at_lists(self) -> Iterator[Check]:
         settings = self._settings
-        if settings is None or settings.list_id is None:
+        audiences = {} if settings is None else settings.audience_lists
+        table = audiences if isinstance(audiences, Mapping) else {}
+        wanted = dict.fromkeys(table.values(), "AUDIENCE_LISTS")
+        if settings is not None and settings.list_id is not None:
+            wanted[settings.list_id] = "LIST_ID"
+        else:
             yield Check("list", Health.SKIPPED, "LIST_ID is not set: no list but messages' own")
-            return
-        if not self._knows_key:
+        if wanted and not self._knows_key:
             yield Check("list", Health.SKIPPED, self._unasked)
             return
-        wanted = quote(f'any(id,["{settings.list_id}"])', safe="")
-        reply = self._ask("GET", f"/api/lists?filter={wanted}")
+        for begin in range(0, len(wanted), MOST_LISTS):
+            yield from self._look_at(dict(list(wanted.items())[begin : begin + MOST_LISTS]))
+
+    def _look_at(self, wanted: Mapping[str, str]) -> Iterator[Check]:
+        """Lists by their ids, each with the setting that names it."""
+        settings = self._settings or Settings()
+        named = ", ".join(wanted)
+        condition = quote(f"any(id,{json.dumps(list(wanted))})", safe="")
+        reply = self._ask("GET", f"/api/lists?filter={condition}&page%5Bsize%5D={MOST_LISTS}")
         if isinstance(reply, Retryable) or reply.status != 200:
-            yield _trouble("list", reply, settings.list_id)
+            yield _trouble("list", reply, named)
             return
-        listed = reply.document.get("data")
-        if not isinstance(listed, list) or not listed:
-            remedy = "set LIST_ID to an id of Lists & Segments in Klaviyo (in the list's URL)"
-            yield Check("list", Health.BAD, f"there is no list {settings.list_id}", remedy)
-            return
-        attributes = listed[0].get("attributes", {})
-        found = (
-            f"{settings.list_id} is {attributes.get('name')} ({attributes.get('opt_in_process')})"
-        )
-        if settings.confirm_optin and attributes.get("opt_in_process") == "single_opt_in":
-            remedy = "CONFIRM_OPTIN is true, but this list asks nobody: make it double opt-in there"
-            yield Check("list", Health.DOUBTFUL, found, remedy)
-        else:
-            yield Check("list", Health.GOOD, found)
+        there = dict(resources(reply))
+        for list_id, setting in wanted.items():
+            if list_id not in there:
+                remedy = (
+                    f"set {setting} to an id of Lists & Segments in Klaviyo (in the list's URL)"
+                )
+                yield Check("list", Health.BAD, f"there is no list {list_id}", remedy)
+                continue
+            opt_in = there[list_id].get("opt_in_process")
+            found = f"{list_id} is {there[list_id].get('name')} ({opt_in})"
+            is_to_ask = setting == "LIST_ID" and settings.confirm_optin
+            if is_to_ask and opt_in == "single_opt_in":
+                remedy = (
+                    "CONFIRM_OPTIN is true, but this list asks nobody: make it double opt-in there"
+                )
+                yield Check("list", Health.DOUBTFUL, found, remedy)
+            else:
+                yield Check("list", Health.GOOD, found)
 
     def _ask(self, method: str, path: str) -> Answer | Retryable:
         body = b"" if method == "GET" else b"{}"
@@ -260,14 +287,16 @@ def _guarded(name: str, look: Callable[[], Iterable[Check]]) -> Iterator[Check]:
         yield Check(name, Health.BAD, said or remedy, remedy if said else "")
 
 
+def _as_text(value: object) -> str:
+    return json.dumps(dict(value)) if isinstance(value, Mapping) else str(value)
+
+
 def _environment(arn: str | None, key: str | None, shared: str | None) -> Environment:
     """As much of the functions' environment as the secret depends on."""
     return Environment(Settings(), "", "", "", arn, key, shared)
 
 
 def _fetch(arn: str) -> str:
-    import json
-
     from klaviyo_destination import aws
 
     return json.dumps(aws.secret(arn))

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 import click
 
-from handler.environment import DEFAULT_API_URL
+from handler.environment import DEFAULT_API_URL, read_settings
 from klaviyo_destination.troubles import Misuse, Trouble
 from klaviyo_mapping.settings import SettingError, Settings
 
@@ -30,19 +30,42 @@ SETTING_HELP = {
     "fallback_on_anonymous_id": "Take the anonymousId where there is no userId.",
     "send_placed_order_as_order_completed": "Call an order's metric by its Segment name.",
     "default_country": "The country of telephone numbers that name none.",
+    "audience_lists": "Lists of Engage audiences: auto, or a JSON object of keys and list ids.",
+    "consent_events": "Let two tracks change the consent to marketing.",
+    "subscribe_event": "The name of the track that subscribes.",
+    "unsubscribe_event": "The name of the track that unsubscribes.",
+    "forward_deletions": "Let a delete message delete the profile.",
+    "order_property_names": "Whose names the properties of orders have.",
+    "ecommerce_metrics": "Whose names e-commerce events have.",
+    "keep_user_id": "The custom property that keeps the userId while it names nobody.",
 }
 """The settings of the README, one line each; one without a line has an option all the same."""
 
+IN_A_FILE = "rules"
+"""The setting that is no option: its text is given as a file."""
+
 
 def setting_options(command: Command) -> Command:
-    """One option for each field of `Settings`, and `--env-file`."""
+    """One option for each field of `Settings`, `--rules-file` and `--env-file`."""
+    command = click.option(
+        "--rules-file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path, resolve_path=True),
+        help="Filters and renames, as in src/rules.example.toml. [default: none]",
+    )(command)
     for setting in reversed(fields(Settings)):
+        if setting.name == IN_A_FILE:
+            continue
         flag = setting.name.replace("_", "-")
-        is_flag = setting.type is bool
-        declared = f"--{flag}/--no-{flag}" if is_flag else f"--{flag}"
+        declared = f"--{flag}/--no-{flag}" if setting.type is bool else f"--{flag}"
+        words = get_args(setting.type) if get_origin(setting.type) is Literal else ()
         help_text = SETTING_HELP.get(setting.name, f"The setting {setting.name.upper()}.")
-        shown = f"{help_text} [default: {_shown(setting.default)}]"
-        command = click.option(declared, setting.name, default=None, help=shown)(command)
+        command = click.option(
+            declared,
+            setting.name,
+            default=None,
+            type=click.Choice(words) if words else None,
+            help=f"{help_text} [default: {_shown(setting.default)}]",
+        )(command)
     return click.option(
         "--env-file",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -51,7 +74,9 @@ def setting_options(command: Command) -> Command:
 
 
 def _shown(default: object) -> str:
-    return {True: "yes", False: "no", None: "none"}[default]  # type: ignore[index]
+    if default is None:
+        return "none"
+    return {True: "yes", False: "no"}[default] if isinstance(default, bool) else str(default)
 
 
 def json_option(command: Command) -> Command:
@@ -97,13 +122,15 @@ class Context:
         for name, value in self.chosen.items():
             if value is not None:
                 found[name.upper()] = str(value)
+        if self.chosen.get("rules_file") is not None:
+            found["RULES"] = ""
         return found
 
     @cached_property
     def settings(self) -> Settings:
         """The mapping's settings. Raises `Misuse` naming the one that cannot be read."""
         try:
-            return Settings.from_environment(self.variables)
+            return read_settings(self.variables)
         except SettingError as error:
             raise Misuse(str(error)) from None
 
@@ -164,4 +191,5 @@ def asked(variable: str, prompt: str) -> str:
 
 def settings_of(given: dict[str, Any]) -> dict[str, Any]:
     """Take the options of `setting_options` out of a command's parameters."""
-    return {setting.name: given.pop(setting.name) for setting in fields(Settings)}
+    names = [each.name for each in fields(Settings) if each.name != IN_A_FILE]
+    return {name: given.pop(name) for name in (*names, "rules_file")}

@@ -35,6 +35,10 @@ _TEXTS: Mapping[StrEnum, tuple[str, str]] = {
         "The event's name has 128 characters or more, and Klaviyo takes fewer.",
         "Shorten the name where it is sent. What varies belongs in the properties.",
     ),
+    DropReason.DENIED_BY_RULES: (
+        "Your own rules (RULES) leave this event out.",
+        "Nothing, if that is meant. Otherwise take it out of the rules' deny, or add it to allow.",
+    ),
     DropReason.MISSING_USER_ID: (
         "It has no userId.",
         "Send a userId, or let anonymous visitors through with FALLBACK_ON_ANONYMOUS_ID.",
@@ -62,6 +66,14 @@ _TEXTS: Mapping[StrEnum, tuple[str, str]] = {
     MappingWarning.PRODUCT_NOT_AN_OBJECT: (
         "An entry of the order's products is no object, and was left out.",
         "Send every product as an object with its id, name, price and quantity.",
+    ),
+    MappingWarning.CHANNEL_LEFT_OUT: (
+        "A channel of the consent has no address or number that Klaviyo can take.",
+        "Send an e-mail address for email, and a telephone number with its country for sms.",
+    ),
+    MappingWarning.CONSENTED_AT_MISSING: (
+        "It is a consent from earlier (historical_import) without a time that can be read.",
+        "Send properties.consented_at in ISO 8601, such as 2026-10-28T13:32:00Z.",
     ),
     RejectionCode.INVALID_MESSAGE: (
         "It is not a Segment message as it should be.",
@@ -138,7 +150,14 @@ TITLES: Mapping[str, str] = {
     "bulk_import_profiles": "Create or update profiles in bulk",
     "get_bulk_import_profiles_job": "See whether the bulk import is done",
     "get_errors_for_bulk_import_profiles_job": "Read what the bulk import refused",
-    "bulk_subscribe_profiles": "Subscribe to a list, by the list's own opt-in process",
+    "bulk_subscribe_profiles": "Subscribe to marketing, by the opt-in process of list or account",
+    "bulk_unsubscribe_profiles": "Withdraw the consent to marketing",
     "add_profiles_to_list": "Put on a list at once",
+    "remove_profiles_from_list": "Take off a list; consent stays as it is",
+    "request_profile_deletion": "Delete the profile for good",
+    "get_profiles": "Look up whose profile it is",
+    "get_profiles_for_list": "See who is on the list",
+    "get_lists": "Find a list by its name",
+    "create_list": "Create a list",
 }
 """By the name of Klaviyo's operation: what a request to it does."""

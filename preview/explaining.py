@@ -9,18 +9,15 @@ from typing import Any
 from handler.codes import RejectionCode
 from handler.door.body import Unreadable as TooDeep
 from handler.door.validation import Malformed, validate
-from klaviyo_client.planner import UNPLANNABLE, can_be_planned
 from klaviyo_mapping import Dropped, Mapped, Message, Settings, canonical, map_message
 from klaviyo_mapping.operations import Json, Operation
 from preview.advice import ADVICE, TITLES
 from preview.marking import item_places, landings
 from preview.model import MessagePreview, Preview, RequestPreview, Source, Trace, Verdict, WayOut
 from preview.paths import Path, pointer
-from preview.planning import Step, plan
 from preview.reading import read
+from preview.rehearsal import Rehearsal, Step, rehearse
 from preview.tracing import Budget, Origins, trace
-
-UNWRITABLE = "it holds a number that JSON has no way to write (NaN or Infinity)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +59,13 @@ def explain(
     """
     given = read(messages) if isinstance(messages, str) else messages
     decided = _decide_all(given, settings, now)
-    operations = [operation for each in decided for operation in each.operations]
-    try:
-        steps, known = plan(operations)
-    except UNPLANNABLE:
-        decided = _without_unwritable(decided)
-        operations = [operation for each in decided for operation in each.operations]
-        steps, known = plan(operations)
+    rehearsal = rehearse([operation for each in decided for operation in each.operations])
     owners = [each for each in decided for _ in each.operations]
     budget = Budget()
     origins = _trace_all(decided, settings, now, budget) if is_traced else {}
     requests = tuple(
-        _request(number, step, known, owners, origins) for number, step in enumerate(steps, start=1)
+        _request(number, step, rehearsal, owners, origins)
+        for number, step in enumerate(rehearsal.steps, start=1)
     )
     carried_by: dict[int, list[int]] = {}
     for request in requests:
@@ -108,18 +100,6 @@ def _decide(arrival: Message | Malformed, settings: Settings, now: datetime) -> 
         return map_message(arrival, settings, now)
     except Exception:  # as in the webhook function, one message must never cost its neighbours
         return _Failed()
-
-
-def _without_unwritable(decided: Sequence[_Decided]) -> list[_Decided]:
-    kept: list[_Decided] = []
-    begins = 0
-    for each in decided:
-        decision = each.decision
-        if not all(map(can_be_planned, each.operations)):
-            decision = Malformed(each.arrival.message_id, "", UNWRITABLE, None)
-        kept.append(replace(each, decision=decision, begins=begins))
-        begins += len(kept[-1].operations)
-    return kept
 
 
 def _trace_all(
@@ -196,7 +176,7 @@ def _ways_out(
 def _request(
     number: int,
     step: Step,
-    known: Sequence[Operation],
+    rehearsal: Rehearsal,
     owners: Sequence[_Decided],
     origins: dict[int, Origins],
 ) -> RequestPreview:
@@ -211,7 +191,7 @@ def _request(
         items.append((pointer(place), tuple(sorted({each.number for each in behind}))))
         if not any(each.number in origins for each in behind):
             continue
-        for where, operation, inner in landings(request, body, known, position, place):
+        for where, operation, inner in landings(request, body, rehearsal, position, place):
             owner = owners[operation]
             keys, settings = origins[owner.number].of((operation - owner.begins, *inner))
             found = sources.setdefault(where, set())
@@ -222,7 +202,7 @@ def _request(
         endpoint=request.endpoint.name,
         title=TITLES.get(request.endpoint.name, request.endpoint.name),
         method=request.endpoint.method,
-        path=request.path,
+        path=step.path,
         body=body,
         items=tuple(items),
         messages=tuple(sorted({message for _, messages in items for message in messages})),

@@ -10,19 +10,22 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from klaviyo_client import planner
 from klaviyo_client.endpoints import (
     BULK_CREATE_EVENTS,
     BULK_IMPORT_PROFILES,
     CREATE_EVENT,
     UPSERT_PROFILE,
 )
-from klaviyo_client.planner import Item, Request
+from klaviyo_client.lists import KnownLists
+from klaviyo_client.planner import UNPLANNABLE, Item, Request
+from klaviyo_client.plans import rebuilt
 from klaviyo_mapping.operations import AddToList, Identity, Json, Operation
 from preview.paths import Path
+from preview.rehearsal import Rehearsal, rehearse
 
 REWRITTEN = frozenset({BULK_CREATE_EVENTS, BULK_IMPORT_PROFILES, CREATE_EVENT, UPSERT_PROFILE})
-"""The endpoints whose items the planner can write anew; those of others it plans anew."""
+"""The endpoints whose items are written anew from several operations, and what those of one person
+come to depends on the others; what goes to another is rehearsed anew, operation by operation."""
 
 UNMARKED = frozenset({"message_id", "profile_id", "job_id", "message_ids", "backfill"})
 """Fields of operations that no key of a message is behind."""
@@ -39,7 +42,7 @@ Landing = tuple[Path, int, Path]
 
 def item_places(request: Request) -> list[Path]:
     """Where in the body each of the request's items stands; the whole body of a single one."""
-    if not request.items[0].body:
+    if not request.body():
         return [() for _ in request.items]
     probe = replace(request, items=(Item(json.dumps(_ITEM).encode(), ()),))
     place = next(path for path, text in _texts(json.loads(probe.body())) if text == _ITEM)
@@ -47,19 +50,20 @@ def item_places(request: Request) -> list[Path]:
 
 
 def landings(
-    request: Request, body: Json, operations: Sequence[Operation], number: int, place: Path
+    request: Request, body: Json, rehearsal: Rehearsal, number: int, place: Path
 ) -> list[Landing]:
     """Where the operations of the request's item `number`, which stands at `place`, come out.
 
     `body` is that of the whole request. A field whose mark the client cannot write has no landing.
     """
     item = request.items[number]
-    found = _found(request, body, operations, item, place, None)
+    found = _found(request, body, rehearsal, item, place, None)
     if found is not None:
         return found
+    operations = rehearsal.operations
     fields = {name for n in (*item.covers, *item.joins) for name in operations[n].__slots__}
     one_by_one = (
-        _found(request, body, operations, item, place, name) for name in sorted(fields - UNMARKED)
+        _found(request, body, rehearsal, item, place, name) for name in sorted(fields - UNMARKED)
     )
     return [landing for each in one_by_one for landing in each or ()]
 
@@ -67,7 +71,7 @@ def landings(
 def _found(
     request: Request,
     body: Json,
-    operations: Sequence[Operation],
+    rehearsal: Rehearsal,
     item: Item,
     place: Path,
     field: str | None,
@@ -75,41 +79,57 @@ def _found(
     """The landings of one field or of all; `None` where the client cannot write the marks."""
     marks = _Marks()
     positions = (*item.covers, *item.joins)
-    marked = [marks.put(operations[position], position, field) for position in positions]
+    plain = [rehearsal.operations[position] for position in positions]
+    marked = [
+        marks.put(operation, position, field)
+        for operation, position in zip(plain, positions, strict=True)
+    ]
     try:
-        alone = _alone(request, [operations[position] for position in positions], marked, item)
-        if alone is None:
-            return []
-        written = json.loads(alone.body()) if alone.items[0].body else None
-    except (*planner.UNPLANNABLE, LookupError):
+        if request.endpoint in REWRITTEN:
+            alone = [_rewritten(request, plain, marked, item, rehearsal.lists)]
+        else:
+            alone = [again for operation in marked for again in _rehearsed(request, operation)]
+        written = [(each.path, json.loads(each.body() or b"null")) for each in alone]
+    except (*UNPLANNABLE, LookupError):
         return None
-    found: list[Landing] = [((), *behind) for behind in marks.in_text(alone.path)]
+    found: list[Landing] = []
     first = (*place[:-1], 0) if place else ()
-    for path, text in _texts(written):
-        is_within = path[: len(first)] == first
-        there = _there(body, place + path[len(first) :] if is_within else path)
-        if there is not None:
-            found.extend((there, *behind) for behind in marks.in_text(text))
+    for request_path, document in written:
+        found.extend(((), *behind) for behind in marks.in_text(request_path))
+        for path, text in _texts(document):
+            is_within = path[: len(first)] == first
+            there = _there(body, place + path[len(first) :] if is_within else path)
+            if there is not None:
+                found.extend((there, *behind) for behind in marks.in_text(text))
     return found
 
 
-def _alone(
-    request: Request, operations: Sequence[Operation], marked: list[Operation], item: Item
-) -> Request | None:
+def _rewritten(
+    request: Request,
+    plain: Sequence[Operation],
+    marked: Sequence[Operation],
+    item: Item,
+    lists: KnownLists,
+) -> Request:
     """The request with that item alone, and with marks."""
     covers = tuple(range(len(item.covers)))
-    if request.endpoint not in REWRITTEN:
-        planned = planner.plan_steps(marked, covers[:1])
-        return planned[0] if [each.endpoint for each in planned] == [request.endpoint] else None
     joins = tuple(range(len(covers), len(marked)))
-    written = planner.rebuilt(request.endpoint, marked, Item(b"", covers, joins))
-    lists = {
-        plain.list_id: dyed.list_id
-        for plain, dyed in zip(operations, marked, strict=True)
-        if isinstance(plain, AddToList) and isinstance(dyed, AddToList)
+    written = rebuilt(request, marked, Item(b"", covers, joins))
+    dyed = {
+        (one.list_id or lists.get(one.list_name or "")): other.list_id or other.list_name
+        for one, other in zip(plain, marked, strict=True)
+        if isinstance(one, AddToList) and isinstance(other, AddToList)
     }
-    list_ids = tuple(lists.get(list_id, list_id) for list_id in request.list_ids)
+    list_ids = tuple(dyed.get(list_id) or list_id for list_id in request.list_ids)
     return replace(request, items=(written,), list_ids=list_ids)
+
+
+def _rehearsed(request: Request, marked: Operation) -> Iterator[Request]:
+    """The requests of this kind that the operation alone would be, with marks."""
+    for step in rehearse([marked]).steps:
+        again = step.request
+        if (again.endpoint, again.field) == (request.endpoint, request.field):
+            yield again
 
 
 def _there(body: Json, path: Path) -> Path | None:

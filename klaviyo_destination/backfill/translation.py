@@ -11,7 +11,16 @@ from handler.door.body import Unreadable
 from handler.door.validation import Malformed, validate
 from handler.settlement import invalid_reason
 from klaviyo_mapping import Dropped, Message, Settings, map_message
-from klaviyo_mapping.operations import AddToList, CreateEvent, Json, Operation, Subscribe
+from klaviyo_mapping.operations import (
+    AddToList,
+    CreateEvent,
+    DeleteProfile,
+    Json,
+    Operation,
+    RemoveFromList,
+    Subscribe,
+    Unsubscribe,
+)
 from klaviyo_mapping.times import time_of
 
 
@@ -23,7 +32,11 @@ class LeftOut(StrEnum):
     BEFORE = "before_since"
     AFTER = "after_until"
     LIST_STEP = "list_step"
-    """A list is joined with `--with-lists` alone."""
+    """Lists are joined and left with `--with-lists` alone."""
+    CONSENT = "consent"
+    """Consent is given and withdrawn with `--with-consent` alone."""
+    DELETION = "deletion"
+    """Nobody is deleted on account of an archive: whoever has come back since would go, too."""
 
 
 MISSING_TIME = "missing_time"
@@ -38,6 +51,7 @@ class Selection:
     until: datetime | None = None
     only: frozenset[str] = frozenset()
     with_lists: bool = False
+    with_consent: bool = False
 
     def objection(self, message: Message, now: datetime) -> LeftOut | None:
         """Why the message is left out. One without a time is within every period."""
@@ -96,20 +110,34 @@ class Translator:
         return self._historical(message, decision.operations)
 
     def _historical(self, message: Message, operations: tuple[Operation, ...]) -> Translated:
-        """The operations as those of the past: no flows, no lists unless asked for."""
+        """The operations as those of the past: no flows; no lists and no consent unless asked for;
+        no deletions."""
         kept: list[Operation] = []
         left_out: list[str] = []
         for operation in operations:
             if isinstance(operation, CreateEvent):
                 if operation.time is None:
-                    reason = {
+                    missing = {
                         "code": MISSING_TIME,
                         "detail": "an event of the past needs a timestamp, or it counts as of now",
                     }
-                    return Translated(reason=reason, raw=message.document())
+                    return Translated(reason=missing, raw=message.document())
                 kept.append(replace(operation, backfill=True))
-            elif isinstance(operation, Subscribe | AddToList) and not self._selection.with_lists:
-                left_out.append(LeftOut.LIST_STEP.value)
-            else:
+                continue
+            reason = self._left_out(message, operation)
+            if reason is None:
                 kept.append(operation)
+            else:
+                left_out.append(reason.value)
         return Translated(tuple(kept), tuple(left_out))
+
+    def _left_out(self, message: Message, operation: Operation) -> LeftOut | None:
+        """Why a step of the past is not done again, if it is not."""
+        if isinstance(operation, DeleteProfile):
+            return LeftOut.DELETION
+        is_said = isinstance(operation, Subscribe) and message.type == "track"
+        if is_said or isinstance(operation, Unsubscribe):
+            return None if self._selection.with_consent else LeftOut.CONSENT
+        if isinstance(operation, Subscribe | AddToList | RemoveFromList):
+            return None if self._selection.with_lists else LeftOut.LIST_STEP
+        return None

@@ -6,13 +6,14 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from handler.environment import rules_text
 from klaviyo_destination import console
 from klaviyo_destination.options import (
     Context,
@@ -45,13 +46,15 @@ Examples:
 It is safe to interrupt, to kill and to repeat: run the same command again, and it goes on where
 it was. Every event keeps its id, so that Klaviyo records it once. Profiles are updated in the
 order of the archive: files as named, those of a folder or prefix in the order of their names.
-Lists are left alone, since joining one may send mail to everybody of the archive, unless
---with-lists is given. What Klaviyo refuses is kept in the rejects file with its reason.
+Lists are left alone unless --with-lists is given, and consent unless --with-consent is: both may
+send mail to everybody of the archive, and undo what people have chosen since. Nobody is deleted.
+What Klaviyo refuses is kept in the rejects file with its reason.
 
 \b
 With --json: {"finished", "messages", "mapped", "left_out": {reason: n}, "steps_left_out": {…},
 "rejected": {code: n}, "delivered": {kind: n}, "waiting", "requests", "seconds", "state",
-"rejects"}. What is left out has the mapping's reason, or not_only, before_since, after_until.
+"rejects"}. What is left out has the mapping's reason, or not_only, before_since, after_until;
+steps that are left out, list_step, consent or deletion.
 Exit status: 0 all delivered, 1 something was rejected, 3 not finished (run it again).
 """
 
@@ -82,7 +85,12 @@ def _types(_context: click.Context, _parameter: click.Parameter, text: str) -> f
 @click.option("--since", callback=_time, metavar="TIME", help="Messages of this time and later.")
 @click.option("--until", callback=_time, metavar="TIME", help="Messages before this time.")
 @click.option("--only", callback=_types, default="", metavar="TYPES", help="identify, track.")
-@click.option("--with-lists", is_flag=True, help="Carry out list steps too; may send mail.")
+@click.option("--with-lists", is_flag=True, help="Join and leave lists too; may send mail.")
+@click.option(
+    "--with-consent",
+    is_flag=True,
+    help="Give and withdraw consent too (CONSENT_EVENTS); may send mail.",
+)
 @click.option(
     "--share",
     type=click.IntRange(1, 100),
@@ -121,6 +129,7 @@ def command(
     until: datetime | None,
     only: frozenset[str],
     with_lists: bool,
+    with_consent: bool,
     share: int,
     dry_run: bool,
     state_path: Path | None,
@@ -142,7 +151,7 @@ def command(
     context = Context(stack_name, env_file, settings_of(options))
     if since is not None and until is not None and since >= until:
         raise Misuse("--since must come before --until")
-    selection = Selection(since, until, only, with_lists)
+    selection = Selection(since, until, only, with_lists, with_consent)
     settings = context.settings
     sources = expand(files)
     translator = Translator(selection, settings, datetime.now(UTC))
@@ -152,7 +161,8 @@ def command(
     rejects_path = rejects_path or path.with_name(f"{path.stem}.rejects.jsonl")
     began_with = {
         "files": _digest([(each.name, each.size, each.version) for each in sources]),
-        "settings": asdict(settings),
+        "settings": asdict(replace(settings, rules=None))
+        | {"rules": _digest(rules_text(context.variables))},
         "selection": _selection(selection),
         "Klaviyo": context.api_url,
     }
@@ -173,6 +183,7 @@ def _selection(selection: "Selection") -> dict[str, Any]:
         "until": selection.until and selection.until.isoformat(),
         "only": sorted(selection.only),
         "with_lists": selection.with_lists,
+        "with_consent": selection.with_consent,
     }
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields
-from typing import Any
+from enum import StrEnum
+from typing import Any, Literal, get_args, get_origin
 
+from handler.environment import rules_text
 from klaviyo_mapping import SettingError, Settings
 from klaviyo_mapping.settings import READERS
 
@@ -46,41 +48,96 @@ HELP: Mapping[str, Help] = {
         "For numbers that name none: two letters.",
         "US",
     ),
+    "audience_lists": Help(
+        "Lists of Engage audiences",
+        "Who enters an audience joins its list, who exits leaves it. Write auto for lists of the"
+        " audiences' names, or which list is whose.",
+        '{"repeat_buyers": "WmB7kT"}',
+    ),
+    "consent_events": Help(
+        "Take consent from two events",
+        "On: the next two events subscribe and unsubscribe their person.",
+    ),
+    "subscribe_event": Help("Event that subscribes", "Its name, in any spelling."),
+    "unsubscribe_event": Help("Event that unsubscribes", "Its name, in any spelling."),
+    "forward_deletions": Help(
+        "Forward deletions",
+        "On: a delete message deletes the person in Klaviyo, for good.",
+    ),
+    "order_property_names": Help(
+        "Property names of orders",
+        "classic: as the old destination wrote them. klaviyo: as Klaviyo's guide does.",
+    ),
+    "ecommerce_metrics": Help(
+        "Names of e-commerce events",
+        "klaviyo: as Klaviyo's own flows expect them, with the properties that those read.",
+    ),
+    "keep_user_id": Help(
+        "Property that keeps the user id",
+        "For as long as the address alone names people.",
+        "user_id",
+    ),
+    "rules": Help(
+        "Rules",
+        "Filters and renames in TOML, as in src/rules.example.toml. Deployed, they are a file.",
+        '[events]\ndeny = ["Debug *"]',
+    ),
 }
 """By setting. One that is not here appears in the form all the same, under its own name."""
 
 
+class Kind(StrEnum):
+    """How a setting is entered."""
+
+    SWITCH = "switch"
+    CHOICE = "choice"
+    TEXT = "text"
+    LINES = "lines"
+
+
+LINES = frozenset({"rules"})
+"""Settings whose text has several lines."""
+
+
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One field of the form. `default` and `running` are texts, as in an environment variable."""
+    """One field of the form. `default` and `running` are texts, as in an environment variable;
+    `choices` are those of a choice."""
 
     variable: str
     label: str
     text: str
     example: str
-    is_switch: bool
+    kind: Kind
+    choices: tuple[str, ...]
     default: str
     running: str
 
 
 def form(variables: Mapping[str, str]) -> list[Input]:
-    """Every setting, with what it is in these environment variables."""
+    """Every setting, with what it is in these environment variables.
+
+    Raises `SettingError` when the rules' file cannot be read.
+    """
     inputs = []
     for setting in fields(Settings):
+        variable = setting.name.upper()
         default = _default(setting)
-        is_switch = isinstance(default, bool)
-        default_text = str(default).lower() if is_switch else _as_text(default)
-        running = variables.get(setting.name.upper(), "").strip() or default_text
-        if is_switch:
-            running = str(READERS[setting.name](setting.name.upper(), running)).lower()
+        kind, choices = _kind(setting)
+        default_text = str(default).lower() if kind is Kind.SWITCH else _as_text(default)
+        running = rules_text(variables) if setting.name == "rules" else variables.get(variable, "")
+        running = running.strip() or default_text
+        if kind in (Kind.SWITCH, Kind.CHOICE):
+            running = str(READERS[setting.name](variable, running)).lower()
         told = HELP.get(setting.name, Help(setting.name.replace("_", " ").capitalize(), ""))
         inputs.append(
             Input(
-                setting.name.upper(),
+                variable,
                 told.label,
                 told.text,
                 told.example,
-                is_switch,
+                kind,
+                choices,
                 default_text,
                 running,
             )
@@ -92,11 +149,30 @@ def read(texts: Mapping[str, str]) -> Settings | dict[str, str]:
     """The settings of a filled-in form, or what is wrong with each field that cannot be read."""
     wrong = {}
     for name in READERS:
+        text = texts.get(name.upper(), "").strip()
         try:
-            Settings.from_environment({name.upper(): texts.get(name.upper(), "")})
+            if text:
+                READERS[name](name.upper(), text)
         except SettingError as error:
-            wrong[name.upper()] = str(error).removeprefix(f"{name.upper()}: ")
-    return wrong or Settings.from_environment(texts)
+            wrong[error.name] = _without_name(error)
+    if wrong:
+        return wrong
+    try:
+        return Settings.from_environment(texts)
+    except SettingError as error:
+        return {error.name: _without_name(error)}
+
+
+def _without_name(error: SettingError) -> str:
+    return str(error).removeprefix(f"{error.name}: ")
+
+
+def _kind(setting: "Field[Any]") -> tuple[Kind, tuple[str, ...]]:
+    if setting.type is bool:
+        return Kind.SWITCH, ()
+    if get_origin(setting.type) is Literal:
+        return Kind.CHOICE, get_args(setting.type)
+    return (Kind.LINES if setting.name in LINES else Kind.TEXT), ()
 
 
 def _as_text(default: Any) -> str:

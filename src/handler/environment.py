@@ -47,7 +47,7 @@ class Environment:
                 "(or, in development, KLAVIYO_PRIVATE_KEY and SEGMENT_SHARED_SECRET)",
             )
         return cls(
-            settings=_settings(variables),
+            settings=read_settings(variables),
             klaviyo_api_url=_url(variables, "KLAVIYO_API_URL", DEFAULT_API_URL),
             retry_queue_url=_url(variables, "RETRY_QUEUE_URL"),
             dead_letter_queue_url=_url(variables, "DEAD_LETTER_QUEUE_URL"),
@@ -58,8 +58,11 @@ class Environment:
         )
 
 
-def _settings(variables: Mapping[str, str]) -> Settings:
-    """The mapping's settings, with the rules of the file that `RULES_FILE` names."""
+def read_settings(variables: Mapping[str, str]) -> Settings:
+    """The mapping's settings, with the rules of the file that `RULES_FILE` names.
+
+    Raises `SettingError` naming the variable and what it takes.
+    """
     settings = Settings.from_environment(variables)
     name = _optional(variables, "RULES_FILE")
     if name is None:
@@ -70,15 +73,23 @@ def _settings(variables: Mapping[str, str]) -> Settings:
     from klaviyo_mapping.rules_text import RulesError, read_rules
 
     try:
-        text = (CODE / name).read_text(encoding="utf-8")
+        return replace(settings, rules=read_rules(rules_text(variables)))
+    except RulesError as error:
+        raise SettingError("RULES_FILE", error.expected, f"{name} {error.where}") from None
+
+
+def rules_text(variables: Mapping[str, str]) -> str:
+    """The rules as they were written, in `RULES` or in the file that `RULES_FILE` names; empty when
+    there are none. Raises `SettingError` for a file that cannot be read."""
+    name = _optional(variables, "RULES_FILE")
+    if name is None:
+        return variables.get("RULES", "").strip()
+    try:
+        return (CODE / name).read_text(encoding="utf-8")
     except (OSError, ValueError):
         raise SettingError(
             "RULES_FILE", f"a text file in UTF-8 at this path, counted from {CODE}", name
         ) from None
-    try:
-        return replace(settings, rules=read_rules(text))
-    except RulesError as error:
-        raise SettingError("RULES_FILE", error.expected, f"{name} {error.where}") from None
 
 
 def _optional(variables: Mapping[str, str], name: str) -> str | None:

@@ -28,7 +28,7 @@ from klaviyo_client.persons import SHARED_BY_SEVERAL
 from klaviyo_client.planner import UNPLANNABLE, Item, Request, plan_profiles, plan_steps
 from klaviyo_client.plans import can_be_planned
 from klaviyo_client.removals import plan_deletions, plan_removals
-from klaviyo_client.sending import LONGEST_SECONDS, WORKERS, Limits, Sender
+from klaviyo_client.sending import LONGEST_SECONDS, WORKERS, Courier, Limits, Sender
 from klaviyo_client.settling import Settler
 from klaviyo_client.transport import HttpTransport, Transport
 from klaviyo_client.waiting import Key, WaitingPersons
@@ -119,7 +119,7 @@ class Klaviyo:
     ) -> Delivery:
         """Carry the operations out within `seconds`, and say what became of each."""
         waiting = self._waiting.at(self.clock())
-        run = _Run(self._sender, self._lists, operations, private_key, seconds, waiting)
+        run = Run(self._sender, self._lists, operations, private_key, seconds, waiting)
         delivery = run.carry_out()
         self._waiting.remember(_failed(delivery), self.clock())
         return delivery
@@ -137,29 +137,30 @@ def _failed(delivery: Delivery) -> dict[Key, Retryable]:
     }
 
 
-class _Run:
+class Run:
     """One `deliver` call: first the upserts, then what depends on them, and the events.
 
     A profile stands before the first event about it arrives, so that flows find its attributes.
+    `courier` is a `Sender`, or whatever else takes requests and settles each of them.
     """
 
     def __init__(
         self,
-        sender: Sender,
+        courier: Courier,
         lists: KnownLists,
         operations: Sequence[Operation],
         private_key: str,
         seconds: float,
         waiting: Mapping[Key, Retryable],
     ) -> None:
-        self._sender = sender
+        self._courier = courier
         self._lists = lists
         self._private_key = private_key
         self._ledger = Ledger(list(operations))
         self._settler = Settler(self._ledger, lists)
         self._order = Order()
         self._act: frozenset[int] | None = None
-        self._deadline = sender.clock() + seconds
+        self._deadline = courier.clock() + seconds
         self._held_back = dict(waiting)
         self._requests = 0
 
@@ -293,7 +294,7 @@ class _Run:
 
     def _time_is_left(self) -> bool:
         """Planning writes every body; that, too, would come too late."""
-        return self._sender.clock() < self._deadline
+        return self._courier.clock() < self._deadline
 
     def _plan(self, plan: Callable[[Sequence[Operation], list[int]], Plan]) -> Plan:
         ledger = self._ledger
@@ -307,7 +308,7 @@ class _Run:
 
     def _send(self, requests: Iterable[Request], start_by: float) -> None:
         limits = Limits(start_by, self._deadline)
-        self._requests += self._sender.send(
+        self._requests += self._courier.send(
             requests, self._private_key, limits, self._settler.settle
         )
 
@@ -315,7 +316,7 @@ class _Run:
         """Half of the time, where something else waits for its turn."""
         if all(isinstance(operation, UpsertProfile) for operation in self._ledger.operations):
             return self._deadline
-        return (self._sender.clock() + self._deadline) / 2
+        return (self._courier.clock() + self._deadline) / 2
 
     # The order of one person's operations
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Protocol
 
 from klaviyo_client.answers import TOO_MANY_REQUESTS, Answer
 from klaviyo_client.circuit import Go, Wait
@@ -41,6 +42,18 @@ class Limits:
 
     start_by: float
     deadline: float
+
+
+class Courier(Protocol):
+    """Gets requests to Klaviyo, and those that `settle` returns; each is settled exactly once."""
+
+    def clock(self) -> float:
+        """Seconds that never go back."""
+
+    def send(
+        self, requests: Iterable[Request], private_key: str, limits: Limits, settle: Settle
+    ) -> int:
+        """Returns how many were sent."""
 
 
 class Sender:

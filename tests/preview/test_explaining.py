@@ -116,8 +116,8 @@ def test_malformed_message_names_the_field() -> None:
     assert (message.field, message.detail) == ("userId", "must be string or number or null")
 
 
-def test_message_that_is_no_json_is_rejected_beside_its_neighbours() -> None:
-    preview = preview_of({**TRACK, "properties": {**PROPERTIES, "x": float("nan")}}, IDENTIFY)
+def test_rejected_message_costs_its_neighbours_nothing() -> None:
+    preview = preview_of({**TRACK, "event": 7}, IDENTIFY)
     assert [message.verdict for message in preview.messages] == [Verdict.REJECTED, Verdict.MAPPED]
     assert preview.messages[1].requests == (1,)
 

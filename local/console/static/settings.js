@@ -23,23 +23,43 @@ export function SettingsForm({ inputs, values, problems, onChange }) {
 }
 
 function Setting({ input, value, problem, onChange }) {
-  const { variable, label, text, example, is_switch: isSwitch } = input;
+  const { variable, label, text, kind } = input;
   const help = `help-${variable}`;
   const isChanged = value !== input.running;
   return html`<div class=${`setting ${isChanged ? "changed" : ""}`}>
-    ${isSwitch
+    ${kind === "switch"
       ? html`<${Switch} label=${label} checked=${value === "true"} describedBy=${help}
           onChange=${(checked) => onChange(String(checked))} />`
-      : html`<div class="setting-text">
+      : html`<div class=${`setting-text ${kind === "lines" ? "setting-lines" : ""}`}>
           <label for=${`setting-${variable}`}>${label}</label>
-          <input id=${`setting-${variable}`} type="text" value=${value} placeholder=${
-            input.default || (example ? `none, or for example ${example}` : "none")} spellcheck=${false}
-            autocomplete="off" aria-invalid=${Boolean(problem)} aria-describedby=${help}
-            onInput=${(event) => onChange(event.target.value)} />
+          <${Field} input=${input} value=${value} isWrong=${Boolean(problem)} describedBy=${help}
+            onChange=${onChange} />
         </div>`}
     <p id=${help} class="help">
-      ${problem && html`<span class="problem">Expected ${problem.replace(/^expected /, "")}. </span>`}
+      ${problem && html`<span class="problem">${problem[0].toUpperCase()}${problem.slice(1)}. </span>`}
       ${text} <code>${variable}</code>${isChanged && html` <span class="changed-mark">changed</span>`}
     </p>
   </div>`;
+}
+
+function Field({ input, value, isWrong, describedBy, onChange }) {
+  const { variable, example, kind, choices } = input;
+  const given = {
+    id: `setting-${variable}`,
+    value,
+    "aria-describedby": describedBy,
+    "aria-invalid": isWrong,
+    onInput: (event) => onChange(event.target.value),
+  };
+  if (kind === "choice") {
+    return html`<select ...${given}>
+      ${choices.map((choice) => html`<option key=${choice} value=${choice}>${choice}</option>`)}
+    </select>`;
+  }
+  if (kind === "lines") {
+    return html`<textarea ...${given} rows="5" placeholder=${example} spellcheck=${false}></textarea>`;
+  }
+  const hint = input.default || (example ? `none, or for example ${example}` : "none");
+  return html`<input ...${given} type="text" placeholder=${hint} spellcheck=${false}
+    autocomplete="off" />`;
 }

@@ -1,0 +1,204 @@
+"""A delivery rehearsed: the client's own run, to a Klaviyo that is well and exists on paper only.
+
+So the requests are those that the client sends, in the order in which it plans them. What an
+answer would say is written in angle brackets.
+"""
+
+import json
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import quote, unquote
+
+from klaviyo_client.answers import Answer
+from klaviyo_client.delivery import Run
+from klaviyo_client.endpoints import (
+    BULK_IMPORT_PROFILES,
+    GET_IMPORT,
+    GET_LIST_MEMBERS,
+    GET_LISTS,
+    GET_PROFILES,
+    LOOKUPS,
+    UPSERT_PROFILE,
+    Endpoint,
+)
+from klaviyo_client.lists import KnownLists
+from klaviyo_client.outcomes import Retryable
+from klaviyo_client.planner import Item, Request
+from klaviyo_client.sending import Limits, Settle
+from klaviyo_mapping.operations import Operation
+
+IDENTIFIED = "<the id in the answer to request {}>"
+FOUND = "<the id of {} in the answer to request {}>"
+
+LATER = "About {} later, by way of the retry queue."
+
+CHECK_SECONDS = 60.0
+"""After which an import job is looked at first."""
+
+NOTES: Mapping[Endpoint, str] = {
+    GET_LISTS: "A list that is to be joined is created if there is none of its name.",
+    GET_PROFILES: "If there is no such profile, nothing more is sent for it.",
+    GET_LIST_MEMBERS: "If the person is not on the list, nothing more is sent for them.",
+}
+"""What becomes of it where the answer is not the one that is rehearsed."""
+
+ROUNDS = 8
+"""How often at most what has to wait is taken up again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A request, and what it waits for: the answer to the step of that number, from 1.
+
+    `path` is as people read it.
+    """
+
+    request: Request
+    path: str
+    after: int | None = None
+    note: str | None = None
+
+
+@dataclass(slots=True)
+class Rehearsal:
+    """The `steps` in their order, and the `operations` that the positions in them are about.
+
+    These are those given, and then the looks at import jobs. `lists` are those that were looked up
+    by their names.
+    """
+
+    operations: list[Operation]
+    steps: list[Step] = field(default_factory=list)
+    lists: KnownLists = field(default_factory=KnownLists)
+
+
+def rehearse(operations: Sequence[Operation]) -> Rehearsal:
+    """Carry the operations out on paper, now and, where they have to wait, once that is over."""
+    rehearsal = Rehearsal(list(operations))
+    paper = _Paper(rehearsal)
+    waiting: dict[float, dict[int, Operation]] = {0.0: dict(enumerate(operations))}
+    for _ in range(ROUNDS):
+        following: dict[float, dict[int, Operation]] = {}
+        for seconds, due in sorted(waiting.items()):
+            _carry_out(paper, due, seconds, following)
+        if not following:
+            break
+        waiting = following
+    return rehearsal
+
+
+def _carry_out(
+    paper: "_Paper",
+    due: Mapping[int, Operation],
+    seconds: float,
+    following: dict[float, dict[int, Operation]],
+) -> None:
+    """Deliver what is due after so many seconds; `following` gets what has to wait longer."""
+    rehearsal = paper.rehearsal
+    positions = list(due)
+    paper.begin(positions, LATER.format(_in_words(seconds)) if seconds else None)
+    delivery = Run(paper, rehearsal.lists, list(due.values()), "", 1.0, {}).carry_out()
+    for position, result in zip(positions, delivery.results, strict=True):
+        if isinstance(result.outcome, Retryable):
+            later = seconds + (result.outcome.delay or 0.0)
+            following.setdefault(later, {})[position] = result.operation
+    for operation in delivery.follow_ups:
+        checks = following.setdefault(seconds + CHECK_SECONDS, {})
+        checks[len(rehearsal.operations)] = operation
+        rehearsal.operations.append(operation)
+
+
+class _Paper:
+    """A `Courier` that writes down what it is given, and answers as a healthy Klaviyo would.
+
+    Where a profile, a list or a member is asked for, it is there.
+    """
+
+    def __init__(self, rehearsal: Rehearsal) -> None:
+        self.rehearsal = rehearsal
+        self._positions: Sequence[int] = ()
+        self._note: str | None = None
+        self._prepared: dict[int, int] = {}
+        self._told_by: dict[str, int] = {}
+
+    def begin(self, positions: Sequence[int], note: str | None) -> None:
+        """A delivery begins, of the operations that stand at these positions of the rehearsal."""
+        self._positions, self._note = positions, note
+        self._prepared = {}
+
+    def clock(self) -> float:
+        """No time passes on paper."""
+        return 0.0
+
+    def send(
+        self,
+        requests: Iterable[Request],
+        private_key: str,  # noqa: ARG002 - nobody is asked for one
+        limits: Limits,  # noqa: ARG002 - no time passes
+        settle: Settle,
+    ) -> int:
+        """In their order, each after what came before it was settled."""
+        began = len(self.rehearsal.steps)
+        waiting: deque[tuple[Request, int]] = deque((request, 0) for request in requests)
+        while waiting:
+            request, parent = waiting.popleft()
+            number = self._write_down(request, parent)
+            further = settle(request, self._answer(request, number))
+            waiting.extend((each, number) for each in further)
+        return len(self.rehearsal.steps) - began
+
+    def _write_down(self, request: Request, parent: int) -> int:
+        """Note the request under its number; `parent` is the one whose answer has led to it."""
+        needs = {position for item in request.items for position in item.covers}
+        prepares = {position for item in request.items for position in item.joins}
+        if request.endpoint is BULK_IMPORT_PROFILES:
+            needs |= prepares
+        target, path = request.target, request.path
+        after = [parent, *(self._prepared.get(each, 0) for each in needs)]
+        if target in self._told_by:
+            after.append(self._told_by[target])
+            path = path.replace(quote(target, safe=""), target)
+        notes = [note for note in (self._note, NOTES.get(request.endpoint)) if note is not None]
+        steps = self.rehearsal.steps
+        placed = replace(request, items=tuple(map(self._placed, request.items)))
+        steps.append(Step(placed, path, max(after) or None, " ".join(notes) or None))
+        self._prepared.update(dict.fromkeys(needs | prepares, len(steps)))
+        return len(steps)
+
+    def _placed(self, item: Item) -> Item:
+        """The item with the rehearsal's positions for the delivery's."""
+        covers = tuple(self._positions[each] for each in item.covers)
+        return replace(
+            item, covers=covers, joins=tuple(self._positions[each] for each in item.joins)
+        )
+
+    def _answer(self, request: Request, number: int) -> Answer:
+        if request.endpoint in LOOKUPS:
+            return Answer(
+                200, {"data": [self._found(request, item, number) for item in request.items]}
+            )
+        if request.endpoint is GET_IMPORT:
+            return Answer(200, {"data": {"attributes": {"status": "complete"}}})
+        if request.endpoint is UPSERT_PROFILE:
+            return Answer(200, {"data": {"type": "profile", "id": self._id(IDENTIFIED, number)}})
+        if request.endpoint is BULK_IMPORT_PROFILES:
+            return Answer(202, {"data": {"id": self._id(IDENTIFIED, number)}})
+        return Answer(202, {})
+
+    def _found(self, request: Request, item: Item, number: int) -> dict[str, Any]:
+        value, *_ = json.loads(f"[{unquote(item.body.decode())}]")
+        found = self._id(FOUND, value, number)
+        return {"id": found, "attributes": {request.field: value}}
+
+    def _id(self, pattern: str, *parts: object) -> str:
+        """Words in the place of an id that only the answer tells."""
+        written = pattern.format(*parts)
+        self._told_by[written] = len(self.rehearsal.steps)
+        return written
+
+
+def _in_words(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return "a minute" if minutes == 1 else f"{minutes} minutes"
