@@ -4,16 +4,19 @@
       {"operation": {…}, "attempts": 2, "first_failed_at": 1764000000.0, "not_before": …},
       {"operation": {…}, "reason": {"code": "refused", "status": 400, …}},
       {"message": {…}, "reason": {"code": "invalid_message", "field": "userId", …}},
-      {"unreadable": "…", "reason": {"code": "unreadable", "detail": "not JSON"}}]}
+      {"unreadable": "…", "reason": {"code": "unreadable", "detail": "not JSON"}},
+      {"packed": "eJyrVspNLS5OTE9VsqqurQUAJy8FVA=="}]}
 
 Both queues speak it, so that a dead letter moved back to the retry queue is simply tried again. An
 entry in the dead-letter queue carries a `reason` and no `first_failed_at`: a redriven one is known
 by the one, and starts with a full window for want of the other. `message` holds a Segment message
 that never became operations; `unreadable` the text of an envelope that a release could not read,
-for a later one to try.
+for a later one to try. `packed` is an entry that alone is larger than SQS takes: zlib, then base64.
 """
 
+import base64
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -55,8 +58,15 @@ class Entry:
     reason: JsonObject | None = None
 
 
+MAX_PACKED_BYTES = 10_000_000
+"""Of an entry, unpacked. A request has 6 MiB, and writing it in ASCII adds to that."""
+
+_HEAD, _TAIL = f'{{"schema":{SCHEMA},"entries":[', "]}"
+_ROOM = MAX_BYTES - len(_HEAD) - len(_TAIL)
+
+
 class EntryTooLargeError(ValueError):
-    """One entry alone is larger than SQS takes."""
+    """One entry alone is larger than SQS takes, packed as well."""
 
 
 def pack(entries: Iterable[Entry]) -> Iterator[str]:
@@ -66,26 +76,31 @@ def pack(entries: Iterable[Entry]) -> Iterator[str]:
     envelopes may be taken by two functions at once. Raises `EntryTooLargeError` when an entry does
     not fit alone.
     """
-    head, tail = f'{{"schema":{SCHEMA},"entries":[', "]}"
-    room = MAX_BYTES - len(head) - len(tail)
     parts: list[str] = []
     size = 0
     for group in _by_person(entries):
-        written = [_encode(document_of(entry)) for entry in group]
+        written = [_write(entry) for entry in group]
         whole = sum(map(len, written)) + len(written)
-        if max(map(len, written)) > room:
-            raise EntryTooLargeError("an entry is larger than an SQS message may be")
-        if parts and size + whole > room:
-            yield head + ",".join(parts) + tail
+        if parts and size + whole > _ROOM:
+            yield _HEAD + ",".join(parts) + _TAIL
             parts, size = [], 0
         for part in written:
-            if parts and size + len(part) > room:
-                yield head + ",".join(parts) + tail
+            if parts and size + len(part) > _ROOM:
+                yield _HEAD + ",".join(parts) + _TAIL
                 parts, size = [], 0
             parts.append(part)
             size += len(part) + 1
     if parts:
-        yield head + ",".join(parts) + tail
+        yield _HEAD + ",".join(parts) + _TAIL
+
+
+def _write(entry: Entry) -> str:
+    text = _encode(document_of(entry))
+    if len(text) > _ROOM:
+        text = _encode({"packed": base64.b64encode(zlib.compress(text.encode())).decode()})
+        if len(text) > _ROOM:
+            raise EntryTooLargeError("an entry is larger than an SQS message may be")
+    return text
 
 
 def unpack(text: str) -> list[Entry]:
@@ -158,6 +173,8 @@ def _read(document: Json) -> list[Entry]:
         return [_unreadable_entry(document, "entry: expected an object")]
     if isinstance(document.get("unreadable"), str):
         return unpack(document["unreadable"])
+    if isinstance(document.get("packed"), str):
+        return _read_packed(document)
     history = _history(document)
     if "operation" not in document:
         if "message" not in document:
@@ -170,6 +187,18 @@ def _read(document: Json) -> list[Entry]:
         return [Entry(operation=from_json(operation), **history)]
     except (ValueError, TypeError) as error:
         return [_unreadable_entry(document, f"operation: {error}")]
+
+
+def _read_packed(document: Mapping[str, Json]) -> list[Entry]:
+    try:
+        unpacking = zlib.decompressobj()
+        text = unpacking.decompress(base64.b64decode(document["packed"]), MAX_PACKED_BYTES)
+        entry = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, zlib.error, RecursionError):
+        entry = None
+    if not isinstance(entry, dict) or "packed" in entry:
+        return [_unreadable_entry(document, "packed: cannot be unpacked")]
+    return _read(entry)
 
 
 def _unreadable_entry(document: Json, detail: str) -> Entry:

@@ -1,6 +1,7 @@
 """The text of the queues' messages."""
 
 import json
+import random
 from typing import Any
 
 import pytest
@@ -126,9 +127,18 @@ def test_nothing_to_pack_is_no_envelope() -> None:
     assert list(pack([])) == []
 
 
-def test_an_entry_larger_than_a_message_is_an_error() -> None:
+def test_an_entry_larger_than_a_message_is_packed() -> None:
+    large = [Entry(message={"é": "x" * 5 * MAX_BYTES}, reason={"code": "invalid_message"})]
+    small = [Entry(message={"a": 1}), Entry(message={"b": 2})]
+    [text] = pack([small[0], *large, small[1]])
+    assert len(text) < MAX_BYTES
+    assert unpack(text) == [small[0], *large, small[1]]
+
+
+def test_an_entry_that_even_packed_is_larger_than_a_message_is_an_error() -> None:
+    noise = random.Random(1).randbytes(MAX_BYTES).hex()
     with pytest.raises(EntryTooLargeError):
-        list(pack([Entry(message="x" * MAX_BYTES)]))
+        list(pack([Entry(message=3 * noise)]))
 
 
 @pytest.mark.parametrize(
@@ -151,6 +161,9 @@ def test_an_envelope_that_cannot_be_read_is_kept_as_it_is(text: str, detail: str
     [
         (5, "entry: expected an object"),
         ({}, "entry: neither operation nor message"),
+        ({"packed": "?"}, "packed: cannot be unpacked"),
+        ({"packed": "AAAA"}, "packed: cannot be unpacked"),
+        ({"packed": "eJxTAAAAIQAh"}, "packed: cannot be unpacked"),
         ({"operation": 5}, "operation: expected an object"),
         ({"operation": {"kind": "?"}}, "operation: kind: not an operation that this release knows"),
         (
