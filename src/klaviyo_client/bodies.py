@@ -7,6 +7,7 @@ are left out: Klaviyo reads `null` as "clear".
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -26,23 +27,34 @@ _spell_out = json.JSONEncoder(
 ).encode
 
 
+class _Event(msgspec.Struct, omit_defaults=True):
+    """An event's attributes. Such a structure takes half the time of a dict of dicts."""
+
+    properties: Any
+    metric: msgspec.Raw
+    unique_id: str
+    time: str | None = None
+    value: float | None = None
+    value_currency: str | None = None
+    backfill: bool = False
+    profile: msgspec.Raw | None = None
+
+
 def single_event(operation: CreateEvent) -> bytes:
     """https://developers.klaviyo.com/en/reference/create_event"""
-    attributes = _event_attributes(operation)
-    attributes["profile"] = _profile_reference(operation.identity)
-    return _bytes({"data": {"type": "event", "attributes": attributes}})
+    event = _event(operation)
+    event.profile = msgspec.Raw(_profile_reference(operation.identity))
+    return b'{"data":{"type":"event","attributes":' + _bytes(event) + b"}}"
 
 
 def event_item(operation: CreateEvent) -> bytes:
     """One entry of `events-bulk-create`: a profile with one event."""
-    return _bytes(
-        {
-            "type": "event-bulk-create",
-            "attributes": {
-                "profile": _profile_reference(operation.identity),
-                "events": {"data": [{"type": "event", "attributes": _event_attributes(operation)}]},
-            },
-        }
+    return (
+        b'{"type":"event-bulk-create","attributes":{"profile":'
+        + _profile_reference(operation.identity)
+        + b',"events":{"data":[{"type":"event","attributes":'
+        + _bytes(_event(operation))
+        + b"}]}}}"
     )
 
 
@@ -224,25 +236,26 @@ def _patch(operation: UpsertProfile, unset: Iterable[str]) -> dict[str, Any]:
     return {"patch_properties": patch}
 
 
-def _profile_reference(identity: Identity) -> dict[str, Any]:
-    return {"data": {"type": "profile", "attributes": identity.attributes()}}
+def _profile_reference(identity: Identity) -> bytes:
+    return b'{"data":{"type":"profile","attributes":' + _bytes(identity.attributes()) + b"}}"
 
 
-def _event_attributes(operation: CreateEvent) -> dict[str, Any]:
-    attributes: dict[str, Any] = {
-        "properties": operation.properties,
-        "metric": {"data": {"type": "metric", "attributes": {"name": operation.metric}}},
-        "unique_id": operation.unique_id,
-    }
-    if operation.time is not None:
-        attributes["time"] = operation.time
-    if operation.value is not None:
-        attributes["value"] = operation.value
-        if operation.value_currency is not None:
-            attributes["value_currency"] = operation.value_currency
-    if operation.backfill:
-        attributes["backfill"] = True
-    return attributes
+def _event(operation: CreateEvent) -> _Event:
+    return _Event(
+        operation.properties,
+        _metric(operation.metric),
+        operation.unique_id,
+        operation.time,
+        operation.value,
+        None if operation.value is None else operation.value_currency,
+        operation.backfill,
+    )
+
+
+@lru_cache(maxsize=256)
+def _metric(name: str) -> msgspec.Raw:
+    metric = {"data": {"type": "metric", "attributes": {"name": name}}}
+    return msgspec.Raw(_bytes(metric))
 
 
 def _profile(operation: UpsertProfile, properties: Any) -> dict[str, Any]:
@@ -259,4 +272,15 @@ def _bytes(document: Any) -> bytes:
     except UnicodeEncodeError:
         # Half an emoji (a lone surrogate), which some SDKs cut a text into, becomes a
         # question mark.
+        if isinstance(document, _Event):
+            document = _as_dict(document)
         return _spell_out(document).encode(errors="replace")
+
+
+def _as_dict(event: _Event) -> dict[str, Any]:
+    fields = ((name, getattr(event, name)) for name in event.__struct_fields__)
+    return {
+        name: json.loads(bytes(value)) if isinstance(value, msgspec.Raw) else value
+        for name, value in fields
+        if value is not None and value is not False
+    }

@@ -210,6 +210,11 @@ def chunks(
     items: Iterable[Item], endpoint: Endpoint, most_bytes: int = MAX_BODY_BYTES - BODY_OVERHEAD
 ) -> Iterator[tuple[Item, ...]]:
     """The items in order, cut where a request is full by number or by bytes."""
+    items = tuple(items)
+    length = len(items) + sum([len(item.body) for item in items])
+    if 0 < len(items) <= endpoint.max_items and length <= most_bytes:
+        yield items
+        return
     chunk: list[Item] = []
     size = 0
     for item in items:
