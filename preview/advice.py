@@ -20,7 +20,8 @@ class Advice:
 
 _TEXTS: Mapping[StrEnum, tuple[str, str]] = {
     DropReason.UNSUPPORTED_TYPE: (
-        "Klaviyo has no place for this type of message: only identify and track are taken.",
+        "Klaviyo has no place for this type of message: only identify and track are taken, and"
+        " delete with FORWARD_DELETIONS.",
         "Nothing, if it is a page view or the like. Otherwise send it as identify or track.",
     ),
     DropReason.INTEGRATION_DISABLED: (

@@ -55,6 +55,27 @@ def test_each_field_that_cannot_be_read_is_told() -> None:
     }
 
 
+def test_settings_are_entered_as_what_they_are() -> None:
+    kinds = {each.variable: (each.kind, each.choices) for each in settings.form({})}
+    assert kinds["FORWARD_DELETIONS"] == ("switch", ())
+    assert kinds["ORDER_PROPERTY_NAMES"] == ("choice", ("classic", "klaviyo"))
+    assert kinds["AUDIENCE_LISTS"] == ("text", ())
+    assert kinds["RULES"] == ("lines", ())
+
+
+def test_rules_of_a_file_are_shown_as_its_text(tmp_path: Path) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text('[types]\ndeny = ["track"]\n')
+    running = {each.variable: each.running for each in settings.form({"RULES_FILE": str(file)})}
+    assert running["RULES"] == '[types]\ndeny = ["track"]'
+
+
+def test_settings_that_contradict_each_other_are_told_at_one_of_them() -> None:
+    assert settings.read({"SUBSCRIBE_EVENT": "Joined", "UNSUBSCRIBE_EVENT": "joined"}) == {
+        "UNSUBSCRIBE_EVENT": "expected another event than SUBSCRIBE_EVENT's"
+    }
+
+
 # The weather
 
 
