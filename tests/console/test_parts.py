@@ -9,14 +9,17 @@ from typing import Any
 
 import pytest
 
+from klaviyo_client.delivery import Klaviyo
 from klaviyo_mapping import Settings
+from klaviyo_mapping.operations import DeleteProfile, Identity, Unsubscribe, UpsertProfile
 from local.console import settings, weather
 from local.console.abridging import MOST_PARTS, abridged
 from local.console.examples import examples
+from local.console.holdings import holdings
 from local.console.sending import renewed
 from local.console.server import STATIC
 from local.console.settings import HELP
-from local.klaviyo import Weather
+from local.klaviyo import Account, Weather, serve
 from tests.console.running import Running
 
 VENDORED = {
@@ -74,6 +77,30 @@ def test_settings_that_contradict_each_other_are_told_at_one_of_them() -> None:
     assert settings.read({"SUBSCRIBE_EVENT": "Joined", "UNSUBSCRIBE_EVENT": "joined"}) == {
         "UNSUBSCRIBE_EVENT": "expected another event than SUBSCRIBE_EVENT's"
     }
+
+
+# What Klaviyo holds
+
+
+def test_consents_and_deletions_are_shown() -> None:
+    account = Account(keys={"pk"})
+    gone, kept = Identity("gone@acme-store.example"), Identity("kept@acme-store.example")
+    with serve(account) as url:
+        Klaviyo(url).deliver(
+            [
+                UpsertProfile(None, gone),
+                UpsertProfile(None, kept),
+                Unsubscribe(None, kept.email, None),
+                DeleteProfile(None, gone),
+            ],
+            "pk",
+            10.0,
+        )
+    held = holdings(account)
+    assert held["deleted"] == 1
+    assert [(each["who"], each["consents"]) for each in held["profiles"]] == [
+        ("kept@acme-store.example", {"email.marketing": "UNSUBSCRIBED"})
+    ]
 
 
 # The weather
