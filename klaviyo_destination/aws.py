@@ -94,8 +94,11 @@ class Stack:
             ) from None
 
     def settings(self) -> dict[str, str]:
-        """The mapping's settings as environment variables, from the stack's parameters."""
-        names = (setting.name for setting in fields(Settings))
+        """The mapping's settings as environment variables, from the stack's parameters.
+
+        The rules' file is the one in this checkout.
+        """
+        names = (*(setting.name for setting in fields(Settings)), "rules_file")
         given = {name.upper(): self.parameters.get(camel_case(name), "") for name in names}
         return {name: text for name, text in given.items() if text}
 

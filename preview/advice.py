@@ -20,7 +20,8 @@ class Advice:
 
 _TEXTS: Mapping[StrEnum, tuple[str, str]] = {
     DropReason.UNSUPPORTED_TYPE: (
-        "Klaviyo has no place for this type of message: only identify and track are taken.",
+        "Klaviyo has no place for this type of message: only identify and track are taken, and"
+        " delete with FORWARD_DELETIONS.",
         "Nothing, if it is a page view or the like. Otherwise send it as identify or track.",
     ),
     DropReason.INTEGRATION_DISABLED: (
@@ -150,7 +151,7 @@ TITLES: Mapping[str, str] = {
     "bulk_import_profiles": "Create or update profiles in bulk",
     "get_bulk_import_profiles_job": "See whether the bulk import is done",
     "get_errors_for_bulk_import_profiles_job": "Read what the bulk import refused",
-    "bulk_subscribe_profiles": "Subscribe to marketing, by the opt-in process of list or account",
+    "bulk_subscribe_profiles": "Subscribe, by the opt-in process of the list or the account",
     "bulk_unsubscribe_profiles": "Withdraw the consent to marketing",
     "add_profiles_to_list": "Put on a list at once",
     "remove_profiles_from_list": "Take off a list; consent stays as it is",

@@ -2,8 +2,9 @@
 
 The mapping does not say so itself, and must not have to: it is asked again and again, each time
 with one key taken away, and what is then gone or different came from that key. A fallback that
-steps in counts. Where taking a key away leaves nothing to compare (the message is dropped) or
-changes nothing (a fallback says the same), the key's value is altered a little instead.
+steps in counts. Where taking a key away leaves nothing to compare (the message is dropped), or
+changes nothing because a fallback says the same, there is another way: its value is altered a
+little.
 """
 
 import re
@@ -129,21 +130,29 @@ class _Search:
                     break
 
     def _ask_for(self, path: Path, value: Json) -> set[Path]:
-        """Note what the key at `path` is behind; gives the places that are surely its doing."""
+        """Note what the key at `path` is behind; gives the places that are surely its doing.
+
+        Where it is gone, another key may say the same in one place and not in others. So it is also
+        altered.
+        """
         doubtful: list[Path] = []
+        sure: set[Path] = set()
         for other in _alterations(value):
             found = self._changes(_changed(self._raw, path, other), self._settings)
             if found is None:
                 continue
             places, is_alike = found
             if is_alike and places:
-                for place in places:
-                    self.origins.sure.setdefault(place, set()).add(path)
-                return set(places)
+                sure.update(places)
+                if other is not _NOTHING:
+                    break
             doubtful = doubtful or places
-        for place in doubtful:
-            self.origins.doubtful.setdefault(place, set()).add(path)
-        return set()
+        for place in sure:
+            self.origins.sure.setdefault(place, set()).add(path)
+        if not sure:
+            for place in doubtful:
+                self.origins.doubtful.setdefault(place, set()).add(path)
+        return sure
 
     def _changes(self, raw: Json, settings: Settings) -> tuple[list[Path], bool] | None:
         """The places that differ, and whether what is left can be compared place by place.
@@ -214,9 +223,9 @@ def _alterations(value: Json) -> Iterator[Json]:
     """What to put in the place of a value, in the order in which it is tried."""
     yield _NOTHING
     if isinstance(value, str):
-        yield value.swapcase()
-        yield _LAST_DIGIT.sub(lambda digit: str((int(digit[0]) + 1) % 10), value)
         yield f"x{value}"
+        yield _LAST_DIGIT.sub(lambda digit: str((int(digit[0]) + 1) % 10), value)
+        yield value.swapcase()
     elif isinstance(value, int | float) and not isinstance(value, bool):
         yield value + 1
 
@@ -286,6 +295,8 @@ def _other_values(setting: "Field[Any]", value: Any) -> Iterator[Any]:
     if default != value:
         yield default
         yield from (other for other in _alterations(value) if other is not _NOTHING)
+        if isinstance(value, Mapping):
+            yield {key: f"x{inner}" for key, inner in value.items()}
 
 
 def _lies_within(place: Path, places: Iterable[Path]) -> bool:

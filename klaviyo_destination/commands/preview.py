@@ -131,7 +131,7 @@ def _show(preview: "Preview", unreadable: list[dict[str, Any]], *, bodies: bool)
             (
                 (
                     request.number,
-                    f"{request.method} {request.path}",
+                    f"{request.method} {_without_query(request.path)}",
                     request.title,
                     max(len(request.items), 1),
                     _numbers(request.messages),
@@ -195,6 +195,12 @@ def _show_body(request: "RequestPreview") -> None:
     if request.body is not None:
         for line in json.dumps(request.body, indent=2, ensure_ascii=False).splitlines():
             console.say(line)
+
+
+def _without_query(path: str) -> str:
+    """A path that fits into a table; with its query it stands above the body."""
+    place, has_query, _ = path.partition("?")
+    return f"{place}?…" if has_query else place
 
 
 def _numbers(numbers: Iterable[int]) -> str:

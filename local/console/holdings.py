@@ -11,12 +11,13 @@ SHOWN = 50
 
 
 def holdings(account: Account) -> dict[str, Any]:
-    """Profiles, events and lists, and how many there are."""
+    """Profiles, events and lists, how many there are, and how many profiles were deleted."""
     with account.standing_still():
         profiles = {profile.id: profile for profile in account.profiles}
         events, lists = account.events, list(account.lists.values())
         return {
             "counts": {"profiles": len(profiles), "events": len(events), "lists": len(lists)},
+            "deleted": len(account.deleted),
             "profiles": [
                 _profile(profile, account)
                 for profile in sorted(profiles.values(), key=_updated, reverse=True)[:SHOWN]
@@ -66,6 +67,7 @@ def _profile(profile: Profile, account: Account) -> dict[str, Any]:
         "updated": profile.updated.timestamp(),
         "lists": [each.name for each in account.lists.values() if profile.id in each.members],
         "asked": [each.name for each in account.lists.values() if profile.id in each.pending],
+        "consents": dict(profile.consents),
         "attributes": abridged(
             {
                 **profile.identifiers,

@@ -205,6 +205,56 @@ def test_lists_are_left_alone_unless_asked_for(backfill: Backfill, account: Acco
     assert len(account.lists["Y6nRLr"].pending) == 1
 
 
+def test_audiences_are_left_alone_unless_asked_for(backfill: Backfill, account: Account) -> None:
+    personas = {"computation_class": "audience", "computation_key": "vips"}
+    email = "p1@acme-store.example"
+    entered = track(1, properties={"email": email, "vips": True}, context={"personas": personas})
+    exited = track(2, properties={"email": email, "vips": False}, context={"personas": personas})
+    backfill.write(entered, exited)
+    _, report = backfill.report("--audience-lists", "auto")
+    assert report["left_out"] == {"list_step": 2}
+    assert [each.name for each in account.lists.values()] == ["Newsletter"]
+    backfill.write(entered)
+    _, report = backfill.report("--audience-lists", "auto", "--with-lists", "--restart")
+    assert report["delivered"] == {"add_to_list": 1}
+    [vips] = [each for each in account.lists.values() if each.name == "vips"]
+    assert len(vips.members) == 1
+
+
+def test_consent_is_left_alone_unless_asked_for(backfill: Backfill, account: Account) -> None:
+    backfill.write(
+        track(1, event="User Subscribed", properties={"email": "p1@acme-store.example"}),
+        track(2, event="User Unsubscribed", properties={"email": "p2@acme-store.example"}),
+    )
+    _, report = backfill.report("--consent-events")
+    assert report["steps_left_out"] == {"consent": 2}
+    assert [each.consents for each in account.profiles] == [{}, {}]
+    _, report = backfill.report("--consent-events", "--with-consent", "--restart")
+    assert report["delivered"] == {"create_event": 2, "subscribe": 1, "unsubscribe": 1}
+    consents = {profile.email: profile.consents for profile in account.profiles}
+    assert consents["p2@acme-store.example"] == {"email.marketing": "UNSUBSCRIBED"}
+
+
+def test_nobody_is_deleted_on_account_of_an_archive(backfill: Backfill, account: Account) -> None:
+    person = {"type": "delete", "messageId": "d", "userId": "p1@acme-store.example"}
+    backfill.write(identify(userId="p1@acme-store.example"), person)
+    _, report = backfill.report("--forward-deletions")
+    assert (report["left_out"], list(account.deleted)) == ({"deletion": 1}, [])
+
+
+def test_rules_count_and_other_rules_are_another_backfill(
+    backfill: Backfill, account: Account, tmp_path: Path
+) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[events]\ndeny = ["Item *"]\n')
+    backfill.write(track(1), track(2, event="Seen"))
+    _, report = backfill.report("--rules-file", rules)
+    assert (report["left_out"], len(account.events)) == ({"denied_by_rules": 1}, 1)
+    rules.write_text('[events]\ndeny = ["Seen"]\n')
+    result = backfill.run("--rules-file", rules)
+    assert (result.exit_code, "other settings" in result.stderr) == (2, True)
+
+
 def test_what_is_rejected_is_kept_with_its_place_and_reason(
     backfill: Backfill, account: Account
 ) -> None:

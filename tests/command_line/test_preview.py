@@ -108,6 +108,44 @@ def test_env_file_comes_before_the_environment_and_after_options(
     assert document["messages"][0]["verdict"] == "dropped"
 
 
+def test_rules_come_from_a_file_of_their_own(file: Path, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[types]\ndeny = ["track"]\n')
+    given = ("preview", "--rules-file", rules, write(file, track()))
+    _, document = answer(*given, RULES="[events]\n")
+    assert document["messages"][0]["reason"]["code"] == "denied_by_rules"
+
+
+def test_fault_in_the_rules_is_told_with_its_place(file: Path, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text("[events]\nalow = []\n")
+    result = call("preview", "--rules-file", rules, write(file, track()))
+    assert result.exit_code == 2
+    assert "[events] alow: expected allow or deny, and nothing else" in result.stderr
+
+
+def test_rules_file_of_an_env_file_counts(file: Path, tmp_path: Path) -> None:
+    rules, settings = tmp_path / "rules.toml", tmp_path / "settings.env"
+    rules.write_text('[types]\ndeny = ["track"]\n')
+    settings.write_text(f"RULES_FILE={rules}\n")
+    _, document = answer("preview", "--env-file", settings, write(file, track()))
+    assert document["messages"][0]["verdict"] == "dropped"
+
+
+@pytest.mark.parametrize(
+    ("options", "metric"),
+    [((), "Product Viewed"), (("--ecommerce-metrics", "klaviyo"), "Viewed Product")],
+)
+def test_setting_with_words_is_an_option_with_choices(
+    options: tuple[str, ...], metric: str, file: Path
+) -> None:
+    message = track(event="Product Viewed")
+    _, document = answer("preview", *options, write(file, message))
+    attributes = document["requests"][0]["body"]["data"]["attributes"]
+    assert attributes["metric"]["data"]["attributes"]["name"] == metric
+    assert call("preview", "--ecommerce-metrics", "shopify", file).exit_code == 2
+
+
 def test_what_is_no_json_is_told_with_its_place(file: Path) -> None:
     file.write_text('{"type" "track"}\n' + json.dumps(track()) + "\n")
     status, document = answer("preview", file)

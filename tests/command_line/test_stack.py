@@ -188,6 +188,37 @@ def test_list_is_looked_up(
     assert checked("--stack", make_stack(**parameters))[1]["list"] == expected
 
 
+def test_lists_of_audiences_are_looked_up(make_stack: MakeStack) -> None:
+    name = make_stack(AudienceLists='{"vips": "WmB7kT", "lapsed": "NoSuch"}')
+    status, document = answer("doctor", "--stack", name)
+    assert status == 1
+    lists = [check for check in document["checks"] if check["name"] == "list"]
+    assert [(check["health"], check["found"]) for check in lists] == [
+        ("skipped", "LIST_ID is not set: no list but messages' own"),
+        ("good", "WmB7kT is Customers (single_opt_in)"),
+        ("bad", "there is no list NoSuch"),
+    ]
+    assert lists[-1]["remedy"].startswith("set AUDIENCE_LISTS to an id")
+
+
+@pytest.mark.parametrize("forwards", ["false", "true"])
+def test_deletions_need_a_scope_of_their_own(forwards: str, make_stack: MakeStack) -> None:
+    account = Account(keys={PRIVATE_KEY: EVERY_SCOPE - {"data-privacy:write"}})
+    with serve(account) as url:
+        stack = make_stack(KlaviyoApiUrl=url, ForwardDeletions=forwards)
+        _, found = checked("--stack", stack)
+    health, said = found["scopes"]
+    assert (health, "data-privacy:write" in said) == (
+        ("bad", True) if forwards == "true" else ("good", False)
+    )
+
+
+def test_rules_file_that_is_not_there_is_told(make_stack: MakeStack) -> None:
+    status, found = checked("--stack", make_stack(RulesFile="nowhere.toml"))
+    assert (status, found["settings"][0]) == (1, "bad")
+    assert found["settings"][1].startswith("RULES_FILE: nowhere.toml")
+
+
 @pytest.mark.parametrize("missing", OUTPUTS)
 def test_missing_output_is_told(missing: str, make_stack: MakeStack) -> None:
     status, found = checked("--stack", make_stack(without=missing))

@@ -123,6 +123,30 @@ def test_setting_that_cannot_be_read_is_told_at_its_field(page: "Page") -> None:
     page.get_by_text("A setting cannot be read").wait_for()
 
 
+def test_rules_are_written_and_their_fault_is_told_where_it_is(page: "Page") -> None:
+    open_panel(page, "preview", track())
+    rules = page.get_by_label("Rules", exact=True)
+    rules.fill('[events]\nalow = ["Mug *"]')
+    page.get_by_text("[events] alow: expected allow or deny, and nothing else.").wait_for()
+    rules.fill('[events]\ndeny = ["Mug *"]')
+    page.get_by_text("Dropped: Your own rules (RULES) leave this event out.").wait_for()
+
+
+def test_choice_is_chosen(page: "Page") -> None:
+    open_panel(page, "preview", track(event="Product Viewed"))
+    page.get_by_label("Names of e-commerce events").select_option("klaviyo")
+    line(page, '"name": "Viewed Product"').wait_for()
+
+
+def test_lookup_is_shown_with_what_follows_it(page: "Page") -> None:
+    open_panel(page, "preview")
+    page.get_by_label("Start from").select_option(label="A deletion")
+    page.get_by_role("button", name="See it with “Forward deletions” on").click()
+    page.get_by_text("1 message → 2 requests to Klaviyo").wait_for()
+    page.get_by_text("If there is no such profile, nothing more is sent for it.").wait_for()
+    page.get_by_text("Follows request 1, once that has its answer.").wait_for()
+
+
 def test_preview_sends_nothing(page: "Page", running: Running) -> None:
     before = running.state()["totals"]
     open_panel(page, "preview", track(messageId="never-sent"))

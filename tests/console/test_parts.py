@@ -9,14 +9,17 @@ from typing import Any
 
 import pytest
 
+from klaviyo_client.delivery import Klaviyo
 from klaviyo_mapping import Settings
+from klaviyo_mapping.operations import DeleteProfile, Identity, Unsubscribe, UpsertProfile
 from local.console import settings, weather
 from local.console.abridging import MOST_PARTS, abridged
 from local.console.examples import examples
+from local.console.holdings import holdings
 from local.console.sending import renewed
 from local.console.server import STATIC
 from local.console.settings import HELP
-from local.klaviyo import Weather
+from local.klaviyo import Account, Weather, serve
 from tests.console.running import Running
 
 VENDORED = {
@@ -53,6 +56,51 @@ def test_each_field_that_cannot_be_read_is_told() -> None:
         "ENFORCE_EMAIL": "expected true or false",
         "DEFAULT_COUNTRY": "expected a two-letter country code (ISO 3166 alpha-2) such as US",
     }
+
+
+def test_settings_are_entered_as_what_they_are() -> None:
+    kinds = {each.variable: (each.kind, each.choices) for each in settings.form({})}
+    assert kinds["FORWARD_DELETIONS"] == ("switch", ())
+    assert kinds["ORDER_PROPERTY_NAMES"] == ("choice", ("classic", "klaviyo"))
+    assert kinds["AUDIENCE_LISTS"] == ("text", ())
+    assert kinds["RULES"] == ("lines", ())
+
+
+def test_rules_of_a_file_are_shown_as_its_text(tmp_path: Path) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text('[types]\ndeny = ["track"]\n')
+    running = {each.variable: each.running for each in settings.form({"RULES_FILE": str(file)})}
+    assert running["RULES"] == '[types]\ndeny = ["track"]'
+
+
+def test_settings_that_contradict_each_other_are_told_at_one_of_them() -> None:
+    assert settings.read({"SUBSCRIBE_EVENT": "Joined", "UNSUBSCRIBE_EVENT": "joined"}) == {
+        "UNSUBSCRIBE_EVENT": "expected another event than SUBSCRIBE_EVENT's"
+    }
+
+
+# What Klaviyo holds
+
+
+def test_consents_and_deletions_are_shown() -> None:
+    account = Account(keys={"pk"})
+    gone, kept = Identity("gone@acme-store.example"), Identity("kept@acme-store.example")
+    with serve(account) as url:
+        Klaviyo(url).deliver(
+            [
+                UpsertProfile(None, gone),
+                UpsertProfile(None, kept),
+                Unsubscribe(None, kept.email, None),
+                DeleteProfile(None, gone),
+            ],
+            "pk",
+            10.0,
+        )
+    held = holdings(account)
+    assert held["deleted"] == 1
+    assert [(each["who"], each["consents"]) for each in held["profiles"]] == [
+        ("kept@acme-store.example", {"email.marketing": "UNSUBSCRIBED"})
+    ]
 
 
 # The weather

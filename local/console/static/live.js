@@ -160,9 +160,14 @@ function Holdings({ start, state }) {
       <span class="aside">in the stand-in; the newest first</span>
     </div>
     <${Choice} name="holdings" label="Kind" options=${options} value=${kind} onChange=${setKind} />
+    ${kind === "profiles" && held.deleted > 0 && html`<p class="aside">${
+      number(held.deleted)} deleted on request.</p>`}
     <${View} entries=${held[kind]} />
   </section>`;
 }
+
+const CHANNELS = { "email.marketing": "e-mail", "sms.marketing": "SMS" };
+const channelOf = (name) => CHANNELS[name] || name.replace(".", " ");
 
 function Profiles({ entries }) {
   if (!entries.length) return html`<${Empty} title="No profiles">An identify makes one.<//>`;
@@ -171,7 +176,10 @@ function Profiles({ entries }) {
       <summary><span class="row-title"><${Said} text=${profile.who} /></span>${
         profile.name && html`<span class="aside"><${Said} text=${profile.name} /></span>`}${
         profile.lists.map((name) => html`<${Badge} tone="good" key=${name}>on ${name}<//>`)}${
-        profile.asked.map((name) => html`<${Badge} tone="wait" key=${name}>asked to join ${name}<//>`)}
+        profile.asked.map((name) => html`<${Badge} tone="wait" key=${name}>asked to join ${name}<//>`)}${
+        Object.entries(profile.consents).map(([channel, consent]) => html`<${Badge} key=${channel}
+          tone=${consent === "SUBSCRIBED" ? "good" : "calm"}>${channelOf(channel)}: ${
+          consent.toLowerCase().replaceAll("_", " ")}<//>`)}
       </summary>
       <${JsonView} value=${profile.attributes} label="Attributes" />
     </details></li>`)}</ul>`;

@@ -176,8 +176,8 @@ function Requests({ requests, isOneOfMany }) {
 function Request({ request, isOneOfMany }) {
   const { number, title, method, path, body, after, note, items, messages } = request;
   const withMessages = messages.length > 1;
-  const traces = new Map(Object.entries(request.traces));
-  const ofPath = traces.get("");
+  const { "": ofPath, ...ofBody } = request.traces;
+  const traces = new Map(Object.entries(ofBody));
   return html`<section class="card request" aria-labelledby=${`request-${number}`}>
     <div class="card-head">
       <h2 id=${`request-${number}`}><span class="row-number">${number}</span> ${title}${
