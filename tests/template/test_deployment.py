@@ -80,7 +80,7 @@ def test_functions_have_their_parameters_and_none_of_developments_variables(
         assert (made["Runtime"], made["Timeout"], made["MemorySize"]) == (
             "python3.13",
             timeout,
-            1024,
+            512,
         )
         variables = made["Environment"]["Variables"]
         assert variables["RETRY_QUEUE_URL"] == stack["RetryQueue"]
