@@ -30,7 +30,8 @@ ATTEMPTS = 2
 def fetch_secret(arn: str) -> str:
     """The text of the secret. Raises `CredentialsUnavailable`, naming AWS's error code."""
     variables = os.environ
-    region = arn.split(":")[3] if arn.startswith("arn:") else variables.get("AWS_REGION", "")
+    parts = arn.split(":")
+    region = parts[3] if len(parts) > 3 else variables.get("AWS_REGION", "")
     if "AWS_ACCESS_KEY_ID" not in variables or not region:
         text = _by_boto3(arn)
     else:
