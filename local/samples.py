@@ -44,7 +44,7 @@ SAMPLES = (
     Sample("audience-entered.json", "an audience entered", "delivered"),
     Sample("audience-exited.json", "an audience exited", "delivered"),
     Sample("user-subscribed.json", "consent to e-mail and SMS", "delivered"),
-    Sample("user-unsubscribed.json", "consent to SMS withdrawn", "delivered"),
+    Sample("user-unsubscribed.json", "SMS unsubscribed from a list", "delivered"),
     Sample("identify-with-edits.json", "custom properties edited", "delivered"),
     Sample("order-refunded.json", "a refund", "delivered"),
     Sample("put.json", "an event by PUT", "delivered"),
