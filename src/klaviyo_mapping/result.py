@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from msgspec import Struct
 
 from klaviyo_mapping.operations import Operation
-from klaviyo_mapping.reasons import DropReason, MappingWarning
+from klaviyo_mapping.reasons import DropReason, Warned
 
 
 class Mapped(Struct, frozen=True):
     """The operations of one message, in the order in which they apply; at least one."""
 
     operations: tuple[Operation, ...]
-    warnings: tuple[MappingWarning, ...] = ()
+    warnings: tuple[Warned, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
