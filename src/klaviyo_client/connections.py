@@ -111,6 +111,10 @@ class _Response(HTTPResponse):
         for _ in range(MOST_INTERIM):
             super().begin()
             if self.status >= 200:
+                if not self.chunked and self.headers.get("Content-Length") is None:
+                    # 204 and 304 say nothing of their length. Whatever came after them would be
+                    # read as the answer to the connection's next request.
+                    self.will_close = True
                 return
             if self.status == SWITCHING_PROTOCOLS:
                 break
