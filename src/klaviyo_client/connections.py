@@ -69,6 +69,7 @@ class _Bytes(io.RawIOBase):
         self._bounds = bounds
         self._raw = cast("io.RawIOBase", sock.makefile("rb", buffering=0))
         self._read = 0
+        self.ended = False
 
     def readable(self) -> bool:
         return True
@@ -79,6 +80,7 @@ class _Bytes(io.RawIOBase):
             raise AnswerTooLargeError
         self._sock.settimeout(self._bounds.left())
         count = self._raw.readinto(buffer)
+        self.ended = not count
         self._read += count or 0
         return count
 
@@ -91,10 +93,10 @@ class _Bounded:
     """A socket as `http.client`'s response reads from it."""
 
     def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
+        self.bytes = _Bytes(sock, CURRENT.bounds)
 
     def makefile(self, mode: str) -> BinaryIO:  # noqa: ARG002 - it is always "rb"
-        return cast("BinaryIO", io.BufferedReader(_Bytes(self._sock, CURRENT.bounds)))
+        return cast("BinaryIO", io.BufferedReader(self.bytes))
 
 
 class _Response(HTTPResponse):
@@ -105,11 +107,15 @@ class _Response(HTTPResponse):
     """
 
     def __init__(self, sock: socket.socket, *args: Any, **settings: Any) -> None:
-        super().__init__(cast("socket.socket", _Bounded(sock)), *args, **settings)
+        bounded = _Bounded(sock)
+        self._bytes = bounded.bytes
+        super().__init__(cast("socket.socket", bounded), *args, **settings)
 
     def begin(self) -> None:
         for _ in range(MOST_INTERIM):
             super().begin()
+            if self._bytes.ended:
+                raise HTTPException("cut within the headers")
             if self.status >= 200:
                 if not self.chunked and self.headers.get("Content-Length") is None:
                     # 204 and 304 say nothing of their length. Whatever came after them would be

@@ -1,7 +1,6 @@
 """One HTTP request to Klaviyo: its headers, and what becomes of it."""
 
 import time
-from typing import Protocol
 
 from klaviyo_client.answers import Answer, read
 from klaviyo_client.bounded_http import BoundedHttp, CutError, TimedOutError, TooLargeError
@@ -23,24 +22,6 @@ MOST_BYTES = 2_000_000
 MOST_BYTES_OF_PAGE = 8_000_000
 """Of an answer to a look-up. The largest, a page of an import's errors, quotes the profiles of a
 job of 5 MB, escaped once more."""
-
-
-class Transport(Protocol):
-    """Sends one request, from several threads at once, and has its answer within `seconds` in all.
-
-    What is not `repeatable` leaves once at most.
-    """
-
-    def send(
-        self,
-        method: str,
-        path: str,
-        body: bytes,
-        private_key: str,
-        seconds: float,
-        *,
-        repeatable: bool = True,
-    ) -> Answer | Retryable: ...
 
 
 class HttpTransport:

@@ -60,6 +60,16 @@ def cuts(connection: socket.socket) -> None:
     read_request(connection)
 
 
+@pytest.mark.parametrize("sent", [b"HTTP/1.1 202 Acc", b"HTTP/1.1 202 Accepted\r\nDate: Thu"])
+def test_half_the_head_of_an_answer_is_none(sent: bytes) -> None:
+    def cuts_within(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(sent)
+
+    with server(cuts_within, cuts_within) as url:
+        assert send(url) == CUT
+
+
 def send(url: str, seconds: float = 2.0, key: str = "pk_test") -> Answer | Retryable:
     return HttpTransport(url, 2).send("POST", "/api/events", b"{}", key, seconds)
 
