@@ -8,7 +8,7 @@ environment (`HTTPS_PROXY`, `NO_PROXY`) is read once, at start.
 import time
 from collections.abc import Mapping
 from http.client import HTTPException
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, Self, cast
 from urllib.parse import urlsplit
 
 from requests import PreparedRequest, Response, Session
@@ -45,7 +45,7 @@ class HttpAnswer(NamedTuple):
 
 
 class NoAnswerError(Exception):
-    """There was no answer; what there was instead is the class. Texts name no value."""
+    """There was no answer; the class says why, and so does the text, which names no value."""
 
 
 class TimedOutError(NoAnswerError):
@@ -63,16 +63,22 @@ class TooLargeError(NoAnswerError):
 class BoundedHttp:
     """Requests to `url` (scheme, host and perhaps the beginning of each path).
 
-    Keeps `connections` at most. Safe to use from several threads. Raises `ValueError` for a URL, or
-    a proxy in the environment, that is none.
+    Keeps `connections` at most; `direct` ones never go through a proxy. Safe to use from several
+    threads. Raises `ValueError` for a URL, or a proxy in the environment, that is none.
     """
 
-    def __init__(self, url: str, connections: int) -> None:
+    def __init__(self, url: str, connections: int, *, direct: bool = False) -> None:
         self._url = url.rstrip("/")
         self._session = Session()
         self._session.trust_env = False
-        self._adapter = _Adapter(self._url, connections)
+        self._adapter = _Adapter(self._url, connections, direct)
         self._session.mount(self._url, self._adapter)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._session.close()
 
     def send(
         self,
@@ -95,10 +101,10 @@ class BoundedHttp:
                 content = _content(response.raw, bounds)
         except (RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
             if bounds.too_large:
-                raise TooLargeError from None
+                raise TooLargeError("the answer is too large") from None
             if isinstance(error, TIMEOUTS) or time.monotonic() >= bounds.until:
-                raise TimedOutError from None
-            raise CutError from None
+                raise TimedOutError("no answer in time") from None
+            raise CutError("no connection") from None
         return HttpAnswer(response.status_code, response.headers, content)
 
 
@@ -138,10 +144,10 @@ class _Adapter(HTTPAdapter):
     """An adapter for one host: its connections, its proxy and its certificates are looked for once,
     and not for each request."""
 
-    def __init__(self, url: str, connections: int) -> None:
+    def __init__(self, url: str, connections: int, direct: bool) -> None:
         self._trusted = trusted() if urlsplit(url).scheme == "https" else None
         super().__init__(pool_connections=1, pool_maxsize=connections)
-        self._to_proxy = get_environ_proxies(url, no_proxy=None)
+        self._to_proxy = {} if direct else get_environ_proxies(url, no_proxy=None)
         request = _prepared("GET", url, b"", {})
         self._pool = super().get_connection_with_tls_context(request, True, self._to_proxy)
 
