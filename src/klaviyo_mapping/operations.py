@@ -19,12 +19,16 @@ JsonObject = Mapping[str, Json]
 
 @value(frozen=True, slots=True)
 class Identity:
-    """The identifiers that name one Klaviyo profile; at least one of them is set."""
+    """The identifiers that name one Klaviyo profile; at least one of them is set.
+
+    `anonymous_id` is an identifier of events only: no other endpoint takes it.
+    """
 
     email: str | None = None
     external_id: str | None = None
     phone_number: str | None = None
     kx: str | None = None
+    anonymous_id: str | None = None
 
     def attributes(self) -> dict[str, str]:
         """The identifiers that are set, under Klaviyo's attribute names."""
@@ -37,6 +41,8 @@ class Identity:
             found["phone_number"] = self.phone_number
         if self.kx is not None:
             found["_kx"] = self.kx
+        if self.anonymous_id is not None:
+            found["anonymous_id"] = self.anonymous_id
         return found
 
     @classmethod
@@ -47,6 +53,7 @@ class Identity:
             external_id=attributes.get("external_id"),
             phone_number=attributes.get("phone_number"),
             kx=attributes.get("_kx"),
+            anonymous_id=attributes.get("anonymous_id"),
         )
 
 
@@ -101,7 +108,8 @@ class CreateEvent:
 class AddToList:
     """Put the profile on a list at once: no confirmation e-mail, no consent recorded.
 
-    The list is `list_id`, or else the one called `list_name`, which is created where there is none.
+    The list is `list_id`, or else the one called `list_name`, which is created where there is none,
+    with `opt_in_process` (`single_opt_in` or `double_opt_in`) or, without one, the account's own.
     `profile_id` is Klaviyo's own id once an upsert has returned it; without it the client asks
     Klaviyo for the id by the identity. Of the steps of one person on one list the latest by `time`
     (as in `UpsertProfile`) stands.
@@ -115,6 +123,7 @@ class AddToList:
     profile_id: str | None = None
     list_name: str | None = None
     time: str | None = None
+    opt_in_process: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +197,22 @@ class DeleteProfile:
 
 
 @dataclass(frozen=True, slots=True)
+class MergeProfiles:
+    """Merge the profile of the `previous` identifiers into that of the `identity`, for good.
+
+    Where one of them is not there, or both are one, there is nothing to do. `time` as in
+    `UpsertProfile`.
+    """
+
+    kind: ClassVar[str] = "merge_profiles"
+
+    message_id: str | None
+    identity: Identity
+    previous: Identity
+    time: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CheckImport:
     """Look whether a bulk import job has ended, and which of its profiles it refused.
 
@@ -213,6 +238,7 @@ Operation = (
     | Subscribe
     | Unsubscribe
     | DeleteProfile
+    | MergeProfiles
     | CheckImport
 )
 
@@ -226,6 +252,7 @@ OPERATIONS: dict[str, type[Operation]] = {
         Subscribe,
         Unsubscribe,
         DeleteProfile,
+        MergeProfiles,
         CheckImport,
     )
 }
@@ -236,7 +263,7 @@ def to_json(operation: Operation) -> dict[str, Json]:
     document: dict[str, Json] = {"kind": operation.kind}
     for name in operation.__slots__:
         value = getattr(operation, name)
-        if name == "identity":
+        if name in ("identity", "previous"):
             document[name] = value.attributes()
         elif name == "message_ids" or (name == "unset" and value):
             document[name] = list(value)
@@ -276,9 +303,9 @@ def _read(name: str, value: Json) -> Json:
     is_right = bool in allowed if isinstance(value, bool) else isinstance(value, allowed)
     if not is_right:
         raise ValueError(f"{name}: expected {expected}")
-    if name == "identity":
+    if name in ("identity", "previous"):
         if not all(each is None or isinstance(each, str) for each in value.values()):
-            raise ValueError("identity: expected texts")
+            raise ValueError(f"{name}: expected texts")
         return Identity.from_attributes(value)
     return tuple(value) if isinstance(value, list) else value
 
@@ -291,6 +318,8 @@ _LIST = ("a list", (list, tuple))
 FIELD_TYPES: dict[str, tuple[str, tuple[type, ...]]] = {
     "message_id": _OPTIONAL_TEXT,
     "identity": _OBJECT,
+    "previous": _OBJECT,
+    "opt_in_process": _OPTIONAL_TEXT,
     "attributes": _OBJECT,
     "properties": _OBJECT,
     "phone_as_sent": _OBJECT,
