@@ -211,7 +211,7 @@ def _mapped_fate(
 ) -> MessageFate:
     details: dict[str, Json] = {}
     if decision.warnings:
-        details["warnings"] = [warning.value for warning in decision.warnings]
+        details["warnings"] = [warning.text for warning in decision.warnings]
     for result in results:
         if isinstance(result.outcome, Refused):
             details.update(refusal_details(result))

@@ -30,7 +30,7 @@ from klaviyo_mapping.operations import (
 )
 from klaviyo_mapping.order import map_order
 from klaviyo_mapping.profile import upsert_profile, with_context, with_user_id
-from klaviyo_mapping.reasons import DropReason, MappingWarning
+from klaviyo_mapping.reasons import DropReason, MappingWarning, Warned
 from klaviyo_mapping.result import Dropped, Mapped
 from klaviyo_mapping.settings import Settings
 from klaviyo_mapping.times import time_of
@@ -133,7 +133,7 @@ def _counted(mapped: Mapped) -> Mapped:
     """With a warning where an event has more properties than Klaviyo says it takes."""
     for operation in mapped.operations:
         if isinstance(operation, CreateEvent) and len(operation.properties) > MOST_PROPERTIES:
-            warnings = (*mapped.warnings, MappingWarning.TOO_MANY_PROPERTIES)
+            warnings = (*mapped.warnings, Warned(MappingWarning.TOO_MANY_PROPERTIES))
             return Mapped(mapped.operations, warnings)
     return mapped
 

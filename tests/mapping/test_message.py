@@ -13,6 +13,8 @@ check = fastjsonschema.compile(MESSAGE_SCHEMA, use_default=False)
 
 TEXTS = ("messageId", "timestamp", "originalTimestamp", "receivedAt", "sentAt", "event")
 IDS = ("userId", "anonymousId")
+UNTYPED = ("previousId", "groupId", "name", "category")
+ANYTHING: list[Any] = ["text", 1, True, ["text"], {}, None]
 OBJECTS = ("context", "integrations", "traits", "properties")
 
 FULL = {
@@ -43,11 +45,7 @@ ACCEPTED: list[tuple[str, Any]] = [
     *((field, value) for field in IDS for value in ("text", "", 42, 4.2, None)),
     *((field, value) for field in OBJECTS for value in ({}, {"any": [1, None]}, None)),
     ("version", True),
-    *(
-        (field, value)
-        for field in ("previousId", "groupId", "name", "category")
-        for value in ("text", 1, True, ["text"], {}, None)
-    ),
+    *((field, value) for field in UNTYPED for value in ANYTHING),
 ]
 NO_TYPE: list[Any] = ["", "  ", None, 1, True, ["track"], {}]
 NO_TEXT: list[Any] = [1, True, ["text"], {}]
