@@ -1,7 +1,9 @@
 """Whose profile a message is about: the identifiers, or why there are none."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from klaviyo_mapping.context import is_from_engage
 from klaviyo_mapping.country import country_of
@@ -13,7 +15,6 @@ from klaviyo_mapping.phone import is_e164, to_e164
 from klaviyo_mapping.reasons import DropReason
 from klaviyo_mapping.settings import Settings
 from klaviyo_mapping.text import as_identifier
-from klaviyo_mapping.values import value
 
 LONGEST_EXTERNAL_ID = 255
 
@@ -45,8 +46,7 @@ Place = tuple[JsonObject, Mapping[str, Shape]]
 """An object that may hold identifiers, and the keys that may hold each of them."""
 
 
-@value(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True):
     """The identifiers of a message's profile, and the key that each was found under.
 
     An identifier that the message's own ids gave has no key in `found_under`.
