@@ -210,6 +210,7 @@ def _state(path: Path, began_with: Mapping[str, Any], restart: bool) -> "Iterato
     except OSError as error:
         raise Trouble(f"{path}: cannot be written ({error.strerror}): name --state") from None
     try:
+        began_with = json.loads(json.dumps(began_with))  # as it is kept: a tuple is a list there
         before = state.fact("began_with")
         if before is None:
             state.commit(lambda: state.facts(began_with=began_with))
