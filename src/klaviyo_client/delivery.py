@@ -31,9 +31,9 @@ from klaviyo_client.persons import SHARED_BY_SEVERAL
 from klaviyo_client.planner import UNPLANNABLE, Item, Request, plan_profiles, plan_steps
 from klaviyo_client.plans import can_be_planned
 from klaviyo_client.removals import plan_deletions, plan_merges, plan_removals
-from klaviyo_client.sending import LONGEST_SECONDS, WORKERS, Courier, Limits, Sender
+from klaviyo_client.sending import LONGEST_SECONDS, WORKERS, Courier, Limits, Sender, Transport
 from klaviyo_client.settling import Settler
-from klaviyo_client.transport import HttpTransport, Transport
+from klaviyo_client.transport import HttpTransport
 from klaviyo_client.waiting import Key, WaitingPersons
 from klaviyo_mapping.operations import (
     CheckImport,
