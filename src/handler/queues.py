@@ -2,12 +2,9 @@
 
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from handler.envelope import Entry, EntryTooLargeError, pack
-
-if TYPE_CHECKING:
-    from mypy_boto3_sqs.client import SQSClient
+from handler.sqs import Sqs
 
 LONGEST_DELAY = 900
 """Seconds. SQS delays a message no longer; an entry's `not_before` goes beyond."""
@@ -22,11 +19,11 @@ class QueueUnavailable(Exception):  # noqa: N818 - a state of ours, answered wit
 
 
 class Queue:
-    """One SQS queue. The client is made when it is first needed."""
+    """One SQS queue. Those of one process share their `sqs`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, sqs: Sqs | None = None) -> None:
         self._url = url
-        self._client: SQSClient | None = None
+        self._sqs = sqs or Sqs()
 
     def send(
         self, entries: Iterable[Entry], delay: int = 0, *, seconds: float = PATIENT_SECONDS
@@ -41,31 +38,21 @@ class Queue:
         until = time.monotonic() + seconds
         try:
             for body in pack(entries):
-                if time.monotonic() >= until:
-                    raise QueueUnavailable("no_time_left")
-                self._send(body, min(delay, LONGEST_DELAY))
+                self._send(body, min(delay, LONGEST_DELAY), until - time.monotonic())
                 sent += 1
         except EntryTooLargeError:
             raise QueueUnavailable("entry_too_large") from None
         return sent
 
-    def _send(self, body: str, delay: int) -> None:
+    def _send(self, body: str, delay: int, seconds: float) -> None:
         from botocore.exceptions import BotoCoreError, ClientError
 
+        if seconds <= 0:
+            raise QueueUnavailable("no_time_left")
         try:
-            if self._client is None:
-                self._client = _client()
-            self._client.send_message(QueueUrl=self._url, MessageBody=body, DelaySeconds=delay)
+            self._sqs.send_message(self._url, body, delay, seconds)
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "unknown")
             raise QueueUnavailable(str(code)) from None
         except BotoCoreError as error:
             raise QueueUnavailable(type(error).__name__) from None
-
-
-def _client() -> "SQSClient":
-    import boto3
-    from botocore.config import Config
-
-    config = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 2})
-    return boto3.client("sqs", config=config)

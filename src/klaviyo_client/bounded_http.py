@@ -8,7 +8,7 @@ environment (`HTTPS_PROXY`, `NO_PROXY`) is read once, at start.
 import time
 from collections.abc import Mapping
 from http.client import HTTPException
-from typing import Any, NamedTuple, Protocol, Self, cast
+from typing import Any, NamedTuple, Self, cast
 from urllib.parse import urlsplit
 
 from requests import PreparedRequest, Response, Session
@@ -30,17 +30,11 @@ PIECE = 65_536
 TIMEOUTS = (TimeoutError, Timeout, PoolTimeout)
 
 
-class Headers(Protocol):
-    """The headers of an answer, whose names match in any case."""
-
-    def get(self, name: str, /) -> str | None: ...
-
-
 class HttpAnswer(NamedTuple):
-    """An answer as it came, its body decoded."""
+    """An answer as it came, its body decoded. Names of headers match in any case."""
 
     status: int
-    headers: Headers
+    headers: Mapping[str, str]
     content: bytes
 
 
@@ -135,7 +129,7 @@ def _content(raw: BaseHTTPResponse, bounds: Bounds) -> bytes:
     return b"".join(pieces)
 
 
-def _length(headers: Headers) -> int:
+def _length(headers: Mapping[str, str]) -> int:
     text = headers.get("Content-Length") or ""
     return int(text) if text.isascii() and text.isdigit() else 0
 
