@@ -8,6 +8,7 @@ environment (`HTTPS_PROXY`, `NO_PROXY`) is read once, at start.
 import time
 from collections.abc import Mapping
 from http.client import HTTPException
+from traceback import clear_frames
 from typing import Any, NamedTuple, Self, cast
 from urllib.parse import urlsplit
 
@@ -94,12 +95,27 @@ class BoundedHttp:
             with self._adapter.send(request, stream=True, timeout=timeout) as response:
                 content = _content(response.raw, bounds)
         except (RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
+            _let_go(error)
             if bounds.too_large:
                 raise TooLargeError("the answer is too large") from None
             if isinstance(error, TIMEOUTS) or time.monotonic() >= bounds.until:
                 raise TimedOutError("no answer in time") from None
             raise CutError("no connection") from None
         return HttpAnswer(response.status_code, response.headers, content)
+
+
+def _let_go(error: BaseException) -> None:
+    """Empty the frames that the error has passed through.
+
+    They hold one another and the request's body, until the garbage collector looks.
+    """
+    errors: list[object] = [error]
+    while errors:
+        each = errors.pop()
+        if isinstance(each, BaseException) and each.__traceback__ is not None:
+            clear_frames(each.__traceback__)
+            each.__traceback__ = None
+            errors += [each.__cause__, each.__context__, *each.args, getattr(each, "reason", None)]
 
 
 def _prepared(method: str, url: str, body: bytes, headers: Mapping[str, str]) -> PreparedRequest:
