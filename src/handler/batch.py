@@ -4,8 +4,10 @@ https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
+
+from msgspec.structs import replace
 
 from handler.codes import RejectionCode
 from handler.envelope import Entry

@@ -22,6 +22,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
+
 from klaviyo_client.persons import identifiers
 from klaviyo_mapping.operations import (
     CheckImport,
@@ -33,7 +35,6 @@ from klaviyo_mapping.operations import (
     Unsubscribe,
     to_json,
 )
-from klaviyo_mapping.values import value
 
 SCHEMA = 1
 
@@ -44,8 +45,7 @@ MAX_BYTES = 1_000_000
 encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
 
 
-@value(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One operation, or one Segment message, or a text, that waits. Times are Unix seconds.
 
     `record` is the id of the SQS message that it came in, where it came in one; it is not written.
