@@ -83,15 +83,29 @@ class BoundedHttp:
         headers: Mapping[str, str],
         seconds: float,
         most_bytes: int,
+        *,
+        repeatable: bool = True,
     ) -> HttpAnswer:
         """The answer, within `seconds` in all; of it `most_bytes` at most.
 
-        Raises `NoAnswerError`, and nothing else.
+        A connection that was cut is tried once more with what is left of the time, if that does no
+        harm: after a pause, a kept connection is often found closed. Raises `NoAnswerError`, and
+        nothing else.
         """
-        bounds = CURRENT.bounds = Bounds(time.monotonic() + seconds, most_bytes)
+        request = _prepared(method, self._url + path, body, headers)
+        bounds = Bounds(time.monotonic() + seconds, most_bytes)
         try:
-            request = _prepared(method, self._url + path, body, headers)
-            timeout = min(CONNECT_SECONDS, seconds), seconds
+            return self._exchange(request, bounds)
+        except CutError:
+            if not repeatable:
+                raise
+        return self._exchange(request, bounds)
+
+    def _exchange(self, request: PreparedRequest, bounds: Bounds) -> HttpAnswer:
+        CURRENT.bounds = bounds
+        try:
+            left = bounds.left()
+            timeout = min(CONNECT_SECONDS, left), left
             with self._adapter.send(request, stream=True, timeout=timeout) as response:
                 content = _content(response.raw, bounds)
         except (RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
