@@ -483,7 +483,8 @@ class Run:
         if self._now() - self._moved_at > self._give_up_seconds:
             raise NotTaken(
                 "Klaviyo has been working on an import job for "
-                f"{self._give_up_seconds / 60:.0f} minutes. What waits is kept: run the same command again later"
+                f"{self._give_up_seconds / 60:.0f} minutes. "
+                "What waits is kept: run the same command again later"
             )
         due = self._state.next_due(Lane.CHECKS)
         if due is not None:

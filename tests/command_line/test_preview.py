@@ -65,7 +65,7 @@ def test_table_shows_what_becomes_of_each_message_and_how_to_change_it(file: Pat
         "3 track-2 track Item Added rejected: invalid_message –",
         "4 a-1 track Seen dropped: missing_user_id –",
         "3: userId: must be string or number or null. It is not a valid Segment message.",
-        "Mend the field where it is sent. It is kept in the dead-letter queue.",
+        "Correct the field at its source, then redrive. It is kept in the dead-letter queue.",
         "4: It has no userId.",
         "Send a userId, or let anonymous visitors through with FALLBACK_ON_ANONYMOUS_ID.",
         "# request to Klaviyo what it does items of messages",
