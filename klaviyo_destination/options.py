@@ -38,6 +38,12 @@ SETTING_HELP = {
     "order_property_names": "The naming of orders' properties.",
     "ecommerce_metrics": "The naming of e-commerce metrics.",
     "keep_user_id": "The custom property that keeps the userId while it does not name the profile.",
+    "send_anonymous_id": "Send the anonymousId on events, beside other identifiers.",
+    "forward_aliases": "Let an alias merge two profiles.",
+    "forward_types": "More types of messages: group, page, screen, separated by commas.",
+    "list_opt_in": "The opt-in process of lists that are created.",
+    "consent_source": "Where a consent was given, for messages that do not say.",
+    "send_context": "Use locale and IP address of the context if no trait has them.",
 }
 """One line of help for each setting. A setting without a line has an option all the same."""
 

@@ -23,6 +23,7 @@ from klaviyo_destination.options import (
     stack_option,
 )
 from klaviyo_destination.troubles import Misuse, Status, Trouble
+from klaviyo_mapping.message import FORWARDABLE
 
 if TYPE_CHECKING:
     from klaviyo_destination.archive import Source
@@ -47,14 +48,14 @@ It is safe to interrupt, kill and repeat: the same command continues where it st
 keeps its id, so Klaviyo records it once. Profiles are updated in the order of the archive: files in
 the order given, those of a folder or prefix by name. Lists change only with --with-lists, and
 consent only with --with-consent: either can send mail to everybody in the archive, and undo what
-people have chosen since. Nobody is deleted. The rejects file keeps what Klaviyo refuses, with its
-reason.
+people have chosen since. Nobody is deleted or merged. The rejects file keeps what Klaviyo refuses, with
+its reason.
 
 \b
 With --json: {"finished", "messages", "mapped", "left_out": {reason: n}, "steps_left_out": {…},
 "rejected": {code: n}, "delivered": {kind: n}, "waiting", "requests", "seconds", "state",
 "rejects"}. Left-out messages have the mapping's reason, or not_only, before_since, after_until;
-left-out steps have list_step, consent or deletion.
+left-out steps have list_step, consent, deletion or merge.
 Exit status: 0 all delivered, 1 something was rejected, 3 not finished (run it again).
 """
 
@@ -72,11 +73,15 @@ def _time(
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
+TYPES = ("identify", "track", *FORWARDABLE)
+"""The types of messages that may be brought in; some of them where the settings name them."""
+
+
 def _types(_context: click.Context, _parameter: click.Parameter, text: str) -> frozenset[str]:
     named = frozenset(part.strip() for part in text.split(",") if part.strip())
-    unknown = sorted(named - {"identify", "track"})
+    unknown = sorted(named.difference(TYPES))
     if unknown:
-        raise click.BadParameter(f"{unknown[0]}: expected identify, track, or both with a comma")
+        raise click.BadParameter(f"{unknown[0]}: expected some of {', '.join(TYPES)}")
     return named
 
 
@@ -84,7 +89,7 @@ def _types(_context: click.Context, _parameter: click.Parameter, text: str) -> f
 @click.argument("files", nargs=-1, required=True, metavar="FILE|FOLDER|s3://BUCKET/PREFIX...")
 @click.option("--since", callback=_time, metavar="TIME", help="Messages of this time and later.")
 @click.option("--until", callback=_time, metavar="TIME", help="Messages before this time.")
-@click.option("--only", callback=_types, default="", metavar="TYPES", help="identify, track.")
+@click.option("--only", callback=_types, default="", metavar="TYPES", help=f"{', '.join(TYPES)}.")
 @click.option("--with-lists", is_flag=True, help="Join and leave lists too; may send mail.")
 @click.option(
     "--with-consent",
@@ -206,6 +211,7 @@ def _state(path: Path, began_with: Mapping[str, Any], restart: bool) -> "Iterato
     except OSError as error:
         raise Trouble(f"{path}: cannot be written ({error.strerror}): name --state") from None
     try:
+        began_with = json.loads(json.dumps(began_with))  # as it is kept: a tuple is a list there
         before = state.fact("began_with")
         if before is None:
             state.commit(lambda: state.facts(began_with=began_with))
@@ -284,6 +290,7 @@ def _rehearse(sources: Sequence["Source"], translator: "Translator", as_json: bo
     """Read and map everything, and report what would be sent."""
     from klaviyo_destination.backfill.run import EVENTS_A_ROUND, Reading, add_counts
     from klaviyo_destination.backfill.state import Counts, Position
+    from klaviyo_mapping.operations import kind_of
 
     counts = Counts()
     reading = Reading(sources, translator, Position())
@@ -295,7 +302,7 @@ def _rehearse(sources: Sequence["Source"], translator: "Translator", as_json: bo
                 chunk = reading.chunk(EVENTS_A_ROUND)
                 add_counts(counts, chunk.counts)
                 counts.delivered.update(
-                    entry.operation.kind for entry in (*chunk.events, *chunk.profiles)
+                    kind_of(entry.operation) for entry in (*chunk.events, *chunk.profiles)
                 )
                 show(Progress(counts))
                 if chunk.is_last:
