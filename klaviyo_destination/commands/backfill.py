@@ -48,8 +48,8 @@ It is safe to interrupt, kill and repeat: the same command continues where it st
 keeps its id, so Klaviyo records it once. Profiles are updated in the order of the archive: files in
 the order given, those of a folder or prefix by name. Lists change only with --with-lists, and
 consent only with --with-consent: either can send mail to everybody in the archive, and undo what
-people have chosen since. Nobody is deleted or merged. The rejects file keeps what Klaviyo refuses, with
-its reason.
+people have chosen since. Nobody is deleted or merged. The rejects file keeps what Klaviyo
+refuses, with its reason.
 
 \b
 With --json: {"finished", "messages", "mapped", "left_out": {reason: n}, "steps_left_out": {…},
