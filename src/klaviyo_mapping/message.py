@@ -12,7 +12,10 @@ from klaviyo_mapping.operations import Json, JsonObject
 
 _TEXT = {"type": ["string", "null"]}
 _ID = {"type": ["string", "number", "null"]}
-_OBJECT = {"type": ["object", "null"]}
+# PHP's `json_encode` writes an empty object as `[]`.
+_OBJECT = {"if": {"const": []}, "else": {"type": ["object", "null"]}}
+# The mapping passes over a time that it cannot read, of whatever type.
+_TIME: dict[str, Any] = {}
 
 MESSAGE_SCHEMA: dict[str, Any] = {
     "$schema": "http://json-schema.org/draft-07/schema#",
@@ -23,10 +26,10 @@ MESSAGE_SCHEMA: dict[str, Any] = {
         "messageId": _TEXT,
         "userId": _ID,
         "anonymousId": _ID,
-        "timestamp": _TEXT,
-        "originalTimestamp": _TEXT,
-        "receivedAt": _TEXT,
-        "sentAt": _TEXT,
+        "timestamp": _TIME,
+        "originalTimestamp": _TIME,
+        "receivedAt": _TIME,
+        "sentAt": _TIME,
         "context": _OBJECT,
         "integrations": _OBJECT,
         "traits": _OBJECT,
@@ -53,6 +56,10 @@ def canonical(raw: JsonObject) -> dict[str, Json]:
     Values are shared with `raw`, which stays as it is.
     """
     return {name: raw[key] for name, keys in _FIELDS.keys_in(raw).items() for key in keys}
+
+
+Time = str | int | float | None
+"""A time as it was sent: a text, or Unix time in milliseconds or in seconds."""
 
 
 class Context(Struct, frozen=True, kw_only=True):
@@ -94,10 +101,10 @@ class Message(Struct, frozen=True, kw_only=True, rename="camel"):
     message_id: str | None = None
     user_id: str | int | float | None = None
     anonymous_id: str | int | float | None = None
-    timestamp: str | None = None
-    original_timestamp: str | None = None
-    received_at: str | None = None
-    sent_at: str | None = None
+    timestamp: Time = None
+    original_timestamp: Time = None
+    received_at: Time = None
+    sent_at: Time = None
     context: Context = NO_CONTEXT
     integrations: dict[str, Json] = {}
     traits: dict[str, Json] = {}
@@ -108,7 +115,7 @@ class Message(Struct, frozen=True, kw_only=True, rename="camel"):
     def from_canonical(cls, document: JsonObject) -> "Message":
         """The message of a document that satisfies `MESSAGE_SCHEMA`, which is not checked again.
 
-        Objects that are null or absent become empty ones.
+        Objects that are null, `[]` or absent become empty ones, and times of another type None.
         """
         of = document.get
         return cls(
@@ -116,10 +123,10 @@ class Message(Struct, frozen=True, kw_only=True, rename="camel"):
             message_id=of("messageId"),
             user_id=of("userId"),
             anonymous_id=of("anonymousId"),
-            timestamp=of("timestamp"),
-            original_timestamp=of("originalTimestamp"),
-            received_at=of("receivedAt"),
-            sent_at=of("sentAt"),
+            timestamp=as_time(of("timestamp")),
+            original_timestamp=as_time(of("originalTimestamp")),
+            received_at=as_time(of("receivedAt")),
+            sent_at=as_time(of("sentAt")),
             context=Context.read(of("context") or {}),
             integrations=of("integrations") or {},
             traits=of("traits") or {},
@@ -133,3 +140,8 @@ class Message(Struct, frozen=True, kw_only=True, rename="camel"):
         fields = {name: getattr(self, field) for name, field in names}
         fields["context"] = self.context.document()
         return {name: value for name, value in fields.items() if value not in (None, {})}
+
+
+def as_time(value: Json) -> Time:
+    """The value when it is a text or a number, which a time can be read from."""
+    return value if type(value) in (str, int, float) else None
