@@ -8,7 +8,7 @@ from klaviyo_mapping.context import traits_in_context
 from klaviyo_mapping.identity import as_phone_number
 from klaviyo_mapping.integration import as_boolean, as_list_id, list_id_of
 from klaviyo_mapping.keys import Precedence, Shape, first, normalise
-from klaviyo_mapping.message import Message, as_time
+from klaviyo_mapping.message import Message
 from klaviyo_mapping.operations import Identity, Json, Subscribe, Unsubscribe
 from klaviyo_mapping.reasons import MappingWarning, Warned
 from klaviyo_mapping.settings import Settings
@@ -125,8 +125,8 @@ def _list_id(message: Message, keys: Mapping[str, Shape], settings: Settings) ->
 def _consented_at(message: Message, keys: Mapping[str, Shape], now: datetime) -> str | None:
     """The time of the consent; Klaviyo takes none of the future."""
     sent = message.properties
-    times = [as_time(sent[key]) for key in keys["consented_at"]]
-    return first_time(times, now, ahead=timedelta(0))
+    texts = [sent[key] for key in keys["consented_at"] if isinstance(sent[key], str)]
+    return first_time(texts, now, ahead=timedelta(0))
 
 
 def _as_channels(value: Json) -> Set[str] | None:

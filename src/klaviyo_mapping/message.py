@@ -123,10 +123,10 @@ class Message(Struct, frozen=True, kw_only=True, rename="camel"):
             message_id=of("messageId"),
             user_id=of("userId"),
             anonymous_id=of("anonymousId"),
-            timestamp=as_time(of("timestamp")),
-            original_timestamp=as_time(of("originalTimestamp")),
-            received_at=as_time(of("receivedAt")),
-            sent_at=as_time(of("sentAt")),
+            timestamp=_as_time(of("timestamp")),
+            original_timestamp=_as_time(of("originalTimestamp")),
+            received_at=_as_time(of("receivedAt")),
+            sent_at=_as_time(of("sentAt")),
             context=Context.read(of("context") or {}),
             integrations=of("integrations") or {},
             traits=of("traits") or {},
@@ -142,6 +142,5 @@ class Message(Struct, frozen=True, kw_only=True, rename="camel"):
         return {name: value for name, value in fields.items() if value not in (None, {})}
 
 
-def as_time(value: Json) -> Time:
-    """The value when it is a text or a number, which a time can be read from."""
+def _as_time(value: Json) -> Time:
     return value if type(value) in (str, int, float) else None

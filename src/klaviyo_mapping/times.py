@@ -10,9 +10,9 @@ FURTHEST_AHEAD = timedelta(days=365)
 
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LEAST_MILLISECONDS = 10**11
-"""Unix time below it is in seconds, up to the year 5138; in milliseconds it would be before 1973."""
+"""Unix time below it is in seconds: in milliseconds it would be before 1973."""
 _UNIX_LIMIT = 10**14
-"""Beyond the year 5138 in milliseconds, so that no number is too large to be a time."""
+"""The year 5138 in milliseconds. A much larger number would be no date of Python's."""
 
 
 def time_of(message: Message, now: datetime) -> str | None:
@@ -25,8 +25,8 @@ def first_time(
 ) -> str | None:
     """The first source that is a time between 1990 and so long after `now`.
 
-    A text is ISO 8601; without an offset it is in UTC. A number is Unix time. The result is `2026-03-01T10:00:00Z`, with milliseconds
-    when there are any: `2026-03-01T10:00:00.123Z`.
+    A text is ISO 8601; without an offset it is in UTC. A number is Unix time. The result is
+    `2026-03-01T10:00:00Z`, with milliseconds when there are any: `2026-03-01T10:00:00.123Z`.
     """
     latest = now + ahead
     for source in sources:

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from handler.door.body import Unreadable
-from handler.door.nesting import MAX_LEVELS
 from handler.door.validation import Malformed, validate
 from klaviyo_mapping.message import MESSAGE_SCHEMA, Context, Message
+from klaviyo_mapping.nesting import MAX_LEVELS
 
 TRACK = {
     "type": "track",

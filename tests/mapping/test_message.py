@@ -33,13 +33,15 @@ FULL = {
 }
 
 
+ANY_TYPE: list[Any] = ["text", 1763632800000, 0.5, True, [1], {}, None]
+AN_OBJECT: list[Any] = [{}, {"any": [1, None]}, [], None]
 ACCEPTED: list[tuple[str, Any]] = [
     ("type", "identify"),
     ("type", "anything"),
     *((field, value) for field in TEXTS for value in ("text", "", None)),
     *((field, value) for field in IDS for value in ("text", "", 42, 4.2, None)),
-    *((field, value) for field in TIMES for value in ("text", 1763632800000, 0.5, True, [1], {})),
-    *((field, value) for field in OBJECTS for value in ({}, {"any": [1, None]}, [], None)),
+    *((field, value) for field in TIMES for value in ANY_TYPE),
+    *((field, value) for field in OBJECTS for value in AN_OBJECT),
     ("version", True),
 ]
 NO_TYPE: list[Any] = ["", "  ", None, 1, True, ["track"], {}]

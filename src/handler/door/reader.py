@@ -8,13 +8,13 @@ with a key that is not listed here, or with a field of another type, is read as 
 
 from collections.abc import Callable
 
-from msgspec import Raw, ValidationError
+from msgspec import Raw, ValidationError, field
 from msgspec.json import Decoder
 from msgspec.structs import replace
 
 from handler.door.elements import JSON_SPACE
-from handler.door.nesting import MAX_LEVELS, nests_deeper
 from klaviyo_mapping.message import Context, Message
+from klaviyo_mapping.nesting import MAX_LEVELS, nests_deeper
 from klaviyo_mapping.operations import Json
 
 _ANYTHING = Raw()
@@ -60,9 +60,9 @@ class _Message(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, r
     """A message, with what Segment adds to it on its way; `[]` is not an empty object yet."""
 
     context: _Context | _Empty = _NO_CONTEXT  # type: ignore[assignment]
-    integrations: dict[str, Json] | _Empty = {}  # type: ignore[assignment]
-    traits: dict[str, Json] | _Empty = {}  # type: ignore[assignment]
-    properties: dict[str, Json] | _Empty = {}  # type: ignore[assignment]
+    integrations: dict[str, Json] | _Empty = field(default_factory=dict)  # type: ignore[assignment]
+    traits: dict[str, Json] | _Empty = field(default_factory=dict)  # type: ignore[assignment]
+    properties: dict[str, Json] | _Empty = field(default_factory=dict)  # type: ignore[assignment]
     channel: Raw = _ANYTHING
     project_id: Raw = _ANYTHING
     version: Raw = _ANYTHING
