@@ -20,6 +20,7 @@ from klaviyo_mapping.keys import Precedence, Shape
 from klaviyo_mapping.membership import join_list
 from klaviyo_mapping.message import LONGEST_EVENT_NAME, Message
 from klaviyo_mapping.operations import DeleteProfile, Identity, Operation
+from klaviyo_mapping.options import ignored_options
 from klaviyo_mapping.order import map_order
 from klaviyo_mapping.profile import upsert_profile, with_user_id
 from klaviyo_mapping.reasons import DropReason
@@ -65,7 +66,8 @@ def _map_identify(message: Message, settings: Settings, now: datetime) -> Mapped
         step = audience_step(message, named.identity, settings, now)
     if step is None:
         step = join_list(message, named.identity, settings)
-    return Mapped((upsert,) if step is None else (upsert, step))
+    operations = (upsert,) if step is None else (upsert, step)
+    return Mapped(operations, ignored_options(message, settings))
 
 
 def _map_track(message: Message, settings: Settings, now: datetime) -> Mapped | Dropped:
@@ -79,12 +81,15 @@ def _map_track(message: Message, settings: Settings, now: datetime) -> Mapped | 
         step = audience_step(message, identity, settings, now)
         if step is not None:
             # No event: a first sync sends every member at once, and membership is all it says.
-            return Mapped((step,))
+            return Mapped((step,), ignored_options(message, settings))
     mapped = _map_event(message, identity, fields, keys, settings, now)
     if settings.consent_events:
         consent, warnings = consent_step(message, identity, settings, now)
         operations = mapped.operations if consent is None else (*mapped.operations, consent)
-        return Mapped(operations, (*mapped.warnings, *warnings))
+        ignored = ignored_options(message, settings)
+        return Mapped(operations, (*mapped.warnings, *warnings, *ignored))
+    if settings.audience_lists is not None:
+        return Mapped(mapped.operations, (*mapped.warnings, *ignored_options(message, settings)))
     return mapped
 
 
