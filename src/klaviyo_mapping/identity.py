@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from msgspec import Struct
 
 from klaviyo_mapping.context import is_from_engage, traits_in_context
-from klaviyo_mapping.country import country_of
+from klaviyo_mapping.country import region_of
 from klaviyo_mapping.email import as_email
 from klaviyo_mapping.keys import Precedence, Shape, first
 from klaviyo_mapping.message import Message
 from klaviyo_mapping.operations import Identity, Json, JsonObject
-from klaviyo_mapping.phone import is_e164, to_e164
+from klaviyo_mapping.phone import is_plain, to_e164
 from klaviyo_mapping.reasons import DropReason
 from klaviyo_mapping.settings import Settings
 from klaviyo_mapping.text import as_identifier
@@ -194,9 +194,11 @@ def as_phone_number(
     if text is None:
         return None
     text = text.strip()
-    if is_e164(text):
+    if is_plain(text):
         return text
-    return to_e164(text, country_of(message, traits) or settings.default_country)
+    if text.startswith("+"):
+        return to_e164(text, None)
+    return to_e164(text, region_of(message, traits, settings.default_country))
 
 
 def _is_blank(sent: Json) -> bool:
