@@ -23,15 +23,11 @@ from typing import Any
 from msgspec import Struct
 
 from handler.codes import RejectionCode
-from klaviyo_client.persons import identifiers
+from klaviyo_client.order import keys_of
 from klaviyo_mapping.operations import (
-    CheckImport,
-    Identity,
     Json,
     JsonObject,
     Operation,
-    Subscribe,
-    Unsubscribe,
     from_json,
     to_json,
 )
@@ -129,7 +125,7 @@ def _by_person(entries: Iterable[Entry]) -> list[list[Entry]]:
     groups: list[list[Entry]] = []
     known: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
-        keys = _identifiers(entry.operation)
+        keys = [] if entry.operation is None else keys_of(entry.operation)
         group = next((known[key] for key in keys if key in known), None)
         if group is None:
             group = []
@@ -137,14 +133,6 @@ def _by_person(entries: Iterable[Entry]) -> list[list[Entry]]:
         group.append(entry)
         known.update(dict.fromkeys(keys, group))
     return groups
-
-
-def _identifiers(operation: Operation | None) -> list[tuple[str, str]]:
-    if operation is None or isinstance(operation, CheckImport):
-        return []
-    if isinstance(operation, Subscribe | Unsubscribe):
-        return identifiers(Identity(email=operation.email, phone_number=operation.phone_number))
-    return identifiers(operation.identity)
 
 
 def document_of(entry: Entry) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from klaviyo_mapping.context import is_from_engage, traits_in_context
 from klaviyo_mapping.country import region_of
@@ -134,6 +135,22 @@ def _is_anything_sent(places: Sequence[Place], identifier: str) -> bool:
         for document, keys in places
         for key in keys[identifier]
     )
+
+
+def named_in_event(named: Named, message: Message, settings: Settings) -> Identity:
+    """The identifiers that an event names its profile by: with the anonymous id, if it is wanted.
+
+    It is no external id then, as it is elsewhere for want of a user id.
+    """
+    identity = named.identity
+    anonymous_id = as_own_id(message.anonymous_id) if settings.send_anonymous_id else None
+    if anonymous_id is None or len(anonymous_id) > LONGEST_EXTERNAL_ID:
+        return identity
+    external_id = identity.external_id
+    if external_id == anonymous_id and "external_id" not in named.found_under:
+        # Klaviyo would take one id for two profiles: an external id's and an anonymous one's.
+        external_id = as_own_id(message.user_id)
+    return replace(identity, external_id=external_id, anonymous_id=anonymous_id)
 
 
 def _lacks_user_id(message: Message, settings: Settings) -> bool:

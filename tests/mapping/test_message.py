@@ -14,6 +14,8 @@ check = fastjsonschema.compile(MESSAGE_SCHEMA, use_default=False)
 TEXTS = ("messageId", "event")
 TIMES = ("timestamp", "originalTimestamp", "receivedAt", "sentAt")
 IDS = ("userId", "anonymousId")
+UNTYPED = ("previousId", "groupId", "name", "category")
+ANYTHING: list[Any] = ["text", 1, True, ["text"], {}, None]
 OBJECTS = ("context", "integrations", "traits", "properties")
 
 FULL = {
@@ -30,6 +32,10 @@ FULL = {
     "traits": {"plan": "pro"},
     "event": "Item Added",
     "properties": {"price": 1},
+    "previousId": "u0",
+    "groupId": "g1",
+    "name": "Home",
+    "category": "Shop",
 }
 
 
@@ -43,6 +49,7 @@ ACCEPTED: list[tuple[str, Any]] = [
     *((field, value) for field in TIMES for value in ANY_TYPE),
     *((field, value) for field in OBJECTS for value in AN_OBJECT),
     ("version", True),
+    *((field, value) for field in UNTYPED for value in ANYTHING),
 ]
 NO_TYPE: list[Any] = ["", "  ", None, 1, True, ["track"], {}]
 NO_TEXT: list[Any] = [1, True, ["text"], {}]
@@ -124,6 +131,10 @@ def test_a_message_with_every_field() -> None:
         traits={"plan": "pro"},
         event_name="Item Added",
         properties={"price": 1},
+        previous_id="u0",
+        group_id="g1",
+        name="Home",
+        category="Shop",
     )
 
 
@@ -148,6 +159,10 @@ def test_absent_objects_are_empty_and_other_absent_fields_none(absent: dict[str,
         traits={},
         event_name=None,
         properties={},
+        previous_id=None,
+        group_id=None,
+        name=None,
+        category=None,
     )
 
 
