@@ -118,8 +118,9 @@ def test_a_wrong_type_is_named_by_its_field(field: str, value: Any, detail: str)
 TIMES = ("timestamp", "originalTimestamp", "receivedAt", "sentAt")
 
 
-def test_every_field_but_the_times_has_its_wrong_type_in_the_table() -> None:
-    assert {row[0] for row in WRONG_TYPES} == set(MESSAGE_SCHEMA["properties"]) - set(TIMES)
+def test_every_field_that_may_not_be_anything_has_its_wrong_type_in_the_table() -> None:
+    of_some_types = {name for name, types in MESSAGE_SCHEMA["properties"].items() if types}
+    assert {row[0] for row in WRONG_TYPES} == of_some_types
 
 
 @pytest.mark.parametrize("field", TIMES)
