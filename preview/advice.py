@@ -113,6 +113,10 @@ _TEXTS: Mapping[StrEnum, tuple[str, str]] = {
         "Every retry failed until RETRY_HOURS had passed.",
         "See that Klaviyo answers again, then redrive.",
     ),
+    RejectionCode.TOO_LARGE: (
+        "It has more than 1 MB even when compressed, which no queue accepts.",
+        "Send less in one message. Only its message id was kept.",
+    ),
     RejectionCode.UNREADABLE: (
         "Something on the retry queue that was not put there by this destination.",
         "Find out what writes to the queue. If nothing needs it, delete it.",
