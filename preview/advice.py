@@ -157,6 +157,10 @@ _TEXTS: Mapping[StrEnum, tuple[str, str]] = {
         "It waits for an earlier change of the same person.",
         "Nothing: it follows as soon as that one is through.",
     ),
+    RetryReason.UNEXPECTED_FAILURE: (
+        "A fault in this destination while it was sent.",
+        "Please report it. It is retried without the operations around it.",
+    ),
     RetryReason.IMPORT_PENDING: (
         "Klaviyo is still working on a bulk import.",
         "Nothing: it is checked again in a minute.",
