@@ -4,20 +4,22 @@
       {"operation": {…}, "attempts": 2, "first_failed_at": 1764000000.0, "not_before": …},
       {"operation": {…}, "reason": {"code": "refused", "status": 400, …}},
       {"message": {…}, "reason": {"code": "invalid_message", "field": "userId", …}},
+      {"messages": [{…}, {…}], "first_failed_at": 1764000000.0},
       {"unreadable": "…", "reason": {"code": "unreadable", "detail": "not JSON"}},
       {"packed": "eJyrVspNLS5OTE9VsqqurQUAJy8FVA=="}]}
 
 Both queues speak it, so that a dead letter moved back to the retry queue is simply tried again. An
 entry in the dead-letter queue carries a `reason` and no `first_failed_at`: a redriven one is known
 by the one, and starts with a full window for want of the other. `message` holds a Segment message
-that never became operations; `unreadable` the text of an envelope that a release could not read,
+that never became operations, `messages` several, each an entry of its own once it is read;
+`unreadable` the text of an envelope that a release could not read,
 for a later one to try. `packed` is an entry that alone is larger than SQS takes: zlib, then base64.
 """
 
 import base64
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from handler.codes import RejectionCode
@@ -47,7 +49,10 @@ _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circula
 
 @value(frozen=True, slots=True)
 class Entry:
-    """One operation, or one Segment message, or a text, that waits. Times are Unix seconds."""
+    """One operation, or one Segment message, or a text, that waits. Times are Unix seconds.
+
+    `messages` are several that share their history, to be written; they are read one by one.
+    """
 
     operation: Operation | None = None
     message: Json = None
@@ -56,6 +61,7 @@ class Entry:
     first_failed_at: float | None = None
     not_before: float | None = None
     reason: JsonObject | None = None
+    messages: Sequence[Json] = ()
 
 
 MAX_PACKED_BYTES = 10_000_000
@@ -152,6 +158,8 @@ def document_of(entry: Entry) -> dict[str, Any]:
     document: dict[str, Any] = {}
     if entry.operation is not None:
         document["operation"] = to_json(entry.operation)
+    elif entry.messages:
+        document["messages"] = entry.messages
     elif entry.unreadable is not None:
         document["unreadable"] = entry.unreadable
     else:
@@ -176,6 +184,8 @@ def _read(document: Json) -> list[Entry]:
     if isinstance(document.get("packed"), str):
         return _read_packed(document)
     history = _history(document)
+    if isinstance(document.get("messages"), list):
+        return [Entry(message=message, **history) for message in document["messages"]]
     if "operation" not in document:
         if "message" not in document:
             return [_unreadable_entry(document, "entry: neither operation nor message")]

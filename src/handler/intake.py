@@ -1,21 +1,21 @@
 """One webhook call: door, mapping, delivery, queue, answer."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from handler.answer import Fate, MessageFate, accepted, turned_away
 from handler.backoff import PACE, Pace
-from handler.codes import RejectionCode, TroubleCode
+from handler.codes import DeferralCode, RejectionCode, TroubleCode
 from handler.credentials import Credentials, CredentialStore, CredentialsUnavailable
-from handler.door.admission import admit
+from handler.door.admission import Arrivals, admit
 from handler.door.refusals import InvalidSignature, InvalidToken, Refusal
 from handler.door.validation import Malformed, kept
 from handler.envelope import Entry
 from handler.queues import Queue, QueueUnavailable
 from handler.reporting import refusal_details, report_delivery
-from handler.settlement import invalid_reason, settle, stamped
+from handler.settlement import invalid_reason, settle, stamped, written
 from handler.telemetry import Metric, Telemetry
 from klaviyo_client.delivery import Delivery, Klaviyo, Result
 from klaviyo_client.outcomes import Refused, Retryable
@@ -24,6 +24,17 @@ from klaviyo_mapping.operations import Json, Operation
 
 DELIVERY_SECONDS = 3.5
 """Segment gives up after 5 seconds. The rest is for the way there and back and for the queue."""
+
+MAPPING_SHARE = 1 / 3
+"""Of the time that the secret has left of that. What is not mapped by then is queued unread.
+
+Mapping the largest batch of ordinary messages takes a fraction of it on Lambda's share of a
+processor. What takes longer is meant to: anybody can send with a site's public write key.
+"""
+
+MOST_OPERATIONS = 10_000
+"""Of one call. Planning, sending and queueing them takes time in proportion, and Klaviyo takes ten
+bulk jobs of 1,000 events a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +45,22 @@ class Unmapped:
 
 
 Decision = Mapped | Dropped | Malformed | Unmapped
+
+
+@dataclass(slots=True)
+class Work:
+    """What a batch came to: a decision for each message that was mapped, and the `others`, in
+    groups, as they came."""
+
+    message_ids: list[str | None] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    operations: list[Operation] = field(default_factory=list)
+    others: list[list[Json]] = field(default_factory=list)
+
+    @property
+    def received(self) -> int:
+        """The number of messages."""
+        return len(self.decisions) + sum(map(len, self.others))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +98,7 @@ class Intake:
             return turned_away(refusal.status, refusal.code, str(refusal))
         return self._take(arrivals, credentials, began)
 
-    def _admit(
-        self, lambda_event: Mapping[str, Any], credentials: Credentials
-    ) -> Iterator[Message | Malformed]:
+    def _admit(self, lambda_event: Mapping[str, Any], credentials: Credentials) -> Arrivals:
         try:
             return admit(lambda_event, credentials.shared_secrets, credentials.webhook_token)
         except (InvalidSignature, InvalidToken):
@@ -87,34 +112,43 @@ class Intake:
         self.telemetry.count(Metric.FAILED_REQUESTS, 1)
         return turned_away(503, code, text, received)
 
-    def _take(
-        self, arrivals: Iterable[Message | Malformed], credentials: Credentials, began: float
-    ) -> dict[str, Any]:
+    def _take(self, arrivals: Arrivals, credentials: Credentials, began: float) -> dict[str, Any]:
         received_at = self.now()
-        message_ids: list[str | None] = []
-        decisions: list[Decision] = []
-        operations: list[Operation] = []
-        # One message after the other, while its parts are in the processor's cache.
-        for arrival in arrivals:
-            decision = self._decide(arrival, received_at)
-            message_ids.append(arrival.message_id)
-            decisions.append(decision)
-            if isinstance(decision, Mapped):
-                operations += decision.operations
-        left = DELIVERY_SECONDS - (self.klaviyo.clock() - began)
-        delivery = self.klaviyo.deliver(operations, credentials.klaviyo_private_key, max(left, 0.0))
+        opened = self.klaviyo.clock()
+        end = began + DELIVERY_SECONDS
+        work = self._map(arrivals, received_at, opened + (end - opened) * MAPPING_SHARE)
+        mapped = self.klaviyo.clock()
+        # To write operations to the queue takes as long as it took to make them.
+        left = max(end - mapped - (mapped - opened), 0.0)
+        delivery = self.klaviyo.deliver(work.operations, credentials.klaviyo_private_key, left)
         try:
-            self._keep(decisions, operations, delivery, received_at)
+            self._keep(work, delivery, received_at)
         except QueueUnavailable as error:
-            self.telemetry.warning("queue unavailable", code=str(error), received=len(decisions))
+            self.telemetry.warning("queue unavailable", code=str(error), received=work.received)
             return self._failed(
                 TroubleCode.QUEUE_UNAVAILABLE,
                 "Not every message could be kept. Segment sends the batch again.",
-                len(decisions),
+                work.received,
             )
-        fates = self._fates(message_ids, decisions, delivery)
+        fates = self._fates(work, delivery)
         self._report(fates, delivery)
         return accepted(fates)
+
+    def _map(self, arrivals: Arrivals, received_at: datetime, until: float) -> Work:
+        """Map the messages, until there are operations enough or the time is up."""
+        work = Work()
+        operations, clock = work.operations, self.klaviyo.clock
+        # One message after the other, while its parts are in the processor's cache.
+        for arrival in arrivals:
+            decision = self._decide(arrival, received_at)
+            work.message_ids.append(arrival.message_id)
+            work.decisions.append(decision)
+            if isinstance(decision, Mapped):
+                operations += decision.operations
+            if clock() >= until or len(operations) >= MOST_OPERATIONS:
+                break
+        work.others.extend(arrivals.unchecked())
+        return work
 
     def _decide(self, arrival: Message | Malformed, received_at: datetime) -> Decision:
         if isinstance(arrival, Malformed):
@@ -125,21 +159,16 @@ class Intake:
             self.telemetry.failure("mapping failed", error)
             return Unmapped(kept(arrival.document()))
 
-    def _keep(
-        self,
-        decisions: Sequence[Decision],
-        operations: Sequence[Operation],
-        delivery: Delivery,
-        received_at: datetime,
-    ) -> None:
+    def _keep(self, work: Work, delivery: Delivery, received_at: datetime) -> None:
         """Put on the queues what is not done. Raises `QueueUnavailable`.
 
         Counted once all is safe: what Segment has to send again is counted then.
         """
+        since = received_at.timestamp()
         settlement = settle(
-            [Entry(operation=operation) for operation in operations],
+            [Entry(operation=operation) for operation in work.operations],
             delivery,
-            now=received_at.timestamp(),
+            now=since,
             retry_seconds=self.retry_seconds,
             chance=self.chance(),
             pace=self.pace,
@@ -148,27 +177,25 @@ class Intake:
             *settlement.dead,
             *(
                 Entry(message=decision.raw, reason=_dead_reason(decision))
-                for decision in decisions
+                for decision in work.decisions
                 if isinstance(decision, Malformed | Unmapped)
             ),
         ]
         if dead:
             self.dead_letter_queue.send(dead)
-        stamp = received_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         for delay, waiting in settlement.waiting.items():
-            self.retry_queue.send(stamped(waiting, stamp), delay)
+            self.retry_queue.send(stamped(waiting, written(since)), delay)
+        if work.others:
+            self.retry_queue.send(
+                Entry(messages=group, first_failed_at=since) for group in work.others
+            )
         self.telemetry.count(Metric.DEAD_LETTERED, len(dead))
         self.telemetry.count(Metric.OPERATIONS_QUEUED, settlement.number_waiting)
 
-    def _fates(
-        self,
-        message_ids: Sequence[str | None],
-        decisions: Sequence[Decision],
-        delivery: Delivery,
-    ) -> list[MessageFate]:
+    def _fates(self, work: Work, delivery: Delivery) -> list[MessageFate]:
         fates: list[MessageFate] = []
         results = iter(delivery.results)
-        for message_id, decision in zip(message_ids, decisions, strict=True):
+        for message_id, decision in zip(work.message_ids, work.decisions, strict=True):
             if isinstance(decision, Mapped):
                 of_message = [next(results) for _ in decision.operations]
                 fates.append(_mapped_fate(message_id, decision, of_message))
@@ -178,6 +205,11 @@ class Intake:
                 reason = _dead_reason(decision)
                 code = str(reason.pop("code"))
                 fates.append(MessageFate(message_id, Fate.REJECTED, code, reason))
+        fates.extend(
+            MessageFate(_id_of(message), Fate.QUEUED, DeferralCode.NOT_MAPPED_YET.value)
+            for group in work.others
+            for message in group
+        )
         return fates
 
     def _report(self, fates: Sequence[MessageFate], delivery: Delivery) -> None:
@@ -204,6 +236,12 @@ class Intake:
             requests=delivery.requests,
             **{fate.value: number for fate, number in counts.items()},
         )
+
+
+def _id_of(message: Json) -> str | None:
+    """The id of a message that nobody has checked."""
+    found = message.get("messageId") if isinstance(message, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def _mapped_fate(

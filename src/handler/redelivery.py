@@ -1,7 +1,7 @@
 """One batch of the retry queue: what is due is delivered, the rest goes where it belongs."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,9 @@ from handler.settlement import (
     full_requests,
     invalid_reason,
     settle,
+    stamped,
     wait_left,
+    written,
 )
 from handler.telemetry import Metric, Telemetry
 from klaviyo_client.delivery import Delivery, Klaviyo
@@ -28,6 +30,37 @@ from klaviyo_mapping.operations import CheckImport
 
 RESERVE_SECONDS = 10.0
 """Of the function's time, kept free for the queues."""
+
+MAPPING_SHARE = 1 / 3
+"""Of the rest, for messages that have to be mapped first."""
+
+MOST_OPERATIONS = 10_000
+"""Of one batch, from where on messages that have to be mapped first wait for the next one."""
+
+
+@dataclass(slots=True)
+class Sorted:
+    """What a batch holds, by what is to be done with it; `early` by the seconds still to wait.
+
+    `redriven` and `mapped` count operations: those back from the dead-letter queue, and those that
+    the webhook had no time for.
+    """
+
+    ready: list[Entry] = field(default_factory=list)
+    early: dict[int, list[Entry]] = field(default_factory=dict)
+    unreadable: list[Entry] = field(default_factory=list)
+    hopeless: list[Entry] = field(default_factory=list)
+    redriven: int = 0
+    mapped: int = 0
+
+    def wait(self, entry: Entry, seconds: int) -> None:
+        """Put the entry back untried."""
+        self.early.setdefault(seconds, []).append(entry)
+
+    @property
+    def number(self) -> int:
+        """The operations that are ready or hopeless."""
+        return len(self.ready) + len(self.hopeless)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,66 +96,79 @@ class Redelivery:
         return failed(lambda_event)
 
     def _take(self, records: Sequence[tuple[str, str]], seconds: float) -> None:
+        clock = self.klaviyo.clock
+        end = clock() + max(seconds - RESERVE_SECONDS, 0.0)
         key = self.credentials.get().klaviyo_private_key
         now = self.now()
-        ready: list[Entry] = []
-        early: dict[int, list[Entry]] = {}
-        unreadable: list[Entry] = []
-        hopeless: list[Entry] = []
-        redriven = 0
-        for entry in (entry for _, text in records for entry in unpack(text)):
-            if entry.unreadable is not None:
-                unreadable.append(entry)
-            elif not due(entry, now.timestamp()):
-                early.setdefault(wait_left(entry, now.timestamp()), []).append(entry)
-            else:
-                before = len(ready) + len(hopeless)
-                self._make_ready(entry, now, ready, hopeless)
-                if entry.reason is not None:
-                    redriven += len(ready) + len(hopeless) - before
-        ready, later = full_requests(sorted(ready, key=_sent_at))
-        if later:
+        sorted_ = self._sort(records, now, clock() + (end - clock()) * MAPPING_SHARE)
+        ready, later = full_requests(sorted(sorted_.ready, key=_sent_at))
+        for entry in later:
             # Without its reason: a redriven one has been counted as such.
-            waiting = early.setdefault(FULL_REQUESTS_SECONDS, [])
-            waiting.extend(replace(entry, reason=None) for entry in later)
-        self._bury([*unreadable, *hopeless])
-        for delay, entries in early.items():
+            sorted_.wait(replace(entry, reason=None), FULL_REQUESTS_SECONDS)
+        self._bury([*sorted_.unreadable, *sorted_.hopeless])
+        for delay, entries in sorted_.early.items():
             self.retry_queue.send(entries, delay)
         if ready:
-            self._deliver(ready, key, now, seconds)
+            self._deliver(ready, key, now, end - clock())
         # Counted once all is safe: a batch that fails comes again, and is counted then.
+        hopeless = len(sorted_.hopeless)
         telemetry = self.telemetry
-        telemetry.count(Metric.OPERATIONS_REDRIVEN, redriven)
-        telemetry.count(Metric.OPERATIONS_RETRIED, len(ready) + len(hopeless))
-        telemetry.count(Metric.RETRY_DEAD_LETTERED, len(hopeless))
-        telemetry.count(Metric.DEAD_LETTERED, len(unreadable) + len(hopeless))
+        telemetry.count(Metric.OPERATIONS_REDRIVEN, sorted_.redriven)
+        telemetry.count(Metric.OPERATIONS_QUEUED, sorted_.mapped)
+        telemetry.count(Metric.OPERATIONS_RETRIED, len(ready) + hopeless)
+        telemetry.count(Metric.RETRY_DEAD_LETTERED, hopeless)
+        telemetry.count(Metric.DEAD_LETTERED, len(sorted_.unreadable) + hopeless)
 
-    def _make_ready(
-        self, entry: Entry, now: datetime, ready: list[Entry], hopeless: list[Entry]
-    ) -> None:
-        """An operation is ready; a message that never became any tries door and mapping again."""
-        if entry.operation is not None:
-            ready.append(entry)
-            return
+    def _sort(self, records: Iterable[tuple[str, str]], now: datetime, until: float) -> Sorted:
+        """What there is to do. Messages are mapped while there is time, and room for operations;
+        the others wait as they are."""
+        found = Sorted()
+        messages: list[Entry] = []
+        for entry in (entry for _, text in records for entry in unpack(text)):
+            if entry.unreadable is not None:
+                found.unreadable.append(entry)
+            elif not due(entry, now.timestamp()):
+                found.wait(entry, wait_left(entry, now.timestamp()))
+            elif entry.operation is None:
+                messages.append(entry)
+            else:
+                found.ready.append(entry)
+                found.redriven += entry.reason is not None
+        for entry in messages:
+            before = found.number
+            if before >= MOST_OPERATIONS or self.klaviyo.clock() >= until:
+                found.wait(entry, FULL_REQUESTS_SECONDS)
+                continue
+            self._map(entry, now, found)
+            if entry.reason is None:
+                found.mapped += found.number - before
+            else:
+                found.redriven += found.number - before
+        return found
+
+    def _map(self, entry: Entry, now: datetime, found: Sorted) -> None:
+        """A message that never became operations tries door and mapping."""
         message = validate(entry.message)
         if isinstance(message, Malformed):
-            hopeless.append(Entry(message=entry.message, reason=invalid_reason(message)))
+            found.hopeless.append(Entry(message=entry.message, reason=invalid_reason(message)))
             return
         try:
             decision = map_message(message, self.settings, now)
         except Exception as error:  # one message must never cost its neighbours
             self.telemetry.failure("mapping failed", error)
             reason = {"code": RejectionCode.INTERNAL_ERROR.value}
-            hopeless.append(Entry(message=entry.message, reason=reason))
+            found.hopeless.append(Entry(message=entry.message, reason=reason))
             return
         if isinstance(decision, Dropped):
             self.telemetry.messages("dropped", decision.reason.value, [message.message_id])
             return
-        ready.extend(replace(entry, operation=operation) for operation in decision.operations)
+        mapped = (replace(entry, operation=operation) for operation in decision.operations)
+        since = entry.first_failed_at
+        found.ready.extend(mapped if since is None else stamped(mapped, written(since)))
 
     def _deliver(self, entries: Sequence[Entry], key: str, now: datetime, seconds: float) -> None:
         operations = [entry.operation for entry in entries if entry.operation is not None]
-        delivery = self.klaviyo.deliver(operations, key, max(seconds - RESERVE_SECONDS, 0.0))
+        delivery = self.klaviyo.deliver(operations, key, max(seconds, 0.0))
         settlement = settle(
             entries,
             delivery,
