@@ -9,6 +9,7 @@ from handler.answer import Fate, MessageFate, accepted, turned_away
 from handler.backoff import PACE, Pace
 from handler.codes import DeferralCode, RejectionCode, TroubleCode
 from handler.credentials import Credentials, CredentialStore, CredentialsUnavailable
+from handler.deadline import MOST_OPERATIONS, Schedule, of_webhook
 from handler.door.admission import Arrivals, admit
 from handler.door.refusals import InvalidSignature, InvalidToken, Refusal
 from handler.door.validation import Malformed, kept
@@ -21,20 +22,6 @@ from klaviyo_client.delivery import Delivery, Klaviyo, Result
 from klaviyo_client.outcomes import Refused, Retryable
 from klaviyo_mapping import Dropped, Mapped, Message, Settings, map_message
 from klaviyo_mapping.operations import Json, Operation
-
-DELIVERY_SECONDS = 3.5
-"""Segment gives up after 5 seconds. The rest is for the way there and back and for the queue."""
-
-MAPPING_SHARE = 1 / 3
-"""Of the time that the secret has left of that. What is not mapped by then is queued unread.
-
-Mapping the largest batch of ordinary messages takes a fraction of it on Lambda's share of a
-processor. What takes longer is meant to: anybody can send with a site's public write key.
-"""
-
-MOST_OPERATIONS = 10_000
-"""Of one call. Planning, sending and queueing them takes time in proportion, and Klaviyo takes ten
-bulk jobs of 1,000 events a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +71,10 @@ class Intake:
         Statuses: 200 when every message is delivered, on a queue or dropped on purpose; 401, 400
         and 413 for a request that is turned away; 503 for trouble of our own.
         """
-        began = self.klaviyo.clock()
+        schedule = of_webhook(self.klaviyo.clock())
         try:
-            credentials = self.credentials.get()
-            arrivals = self._admit(lambda_event, credentials)
+            credentials = self.credentials.get(self._left(schedule.secret))
+            arrivals = self._admit(lambda_event, credentials, schedule)
         except CredentialsUnavailable as error:
             self.telemetry.warning("credentials unavailable", detail=str(error))
             return self._failed(TroubleCode.CREDENTIALS_UNAVAILABLE, str(error))
@@ -96,33 +83,37 @@ class Intake:
                 self.telemetry.count(Metric.SIGNATURE_FAILURES, 1)
             self.telemetry.warning("turned away", code=refusal.code, detail=str(refusal))
             return turned_away(refusal.status, refusal.code, str(refusal))
-        return self._take(arrivals, credentials, began)
+        return self._take(arrivals, credentials, schedule)
 
-    def _admit(self, lambda_event: Mapping[str, Any], credentials: Credentials) -> Arrivals:
+    def _left(self, until: float) -> float:
+        return max(until - self.klaviyo.clock(), 0.0)
+
+    def _admit(
+        self, lambda_event: Mapping[str, Any], credentials: Credentials, schedule: Schedule
+    ) -> Arrivals:
         try:
             return admit(lambda_event, credentials.shared_secrets, credentials.webhook_token)
         except (InvalidSignature, InvalidToken):
             # The secret may have been rotated since it was read.
-            if not self.credentials.changed():
+            if not self.credentials.changed(self._left(schedule.secret)):
                 raise
-            credentials = self.credentials.get()
+            credentials = self.credentials.get(self._left(schedule.secret))
             return admit(lambda_event, credentials.shared_secrets, credentials.webhook_token)
 
     def _failed(self, code: TroubleCode, text: str, received: int = 0) -> dict[str, Any]:
         self.telemetry.count(Metric.FAILED_REQUESTS, 1)
         return turned_away(503, code, text, received)
 
-    def _take(self, arrivals: Arrivals, credentials: Credentials, began: float) -> dict[str, Any]:
+    def _take(
+        self, arrivals: Arrivals, credentials: Credentials, schedule: Schedule
+    ) -> dict[str, Any]:
         received_at = self.now()
-        opened = self.klaviyo.clock()
-        end = began + DELIVERY_SECONDS
-        work = self._map(arrivals, received_at, opened + (end - opened) * MAPPING_SHARE)
-        mapped = self.klaviyo.clock()
-        # To write operations to the queue takes as long as it took to make them.
-        left = max(end - mapped - (mapped - opened), 0.0)
+        began = self.klaviyo.clock()
+        work = self._map(arrivals, received_at, schedule.mapping_until(began))
+        left = self._left(schedule.delivery_until(self.klaviyo.clock() - began))
         delivery = self.klaviyo.deliver(work.operations, credentials.klaviyo_private_key, left)
         try:
-            self._keep(work, delivery, received_at)
+            self._keep(work, delivery, received_at, schedule.queues)
         except QueueUnavailable as error:
             self.telemetry.warning("queue unavailable", code=str(error), received=work.received)
             return self._failed(
@@ -159,7 +150,7 @@ class Intake:
             self.telemetry.failure("mapping failed", error)
             return Unmapped(kept(arrival.document()))
 
-    def _keep(self, work: Work, delivery: Delivery, received_at: datetime) -> None:
+    def _keep(self, work: Work, delivery: Delivery, received_at: datetime, until: float) -> None:
         """Put on the queues what is not done. Raises `QueueUnavailable`.
 
         Counted once all is safe: what Segment has to send again is counted then.
@@ -182,13 +173,13 @@ class Intake:
             ),
         ]
         if dead:
-            self.dead_letter_queue.send(dead)
+            self.dead_letter_queue.send(dead, seconds=self._left(until))
         for delay, waiting in settlement.waiting.items():
-            self.retry_queue.send(stamped(waiting, written(since)), delay)
+            entries = stamped(waiting, written(since))
+            self.retry_queue.send(entries, delay, seconds=self._left(until))
         if work.others:
-            self.retry_queue.send(
-                Entry(messages=group, first_failed_at=since) for group in work.others
-            )
+            others = (Entry(messages=group, first_failed_at=since) for group in work.others)
+            self.retry_queue.send(others, seconds=self._left(until))
         self.telemetry.count(Metric.DEAD_LETTERED, len(dead))
         self.telemetry.count(Metric.OPERATIONS_QUEUED, settlement.number_waiting)
 
@@ -249,7 +240,7 @@ def _mapped_fate(
 ) -> MessageFate:
     details: dict[str, Json] = {}
     if decision.warnings:
-        details["warnings"] = [warning.value for warning in decision.warnings]
+        details["warnings"] = [warning.text for warning in decision.warnings]
     for result in results:
         if isinstance(result.outcome, Refused):
             details.update(refusal_details(result))

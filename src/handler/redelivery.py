@@ -8,6 +8,7 @@ from typing import Any
 from handler.backoff import PACE, Pace
 from handler.codes import RejectionCode
 from handler.credentials import CredentialStore, CredentialsUnavailable
+from handler.deadline import MOST_OPERATIONS, Schedule, of_retry
 from handler.door.validation import Malformed, validate
 from handler.envelope import Entry, unpack
 from handler.queues import Queue, QueueUnavailable
@@ -27,15 +28,6 @@ from klaviyo_client.delivery import Delivery, Klaviyo
 from klaviyo_client.outcomes import Delivered
 from klaviyo_mapping import Dropped, Settings, map_message
 from klaviyo_mapping.operations import CheckImport
-
-RESERVE_SECONDS = 10.0
-"""Of the function's time, kept free for the queues."""
-
-MAPPING_SHARE = 1 / 3
-"""Of the rest, for messages that have to be mapped first."""
-
-MOST_OPERATIONS = 10_000
-"""Of one batch, from where on messages that have to be mapped first wait for the next one."""
 
 
 @dataclass(slots=True)
@@ -86,7 +78,7 @@ class Redelivery:
         """
         records = _records(lambda_event)
         try:
-            self._take(records, seconds)
+            self._take(records, of_retry(self.klaviyo.clock(), seconds))
         except QueueUnavailable as error:
             self.telemetry.warning("queue unavailable", code=str(error), records=len(records))
         except CredentialsUnavailable as error:
@@ -95,21 +87,19 @@ class Redelivery:
             return {"batchItemFailures": []}
         return failed(lambda_event)
 
-    def _take(self, records: Sequence[tuple[str, str]], seconds: float) -> None:
-        clock = self.klaviyo.clock
-        end = clock() + max(seconds - RESERVE_SECONDS, 0.0)
-        key = self.credentials.get().klaviyo_private_key
+    def _take(self, records: Sequence[tuple[str, str]], schedule: Schedule) -> None:
+        key = self.credentials.get(self._left(schedule.secret)).klaviyo_private_key
         now = self.now()
-        sorted_ = self._sort(records, now, clock() + (end - clock()) * MAPPING_SHARE)
+        sorted_ = self._sort(records, now, schedule.mapping_until(self.klaviyo.clock()))
         ready, later = full_requests(sorted(sorted_.ready, key=_sent_at))
         for entry in later:
             # Without its reason: a redriven one has been counted as such.
             sorted_.wait(replace(entry, reason=None), FULL_REQUESTS_SECONDS)
-        self._bury([*sorted_.unreadable, *sorted_.hopeless])
+        self._bury([*sorted_.unreadable, *sorted_.hopeless], schedule)
         for delay, entries in sorted_.early.items():
-            self.retry_queue.send(entries, delay)
+            self.retry_queue.send(entries, delay, seconds=self._left(schedule.queues))
         if ready:
-            self._deliver(ready, key, now, end - clock())
+            self._deliver(ready, key, now, schedule)
         # Counted once all is safe: a batch that fails comes again, and is counted then.
         hopeless = len(sorted_.hopeless)
         telemetry = self.telemetry
@@ -166,9 +156,11 @@ class Redelivery:
         since = entry.first_failed_at
         found.ready.extend(mapped if since is None else stamped(mapped, written(since)))
 
-    def _deliver(self, entries: Sequence[Entry], key: str, now: datetime, seconds: float) -> None:
+    def _deliver(
+        self, entries: Sequence[Entry], key: str, now: datetime, schedule: Schedule
+    ) -> None:
         operations = [entry.operation for entry in entries if entry.operation is not None]
-        delivery = self.klaviyo.deliver(operations, key, max(seconds, 0.0))
+        delivery = self.klaviyo.deliver(operations, key, self._left(schedule.delivery))
         settlement = settle(
             entries,
             delivery,
@@ -177,9 +169,9 @@ class Redelivery:
             chance=self.chance(),
             pace=self.pace,
         )
-        self._bury(settlement.dead)
+        self._bury(settlement.dead, schedule)
         for delay, waiting in settlement.waiting.items():
-            self.retry_queue.send(waiting, delay)
+            self.retry_queue.send(waiting, delay, seconds=self._left(schedule.queues))
         new, failed_imports = len(delivery.follow_ups), len(delivery.import_failures)
         telemetry = self.telemetry
         telemetry.count(Metric.OPERATIONS_QUEUED, new)
@@ -188,10 +180,13 @@ class Redelivery:
         telemetry.count(Metric.DEAD_LETTERED, len(settlement.dead))
         self._report(entries, delivery, now)
 
-    def _bury(self, dead: Sequence[Entry]) -> None:
+    def _left(self, until: float) -> float:
+        return max(until - self.klaviyo.clock(), 0.0)
+
+    def _bury(self, dead: Sequence[Entry], schedule: Schedule) -> None:
         if not dead:
             return
-        self.dead_letter_queue.send(dead)
+        self.dead_letter_queue.send(dead, seconds=self._left(schedule.queues))
         for entry in dead:
             self.telemetry.warning(
                 "dead letter",
