@@ -22,20 +22,17 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from msgspec import Struct
+
 from handler.codes import RejectionCode
-from klaviyo_client.persons import identifiers
+from klaviyo_client.order import keys_of
 from klaviyo_mapping.operations import (
-    CheckImport,
-    Identity,
     Json,
     JsonObject,
     Operation,
-    Subscribe,
-    Unsubscribe,
     from_json,
     to_json,
 )
-from klaviyo_mapping.values import value
 
 SCHEMA = 1
 READABLE_SCHEMAS = frozenset({1})
@@ -47,8 +44,7 @@ MAX_BYTES = 1_000_000
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
 
 
-@value(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One operation, or one Segment message, or a text, that waits. Times are Unix seconds.
 
     `messages` are several that share their history, to be written; they are read one by one.
@@ -135,7 +131,7 @@ def _by_person(entries: Iterable[Entry]) -> list[list[Entry]]:
     groups: list[list[Entry]] = []
     known: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
-        keys = _identifiers(entry.operation)
+        keys = [] if entry.operation is None else keys_of(entry.operation)
         group = next((known[key] for key in keys if key in known), None)
         if group is None:
             group = []
@@ -143,14 +139,6 @@ def _by_person(entries: Iterable[Entry]) -> list[list[Entry]]:
         group.append(entry)
         known.update(dict.fromkeys(keys, group))
     return groups
-
-
-def _identifiers(operation: Operation | None) -> list[tuple[str, str]]:
-    if operation is None or isinstance(operation, CheckImport):
-        return []
-    if isinstance(operation, Subscribe | Unsubscribe):
-        return identifiers(Identity(email=operation.email, phone_number=operation.phone_number))
-    return identifiers(operation.identity)
 
 
 def document_of(entry: Entry) -> dict[str, Any]:

@@ -7,7 +7,9 @@ may already have put into a flow is not ours to delete.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from klaviyo_client import bodies
 from klaviyo_client.answers import Answer, next_page, resources
@@ -158,7 +160,19 @@ def _decide(ledger: Ledger, known: KnownLists, request: Request, item: Item) -> 
         return []
     if not creators:
         return []
-    return [Request(CREATE_LIST, (Item(bodies.new_list(name), tuple(creators)),))]
+    return [
+        Request(
+            CREATE_LIST,
+            (Item(bodies.new_list(name, _opt_in_process(ledger, creators)), tuple(creators)),),
+        )
+    ]
+
+
+def _opt_in_process(ledger: Ledger, creators: Iterable[int]) -> str | None:
+    """The first that the steps ask for; they agree, but for what a queue has kept."""
+    steps = (ledger.operations[position] for position in creators)
+    asked = (step.opt_in_process for step in steps if isinstance(step, AddToList))
+    return next((process for process in asked if process is not None), None)
 
 
 def fill_in_known(ledger: Ledger, known: KnownLists, pending: Iterable[int]) -> None:

@@ -1,7 +1,8 @@
 """Every kind of operation, as requests: what can be written at all, and an item written anew."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from klaviyo_client import bodies
 from klaviyo_client.consent import (
@@ -31,8 +32,13 @@ from klaviyo_client.planner import (
     plan_steps,
     profile_item,
 )
-from klaviyo_client.removals import plan_removals
-from klaviyo_mapping.operations import CreateEvent, Operation, UpsertProfile
+from klaviyo_client.removals import plan_merges, plan_removals
+from klaviyo_mapping.operations import (
+    CreateEvent,
+    Operation,
+    UpsertProfile,
+    kind_of,
+)
 
 
 def can_be_planned(operation: Operation) -> bool:
@@ -49,6 +55,7 @@ def can_be_planned(operation: Operation) -> bool:
             *plan_member_lookups(operations, [0], ledger),
             *plan_introductions(operations, [0], ledger),
             *plan_removals(operations, [0]),
+            *plan_merges(operations, [0], ledger),
             *plan_unsubscriptions(operations, [0], ledger),
         ]
         ledger.introduced.add(0)
@@ -73,6 +80,6 @@ def rebuilt(request: Request, operations: Sequence[Operation], item: Item) -> It
         return unsubscription_item(operations, item.covers)
     operation = operations[item.covers[0]]
     if not isinstance(operation, CreateEvent) or endpoint not in (CREATE_EVENT, BULK_CREATE_EVENTS):
-        raise TypeError(f"{operation.kind} has no other form")
+        raise TypeError(f"{kind_of(operation)} has no other form")
     write = bodies.single_event if endpoint is CREATE_EVENT else bodies.event_item
     return replace(item, body=write(operation))

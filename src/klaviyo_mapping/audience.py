@@ -23,6 +23,9 @@ PERSONAS = Precedence(
 )
 AUDIENCE_SETTINGS = Precedence({"list_id": ("listId",)})
 
+OPT_IN_PROCESSES = {"account": None, "single": "single_opt_in", "double": "double_opt_in"}
+"""Klaviyo's names for the settings; the account's default needs none."""
+
 
 def audience_step(
     message: Message, identity: Identity, settings: Settings, now: datetime
@@ -53,9 +56,17 @@ def audience_step(
     list_name = key if list_id is None and settings.audience_lists == "auto" else None
     if list_id is None and list_name is None:
         return None
-    step = AddToList if is_member else RemoveFromList
-    return step(
-        message.message_id, identity, list_id, list_name=list_name, time=time_of(message, now)
+    time = time_of(message, now)
+    if not is_member:
+        return RemoveFromList(message.message_id, identity, list_id, list_name=list_name, time=time)
+    opt_in_process = None if list_name is None else OPT_IN_PROCESSES[settings.list_opt_in]
+    return AddToList(
+        message.message_id,
+        identity,
+        list_id,
+        list_name=list_name,
+        time=time,
+        opt_in_process=opt_in_process,
     )
 
 

@@ -66,7 +66,7 @@ def _subscribe(message: Message, identity: Identity, settings: Settings, now: da
         phone_number=phone_number,
         historical_import=is_historical,
         consented_at=consented_at,
-        custom_source=first(sent, keys["custom_source"], as_identifier),
+        custom_source=first(sent, keys["custom_source"], as_identifier) or settings.consent_source,
         time=time_of(message, now),
     )
     return subscribe, warnings

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from klaviyo_mapping.context import is_from_engage
 from klaviyo_mapping.country import country_of
 from klaviyo_mapping.email import as_email
@@ -12,7 +15,6 @@ from klaviyo_mapping.phone import is_e164, to_e164
 from klaviyo_mapping.reasons import DropReason
 from klaviyo_mapping.settings import Settings
 from klaviyo_mapping.text import as_identifier
-from klaviyo_mapping.values import value
 
 LONGEST_EXTERNAL_ID = 255
 
@@ -44,8 +46,7 @@ Place = tuple[JsonObject, Mapping[str, Shape]]
 """An object that may hold identifiers, and the keys that may hold each of them."""
 
 
-@value(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True):
     """The identifiers of a message's profile, and the key that each was found under.
 
     An identifier that the message's own ids gave has no key in `found_under`.
@@ -121,6 +122,22 @@ def _is_anything_sent(places: Sequence[Place], identifier: str) -> bool:
         for document, keys in places
         for key in keys[identifier]
     )
+
+
+def named_in_event(named: Named, message: Message, settings: Settings) -> Identity:
+    """The identifiers that an event names its profile by: with the anonymous id, if it is wanted.
+
+    It is no external id then, as it is elsewhere for want of a user id.
+    """
+    identity = named.identity
+    anonymous_id = as_identifier(message.anonymous_id) if settings.send_anonymous_id else None
+    if anonymous_id is None or len(anonymous_id) > LONGEST_EXTERNAL_ID:
+        return identity
+    external_id = identity.external_id
+    if external_id == anonymous_id and "external_id" not in named.found_under:
+        # Klaviyo would take one id for two profiles: an external id's and an anonymous one's.
+        external_id = as_identifier(message.user_id)
+    return replace(identity, external_id=external_id, anonymous_id=anonymous_id)
 
 
 def _lacks_user_id(message: Message, settings: Settings) -> bool:

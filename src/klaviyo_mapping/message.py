@@ -13,6 +13,7 @@ from klaviyo_mapping.operations import Json, JsonObject
 _TEXT = {"type": ["string", "null"]}
 _ID = {"type": ["string", "number", "null"]}
 _OBJECT = {"type": ["object", "null"]}
+_ANYTHING: dict[str, Any] = {}
 
 MESSAGE_SCHEMA: dict[str, Any] = {
     "$schema": "http://json-schema.org/draft-07/schema#",
@@ -32,13 +33,23 @@ MESSAGE_SCHEMA: dict[str, Any] = {
         "traits": _OBJECT,
         "event": _TEXT,
         "properties": _OBJECT,
+        "previousId": _ANYTHING,
+        "groupId": _ANYTHING,
+        "name": _ANYTHING,
+        "category": _ANYTHING,
     },
 }
 """The types of a message's fields, for a message as `canonical` spells it (JSON Schema, draft 7).
 
-What lies inside the objects is not checked: the mapping takes a value of the wrong type there as
-absent.
+What lies inside the objects is not checked, and neither are the last four, which only an alias, a
+group, a page or a screen has: the mapping takes a value of the wrong type there as absent.
 """
+
+FORWARDABLE = ("group", "page", "screen")
+"""The types of messages that are taken only where the settings name them."""
+
+EVENT_TYPES = frozenset({"track", "page", "screen"})
+"""The types of messages that become events."""
 
 LONGEST_EVENT_NAME = 127
 """Klaviyo takes metric names of under 128 characters."""
@@ -66,6 +77,8 @@ class Context(Struct, frozen=True, kw_only=True):
     library: Json = None
     location: Json = None
     timezone: Json = None
+    locale: Json = None
+    ip: Json = None
 
     @classmethod
     def read(cls, document: JsonObject) -> "Context":
@@ -103,6 +116,10 @@ class Message(Struct, frozen=True, kw_only=True, rename="camel"):
     traits: dict[str, Json] = {}
     event_name: str | None = field(default=None, name="event")
     properties: dict[str, Json] = {}
+    previous_id: Json = None
+    group_id: Json = None
+    name: Json = None
+    category: Json = None
 
     @classmethod
     def from_canonical(cls, document: JsonObject) -> "Message":
@@ -125,6 +142,10 @@ class Message(Struct, frozen=True, kw_only=True, rename="camel"):
             traits=of("traits") or {},
             event_name=of("event"),
             properties=of("properties") or {},
+            previous_id=of("previousId"),
+            group_id=of("groupId"),
+            name=of("name"),
+            category=of("category"),
         )
 
     def document(self) -> dict[str, Json]:

@@ -1,10 +1,11 @@
 """An identify's traits as the attributes and custom properties of a Klaviyo profile."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
-from klaviyo_mapping.attributes import Candidates, as_coordinate, candidates_in
+from msgspec.structs import replace
+
+from klaviyo_mapping.attributes import Candidates, as_coordinate, as_locale, candidates_in
 from klaviyo_mapping.identity import IDENTIFIERS, Named
 from klaviyo_mapping.keys import Precedence, Shape, as_object, first
 from klaviyo_mapping.message import Message
@@ -14,6 +15,7 @@ from klaviyo_mapping.text import as_identifier
 from klaviyo_mapping.times import time_of
 
 # What the context knows comes after every trait: `context.timezone`, `context.location.latitude`.
+DEVICE = Precedence({"ip": ("ip",)})
 CONTEXT_LOCATION = Precedence({name: (name,) for name in ("latitude", "longitude")})
 
 
@@ -60,6 +62,23 @@ def upsert_profile(
     )
 
 
+def with_context(upsert: UpsertProfile, message: Message) -> UpsertProfile:
+    """The upsert with the locale and the address of the device that the message's context knows.
+
+    A trait of that name comes first. `0.0.0.0` is what Segment's libraries send in place of an
+    address that they are told to hide.
+    """
+    attributes = dict(upsert.attributes)
+    locale = None if message.context.locale is None else as_locale(message.context.locale)
+    if locale is not None:
+        attributes.setdefault("locale", locale)
+    address = _as_address(message.context.ip)
+    if address is not None and not DEVICE.keys_in(message.traits)["ip"]:
+        location = attributes.get("location") or {}
+        attributes["location"] = {**location, "ip": address}
+    return replace(upsert, attributes=attributes)
+
+
 def with_user_id(upsert: UpsertProfile, message: Message, settings: Settings) -> UpsertProfile:
     """The upsert with the user id as the custom property `keep_user_id`.
 
@@ -89,6 +108,18 @@ def _fill(
                 mapped[owner].add(key)
             break
     return filled
+
+
+def _as_address(value: Json) -> str | None:
+    """An IP address that is one; Klaviyo would refuse the whole profile for another text."""
+    # Imported here, since few settings ask for it.
+    from ipaddress import ip_address
+
+    try:
+        address = ip_address(value.strip()) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return None if address is None or address.is_unspecified else str(address)
 
 
 def _add_context(location: dict[str, Json], message: Message) -> None:

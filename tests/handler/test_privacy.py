@@ -106,6 +106,14 @@ def messages(**extra: Any) -> list[dict[str, Any]]:
             "integrations": {"Klaviyo": {"fieldsToAppend": ["custom"]}},
         },
         {"type": "delete", "messageId": "m-11", "userId": f"gone.{CANARIES['e-mail']}"},
+        {
+            "type": "alias",
+            "messageId": "m-12",
+            "userId": CANARIES["e-mail"],
+            "previousId": f"old.{CANARIES['e-mail']}",
+        },
+        {"type": "group", "messageId": "m-13", **IDS, "groupId": "g-1", "traits": extra},
+        {"type": "page", "messageId": "m-14", **IDS, "name": "Home", "properties": extra},
     ]
 
 
@@ -114,6 +122,10 @@ EVERYTHING = {
     "CONSENT_EVENTS": "true",
     "FORWARD_DELETIONS": "true",
     "KEEP_USER_ID": "user_id",
+    "SEND_ANONYMOUS_ID": "true",
+    "FORWARD_ALIASES": "true",
+    "FORWARD_TYPES": "group,page,screen",
+    "SEND_CONTEXT": "true",
     "ECOMMERCE_METRICS": "klaviyo",
 }
 

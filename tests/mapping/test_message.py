@@ -13,6 +13,8 @@ check = fastjsonschema.compile(MESSAGE_SCHEMA, use_default=False)
 
 TEXTS = ("messageId", "timestamp", "originalTimestamp", "receivedAt", "sentAt", "event")
 IDS = ("userId", "anonymousId")
+UNTYPED = ("previousId", "groupId", "name", "category")
+ANYTHING: list[Any] = ["text", 1, True, ["text"], {}, None]
 OBJECTS = ("context", "integrations", "traits", "properties")
 
 FULL = {
@@ -29,6 +31,10 @@ FULL = {
     "traits": {"plan": "pro"},
     "event": "Item Added",
     "properties": {"price": 1},
+    "previousId": "u0",
+    "groupId": "g1",
+    "name": "Home",
+    "category": "Shop",
 }
 
 
@@ -39,6 +45,7 @@ ACCEPTED: list[tuple[str, Any]] = [
     *((field, value) for field in IDS for value in ("text", "", 42, 4.2, None)),
     *((field, value) for field in OBJECTS for value in ({}, {"any": [1, None]}, None)),
     ("version", True),
+    *((field, value) for field in UNTYPED for value in ANYTHING),
 ]
 NO_TYPE: list[Any] = ["", "  ", None, 1, True, ["track"], {}]
 NO_TEXT: list[Any] = [1, True, ["text"], {}]
@@ -120,6 +127,10 @@ def test_a_message_with_every_field() -> None:
         traits={"plan": "pro"},
         event_name="Item Added",
         properties={"price": 1},
+        previous_id="u0",
+        group_id="g1",
+        name="Home",
+        category="Shop",
     )
 
 
@@ -139,6 +150,10 @@ def test_absent_objects_are_empty_and_other_absent_fields_none(absent: dict[str,
         traits={},
         event_name=None,
         properties={},
+        previous_id=None,
+        group_id=None,
+        name=None,
+        category=None,
     )
 
 

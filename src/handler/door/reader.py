@@ -36,8 +36,6 @@ class _Context(Context, frozen=True, kw_only=True, forbid_unknown_fields=True, r
     groupId: Raw = _ANYTHING  # noqa: N815
     instanceId: Raw = _ANYTHING  # noqa: N815
     integration: Raw = _ANYTHING
-    ip: Raw = _ANYTHING
-    locale: Raw = _ANYTHING
     network: Raw = _ANYTHING
     os: Raw = _ANYTHING
     page: Raw = _ANYTHING
