@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from handler.answer import Fate, MessageFate, accepted, turned_away
+from handler.apart import deliver
 from handler.backoff import PACE, Pace
 from handler.codes import DeferralCode, RejectionCode, TroubleCode
 from handler.credentials import Credentials, CredentialStore, CredentialsUnavailable
@@ -14,9 +15,10 @@ from handler.door.admission import Arrivals, admit
 from handler.door.refusals import InvalidSignature, InvalidToken, Refusal
 from handler.door.validation import Malformed, kept
 from handler.envelope import Entry
-from handler.queues import Queue, QueueUnavailable
+from handler.queues import Queue
 from handler.reporting import refusal_details, report_delivery
 from handler.settlement import invalid_reason, settle, stamped, written
+from handler.storing import Stored, store
 from handler.telemetry import Metric, Telemetry
 from klaviyo_client.delivery import Delivery, Klaviyo, Result
 from klaviyo_client.outcomes import Refused, Retryable
@@ -36,18 +38,18 @@ Decision = Mapped | Dropped | Malformed | Unmapped
 
 @dataclass(slots=True)
 class Work:
-    """What a batch came to: a decision for each message that was mapped, and the `others`, in
-    groups, as they came."""
+    """What a batch came to: a decision for each message that was mapped, and the `others` as
+    they came."""
 
     message_ids: list[str | None] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     operations: list[Operation] = field(default_factory=list)
-    others: list[list[Json]] = field(default_factory=list)
+    others: list[Json] = field(default_factory=list)
 
     @property
     def received(self) -> int:
         """The number of messages."""
-        return len(self.decisions) + sum(map(len, self.others))
+        return len(self.decisions) + len(self.others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +112,20 @@ class Intake:
         received_at = self.now()
         began = self.klaviyo.clock()
         work = self._map(arrivals, received_at, schedule.mapping_until(began))
-        left = self._left(schedule.delivery_until(self.klaviyo.clock() - began))
-        delivery = self.klaviyo.deliver(work.operations, credentials.klaviyo_private_key, left)
-        try:
-            self._keep(work, delivery, received_at, schedule.queues)
-        except QueueUnavailable as error:
-            self.telemetry.warning("queue unavailable", code=str(error), received=work.received)
+        delivery_until = schedule.delivery_until(self.klaviyo.clock() - began)
+        delivery = deliver(
+            self.klaviyo,
+            work.operations,
+            credentials.klaviyo_private_key,
+            lambda: self._left(delivery_until),
+            self.telemetry,
+            apart=False,
+        )
+        stored = self._keep(work, delivery, received_at, schedule.queues)
+        if stored.missing:
+            self.telemetry.warning(
+                "queue unavailable", code=stored.codes[0], received=work.received
+            )
             return self._failed(
                 TroubleCode.QUEUE_UNAVAILABLE,
                 "Not every message could be kept. Segment sends the batch again.",
@@ -150,8 +160,8 @@ class Intake:
             self.telemetry.failure("mapping failed", error)
             return Unmapped(kept(arrival.document()))
 
-    def _keep(self, work: Work, delivery: Delivery, received_at: datetime, until: float) -> None:
-        """Put on the queues what is not done. Raises `QueueUnavailable`.
+    def _keep(self, work: Work, delivery: Delivery, received_at: datetime, until: float) -> Stored:
+        """Put on the queues what is not done.
 
         Counted once all is safe: what Segment has to send again is counted then.
         """
@@ -172,16 +182,19 @@ class Intake:
                 if isinstance(decision, Malformed | Unmapped)
             ),
         ]
-        if dead:
-            self.dead_letter_queue.send(dead, seconds=self._left(until))
-        for delay, waiting in settlement.waiting.items():
-            entries = stamped(waiting, written(since))
-            self.retry_queue.send(entries, delay, seconds=self._left(until))
+        waiting = {
+            delay: stamped(entries, written(since)) for delay, entries in settlement.waiting.items()
+        }
         if work.others:
-            others = (Entry(messages=group, first_failed_at=since) for group in work.others)
-            self.retry_queue.send(others, seconds=self._left(until))
-        self.telemetry.count(Metric.DEAD_LETTERED, len(dead))
-        self.telemetry.count(Metric.OPERATIONS_QUEUED, settlement.number_waiting)
+            others = [Entry(message=each, first_failed_at=since) for each in work.others]
+            waiting[0] = [*waiting.get(0, ()), *others]
+        stored = store(
+            self.retry_queue, self.dead_letter_queue, waiting, dead, lambda: self._left(until)
+        )
+        if not stored.missing:
+            self.telemetry.count(Metric.DEAD_LETTERED, len(stored.dead))
+            self.telemetry.count(Metric.OPERATIONS_QUEUED, settlement.number_waiting)
+        return stored
 
     def _fates(self, work: Work, delivery: Delivery) -> list[MessageFate]:
         fates: list[MessageFate] = []
@@ -198,8 +211,7 @@ class Intake:
                 fates.append(MessageFate(message_id, Fate.REJECTED, code, reason))
         fates.extend(
             MessageFate(_id_of(message), Fate.QUEUED, DeferralCode.NOT_MAPPED_YET.value)
-            for group in work.others
-            for message in group
+            for message in work.others
         )
         return fates
 

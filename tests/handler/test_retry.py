@@ -142,7 +142,10 @@ def test_what_would_not_fill_a_request_goes_back_untried(deployment: Deployment)
     entries = [{"operation": event(number), "attempts": 2} for number in range(1_200)]
     assert deployment.retry(batch(envelope(*entries))) == DONE
     assert len(recorded(deployment.account)) == 1_000
-    assert deployment.waiting() == entries[1_000:]
+    waiting = deployment.waiting()
+    for entry in waiting:
+        assert 0 < entry.pop("not_before") - time.time() < 2
+    assert waiting == entries[1_000:]
 
 
 def test_an_entry_that_is_not_due_goes_back_untried(deployment: Deployment) -> None:
@@ -189,14 +192,18 @@ def test_an_import_job_is_followed_until_it_is_complete(deployment: Deployment) 
     assert letter["reason"]["code"] == "refused"
 
 
-@pytest.mark.parametrize("missing", ["RETRY_QUEUE_URL", "DEAD_LETTER_QUEUE_URL"])
-def test_what_cannot_be_stored_is_left_to_sqs(deployment: Deployment, missing: str) -> None:
+@pytest.mark.parametrize(
+    ("missing", "failed"), [("RETRY_QUEUE_URL", "1"), ("DEAD_LETTER_QUEUE_URL", "0")]
+)
+def test_what_cannot_be_stored_is_left_to_sqs_and_the_rest_is_done(
+    deployment: Deployment, missing: str, failed: str
+) -> None:
     deployment.account.set_weather(Weather(down=True))
     variables = {**deployment.variables, missing: deployment.variables[missing] + "-gone"}
     dead = {"operation": event(1), "first_failed_at": time.time() - DAY - 1}
     function = assembly.retry(variables)
     answer = function.handle(batch(envelope(dead), envelope({"operation": event(2)})), 60.0)
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "0"}, {"itemIdentifier": "1"}]}
+    assert answer == {"batchItemFailures": [{"itemIdentifier": failed}]}
 
 
 def test_without_credentials_the_batch_is_left_to_sqs(deployment: Deployment) -> None:
@@ -210,10 +217,15 @@ def test_an_empty_batch_is_done(deployment: Deployment, lambda_event: dict[str, 
     assert deployment.retry(lambda_event) == DONE
 
 
+def put_aside(since: float, *messages: dict[str, Any]) -> str:
+    """Messages that a webhook call had no time for."""
+    return envelope(*({"message": each, "first_failed_at": since} for each in messages))
+
+
 def test_messages_that_were_not_mapped_are_mapped_and_delivered(deployment: Deployment) -> None:
     now = time.time()
-    waiting = {"messages": [track(1), order(2, 3), {"type": "page"}], "first_failed_at": now}
-    assert deployment.retry(batch(envelope(waiting))) == {"batchItemFailures": []}
+    waiting = put_aside(now, track(1), order(2, 3), {"type": "page"})
+    assert deployment.retry(batch(waiting)) == {"batchItemFailures": []}
     assert sorted(event.metric for event in deployment.account.events) == [
         "Item Added",
         "Order Completed",
@@ -227,7 +239,7 @@ def test_a_message_without_a_time_counts_from_when_it_was_put_on_the_queue(
 ) -> None:
     message = track(1)
     del message["timestamp"]
-    deployment.retry(batch(envelope({"messages": [message], "first_failed_at": TEN_O_CLOCK})))
+    deployment.retry(batch(put_aside(TEN_O_CLOCK, message)))
     [event] = deployment.account.events
     assert event.time == "2026-11-23T10:00:00+00:00"
 
@@ -237,8 +249,8 @@ def test_what_there_is_no_time_to_map_waits_on(
 ) -> None:
     monkeypatch.setattr("handler.deadline.MAPPING_SHARE", 0.0)
     now = time.time()
-    waiting = {"messages": [track(1), track(2)], "first_failed_at": now}
-    assert deployment.retry(batch(envelope(waiting))) == {"batchItemFailures": []}
+    waiting = put_aside(now, track(1), track(2))
+    assert deployment.retry(batch(waiting)) == {"batchItemFailures": []}
     assert deployment.account.events == []
     assert deployment.waiting() == [
         {"message": track(1), "first_failed_at": now},
@@ -251,7 +263,7 @@ def test_a_batch_maps_messages_while_there_is_room_for_their_operations(
 ) -> None:
     monkeypatch.setattr("handler.redelivery.MOST_OPERATIONS", 4)
     now = time.time()
-    waiting = {"messages": [order(1, 4), track(2)], "first_failed_at": now}
-    deployment.retry(batch(envelope(waiting)))
+    waiting = put_aside(now, order(1, 4), track(2))
+    deployment.retry(batch(waiting))
     assert len(deployment.account.events) == 5
     assert deployment.waiting() == [{"message": track(2), "first_failed_at": now}]

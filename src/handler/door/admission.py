@@ -26,9 +26,9 @@ class Arrivals:
     def __iter__(self) -> Iterator[Message | Malformed]:
         return map(validate, self._body.messages())
 
-    def unchecked(self) -> Iterator[list[Json]]:
-        """The messages that were not asked for, as they came, in groups that fit into a queue."""
-        return ([kept(value) for value in group] for group in self._body.groups())
+    def unchecked(self) -> Iterator[Json]:
+        """The messages that were not asked for, as they came."""
+        return map(kept, self._body.values())
 
 
 def admit(lambda_event: Any, secrets: Sequence[str], token: str | None) -> Arrivals:

@@ -24,9 +24,6 @@ _ESCAPE = re.compile(
 )
 
 
-GROUP_BYTES = 200_000
-"""So that a group fits into an SQS message, however much longer its JSON becomes in ASCII."""
-
 NO_MESSAGE = "The body holds no message. Send one object or an array of objects."
 
 
@@ -65,22 +62,6 @@ class Body:
     def _read(self, read: Callable[[Raw], Json]) -> Iterator[Json | Unreadable]:
         for element in self._left:
             yield _element(element, read) if isinstance(element, Raw) else element
-
-    def groups(self) -> Iterator[list[Json | Unreadable]]:
-        """As `values`, in groups that came in `GROUP_BYTES` at most, or of one value."""
-        group: list[Json | Unreadable] = []
-        size = 0
-        for element in self._left:
-            value, length = element, GROUP_BYTES
-            if isinstance(element, Raw):
-                value, length = _element(element, read_value), memoryview(element).nbytes
-            if group and size + length > GROUP_BYTES:
-                yield group
-                group, size = [], 0
-            group.append(value)
-            size += length
-        if group:
-            yield group
 
 
 def read_messages(body: bytes) -> Iterator[Message | Json | Unreadable]:
