@@ -192,13 +192,12 @@ def test_nothing_personal_is_written_or_answered(
 
 FAILING = """
 import json, sys
-from handler import webhook
-from klaviyo_client.delivery import Klaviyo
+from handler import intake, webhook
 
 def fail(*_):
     raise RuntimeError(sys.argv[1])
 
-Klaviyo.deliver = fail
+intake.accepted = fail
 print(json.dumps(webhook.lambda_handler(json.load(sys.stdin), None)))
 """
 
@@ -217,7 +216,7 @@ def test_an_unexpected_failure_is_a_503_and_is_written_by_its_type_and_place_alo
     )
     *lines, last = [json.loads(line) for line in ended.stdout.splitlines()]
     [line] = [line for line in lines if line.get("message") == "unexpected failure"]
-    assert (line["error"], line["where"][-1]) == ("RuntimeError", "<string>:7 fail")
+    assert (line["error"], line["where"][-1]) == ("RuntimeError", "<string>:6 fail")
     assert (last["statusCode"], json.loads(last["body"])["error"]) == (
         503,
         {"code": "internal_error", "message": "Segment sends the batch again."},
