@@ -6,7 +6,7 @@ https://segment.com/docs/connections/spec/alias/
 from datetime import datetime
 
 from klaviyo_mapping.email import as_email
-from klaviyo_mapping.identity import LONGEST_EXTERNAL_ID
+from klaviyo_mapping.identity import LONGEST_EXTERNAL_ID, as_own_id
 from klaviyo_mapping.message import Message
 from klaviyo_mapping.operations import Identity, Json, MergeProfiles
 from klaviyo_mapping.reasons import DropReason
@@ -21,9 +21,9 @@ def merge_of(message: Message, settings: Settings, now: datetime) -> MergeProfil
     Whom an id names is what we ourselves may have told Klaviyo: the address that it is, and the
     external id unless `enforce_email` is on. A merge cannot be taken back.
     """
-    if as_identifier(message.user_id) is None:
+    if as_own_id(message.user_id) is None:
         return DropReason.MISSING_USER_ID
-    if as_identifier(message.previous_id) is None:
+    if as_own_id(message.previous_id) is None:
         return DropReason.MISSING_PREVIOUS_ID
     identity = _named_by(message.user_id, settings)
     if isinstance(identity, DropReason):

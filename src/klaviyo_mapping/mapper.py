@@ -28,6 +28,7 @@ from klaviyo_mapping.operations import (
     MergeProfiles,
     Operation,
 )
+from klaviyo_mapping.options import ignored_options
 from klaviyo_mapping.order import map_order
 from klaviyo_mapping.profile import upsert_profile, with_context, with_user_id
 from klaviyo_mapping.reasons import DropReason, MappingWarning, Warned
@@ -81,7 +82,8 @@ def _map_identify(message: Message, settings: Settings, now: datetime) -> Mapped
         step = audience_step(message, named.identity, settings, now)
     if step is None:
         step = join_list(message, named.identity, settings)
-    return Mapped((upsert,) if step is None else (upsert, step))
+    operations = (upsert,) if step is None else (upsert, step)
+    return Mapped(operations, ignored_options(message, settings))
 
 
 def _map_track(message: Message, settings: Settings, now: datetime) -> Mapped | Dropped:
@@ -95,14 +97,17 @@ def _map_track(message: Message, settings: Settings, now: datetime) -> Mapped | 
         step = audience_step(message, identity, settings, now)
         if step is not None:
             # No event: a first sync sends every member at once, and membership is all it says.
-            return Mapped((step,))
+            return Mapped((step,), ignored_options(message, settings))
     if settings.send_anonymous_id:
         identity = named_in_event(named, message, settings)
     mapped = _counted(_map_event(message, identity, fields, keys, settings, now))
     if settings.consent_events:
         consent, warnings = consent_step(message, named.identity, settings, now)
         operations = mapped.operations if consent is None else (*mapped.operations, consent)
-        return Mapped(operations, (*mapped.warnings, *warnings))
+        ignored = ignored_options(message, settings)
+        return Mapped(operations, (*mapped.warnings, *warnings, *ignored))
+    if settings.audience_lists is not None:
+        return Mapped(mapped.operations, (*mapped.warnings, *ignored_options(message, settings)))
     return mapped
 
 
