@@ -122,7 +122,10 @@ class Redelivery:
 
     def _deliver(self, entries: Sequence[Entry], key: str, now: datetime, seconds: float) -> None:
         operations = [entry.operation for entry in entries if entry.operation is not None]
-        delivery = self.klaviyo.deliver(operations, key, max(seconds - RESERVE_SECONDS, 0.0))
+        attempts = [entry.attempts for entry in entries]
+        delivery = self.klaviyo.deliver(
+            operations, key, max(seconds - RESERVE_SECONDS, 0.0), attempts
+        )
         settlement = settle(
             entries,
             delivery,

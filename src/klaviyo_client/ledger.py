@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from klaviyo_client.endpoints import UNSUBSCRIBE_PROFILES, UPSERT_PROFILE
 from klaviyo_client.outcomes import (
     Delivered,
+    DeliveryWarning,
     Outcome,
     Refused,
     Retryable,
@@ -27,7 +28,7 @@ class Ledger:
     """`operations` as they were last sent; `outcomes` by their position.
 
     `follow_ups` are new operations to be kept. `import_failures` are the profiles that an import
-    job has refused for good.
+    job has refused for good. `warnings` say, by position, what an operation goes on without.
 
     What lookups have brought to light, by position: `profile_ids`; how many identifiers have been
     `asked` for in vain; by position and channel, who of the `members` of a list it is, if any; who
@@ -39,6 +40,7 @@ class Ledger:
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     follow_ups: list[Operation] = field(default_factory=list)
     import_failures: list[tuple[UpsertProfile, Refused]] = field(default_factory=list)
+    warnings: dict[int, tuple[DeliveryWarning, ...]] = field(default_factory=dict)
     profile_ids: dict[int, str] = field(default_factory=dict)
     asked: dict[int, int] = field(default_factory=dict)
     members: dict[tuple[int, str], str | None] = field(default_factory=dict)
@@ -51,6 +53,12 @@ class Ledger:
     def pending(self) -> list[int]:
         """The positions of the operations without an outcome."""
         return [n for n in range(len(self.operations)) if n not in self.outcomes]
+
+    def warn(self, position: int, warning: DeliveryWarning) -> None:
+        """Note what the operation goes on without, once."""
+        known = self.warnings.get(position, ())
+        if warning not in known:
+            self.warnings[position] = (*known, warning)
 
     def record(self, request: Request, outcome: Outcome) -> None:
         """The outcome of all that the request carried."""

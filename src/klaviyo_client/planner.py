@@ -72,13 +72,25 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Series:
+    """Items that follow a request of their kind, as it turns out (`caution`).
+
+    `was_answered` once Klaviyo has taken one of the series; `misses` counts those that failed.
+    """
+
+    items: tuple[Item, ...]
+    was_answered: bool = False
+    misses: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One HTTP request and the operations that hang on it.
 
     `target` is the id in the path; `list_ids` the lists that the profiles of an import job join,
     or the list of a consent job, whose further attributes are `settings`; `field` is what a lookup
     compares, and `page` counts its pages; `rest` what must follow, one request an item, once this
-    one has ended.
+    one has ended; `series` what follows only if this one goes well.
     """
 
     endpoint: Endpoint
@@ -90,6 +102,7 @@ class Request:
     settings: bytes = b""
     field: str = ""
     page: int = 0
+    series: Series | None = None
 
     @property
     def path(self) -> str:

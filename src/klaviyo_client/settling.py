@@ -7,6 +7,7 @@ from functools import partial
 from klaviyo_client import imports
 from klaviyo_client.amendments import amended
 from klaviyo_client.answers import Answer, next_page, outcome_of
+from klaviyo_client.caution import following
 from klaviyo_client.endpoints import (
     BULK_IMPORT_PROFILES,
     CREATE_LIST,
@@ -23,7 +24,8 @@ from klaviyo_client.lists import KnownLists, read_created, read_lists
 from klaviyo_client.lookups import read
 from klaviyo_client.mending import mend
 from klaviyo_client.outcomes import Delivered, Outcome, Refused, Retryable, waiting_for
-from klaviyo_client.planner import Request
+from klaviyo_client.partial_success import record_partly
+from klaviyo_client.planner import Request, Series
 from klaviyo_mapping.operations import AddToList, CheckImport, Identity, UpsertProfile
 
 UNSUBSCRIPTION_SECONDS = 60.0
@@ -51,11 +53,27 @@ class Settler:
 
         A `Retryable` in place of an answer says why there is none.
         """
+        series = request.series
+        if series is not None:
+            request = replace(request, series=None)
         again = self._settle(request, reply)
+        if series is not None:
+            again = [*again, *self._continue(request, series, reply)]
         return again if again or not request.rest else self._go_on(request)
 
+    def _continue(
+        self, request: Request, series: Series, reply: Answer | Retryable
+    ) -> list[Request]:
+        """The next piece of the series. What ends it is the outcome of all that is left, so that
+        what failed together travels together."""
+        outcome = outcome_of(reply, request.endpoint) if isinstance(reply, Answer) else reply
+        further = following(request, series, outcome)
+        if not further:
+            self._ledger.record(replace(request, items=series.items), outcome)
+        return further
+
     def _settle(self, request: Request, reply: Answer | Retryable) -> list[Request]:
-        outcome = outcome_of(reply) if isinstance(reply, Answer) else reply
+        outcome = outcome_of(reply, request.endpoint) if isinstance(reply, Answer) else reply
         if isinstance(reply, Answer):
             if isinstance(outcome, Refused):
                 return mend(self._ledger, request, reply, outcome)
@@ -65,6 +83,8 @@ class Settler:
                     return reader(request, reply)
                 if request.endpoint is BULK_IMPORT_PROFILES:
                     self._follow_import(request, reply)
+                if reply.left_out:
+                    return record_partly(self._ledger, request, reply, outcome)
         if request.endpoint is UNSUBSCRIBE_PROFILES and request.list_ids:
             outcome = _not_too_soon(outcome)
         self._ledger.record(request, outcome)
@@ -134,7 +154,7 @@ class Settler:
         Every message that was merged into it is accounted for.
         """
         upsert, refused = failure.upsert, failure.refused
-        mended = amended(upsert, refused)
+        mended = amended(upsert, [refused])
         if isinstance(mended, UpsertProfile):
             self._ledger.follow_ups.append(mended)
             upsert = mended
