@@ -63,7 +63,15 @@ MOST_ATTEMPTS = 8
 
 GIVEN_UP = Refused(200, "import_cancelled", "Klaviyo gave up the import jobs of this profile")
 
-FAILURES = frozenset({RetryReason.UNAVAILABLE, RetryReason.TIMEOUT, RetryReason.CONNECTION_FAILED})
+FAILURES = frozenset(
+    {
+        RetryReason.UNAVAILABLE,
+        RetryReason.TIMEOUT,
+        RetryReason.CONNECTION_FAILED,
+        RetryReason.UNEXPECTED_ANSWER,
+        RetryReason.IMPORT_ERRORS_MISSING,
+    }
+)
 """What counts as an attempt: being throttled does not."""
 
 OURS_TO_MEND = frozenset({RetryReason.UNAUTHORIZED, RetryReason.FORBIDDEN})
@@ -303,7 +311,10 @@ class Run:
         )
         self._show(Progress(self._counts, f"sending {doing}" if doing else "waiting for Klaviyo"))
         delivery = self._klaviyo.deliver(
-            [entry.operation for entry in entries], self._private_key, DELIVERY_SECONDS
+            [entry.operation for entry in entries],
+            self._private_key,
+            DELIVERY_SECONDS,
+            [entry.attempts for entry in entries],
         )
         settled = self._settle(entries, delivery)
         self._commit(chunk, surplus, settled, delivery, self._now() - began)
@@ -365,7 +376,12 @@ class Run:
         if not pending:
             settled.trouble = settled.trouble or outcome
             is_old = now - failed_at > self._give_up_seconds
-            if attempts >= MOST_ATTEMPTS and is_old and entry.lane is not Lane.CHECKS:
+            # A job is waited for; errors that Klaviyo never names are not.
+            gives_up = (
+                entry.lane is not Lane.CHECKS
+                or outcome.reason is RetryReason.IMPORT_ERRORS_MISSING
+            )
+            if attempts >= MOST_ATTEMPTS and is_old and gives_up:
                 settled.done.append(entry)
                 settled.rejects.append(self._reject(entry, exhausted_reason(outcome)))
                 return

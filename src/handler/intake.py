@@ -210,7 +210,7 @@ def _mapped_fate(
     message_id: str | None, decision: Mapped, results: Sequence[Result]
 ) -> MessageFate:
     details: dict[str, Json] = {}
-    warnings = dict.fromkeys(warning.value for warning in decision.warnings)
+    warnings = dict.fromkeys(warning.text for warning in decision.warnings)
     for result in results:
         warnings.update(dict.fromkeys(warning.value for warning in result.warnings))
     if warnings:

@@ -38,10 +38,10 @@ def _report_warnings(telemetry: Telemetry, results: Iterable[Result]) -> None:
     for result in results:
         for warning in result.warnings:
             by_warning.setdefault(warning.value, []).append(result.operation.message_id)
-    for warning, message_ids in by_warning.items():
+    for code, message_ids in by_warning.items():
         telemetry.count(Metric.WARNED, len(message_ids))
-        telemetry.count_reason(Metric.WARNED, warning, len(message_ids))
-        telemetry.messages("warned", warning, dict.fromkeys(message_ids))
+        telemetry.count_reason(Metric.WARNED, code, len(message_ids))
+        telemetry.messages("warned", code, dict.fromkeys(message_ids))
 
 
 def refusal_details(result: Result) -> dict[str, Json]:

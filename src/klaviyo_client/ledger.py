@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from klaviyo_client.endpoints import UNSUBSCRIBE_PROFILES, UPSERT_PROFILE
+from klaviyo_client.endpoints import REQUEST_DELETION, UNSUBSCRIBE_PROFILES, UPSERT_PROFILE
 from klaviyo_client.outcomes import (
     Delivered,
     DeliveryWarning,
@@ -22,6 +22,9 @@ from klaviyo_mapping.operations import (
     UpsertProfile,
 )
 
+IN_PARTS = frozenset({UNSUBSCRIBE_PROFILES, REQUEST_DELETION})
+"""Endpoints where one operation can be several items, all of which must arrive."""
+
 
 @dataclass(slots=True)
 class Ledger:
@@ -30,7 +33,8 @@ class Ledger:
     `follow_ups` are new operations to be kept. `import_failures` are the profiles that an import
     job has refused for good. `warnings` say, by position, what an operation goes on without.
 
-    What lookups have brought to light, by position: `profile_ids`; how many identifiers have been
+    What lookups have brought to light, by position: the `profile_ids`, of a
+    deletion all that there are; how many identifiers have been
     `asked` for in vain; by position and channel, who of the `members` of a list it is, if any; who
     was `introduced` to Klaviyo; and by name, the `lists` there are as (created, id). `gone` are
     lists that turned out to be no more, `uncreatable` names that Klaviyo has refused.
@@ -41,7 +45,7 @@ class Ledger:
     follow_ups: list[Operation] = field(default_factory=list)
     import_failures: list[tuple[UpsertProfile, Refused]] = field(default_factory=list)
     warnings: dict[int, tuple[DeliveryWarning, ...]] = field(default_factory=dict)
-    profile_ids: dict[int, str] = field(default_factory=dict)
+    profile_ids: dict[int, tuple[str, ...]] = field(default_factory=dict)
     asked: dict[int, int] = field(default_factory=dict)
     members: dict[tuple[int, str], str | None] = field(default_factory=dict)
     introduced: set[int] = field(default_factory=set)
@@ -68,8 +72,7 @@ class Ledger:
     def record_item(self, request: Request, item: Item, outcome: Outcome) -> None:
         """The outcome of one item, and what it means for the list steps that hang on it."""
         for position in item.covers:
-            # One unsubscription can be two items, and both must have arrived.
-            if request.endpoint is UNSUBSCRIBE_PROFILES and isinstance(outcome, Delivered):
+            if request.endpoint in IN_PARTS and isinstance(outcome, Delivered):
                 self.outcomes.setdefault(position, outcome)
             else:
                 self.outcomes[position] = outcome

@@ -90,29 +90,27 @@ def plan_member_lookups(
 def read(ledger: Ledger, request: Request, answer: Answer) -> list[Request]:
     """Note who was found; returns the requests that are still needed to know about the others."""
     found = resources(answer)
-    by_value = {
-        value: profile_id
-        for profile_id, attributes in reversed(found)
-        if (value := shown(request.field, attributes)) is not None
-    }
-    values = {
-        item: comparable(request.field, _value(ledger.operations, item.covers, request.field))
-        for item in request.items
-    }
-    for item, value in values.items():
+    by_value: dict[Hashable, list[str]] = {}
+    for profile_id, attributes in found:
+        value = shown(request.field, attributes)
+        if value is not None:
+            by_value.setdefault(value, []).append(profile_id)
+    matched = 0
+    for item in request.items:
+        value = comparable(request.field, _value(ledger.operations, item.covers, request.field))
         if value in by_value:
+            matched += len(by_value[value])
             _note(ledger, request, item, by_value[value])
     missing = [item for item in request.items if not _is_known(ledger, request, item)]
     following = next_page(answer)
-    if missing and following is not None and following != request.query:
-        if request.page >= MOST_PAGES:
-            ledger.record(request, Retryable(RetryReason.UNAVAILABLE))
-            return []
-        return [replace(request, query=following, page=request.page + 1)]
-    strangers = len(found) > sum(value in by_value for value in values.values())
-    if strangers and missing and request.field in SHOWN_AS_OTHERS:
+    is_last = following is None or following == request.query
+    if not is_last and (missing or _wants_all(ledger, request)):
+        return _next_page(ledger, request, str(following))
+    if len(found) > matched and missing and request.field in SHOWN_AS_OTHERS:
         if len(request.items) == 1:
-            _note(ledger, request, missing[0], found[0][0] if len(found) == 1 else None)
+            # Of several that do not show the value, none may be the one that is meant.
+            ids = [profile_id for profile_id, _ in found] if len(found) == 1 else []
+            _note(ledger, request, missing[0], ids)
             return []
         return [
             replace(request, items=tuple(half), query="", page=0)
@@ -120,8 +118,24 @@ def read(ledger: Ledger, request: Request, answer: Answer) -> list[Request]:
             if half
         ]
     for item in missing:
-        _note(ledger, request, item, None)
+        _note(ledger, request, item, [])
     return []
+
+
+def _next_page(ledger: Ledger, request: Request, query: str) -> list[Request]:
+    if request.page >= MOST_PAGES:
+        ledger.record(request, Retryable(RetryReason.UNAVAILABLE))
+        return []
+    return [replace(request, query=query, page=request.page + 1)]
+
+
+def _wants_all(ledger: Ledger, request: Request) -> bool:
+    """Whether the first profile of a value is not enough: a deletion is about every one."""
+    return any(
+        isinstance(ledger.operations[position], DeleteProfile)
+        for item in request.items
+        for position in item.covers
+    )
 
 
 def refuse_lookup(ledger: Ledger, request: Request, refused: Refused) -> None:
@@ -176,18 +190,20 @@ def _value(operations: Sequence[Operation], positions: Sequence[int], field: str
     return dict(sources(operation))[field]
 
 
-def _note(ledger: Ledger, request: Request, item: Item, profile_id: str | None) -> None:
-    """Whom the item's value belongs to, if to anybody."""
+def _note(ledger: Ledger, request: Request, item: Item, profile_ids: Sequence[str]) -> None:
+    """Whom the item's value belongs to, if to anybody. A step is about the first of several."""
+    first = profile_ids[0] if profile_ids else None
     for position in item.covers:
         operation = ledger.operations[position]
         if request.endpoint is GET_LIST_MEMBERS:
-            ledger.members[position, request.field] = profile_id
-        elif profile_id is None:
+            ledger.members[position, request.field] = first
+        elif first is None:
             ledger.asked[position] = ledger.asked.get(position, 0) + 1
         elif isinstance(operation, RemoveFromList):
-            ledger.operations[position] = replace(operation, profile_id=profile_id)
+            ledger.operations[position] = replace(operation, profile_id=first)
         else:
-            ledger.profile_ids[position] = profile_id
+            known = ledger.profile_ids.get(position, ())
+            ledger.profile_ids[position] = tuple(dict.fromkeys((*known, *profile_ids)))
 
 
 def _is_known(ledger: Ledger, request: Request, item: Item) -> bool:

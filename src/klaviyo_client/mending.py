@@ -225,7 +225,8 @@ def _without_profile(ledger: Ledger, request: Request, item: Item, refused: Refu
     """The profile is no more, merged away or deleted: its steps look for it anew."""
     for position in item.covers:
         if not ledger.forget_profile(position):
-            ledger.outcomes[position] = _without_it(request, refused)
+            only = replace(item, covers=(position,), joins=())
+            ledger.record_item(request, only, _without_it(request, refused))
 
 
 def _without_it(request: Request, refused: Refused) -> Outcome:

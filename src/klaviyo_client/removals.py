@@ -25,12 +25,12 @@ def plan_removals(operations: Sequence[Operation], pending: Iterable[int]) -> li
 def plan_deletions(
     operations: Sequence[Operation], pending: Iterable[int], ledger: Ledger
 ) -> list[Request]:
-    """One request for each profile that is known and to be deleted."""
+    """One request for each profile that was found: several may have one external id."""
     profiles: dict[str, list[int]] = {}
     for position in pending:
-        profile_id = ledger.profile_ids.get(position)
-        if profile_id is not None and isinstance(operations[position], DeleteProfile):
-            profiles.setdefault(profile_id, []).append(position)
+        if isinstance(operations[position], DeleteProfile):
+            for profile_id in ledger.profile_ids.get(position, ()):
+                profiles.setdefault(profile_id, []).append(position)
     return [
         Request(REQUEST_DELETION, (Item(bodies.deletion(profile_id), tuple(positions)),))
         for profile_id, positions in profiles.items()

@@ -23,7 +23,14 @@ from klaviyo_client.ledger import Ledger
 from klaviyo_client.lists import KnownLists, read_created, read_lists
 from klaviyo_client.lookups import read
 from klaviyo_client.mending import mend
-from klaviyo_client.outcomes import Delivered, Outcome, Refused, Retryable, waiting_for
+from klaviyo_client.outcomes import (
+    Delivered,
+    Outcome,
+    Refused,
+    Retryable,
+    RetryReason,
+    waiting_for,
+)
 from klaviyo_client.partial_success import record_partly
 from klaviyo_client.planner import Request, Series
 from klaviyo_mapping.operations import AddToList, CheckImport, Identity, UpsertProfile
@@ -46,7 +53,8 @@ class Settler:
             GET_LISTS: partial(read_lists, ledger, lists),
             CREATE_LIST: partial(read_created, ledger),
         }
-        self._import_errors: dict[int, list[imports.Failure]] = {}
+        self._import_errors: dict[int, dict[str, imports.Failure]] = {}
+        self._failed_counts: dict[int, int] = {}
 
     def settle(self, request: Request, reply: Answer | Retryable) -> list[Request]:
         """Record what the reply means; returns the requests that are to be sent on its account.
@@ -96,14 +104,12 @@ class Settler:
         outcome = self._ledger.outcomes.get((item.covers or item.joins)[0])
         if not isinstance(outcome, Retryable):
             return [replace(request, items=request.rest[:1], rest=request.rest[1:])]
-        for following in request.rest:
-            self._ledger.record_item(request, following, waiting_for(outcome))
+        for later in request.rest:
+            self._ledger.record_item(request, later, waiting_for(outcome))
         return []
 
     def _follow_import(self, request: Request, answer: Answer) -> None:
         job_id = imports.job_id(answer)
-        if job_id is None:
-            return
         operations = self._ledger.operations
         message_ids = []
         merged = {}
@@ -121,6 +127,7 @@ class Settler:
         if verdict is not None:
             self._ledger.outcomes[position] = verdict
             return []
+        self._failed_counts[position] = imports.failed_count(answer) or 0
         list_ids = imports.list_ids(answer)
         if list_ids is None and not request.query:
             return [replace(request, query=imports.WITH_LISTS)]
@@ -134,18 +141,32 @@ class Settler:
         ]
 
     def _read_import_errors(self, request: Request, answer: Answer) -> list[Request]:
-        """Act on the errors once all are read: a check that must come again reads them again."""
+        """Act on the errors once all pages are read.
+
+        A check whose errors are fewer than its failed profiles comes again, and acts on the others
+        then.
+        """
         [position] = request.items[0].covers
-        errors = self._import_errors.setdefault(position, [])
         check = self._ledger.operations[position]
-        if isinstance(check, CheckImport):
-            errors.extend(imports.failures(answer, check))
+        if not isinstance(check, CheckImport):
+            raise TypeError(f"{check.kind} is no check of an import")
+        errors = self._import_errors.setdefault(position, {})
+        errors.update((failure.key, failure) for failure in imports.failures(answer, check))
         page = next_page(answer)
         if page is not None and page != request.query:
             return [replace(request, query=page)]
-        for failure in errors:
+        new = [failure for key, failure in errors.items() if key not in check.read]
+        for failure in new:
             self._after_import_error(failure, request.list_ids)
-        self._ledger.outcomes[position] = Delivered()
+        read = (*check.read, *(failure.key for failure in new))
+        missing = self._failed_counts.get(position, 0) - len(read)
+        if missing <= 0:
+            self._ledger.outcomes[position] = Delivered()
+            return []
+        self._ledger.operations[position] = replace(check, read=read, missing=missing)
+        self._ledger.outcomes[position] = Retryable(
+            RetryReason.IMPORT_ERRORS_MISSING, status=answer.status
+        )
         return []
 
     def _after_import_error(self, failure: imports.Failure, list_ids: tuple[str, ...]) -> None:
@@ -153,14 +174,14 @@ class Settler:
 
         Every message that was merged into it is accounted for.
         """
-        upsert, refused = failure.upsert, failure.refused
-        mended = amended(upsert, [refused])
-        if isinstance(mended, UpsertProfile):
-            self._ledger.follow_ups.append(mended)
-            upsert = mended
+        upsert = failure.upsert
+        other_form = amended(upsert, failure.refusals)
+        if isinstance(other_form, UpsertProfile):
+            self._ledger.follow_ups.append(other_form)
+            upsert = other_form
         else:
             self._ledger.import_failures.extend(
-                (replace(upsert, message_id=message_id), refused)
+                (replace(upsert, message_id=message_id), failure.refusals[0])
                 for message_id in (upsert.message_id, *failure.further)
             )
         if upsert.identity != Identity():

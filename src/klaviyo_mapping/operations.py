@@ -194,7 +194,8 @@ class CheckImport:
     The client makes these, not the mapping: Klaviyo accepts a job with 202 and judges its
     profiles one by one afterwards. `message_ids` stand in the order of the job's profiles. Where
     several messages were merged into one profile, `merged` has the ids of the further ones by the
-    profile's position, written out.
+    profile's position, written out. `read` names the errors that were acted on, and `missing`
+    counts the refused profiles that Klaviyo has not named yet.
     """
 
     kind: ClassVar[str] = "check_import"
@@ -203,6 +204,8 @@ class CheckImport:
     job_id: str
     message_ids: Sequence[str | None] = ()
     merged: JsonObject = field(default_factory=dict)
+    read: Sequence[str] = ()
+    missing: int = 0
 
 
 Operation = (
@@ -238,9 +241,13 @@ def to_json(operation: Operation) -> dict[str, Json]:
         value = getattr(operation, name)
         if name == "identity":
             document[name] = value.attributes()
-        elif name == "message_ids" or (name == "unset" and value):
+        elif name == "message_ids" or (name in ("unset", "read") and value):
             document[name] = list(value)
-        elif value not in (None, {}, ()) and value is not False:
+        elif (
+            value not in (None, {}, ())
+            and value is not False
+            and not (name == "missing" and value == 0)
+        ):
             document[name] = value
     return document
 
@@ -314,6 +321,8 @@ FIELD_TYPES: dict[str, tuple[str, tuple[type, ...]]] = {
     "job_id": _TEXT,
     "message_ids": _LIST,
     "merged": _OBJECT,
+    "read": _LIST,
+    "missing": ("a number", (int,)),
 }
 """What each field of an operation may hold as JSON, in words and as Python has it."""
 
