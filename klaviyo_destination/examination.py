@@ -154,7 +154,7 @@ class Doctor:
                 return
             environment = _environment(None, key, shared)
         try:
-            credentials = CredentialStore(environment, _fetch, lambda: 0.0).get()
+            credentials = CredentialStore(environment, _fetch, lambda: 0.0).get(SECONDS)
         except CredentialsUnavailable as error:
             yield Check("secret", Health.BAD, str(error), "run the stack's output SetSecret")
             return
@@ -316,7 +316,7 @@ def _environment(arn: str | None, key: str | None, shared: str | None) -> Enviro
     return Environment(Settings(), "", "", "", arn, key, shared)
 
 
-def _fetch(arn: str) -> str:
+def _fetch(arn: str, _: float) -> str:
     from klaviyo_destination import aws
 
     return json.dumps(aws.secret(arn))

@@ -40,6 +40,7 @@ from klaviyo_mapping.operations import (
     CreateEvent,
     Operation,
     UpsertProfile,
+    kind_of,
     to_json,
 )
 
@@ -69,7 +70,6 @@ FAILURES = frozenset(
         RetryReason.TIMEOUT,
         RetryReason.CONNECTION_FAILED,
         RetryReason.UNEXPECTED_ANSWER,
-        RetryReason.IMPORT_ERRORS_MISSING,
     }
 )
 """What counts as an attempt: being throttled does not."""
@@ -91,7 +91,11 @@ class Deliverer(Protocol):
     """The client, as far as a run uses it."""
 
     def deliver(
-        self, operations: Sequence[Operation], private_key: str, seconds: float
+        self,
+        operations: Sequence[Operation],
+        private_key: str,
+        seconds: float,
+        attempts: Sequence[int] = (),
     ) -> Delivery: ...
 
 
@@ -333,7 +337,7 @@ class Run:
                 is_imported = imports and isinstance(entry.operation, UpsertProfile | AddToList)
                 (settled.imported if is_imported else settled.done).append(entry)
                 if entry.lane is not Lane.CHECKS:
-                    settled.delivered[result.operation.kind] += 1
+                    settled.delivered[kind_of(result.operation)] += 1
             elif entry.lane is Lane.CHECKS and isinstance(outcome, Refused):
                 settled.done.append(entry)
                 settled.given_up = True
@@ -370,17 +374,15 @@ class Run:
     ) -> None:
         now = self._now()
         pending = outcome.reason is RetryReason.IMPORT_PENDING
-        counts = pending or (moves and outcome.tried and outcome.reason in FAILURES)
+        unnamed = outcome.reason is RetryReason.IMPORT_ERRORS_MISSING
+        counts = pending or unnamed or (moves and outcome.tried and outcome.reason in FAILURES)
         attempts = entry.attempts + counts
         failed_at = entry.failed_at or now
         if not pending:
             settled.trouble = settled.trouble or outcome
             is_old = now - failed_at > self._give_up_seconds
             # A job is waited for; errors that Klaviyo never names are not.
-            gives_up = (
-                entry.lane is not Lane.CHECKS
-                or outcome.reason is RetryReason.IMPORT_ERRORS_MISSING
-            )
+            gives_up = unnamed or entry.lane is not Lane.CHECKS
             if attempts >= MOST_ATTEMPTS and is_old and gives_up:
                 settled.done.append(entry)
                 settled.rejects.append(self._reject(entry, exhausted_reason(outcome)))
@@ -454,7 +456,7 @@ class Run:
             return []
         again: list[Waiting] = []
         for entry in state.first(Lane.IMPORTED, MOST_PROFILES * 2):
-            self._counts.delivered[entry.operation.kind] -= 1
+            self._counts.delivered[kind_of(entry.operation)] -= 1
             if entry.attempts + 1 < MOST_IMPORTS:
                 once_more = replace(entry, lane=Lane.PROFILES, attempts=entry.attempts + 1)
                 again.append(replace(once_more, rank=None))

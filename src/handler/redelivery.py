@@ -1,13 +1,16 @@
 """One batch of the retry queue: what is due is delivered, the rest goes where it belongs."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec.structs import replace
 
 from handler.backoff import PACE, Pace
 from handler.codes import RejectionCode
 from handler.credentials import CredentialStore, CredentialsUnavailable
+from handler.deadline import Schedule, of_retry
 from handler.door.validation import Malformed, validate
 from handler.envelope import Entry, unpack
 from handler.queues import Queue, QueueUnavailable
@@ -25,9 +28,6 @@ from klaviyo_client.delivery import Delivery, Klaviyo
 from klaviyo_client.outcomes import Delivered
 from klaviyo_mapping import Dropped, Settings, map_message
 from klaviyo_mapping.operations import CheckImport
-
-RESERVE_SECONDS = 10.0
-"""Of the function's time, kept free for the queues."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Redelivery:
         """
         records = _records(lambda_event)
         try:
-            self._take(records, seconds)
+            self._take(records, of_retry(self.klaviyo.clock(), seconds))
         except QueueUnavailable as error:
             self.telemetry.warning("queue unavailable", code=str(error), records=len(records))
         except CredentialsUnavailable as error:
@@ -62,8 +62,8 @@ class Redelivery:
             return {"batchItemFailures": []}
         return failed(lambda_event)
 
-    def _take(self, records: Sequence[tuple[str, str]], seconds: float) -> None:
-        key = self.credentials.get().klaviyo_private_key
+    def _take(self, records: Sequence[tuple[str, str]], schedule: Schedule) -> None:
+        key = self.credentials.get(self._left(schedule.secret)).klaviyo_private_key
         now = self.now()
         ready: list[Entry] = []
         early: dict[int, list[Entry]] = {}
@@ -85,11 +85,11 @@ class Redelivery:
             # Without its reason: a redriven one has been counted as such.
             waiting = early.setdefault(FULL_REQUESTS_SECONDS, [])
             waiting.extend(replace(entry, reason=None) for entry in later)
-        self._bury([*unreadable, *hopeless])
+        self._bury([*unreadable, *hopeless], schedule)
         for delay, entries in early.items():
-            self.retry_queue.send(entries, delay)
+            self.retry_queue.send(entries, delay, seconds=self._left(schedule.queues))
         if ready:
-            self._deliver(ready, key, now, seconds)
+            self._deliver(ready, key, now, schedule)
         # Counted once all is safe: a batch that fails comes again, and is counted then.
         telemetry = self.telemetry
         telemetry.count(Metric.OPERATIONS_REDRIVEN, redriven)
@@ -120,12 +120,12 @@ class Redelivery:
             return
         ready.extend(replace(entry, operation=operation) for operation in decision.operations)
 
-    def _deliver(self, entries: Sequence[Entry], key: str, now: datetime, seconds: float) -> None:
+    def _deliver(
+        self, entries: Sequence[Entry], key: str, now: datetime, schedule: Schedule
+    ) -> None:
         operations = [entry.operation for entry in entries if entry.operation is not None]
         attempts = [entry.attempts for entry in entries]
-        delivery = self.klaviyo.deliver(
-            operations, key, max(seconds - RESERVE_SECONDS, 0.0), attempts
-        )
+        delivery = self.klaviyo.deliver(operations, key, self._left(schedule.delivery), attempts)
         settlement = settle(
             entries,
             delivery,
@@ -134,9 +134,9 @@ class Redelivery:
             chance=self.chance(),
             pace=self.pace,
         )
-        self._bury(settlement.dead)
+        self._bury(settlement.dead, schedule)
         for delay, waiting in settlement.waiting.items():
-            self.retry_queue.send(waiting, delay)
+            self.retry_queue.send(waiting, delay, seconds=self._left(schedule.queues))
         new, failed_imports = len(delivery.follow_ups), len(delivery.import_failures)
         telemetry = self.telemetry
         telemetry.count(Metric.OPERATIONS_QUEUED, new)
@@ -145,10 +145,13 @@ class Redelivery:
         telemetry.count(Metric.DEAD_LETTERED, len(settlement.dead))
         self._report(entries, delivery, now)
 
-    def _bury(self, dead: Sequence[Entry]) -> None:
+    def _left(self, until: float) -> float:
+        return max(until - self.klaviyo.clock(), 0.0)
+
+    def _bury(self, dead: Sequence[Entry], schedule: Schedule) -> None:
         if not dead:
             return
-        self.dead_letter_queue.send(dead)
+        self.dead_letter_queue.send(dead, seconds=self._left(schedule.queues))
         for entry in dead:
             self.telemetry.warning(
                 "dead letter",

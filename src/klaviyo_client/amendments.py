@@ -6,7 +6,9 @@ of Klaviyo's not an event. What a profile gives up stays a custom property.
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from klaviyo_client.outcomes import Refused
 from klaviyo_mapping.operations import (

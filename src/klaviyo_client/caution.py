@@ -9,7 +9,8 @@ a delivery, its end about ten more for a thousand items, and a poison item is so
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from klaviyo_client.outcomes import Outcome, Retryable, RetryReason
 from klaviyo_client.planner import Item, Request, Series

@@ -7,8 +7,11 @@ can be repeated without harm, it does not matter whether Klaviyo has seen it.
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from klaviyo_client.caution import SUSPECT_AFTER, cautious
 from klaviyo_client.consent import plan_introductions, plan_subscriptions, plan_unsubscriptions
@@ -30,9 +33,9 @@ from klaviyo_client.persons import SHARED_BY_SEVERAL
 from klaviyo_client.planner import UNPLANNABLE, Item, Request, plan_profiles, plan_steps
 from klaviyo_client.plans import can_be_planned
 from klaviyo_client.removals import plan_deletions, plan_removals
-from klaviyo_client.sending import LONGEST_SECONDS, WORKERS, Courier, Limits, Sender
+from klaviyo_client.sending import LONGEST_SECONDS, WORKERS, Courier, Limits, Sender, Transport
 from klaviyo_client.settling import Settler
-from klaviyo_client.transport import HttpTransport, Transport
+from klaviyo_client.transport import HttpTransport
 from klaviyo_client.waiting import Key, WaitingPersons
 from klaviyo_mapping.operations import (
     CheckImport,
@@ -40,7 +43,6 @@ from klaviyo_mapping.operations import (
     Operation,
     UpsertProfile,
 )
-from klaviyo_mapping.values import value
 
 DELETION_SECONDS = 300.0
 """For how long what follows a deletion waits: Klaviyo carries it out some time after accepting it,
@@ -61,8 +63,7 @@ UNWRITABLE = Refused(0, "not_serialisable", "the operation cannot be written as 
 Plan = TypeVar("Plan")
 
 
-@value(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """An operation as it was last sent, what became of it, and what it goes on without."""
 
     operation: Operation

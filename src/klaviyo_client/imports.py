@@ -5,8 +5,10 @@ https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from klaviyo_client.answers import Answer, ApiError, api_error, refusal, resources
 from klaviyo_client.outcomes import Delivered, Outcome, Refused, Retryable, RetryReason
@@ -55,8 +57,7 @@ def list_ids(answer: Answer) -> tuple[str, ...] | None:
     return tuple(found for found in ids if isinstance(found, str))
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """A profile that a job has refused: the upsert that would repeat it, under the id of the first
     message that it came from, and the ids of the `further` ones.
 

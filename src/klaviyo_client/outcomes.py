@@ -1,7 +1,8 @@
 """What became of an operation. The type says what to do next."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class RetryReason(StrEnum):
@@ -27,15 +28,13 @@ class DeliveryWarning(StrEnum):
     CHANNEL_LEFT_OUT = "channel_left_out"
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(Struct, frozen=True):
     """Klaviyo accepted it. `profile_id` is Klaviyo's id where the answer names one."""
 
     profile_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Retryable:
+class Retryable(Struct, frozen=True):
     """Not accepted for a reason that passes, or that is ours to repair. Send it again.
 
     `delay` is the time that Klaviyo named, in seconds. `tried` is false when the operation was
@@ -48,8 +47,7 @@ class Retryable:
     tried: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """Klaviyo will never accept it as it is.
 
     `status` is that of the answer which says so; an import job's refusals are read with a 200.

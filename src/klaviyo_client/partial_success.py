@@ -3,7 +3,7 @@
 Klaviyo names what it left out in the header `X-Klaviyo-Partial-Failure`, and not whose it was.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from klaviyo_client.answers import Answer
 from klaviyo_client.endpoints import (

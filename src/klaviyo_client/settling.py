@@ -1,8 +1,9 @@
 """What a reply means for each operation of its request, and what is to be sent on its account."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
+
+from msgspec.structs import replace
 
 from klaviyo_client import imports
 from klaviyo_client.amendments import amended
@@ -149,7 +150,7 @@ class Settler:
         [position] = request.items[0].covers
         check = self._ledger.operations[position]
         if not isinstance(check, CheckImport):
-            raise TypeError(f"{check.kind} is no check of an import")
+            raise TypeError("only a check has the errors of an import")
         errors = self._import_errors.setdefault(position, {})
         errors.update((failure.key, failure) for failure in imports.failures(answer, check))
         page = next_page(answer)
