@@ -149,7 +149,7 @@ def plan_profiles(
 def plan_steps(operations: Sequence[Operation], pending: Sequence[int]) -> list[Request]:
     """Events, list members whose profile id is known, and checks of imports."""
     members: dict[str, dict[str, list[int]]] = {}
-    checks: list[Request] = []
+    checks: dict[str, list[int]] = {}
     for position in pending:
         operation = operations[position]
         if isinstance(operation, AddToList):
@@ -157,11 +157,14 @@ def plan_steps(operations: Sequence[Operation], pending: Sequence[int]) -> list[
                 of_list = members.setdefault(operation.list_id, {})
                 of_list.setdefault(operation.profile_id, []).append(position)
         elif isinstance(operation, CheckImport):
-            checks.append(Request(GET_IMPORT, (Item(b"", (position,)),), target=operation.job_id))
+            checks.setdefault(operation.job_id, []).append(position)
     return [
         *_event_requests(operations, pending),
         *member_requests(ADD_TO_LIST, members),
-        *checks,
+        *(
+            Request(GET_IMPORT, (Item(b"", tuple(positions)),), target=job_id)
+            for job_id, positions in checks.items()
+        ),
     ]
 
 

@@ -1,6 +1,6 @@
 """What a reply means for each operation of its request, and what is to be sent on its account."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from msgspec.structs import replace
@@ -54,8 +54,8 @@ class Settler:
             GET_LISTS: partial(read_lists, ledger, lists),
             CREATE_LIST: partial(read_created, ledger),
         }
-        self._import_errors: dict[int, dict[str, imports.Failure]] = {}
-        self._failed_counts: dict[int, int] = {}
+        self._import_errors: dict[str, dict[str, imports.Failure]] = {}
+        self._failed_counts: dict[str, int] = {}
 
     def settle(self, request: Request, reply: Answer | Retryable) -> list[Request]:
         """Record what the reply means; returns the requests that are to be sent on its account.
@@ -94,6 +94,13 @@ class Settler:
                     self._follow_import(request, reply)
                 if reply.left_out:
                     return record_partly(self._ledger, request, reply, outcome)
+        if (
+            request.endpoint is GET_IMPORT_ERRORS
+            and isinstance(outcome, Retryable)
+            and outcome.reason is RetryReason.UNEXPECTED_ANSWER
+        ):
+            self._act_on_import_errors(request, (), outcome)
+            return []
         if request.endpoint is UNSUBSCRIBE_PROFILES and request.list_ids:
             outcome = _not_too_soon(outcome)
         self._ledger.record(request, outcome)
@@ -123,12 +130,11 @@ class Settler:
         self._ledger.follow_ups.append(check)
 
     def _look_at_import(self, request: Request, answer: Answer) -> list[Request]:
-        [position] = request.items[0].covers
         verdict = imports.verdict(answer)
         if verdict is not None:
-            self._ledger.outcomes[position] = verdict
+            self._ledger.record(request, verdict)
             return []
-        self._failed_counts[position] = imports.failed_count(answer) or 0
+        self._failed_counts[request.target] = imports.failed_count(answer) or 0
         list_ids = imports.list_ids(answer)
         if list_ids is None and not request.query:
             return [replace(request, query=imports.WITH_LISTS)]
@@ -142,33 +148,53 @@ class Settler:
         ]
 
     def _read_import_errors(self, request: Request, answer: Answer) -> list[Request]:
-        """Act on the errors once all pages are read.
-
-        A check whose errors are fewer than its failed profiles comes again, and acts on the others
-        then.
-        """
-        [position] = request.items[0].covers
-        check = self._ledger.operations[position]
-        if not isinstance(check, CheckImport):
-            raise TypeError("only a check has the errors of an import")
-        errors = self._import_errors.setdefault(position, {})
-        errors.update((failure.key, failure) for failure in imports.failures(answer, check))
+        """Act on the errors once all pages are read."""
+        errors = self._import_errors.setdefault(request.target, {})
+        for check in self._checks(request):
+            if check.message_ids or not errors:
+                found = imports.failures(answer, check)
+                errors.update((failure.key, failure) for failure in found)
         page = next_page(answer)
         if page is not None and page != request.query:
             return [replace(request, query=page)]
-        new = [failure for key, failure in errors.items() if key not in check.read]
-        for failure in new:
-            self._after_import_error(failure, request.list_ids)
-        read = (*check.read, *(failure.key for failure in new))
-        missing = self._failed_counts.get(position, 0) - len(read)
-        if missing <= 0:
-            self._ledger.outcomes[position] = Delivered()
-            return []
-        self._ledger.operations[position] = replace(check, read=read, missing=missing)
-        self._ledger.outcomes[position] = Retryable(
-            RetryReason.IMPORT_ERRORS_MISSING, status=answer.status
-        )
+        outcome = Retryable(RetryReason.IMPORT_ERRORS_MISSING, status=answer.status)
+        self._act_on_import_errors(request, list(errors.values()), outcome)
         return []
+
+    def _act_on_import_errors(
+        self, request: Request, errors: Sequence[imports.Failure], otherwise: Retryable
+    ) -> None:
+        """Each error that is new to its check; `otherwise` is the outcome while some are missing.
+
+        For each profile that is missing one entry waits, the check itself or a count of one, so
+        that as many end in the dead-letter queue as can never be named.
+        """
+        failed = self._failed_counts.get(request.target, 0)
+        for position, check in zip(request.items[0].covers, self._checks(request), strict=True):
+            missing = failed - len(errors)
+            if check.message_ids:
+                new = [failure for failure in errors if failure.key not in check.read]
+                for failure in new:
+                    self._after_import_error(failure, request.list_ids)
+                read = (*check.read, *(failure.key for failure in new))
+                missing = failed - len(read)
+                if missing > 0 and check.missing is None:
+                    one = CheckImport(None, check.job_id, missing=1)
+                    self._ledger.follow_ups.extend([one] * (missing - 1))
+                check = replace(check, read=read, missing=missing)
+            if missing > 0 or otherwise.reason is RetryReason.UNEXPECTED_ANSWER:
+                self._ledger.operations[position] = check
+                self._ledger.outcomes[position] = otherwise
+            else:
+                self._ledger.outcomes[position] = Delivered()
+
+    def _checks(self, request: Request) -> list[CheckImport]:
+        operations = self._ledger.operations
+        return [
+            check
+            for position in request.items[0].covers
+            if isinstance(check := operations[position], CheckImport)
+        ]
 
     def _after_import_error(self, failure: imports.Failure, list_ids: tuple[str, ...]) -> None:
         """A profile that the job refused has not joined its lists either.

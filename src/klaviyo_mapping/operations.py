@@ -174,7 +174,8 @@ class CheckImport(_Effect, frozen=True, tag="check_import"):
     profiles one by one afterwards. `message_ids` stand in the order of the job's profiles. Where
     several messages were merged into one profile, `merged` has the ids of the further ones by the
     profile's position, written out. `read` names the errors that were acted on, and `missing`
-    counts the refused profiles that Klaviyo has not named yet.
+    counts the refused profiles that Klaviyo has not named yet; a check without `message_ids` only
+    stands for one of these.
     """
 
     message_id: str | None
