@@ -28,6 +28,10 @@ CONFLICT = 409
 CONFLICT_CODE = "duplicate_profile"
 """The same, said by an import job, whose errors have no status of their own."""
 
+LEFT_OUT = frozenset({"phone_number", "anonymous_id"})
+"""Identifiers that leave no custom property of their own name: the phone number has one already, as
+it was sent, and only events have an anonymous id."""
+
 
 def amended(operation: Operation, refusals: Iterable[Refused]) -> Operation | None:
     """The operation without all that these refusals are about, or `None` when nothing gives way.
@@ -94,8 +98,7 @@ def _without_identifier(operation: Operation, name: str) -> Operation | None:
         return None
     identifiers = operation.identity.attributes()
     value = identifiers.pop(name, None)
-    # The phone number has a property of its own, as it was sent.
-    kept = {} if value is None or name == "phone_number" else {name.lstrip("_"): value}
+    kept = {} if value is None or name in LEFT_OUT else {name.lstrip("_"): value}
     return _identified_by(operation, Identity.from_attributes(identifiers), kept)
 
 
@@ -181,10 +184,12 @@ def _row(
 PHONE = _row(
     _without_identifier, "phone_number|/subscriptions/sms", "phone[_ ]number", "phone_number"
 )
+ANONYMOUS_ID = _row(_without_identifier, "anonymous_id", "anonymous[_ ]id", "anonymous_id")
 EMAIL = _row(_without_identifier, "/attributes/email$", "e-?mail address", "email")
 
 GIVES_WAY: Sequence[GivesWay] = (
     PHONE,
+    ANONYMOUS_ID,
     EMAIL,
     _row(_without_identifier, "/attributes/(external_id|_kx)$"),
     _row(_without_place, "/attributes/location/([a-z0-9_]+)$"),

@@ -127,6 +127,15 @@ UNSUBSCRIBE_PROFILES = Endpoint(
 REQUEST_DELETION = Endpoint(
     "request_profile_deletion", "POST", "/api/data-privacy-deletion-jobs", 3, 60
 )
+MERGE_PROFILES = Endpoint(
+    "merge_profiles",
+    "POST",
+    "/api/profile-merge",
+    10,
+    150,
+    success=frozenset({200, 201, 202}),
+)
+"""One source a request. Documented as 201; live answers are 202."""
 GET_PROFILES = Endpoint(
     "get_profiles",
     "GET",

@@ -35,8 +35,9 @@ class Ledger:
     `follow_ups` are new operations to be kept. `import_failures` are the profiles that an import
     job has refused for good. `warnings` say, by position, what an operation goes on without.
 
-    What lookups have brought to light, by position: the `profile_ids`, of a
-    deletion all that there are; how many identifiers have been
+    What lookups have brought to light, by position: the `profile_ids`, of a deletion all that there
+    are, and of a merge first the `previous_ids`, those of the profiles that are to go; how many
+    identifiers have been
     `asked` for in vain; by position and channel, who of the `members` of a list it is, if any; who
     was `introduced` to Klaviyo; and by name, the `lists` there are as (created, id). `gone` are
     lists that turned out to be no more, `uncreatable` names that Klaviyo has refused.
@@ -48,6 +49,7 @@ class Ledger:
     import_failures: list[tuple[UpsertProfile, Refused]] = field(default_factory=list)
     warnings: dict[int, tuple[DeliveryWarning, ...]] = field(default_factory=dict)
     profile_ids: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    previous_ids: dict[int, str] = field(default_factory=dict)
     asked: dict[int, int] = field(default_factory=dict)
     members: dict[tuple[int, str], str | None] = field(default_factory=dict)
     introduced: set[int] = field(default_factory=set)

@@ -4,7 +4,7 @@ A hundred identifiers go into one request. Whoever is not found by one identifie
 the next that the operation has.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
@@ -14,7 +14,14 @@ from klaviyo_client.ledger import Ledger
 from klaviyo_client.outcomes import Delivered, Refused, Retryable, RetryReason
 from klaviyo_client.planner import Item, Request, chunks
 from klaviyo_client.queries import SINGLE_VALUED, asked_for, comparable, shown
-from klaviyo_mapping.operations import DeleteProfile, Operation, RemoveFromList, Unsubscribe
+from klaviyo_mapping.operations import (
+    DeleteProfile,
+    Identity,
+    MergeProfiles,
+    Operation,
+    RemoveFromList,
+    Unsubscribe,
+)
 
 MOST_PAGES = 20
 """A hundred identifiers cannot have more, unless the pages go round in circles."""
@@ -27,17 +34,30 @@ SHOWN_AS_OTHERS = frozenset({"email", "_kx"})
 _ORDER = {
     RemoveFromList: ("email", "external_id", "phone_number", "_kx"),
     DeleteProfile: ("external_id", "email", "phone_number", "_kx"),
+    MergeProfiles: ("external_id", "email", "phone_number", "_kx"),
 }
 """Which identifier to ask by first. A list step means whom Klaviyo would find for an upsert of the
-same identity; a deletion means the user that it names."""
+same identity; a deletion and a merge mean the users that they name."""
 
 
-def sources(operation: Operation) -> list[tuple[str, str]]:
-    """The identifiers to look the operation's profile up by, the first one first."""
-    if not isinstance(operation, RemoveFromList | DeleteProfile):
+def sources(ledger: Ledger, position: int) -> list[tuple[str, str]]:
+    """The identifiers to look the operation's profile up by, the first one first.
+
+    A merge looks up two, one after the other: the profile that is to go comes first.
+    """
+    operation = ledger.operations[position]
+    if not isinstance(operation, RemoveFromList | DeleteProfile | MergeProfiles):
         return []
-    given = operation.identity.attributes()
+    given = _wanted(ledger, position, operation).attributes()
     return [(field, given[field]) for field in _ORDER[type(operation)] if field in given]
+
+
+def _wanted(
+    ledger: Ledger, position: int, operation: RemoveFromList | DeleteProfile | MergeProfiles
+) -> Identity:
+    if isinstance(operation, MergeProfiles) and position not in ledger.previous_ids:
+        return operation.previous
+    return operation.identity
 
 
 def plan_profile_lookups(
@@ -49,7 +69,7 @@ def plan_profile_lookups(
         operation = operations[position]
         if position in ledger.profile_ids or getattr(operation, "profile_id", None) is not None:
             continue
-        left = sources(operation)[ledger.asked.get(position, 0) :]
+        left = sources(ledger, position)[ledger.asked.get(position, 0) :]
         if left:
             field, value = left[0]
             of_field = wanted.setdefault(field, {})
@@ -57,7 +77,7 @@ def plan_profile_lookups(
     requests = []
     for field, values in wanted.items():
         items = [
-            Item(asked_for(field, _value(operations, positions, field)), tuple(positions))
+            Item(asked_for(field, _value(ledger, positions, field)), tuple(positions))
             for positions in values.values()
         ]
         requests += _requests(GET_PROFILES, items, field)
@@ -81,7 +101,7 @@ def plan_member_lookups(
     requests = []
     for (list_id, field), values in wanted.items():
         items = [
-            Item(asked_for(field, _value(operations, positions, field)), tuple(positions))
+            Item(asked_for(field, _value(ledger, positions, field)), tuple(positions))
             for positions in values.values()
         ]
         requests += _requests(GET_LIST_MEMBERS, items, field, list_id)
@@ -96,18 +116,21 @@ def read(ledger: Ledger, request: Request, answer: Answer) -> list[Request]:
         value = shown(request.field, attributes)
         if value is not None:
             by_value.setdefault(value, []).append(profile_id)
-    matched = 0
-    for item in request.items:
-        value = comparable(request.field, _value(ledger.operations, item.covers, request.field))
+    values = {
+        item: comparable(request.field, _value(ledger, item.covers, request.field))
+        for item in request.items
+    }
+    for item, value in values.items():
         if value in by_value:
-            matched += len(by_value[value])
             _note(ledger, request, item, by_value[value])
-    missing = [item for item in request.items if not _is_known(ledger, request, item)]
+    missing = [item for item, value in values.items() if value not in by_value]
     following = next_page(answer)
-    is_last = following is None or following == request.query
-    if not is_last and (missing or _wants_all(ledger, request)):
-        return _next_page(ledger, request, str(following))
-    if len(found) > matched and missing and request.field in SHOWN_AS_OTHERS:
+    if following is not None and following != request.query:
+        further = [*missing, *_with_more(ledger, set(values).difference(missing))]
+        if further:
+            return _next_page(ledger, replace(request, items=tuple(further)), following)
+    known = sum(len(by_value[value]) for value in values.values() if value in by_value)
+    if len(found) > known and missing and request.field in SHOWN_AS_OTHERS:
         if len(request.items) == 1:
             # Of several that do not show the value, none may be the one that is meant.
             ids = [profile_id for profile_id, _ in found] if len(found) == 1 else []
@@ -130,20 +153,23 @@ def _next_page(ledger: Ledger, request: Request, query: str) -> list[Request]:
     return [replace(request, query=query, page=request.page + 1)]
 
 
-def _wants_all(ledger: Ledger, request: Request) -> bool:
-    """Whether the first profile of a value is not enough: a deletion is about every one."""
-    return any(
-        isinstance(ledger.operations[position], DeleteProfile)
-        for item in request.items
-        for position in item.covers
-    )
+def _with_more(ledger: Ledger, items: Iterable[Item]) -> Iterator[Item]:
+    """Of what is found, that for which the first profile is not enough: a deletion is about all."""
+    for item in items:
+        deletions = tuple(
+            position
+            for position in item.covers
+            if isinstance(ledger.operations[position], DeleteProfile)
+        )
+        if deletions:
+            yield replace(item, covers=deletions)
 
 
 def refuse_lookup(ledger: Ledger, request: Request, refused: Refused) -> None:
     """Klaviyo does not take the values. What has another identifier is looked up by that."""
     for item in request.items:
         for position in item.covers:
-            left = len(sources(ledger.operations[position])) - ledger.asked.get(position, 0)
+            left = len(sources(ledger, position)) - ledger.asked.get(position, 0)
             if request.endpoint is GET_PROFILES and left > 1:
                 ledger.asked[position] = ledger.asked.get(position, 0) + 1
             else:
@@ -151,15 +177,18 @@ def refuse_lookup(ledger: Ledger, request: Request, refused: Refused) -> None:
 
 
 def settle_unknown(ledger: Ledger, pending: Iterable[int]) -> None:
-    """Where there is no such profile, or no such member of the list, there is nothing to do."""
+    """There is nothing to do where there is no such profile or member of the list, or where both
+    profiles of a merge are one."""
     for position in pending:
         operation = ledger.operations[position]
-        if isinstance(operation, RemoveFromList | DeleteProfile):
-            there = (
-                position in ledger.profile_ids
-                or getattr(operation, "profile_id", None) is not None
-                or ledger.asked.get(position, 0) < len(sources(operation))
-            )
+        if isinstance(operation, RemoveFromList | DeleteProfile | MergeProfiles):
+            profile_ids = ledger.profile_ids.get(position, ())
+            if profile_ids:
+                there = profile_ids[0] != ledger.previous_ids.get(position)
+            elif getattr(operation, "profile_id", None) is not None:
+                there = True
+            else:
+                there = ledger.asked.get(position, 0) < len(sources(ledger, position))
         elif isinstance(operation, Unsubscribe) and operation.list_id is not None:
             there = any(
                 ledger.members.get((position, channel), channel) is not None
@@ -183,12 +212,12 @@ def _requests(
     ]
 
 
-def _value(operations: Sequence[Operation], positions: Sequence[int], field: str) -> str:
+def _value(ledger: Ledger, positions: Sequence[int], field: str) -> str:
     """What the lookup of these operations, which agree in it, compares."""
-    operation = operations[positions[0]]
+    operation = ledger.operations[positions[0]]
     if isinstance(operation, Unsubscribe):
         return str(getattr(operation, field))
-    return dict(sources(operation))[field]
+    return dict(sources(ledger, positions[0]))[field]
 
 
 def _note(ledger: Ledger, request: Request, item: Item, profile_ids: Sequence[str]) -> None:
@@ -202,14 +231,9 @@ def _note(ledger: Ledger, request: Request, item: Item, profile_ids: Sequence[st
             ledger.asked[position] = ledger.asked.get(position, 0) + 1
         elif isinstance(operation, RemoveFromList):
             ledger.operations[position] = replace(operation, profile_id=first)
+        elif isinstance(operation, MergeProfiles) and position not in ledger.previous_ids:
+            ledger.previous_ids[position] = first
+            ledger.asked[position] = 0
         else:
             known = ledger.profile_ids.get(position, ())
             ledger.profile_ids[position] = tuple(dict.fromkeys((*known, *profile_ids)))
-
-
-def _is_known(ledger: Ledger, request: Request, item: Item) -> bool:
-    position = item.covers[0]
-    if request.endpoint is GET_LIST_MEMBERS:
-        return (position, request.field) in ledger.members
-    operation = ledger.operations[position]
-    return position in ledger.profile_ids or getattr(operation, "profile_id", None) is not None

@@ -20,6 +20,7 @@ class RetryReason(StrEnum):
     IMPORT_PENDING = "import_pending"
     IMPORT_ERRORS_MISSING = "import_errors_missing"
     UNEXPECTED_ANSWER = "unexpected_answer"
+    UNEXPECTED_FAILURE = "unexpected_failure"
 
 
 class DeliveryWarning(StrEnum):

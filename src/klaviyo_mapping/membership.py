@@ -15,5 +15,6 @@ def join_list(
         return None
     confirm_optin = confirm_optin_of(message)
     if settings.confirm_optin if confirm_optin is None else confirm_optin:
-        return Subscribe(message.message_id, identity.email, list_id)
+        source = settings.consent_source
+        return Subscribe(message.message_id, identity.email, list_id, custom_source=source)
     return AddToList(message.message_id, identity, list_id)
