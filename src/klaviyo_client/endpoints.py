@@ -133,7 +133,9 @@ MERGE_PROFILES = Endpoint(
     "/api/profile-merge",
     10,
     150,
-    success=frozenset({200, 201, 202}),
+    success=frozenset({201, 202}),
+    shape=Shape.ONE,
+    resource="profile",
 )
 """One source a request. Documented as 201; live answers are 202."""
 GET_PROFILES = Endpoint(

@@ -234,12 +234,12 @@ def test_a_merge_whose_answer_was_lost_is_harmless(klaviyo: Klaviyo, account: Ac
 
 
 def test_a_profile_that_is_gone_by_now_is_no_error() -> None:
-    klaviyo, _ = scripted(lambda request: answer(404) if request.body else known(request))
+    klaviyo, _ = scripted(lambda request: refusal(404, error()) if request.body else known(request))
     assert outcomes(klaviyo, MERGE) == [Delivered()]
 
 
 def test_a_merge_that_klaviyo_refuses_is_refused() -> None:
-    klaviyo, _ = scripted(lambda request: answer(400) if request.body else known(request))
+    klaviyo, _ = scripted(lambda request: refusal(400, error()) if request.body else known(request))
     assert outcomes(klaviyo, MERGE) == [Refused(400, "unknown", "")]
 
 
