@@ -18,7 +18,17 @@ from klaviyo_mapping.operations import (
     to_json,
 )
 from local.klaviyo import Account, Weather, serve
-from tests.client.fakes import Sent, answer, deliver, event, kinds, scripted, upsert
+from tests.client.fakes import (
+    Sent,
+    answer,
+    deliver,
+    error,
+    event,
+    kinds,
+    refusal,
+    scripted,
+    upsert,
+)
 
 OLD, NEW = Identity(external_id="old"), Identity("ann@shop.example", "new")
 MERGE = MergeProfiles("m", Identity(external_id="new"), OLD)
@@ -240,7 +250,7 @@ def test_a_profile_that_is_gone_by_now_is_no_error() -> None:
 
 def test_a_merge_that_klaviyo_refuses_is_refused() -> None:
     klaviyo, _ = scripted(lambda request: refusal(400, error()) if request.body else known(request))
-    assert outcomes(klaviyo, MERGE) == [Refused(400, "unknown", "")]
+    assert outcomes(klaviyo, MERGE) == [Refused(400, "invalid", "Invalid input.")]
 
 
 def test_events_by_the_same_browser_are_not_one_persons(klaviyo: Klaviyo, account: Account) -> None:
