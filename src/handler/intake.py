@@ -14,7 +14,7 @@ from handler.door.refusals import InvalidSignature, InvalidToken, Refusal
 from handler.door.validation import Malformed, kept
 from handler.envelope import Entry
 from handler.queues import Queue, QueueUnavailable
-from handler.reporting import refusal_details, report_delivery
+from handler.reporting import refusal_details, report_delivery, warnings_of
 from handler.settlement import invalid_reason, settle, stamped
 from handler.telemetry import Metric, Telemetry
 from klaviyo_client.delivery import Delivery, Klaviyo, Result
@@ -210,8 +210,10 @@ def _mapped_fate(
     message_id: str | None, decision: Mapped, results: Sequence[Result]
 ) -> MessageFate:
     details: dict[str, Json] = {}
-    if decision.warnings:
-        details["warnings"] = [warning.value for warning in decision.warnings]
+    warnings = [warning.value for warning in decision.warnings]
+    warnings += [each for each in warnings_of(results) if each not in warnings]
+    if warnings:
+        details["warnings"] = warnings
     for result in results:
         if isinstance(result.outcome, Refused):
             details.update(refusal_details(result))

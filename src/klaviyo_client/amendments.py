@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 
 from klaviyo_client.outcomes import Refused
+from klaviyo_mapping.channels import identifier_of
 from klaviyo_mapping.operations import (
     AddToList,
     CreateEvent,
@@ -15,6 +16,8 @@ from klaviyo_mapping.operations import (
     Subscribe,
     Unsubscribe,
     UpsertProfile,
+    channels_of,
+    with_channels,
 )
 
 CONFLICT = 409
@@ -24,7 +27,7 @@ CONFLICT_CODE = "duplicate_profile"
 """The same, said by an import job, whose errors have no status of their own."""
 
 _PHONE = re.compile(r"phone[_ ]number", re.IGNORECASE)
-_SMS = re.compile(r"/subscriptions/sms")
+_CHANNEL = re.compile(r"/subscriptions/([a-z_]+)(?:/([a-z_]+))?")
 _EMAIL = re.compile(r"/attributes/email$|e-?mail address", re.IGNORECASE)
 
 
@@ -61,14 +64,53 @@ def amended(operation: Operation, refused: Refused) -> Operation | None:
 
 
 def _other_channel(operation: Subscribe | Unsubscribe, refused: Refused) -> Operation | None:
-    """The consent without the address or the number that is refused; there must be the other."""
+    """The consent without what is refused of it; something must be left.
+
+    An account may lack a channel, or a kind of consent on it. Where the refusal does not say which,
+    marketing by e-mail and by SMS is what every account has.
+    """
+    pointer = refused.pointer or ""
+    named = _CHANNEL.search(pointer)
+    if named is not None:
+        refused_part = ".".join(filter(None, named.groups()))
+        return _without_channels(operation, refused_part)
+    if _names_phone(refused):
+        return _without_identifier(operation, "phone_number")
+    if _EMAIL.search(pointer) or _EMAIL.search(refused.detail):
+        return _without_identifier(operation, "email")
+    if operation.channels:
+        plain = replace(operation, channels=())
+        return plain if set(channels_of(plain)) < set(operation.channels) else None
+    return None
+
+
+def _without_channels(operation: Subscribe | Unsubscribe, refused: str) -> Operation | None:
+    """Without a channel, or without one of its kinds; a number or an address that serves no
+    other channel goes as well."""
+    channels = tuple(
+        each
+        for each in channels_of(operation)
+        if each != refused and not each.startswith(f"{refused}.")
+    )
+    if not channels or len(channels) == len(channels_of(operation)):
+        return None
+    needed = {identifier_of(each) for each in channels}
+    keeps_all = None in needed
+    email = operation.email if keeps_all or "email" in needed else None
+    phone_number = operation.phone_number if keeps_all or "phone_number" in needed else None
+    if email is None and phone_number is None:
+        return None
+    return with_channels(replace(operation, email=email, phone_number=phone_number), channels)
+
+
+def _without_identifier(operation: Subscribe | Unsubscribe, name: str) -> Operation | None:
     if operation.email is None or operation.phone_number is None:
         return None
-    if _names_phone(refused) or _SMS.search(refused.pointer or ""):
-        return replace(operation, phone_number=None)
-    if _EMAIL.search(refused.pointer or "") or _EMAIL.search(refused.detail):
-        return replace(operation, email=None)
-    return None
+    channels = tuple(each for each in channels_of(operation) if identifier_of(each) != name)
+    rest = (
+        replace(operation, email=None) if name == "email" else replace(operation, phone_number=None)
+    )
+    return with_channels(rest, channels) if channels else None
 
 
 def _names_phone(refused: Refused) -> bool:

@@ -19,11 +19,22 @@ class RetryReason(StrEnum):
     IMPORT_PENDING = "import_pending"
 
 
+class DeliveryWarning(StrEnum):
+    """What was left undone on purpose of an operation that is done with."""
+
+    OPTED_OUT = "opted_out"
+    NOT_ON_LIST = "not_on_list"
+
+
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """Klaviyo accepted it. `profile_id` is Klaviyo's id where the answer names one."""
+    """Klaviyo accepted it, or there was nothing to do.
+
+    `profile_id` is Klaviyo's id where the answer names one.
+    """
 
     profile_id: str | None = None
+    warnings: tuple[DeliveryWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

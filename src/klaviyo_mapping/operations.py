@@ -6,9 +6,9 @@ no harm. `to_json` and `from_json` are each other's inverse and are the queue's 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import NoneType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from klaviyo_mapping.values import value
 
@@ -136,11 +136,16 @@ class RemoveFromList:
 
 @value(frozen=True, slots=True)
 class Subscribe:
-    """Subscribe an e-mail address, a phone number (SMS) or both to marketing.
+    """Subscribe the owner of an e-mail address, a phone number or both.
 
-    On a list, by the list's own opt-in process; without one by the account's. `historical_import`
-    records a consent given earlier, at `consented_at` (ISO 8601 in UTC), and asks nobody to
-    confirm. `custom_source` says where it was given.
+    `channels` are spelled as in `channels`; without any, marketing by e-mail where there is an
+    address and by SMS where there is a number. On a list, by the list's own opt-in process; without
+    one by the account's. `historical_import` records a consent given earlier, at `consented_at`
+    (ISO 8601 in UTC), and asks nobody to confirm. `custom_source` says where it was given.
+
+    Only with `is_consent` has the person said yes, at `time`: that removes an opt-out of before.
+    Otherwise, as for an identify with a list and for what a release before this field has left in a
+    queue, nobody is subscribed who has opted out.
     """
 
     kind: ClassVar[str] = "subscribe"
@@ -153,14 +158,18 @@ class Subscribe:
     consented_at: str | None = None
     custom_source: str | None = None
     time: str | None = None
+    channels: Sequence[str] = ()
+    is_consent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Unsubscribe:
-    """Withdraw the marketing consent of an e-mail address, a phone number (SMS) or both.
+    """Withdraw consent of the owner of an e-mail address, a phone number or both.
 
-    From a list when there is one, and then from that list alone; without one from everything.
+    From a list when there is one, and then from that list only; without one from the account.
     Klaviyo unsubscribes globally whoever is not on the list named, so the client looks first.
+    `channels` as in `Subscribe`. For a channel whose identifier is missing here, the client looks
+    up the one that the person has.
     """
 
     kind: ClassVar[str] = "unsubscribe"
@@ -170,6 +179,7 @@ class Unsubscribe:
     list_id: str | None
     phone_number: str | None = None
     time: str | None = None
+    channels: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +226,30 @@ Operation = (
     | CheckImport
 )
 
+
+ConsentT = TypeVar("ConsentT", Subscribe, Unsubscribe)
+
+
+def channels_of(operation: Subscribe | Unsubscribe) -> Sequence[str]:
+    """The channels that the consent is about, as in `channels`."""
+    if operation.channels:
+        return operation.channels
+    if operation.phone_number is None:
+        return _BY_EMAIL
+    return _BY_SMS if operation.email is None else _BY_BOTH
+
+
+def with_channels(consent: ConsentT, channels: Sequence[str]) -> ConsentT:
+    """The consent on these channels; they stay unsaid where they are what goes without saying."""
+    plain = replace(consent, channels=())
+    return (
+        plain if set(channels_of(plain)) == set(channels) else replace(consent, channels=channels)
+    )
+
+
+_BY_EMAIL, _BY_SMS = ("email.marketing",), ("sms.marketing",)
+_BY_BOTH = (*_BY_EMAIL, *_BY_SMS)
+
 OPERATIONS: dict[str, type[Operation]] = {
     operation.kind: operation
     for operation in (
@@ -238,7 +272,7 @@ def to_json(operation: Operation) -> dict[str, Json]:
         value = getattr(operation, name)
         if name == "identity":
             document[name] = value.attributes()
-        elif name == "message_ids" or (name == "unset" and value):
+        elif name == "message_ids" or (name in ("unset", "channels") and value):
             document[name] = list(value)
         elif value not in (None, {}, ()) and value is not False:
             document[name] = value
@@ -311,6 +345,8 @@ FIELD_TYPES: dict[str, tuple[str, tuple[type, ...]]] = {
     "historical_import": ("true or false", (bool,)),
     "consented_at": _OPTIONAL_TEXT,
     "custom_source": _OPTIONAL_TEXT,
+    "channels": _LIST,
+    "is_consent": ("true or false", (bool,)),
     "job_id": _TEXT,
     "message_ids": _LIST,
     "merged": _OBJECT,

@@ -19,8 +19,8 @@ def first_time(
 ) -> str | None:
     """The first source that is an ISO 8601 time between 1990 and so long after `now`.
 
-    A time without an offset is in UTC. The result is `2026-03-01T10:00:00Z`, with milliseconds
-    when there are any: `2026-03-01T10:00:00.123Z`.
+    A time without an offset is in UTC. The result is `2026-03-01T10:00:00Z`, with what there is
+    below the second: `2026-03-01T10:00:00.123Z`, `2026-03-01T10:00:00.123456Z`.
     """
     latest = now + ahead
     for text in sources:
@@ -46,5 +46,9 @@ def _in_segments_form(text: str | None) -> str | None:
 
 
 def _write(time: datetime) -> str:
-    precision = "milliseconds" if time.microsecond >= 1000 else "seconds"
-    return time.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+    precision = "microseconds" if time.microsecond % 1000 else "milliseconds"
+    return (
+        time.astimezone(UTC)
+        .isoformat(timespec=precision if time.microsecond else "seconds")
+        .replace("+00:00", "Z")
+    )
