@@ -50,10 +50,10 @@ def _report_warnings(telemetry: Telemetry, delivery: Delivery) -> None:
         if isinstance(result.outcome, Delivered) and result.outcome.warnings:
             for warning in result.outcome.warnings:
                 warned.setdefault(warning.value, []).append(result.operation.message_id)
-    for warning, ids in warned.items():
+    for code, ids in warned.items():
         telemetry.count(Metric.WARNED, len(ids))
-        telemetry.count_reason(Metric.WARNED, warning, len(ids))
-        telemetry.messages("warned", warning, ids)
+        telemetry.count_reason(Metric.WARNED, code, len(ids))
+        telemetry.messages("warned", code, ids)
 
 
 def refusal_details(result: Result) -> dict[str, Json]:

@@ -1,7 +1,7 @@
 """The channels and kinds of consent, spelled `channel.kind`, as in `email.marketing`.
 
-https://developers.klaviyo.com/en/reference/bulk_unsubscribe_profiles names all of them;
-https://developers.klaviyo.com/en/reference/bulk_subscribe_profiles all but `whatsapp.conversational`.
+https://developers.klaviyo.com/en/reference/bulk_unsubscribe_profiles takes all of them;
+https://developers.klaviyo.com/en/reference/bulk_subscribe_profiles not `whatsapp.conversational`.
 """
 
 EMAIL, SMS, WHATSAPP, PUSH = "email", "sms", "whatsapp", "push"
@@ -19,7 +19,7 @@ EVERY_CHANNEL = (
 """What somebody withdraws who withdraws all consent."""
 
 IDENTIFIER_OF = {EMAIL: "email", SMS: "phone_number", WHATSAPP: "phone_number"}
-"""What a consent on the channel needs. Push goes to devices: either identifier names their owner."""
+"""What a consent on the channel needs. Push goes to devices: any identifier names their owner."""
 
 
 def identifier_of(channel: str) -> str | None:

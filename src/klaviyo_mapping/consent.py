@@ -74,7 +74,7 @@ def _subscribe(message: Message, identity: Identity, settings: Settings, now: da
 
 
 def _unsubscribe(message: Message, identity: Identity, settings: Settings, now: datetime) -> Step:
-    """The list is the one that the message names: `LIST_ID` would narrow what somebody withdraws."""
+    """The list is the message's own: that of the settings would narrow what somebody withdraws."""
     sent = message.properties
     keys = CONSENT.keys_in(sent)
     time = time_of(message, now)

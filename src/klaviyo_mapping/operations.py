@@ -227,7 +227,7 @@ Operation = (
 )
 
 
-ConsentT = TypeVar("ConsentT", Subscribe, Unsubscribe)
+ConsentT = TypeVar("ConsentT", bound=Subscribe | Unsubscribe)
 
 
 def channels_of(operation: Subscribe | Unsubscribe) -> Sequence[str]:
