@@ -76,6 +76,6 @@ $(INSTALLED): $(REQUIREMENTS)
 	@touch $@
 
 # The command line, run from this very folder. Setuptools is the one of requirements-dev.txt.
-$(COMMAND): $(INSTALLED) pyproject.toml
+$(COMMAND): $(INSTALLED) pyproject.toml setup.py
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

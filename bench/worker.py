@@ -66,7 +66,7 @@ class Kept(Queue):
     def __init__(self) -> None:
         super().__init__("")
 
-    def send(self, entries: Iterable[Entry], delay: int = 0) -> int:  # noqa: ARG002
+    def send(self, entries: Iterable[Entry], delay: int = 0, *, seconds: float = 0.0) -> int:  # noqa: ARG002
         """How many SQS messages that took."""
         return sum(1 for _ in pack(entries))
 

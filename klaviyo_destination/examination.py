@@ -7,6 +7,7 @@ refuses the request as invalid after that, so that nothing is changed.
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -16,6 +17,7 @@ from handler.credentials import CredentialStore, CredentialsUnavailable
 from handler.environment import Environment
 from klaviyo_client.answers import TOO_MANY_REQUESTS, Answer, resources
 from klaviyo_client.outcomes import Retryable, RetryReason
+from klaviyo_client.revision import REVISION, deprecated_from, released, retired_from
 from klaviyo_client.transport import HttpTransport
 from klaviyo_destination.console import counted
 from klaviyo_destination.options import Context
@@ -91,6 +93,7 @@ class Doctor:
             ("stack", self._look_at_stack),
             ("settings", self._look_at_settings),
             ("secret", self._look_at_secret),
+            ("revision", self._look_at_revision),
             ("Klaviyo", self._look_at_key),
             ("scopes", self._look_at_scopes),
             ("lists", self._look_at_lists),
@@ -151,7 +154,7 @@ class Doctor:
                 return
             environment = _environment(None, key, shared)
         try:
-            credentials = CredentialStore(environment, _fetch, lambda: 0.0).get()
+            credentials = CredentialStore(environment, _fetch, lambda: 0.0).get(SECONDS)
         except CredentialsUnavailable as error:
             yield Check("secret", Health.BAD, str(error), "run the stack's output SetSecret")
             return
@@ -162,6 +165,9 @@ class Doctor:
         yield Check("secret", Health.GOOD, f"a Klaviyo key, {secrets}, {token}")
 
     # Klaviyo
+
+    def _look_at_revision(self) -> Iterator[Check]:
+        yield revision_check(datetime.now(UTC).date())
 
     def _look_at_key(self) -> Iterator[Check]:
         if self._key is None:
@@ -279,6 +285,20 @@ class Doctor:
             yield Check("dead letters", Health.GOOD, "none")
 
 
+def revision_check(today: date) -> Check:
+    """How old the revision of Klaviyo's API is that this release speaks, and how long it lives."""
+    deprecated, retired = deprecated_from(), retired_from()
+    age = counted((today - released()).days, "day")
+    if today >= retired:
+        found = f"{REVISION}, {age} old: Klaviyo has retired it, on {retired}"
+        return Check("revision", Health.BAD, found, "upgrade at once, as the README says")
+    if today >= deprecated:
+        found = f"{REVISION}, {age} old: deprecated; Klaviyo retires it on {retired}"
+        return Check("revision", Health.DOUBTFUL, found, "upgrade before then")
+    found = f"{REVISION}, {age} old; Klaviyo deprecates it on {deprecated}, retires it on {retired}"
+    return Check("revision", Health.GOOD, found)
+
+
 def _guarded(name: str, look: Callable[[], Iterable[Check]]) -> Iterator[Check]:
     try:
         yield from look()
@@ -296,7 +316,7 @@ def _environment(arn: str | None, key: str | None, shared: str | None) -> Enviro
     return Environment(Settings(), "", "", "", arn, key, shared)
 
 
-def _fetch(arn: str) -> str:
+def _fetch(arn: str, _: float) -> str:
     from klaviyo_destination import aws
 
     return json.dumps(aws.secret(arn))

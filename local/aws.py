@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from local.move_tasks import MoveTasks
+from local.tracing import TraceHeaders
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
@@ -69,7 +70,7 @@ def serve(port: int = 0) -> Iterator[str]:
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     lock = threading.Lock()
-    moto = MoveTasks(DomainDispatcherApplication(create_backend_app))
+    moto = MoveTasks(TraceHeaders(DomainDispatcherApplication(create_backend_app)))
 
     def one_at_a_time(*request: Any) -> Any:
         # Moto's queues lose a message that arrives while another one is being deleted.
@@ -146,13 +147,14 @@ def depth(sqs: "SQSClient", queue_url: str) -> Depth:
 class Held:
     """One SQS message as the queue holds it, whoever may see it. Times are Unix seconds.
 
-    Nobody receives it before `hidden_until`.
+    Nobody receives it before `hidden_until`. `receives` is its `ApproximateReceiveCount`.
     """
 
     id: str
     body: str
     sent_at: float
     hidden_until: float
+    receives: int = 0
 
 
 def held(queue_url: str) -> list[Held]:
@@ -169,9 +171,32 @@ def held(queue_url: str) -> list[Held]:
             message.body,
             (message.sent_timestamp or 0) / 1000,
             max(message.visible_at, message.delayed_until) / 1000,
+            message.approximate_receive_count,
         )
         for message in list(sqs_backends[account][REGION].queues[name]._messages)
     ]
+
+
+RECEIVES_OF_A_POISON_PILL = 3
+
+
+def metrics(queue_url: str, now: float) -> dict[str, float]:
+    """What SQS reports to CloudWatch about a queue; `now` is in Unix seconds.
+
+    A message that was received three times counts as a poison pill and goes to the back of the
+    queue: its age is not reported any more, whether or not there is a dead-letter queue.
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+    """
+    messages = held(queue_url)
+    ages = [now - each.sent_at for each in messages if each.receives < RECEIVES_OF_A_POISON_PILL]
+    hidden = [each for each in messages if each.hidden_until > now]
+    in_flight = sum(each.receives > 0 for each in hidden)
+    return {
+        "ApproximateAgeOfOldestMessage": max(ages, default=0.0),
+        "ApproximateNumberOfMessagesVisible": len(messages) - len(hidden),
+        "ApproximateNumberOfMessagesNotVisible": in_flight,
+        "ApproximateNumberOfMessagesDelayed": len(hidden) - in_flight,
+    }
 
 
 def peek(sqs: "SQSClient", queue_url: str) -> list[str]:

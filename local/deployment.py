@@ -16,6 +16,7 @@ from local.http_api import Exchange
 from local.klaviyo.policy import OptIn
 from local.poller import Batch, Poller
 from local.sign import SAMPLE_SECRET
+from local.template import function as facts_of
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
@@ -27,6 +28,8 @@ LISTS: tuple[tuple[str, str, OptIn], ...] = (
     ("WmB7kT", "Customers", "single_opt_in"),
 )
 """The lists of the stand-in's account; the samples name them."""
+
+FUNCTIONS = ("WebhookFunction", "RetryFunction")
 
 REPLACED = ("KLAVIYO_PRIVATE_KEY", "SEGMENT_SHARED_SECRET")
 """Variables that would stand in for the secret: here there is one."""
@@ -91,11 +94,20 @@ def start(
 
 
 def _functions(variables: Mapping[str, str], log: IO[Any]) -> tuple[LambdaFunction, LambdaFunction]:
-    """`WebhookFunction` and `RetryFunction` of the template, with their timeouts in seconds."""
-    webhook, retry = "handler.webhook.lambda_handler", "handler.retry.lambda_handler"
-    return (
-        LambdaFunction("WebhookFunction", webhook, variables, 10, log),
-        LambdaFunction("RetryFunction", retry, variables, 60, log),
+    """The functions as the template has them."""
+    webhook, retry = (_function(name, variables, log) for name in FUNCTIONS)
+    return webhook, retry
+
+
+def _function(name: str, variables: Mapping[str, str], log: IO[Any]) -> LambdaFunction:
+    facts = facts_of(name)
+    return LambdaFunction(
+        name,
+        facts.handler,
+        variables,
+        facts.timeout_seconds,
+        log,
+        allows_recursion=facts.allows_recursion,
     )
 
 

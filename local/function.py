@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from local.tracing import MOST_INVOCATIONS, trace_of
+
 ROOT = Path(__file__).resolve().parent.parent
 IMPORTS = (ROOT / "src", ROOT)
 
@@ -36,11 +38,15 @@ class TooLargeError(FunctionError):
     """The lambda event is larger than what Lambda takes."""
 
 
+class RecursiveInvocationError(FunctionError):
+    """Lambda has found a loop and did not invoke the function."""
+
+
 class LambdaFunction:
     """Calls wait for each other: one environment serves one at a time, and there is only one.
 
     `log` takes what the handler writes to standard output and standard error. A process that has
-    died is replaced at the next call.
+    died is replaced at the next call. `allows_recursion` is `RecursiveLoop: Allow`.
     """
 
     def __init__(
@@ -51,6 +57,8 @@ class LambdaFunction:
         timeout_seconds: float,
         log: IO[Any],
         imports: Sequence[Path] = IMPORTS,
+        *,
+        allows_recursion: bool = False,
     ) -> None:
         self._name = name
         self._handler = handler
@@ -61,6 +69,7 @@ class LambdaFunction:
         }
         self._timeout_seconds = timeout_seconds
         self._log = log
+        self._allows_recursion = allows_recursion
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._is_ready = False
@@ -105,7 +114,11 @@ class LambdaFunction:
             "aws_request_id": str(uuid.uuid4()),
             "timeout_seconds": self._timeout_seconds,
         }
-        line = f'{{"context":{json.dumps(context)},"lambda_event":{text}}}\n'
+        trace = trace_of(lambda_event, self._name)
+        if trace.invocation > MOST_INVOCATIONS and not self._allows_recursion:
+            raise RecursiveInvocationError(f"{self._name} was stopped as part of a recursive loop")
+        head = json.dumps({"context": context, "trace_header": trace.header})
+        line = f'{head[:-1]},"lambda_event":{text}}}\n'
         with self._lock:
             reply = self._exchange(line)
         if "error" in reply:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from moto.sqs.models import Queue
+    from moto.sqs.models import Message, Queue
 
 TARGET = "AmazonSQS."
 
@@ -59,7 +59,7 @@ class MoveTasks:
         moved = [message for message in source.messages if message.visible]
         for message in moved:
             source._messages.remove(message)
-            destination.add_message(message)
+            destination.add_message(_as_new(message))
         task = {
             "TaskHandle": uuid.uuid4().hex,
             "Status": "COMPLETED",
@@ -80,6 +80,18 @@ class MoveTasks:
                 for task in tasks
             ]
         }
+
+
+def _as_new(message: "Message") -> "Message":
+    """A moved message counts as a new one, with a new id and a new time of its sending:
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
+    """
+    from moto.sqs.models import Message
+
+    new = Message(str(uuid.uuid4()), message.body, message.system_attributes)
+    new.message_attributes = message.message_attributes
+    new.mark_sent()
+    return new
 
 
 def _queue(arn: str) -> "Queue":

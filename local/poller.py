@@ -98,7 +98,7 @@ class Poller:
         while len(gathered) < self._batch_size and _fitting(gathered) == len(gathered):
             if self._stopped.is_set():
                 break
-            received = self._receive(min(10, self._batch_size - len(gathered)))
+            received = self.receive(min(10, self._batch_size - len(gathered)))
             gathered += received
             if gathered and until is None:
                 until = time.monotonic() + self._window_seconds
@@ -110,7 +110,8 @@ class Poller:
         self._surplus = gathered[fitting:]
         return gathered[:fitting]
 
-    def _receive(self, number: int) -> "list[MessageTypeDef]":
+    def receive(self, number: int) -> "list[MessageTypeDef]":
+        """So many of the messages that are visible, at most ten."""
         answer = self._sqs.receive_message(
             QueueUrl=self._queue_url,
             MaxNumberOfMessages=number,

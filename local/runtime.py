@@ -2,9 +2,9 @@
 
 `python -m local.runtime handler.webhook.lambda_handler` does what Lambda's runtime does. Once the
 handler is loaded, it writes an empty line to standard output. Then it reads a call a line from
-standard input, `{"lambda_event": …, "context": {…}}`, and writes a line for each: `{"answer": …}`,
-or `{"error": "<type>"}` when the handler has raised. What the handler prints goes to standard
-error, and so does the trace of an error.
+standard input, `{"lambda_event": …, "context": {…}, "trace_header": …}`, and writes a line for
+each: `{"answer": …}`, or `{"error": "<type>"}` when the handler has raised. What the handler prints
+goes to standard error, and so does the trace of an error.
 """
 
 import importlib
@@ -62,6 +62,8 @@ def main(name: str) -> None:
     print(file=answers, flush=True)
     for line in sys.stdin:
         call = json.loads(line)
+        # As Lambda's runtime: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html
+        os.environ["_X_AMZN_TRACE_ID"] = call["trace_header"]
         try:
             answer = handler(call["lambda_event"], LambdaContext(**call["context"]))
             text = json.dumps({"answer": answer})

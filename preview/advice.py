@@ -1,12 +1,12 @@
 """Every reason in plain words: what it means, and what to do about it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from handler.codes import RejectionCode
 from klaviyo_client.outcomes import RetryReason
-from klaviyo_mapping import DropReason, MappingWarning
+from klaviyo_mapping import DropReason, MappingWarning, Warned
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,10 @@ _TEXTS: Mapping[StrEnum, tuple[str, str]] = {
         "An entry of the order's products is no object, and was left out.",
         "Send every product as an object with its id, name, price and quantity.",
     ),
+    MappingWarning.PRODUCTS_NOT_A_LIST: (
+        "The products cannot be read as a list, so they stay among the properties as they came.",
+        "Send products as a list of objects, each with its id, name, price and quantity.",
+    ),
     MappingWarning.CHANNEL_LEFT_OUT: (
         "A channel of the consent has no address or number that Klaviyo can take.",
         "Send an e-mail address for email, and a telephone number with its country for sms.",
@@ -75,6 +79,10 @@ _TEXTS: Mapping[StrEnum, tuple[str, str]] = {
     MappingWarning.CONSENTED_AT_MISSING: (
         "It is a consent from earlier (historical_import) without a time that can be read.",
         "Send properties.consented_at in ISO 8601, such as 2026-10-28T13:32:00Z.",
+    ),
+    MappingWarning.OPTION_IGNORED: (
+        "An option of the message cannot be read, so the setting decides.",
+        "Send a list id of letters, digits, _ and -, true or false, or a list of names.",
     ),
     RejectionCode.INVALID_MESSAGE: (
         "It is not a Segment message as it should be.",
@@ -143,6 +151,15 @@ ADVICE: Mapping[str, Advice] = {
     for reason, (meaning, remedy) in _TEXTS.items()
 }
 """By code: why a message is dropped, rejected, queued, or delivered with a warning."""
+
+
+def advice_on(warned: Warned) -> Advice:
+    """A warning's advice; its meaning begins with the option that the warning is about."""
+    advice = ADVICE[warned.code.value]
+    if warned.field is None:
+        return advice
+    return replace(advice, meaning=f"{warned.field}: {advice.meaning}")
+
 
 TITLES: Mapping[str, str] = {
     "create_event": "Record an event",

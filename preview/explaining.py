@@ -11,7 +11,7 @@ from handler.door.body import Unreadable as TooDeep
 from handler.door.validation import Malformed, validate
 from klaviyo_mapping import Dropped, Mapped, Message, Settings, canonical, map_message
 from klaviyo_mapping.operations import Json, Operation
-from preview.advice import ADVICE, TITLES
+from preview.advice import ADVICE, TITLES, advice_on
 from preview.marking import item_places, landings
 from preview.model import MessagePreview, Preview, RequestPreview, Source, Trace, Verdict, WayOut
 from preview.paths import Path, pointer
@@ -136,7 +136,7 @@ def _message(
             preview,
             verdict=Verdict.MAPPED,
             operations=decision.operations,
-            warnings=tuple(ADVICE[warning.value] for warning in decision.warnings),
+            warnings=tuple(advice_on(warning) for warning in decision.warnings),
         )
     if isinstance(decision, Dropped):
         return replace(

@@ -4,7 +4,16 @@ from collections.abc import Iterator
 
 from local.klaviyo.exchange import JsonObject
 
-CONSENT_KINDS = ("marketing", "transactional", "conversational", "open_tracking")
+CONSENT_KINDS = (
+    "marketing",
+    "transactional",
+    "conversational",
+    "open_tracking",
+    "click_tracking",
+)
+
+UNDATED_KINDS = frozenset({"open_tracking", "click_tracking"})
+"""Consents that the schema gives no time to."""
 
 
 def consents_of(profile: JsonObject) -> Iterator[str]:

@@ -58,7 +58,7 @@ _event_profile: tuple[Rule, ...] = (
 RULES: dict[str, Table] = {
     "create_event": {
         **_profile("/data/attributes/profile/data", *_event_profile),
-        **_patched("/data/attributes/profile/data/attributes/meta"),
+        **_patched("/data/attributes/profile/data/meta"),
         **_event("/data", rules.one_item),
     },
     "bulk_create_events": {

@@ -130,7 +130,7 @@ class Profiles:
                 _put(profile.attributes, name, attributes[name], clears)
         self._locate(profile, attributes, clears)
         profile.properties.update(attributes.get("properties") or {})
-        self._patch(profile, resource.get("meta") or attributes.get("meta") or {})
+        self._patch(profile, resource.get("meta") or {})
         profile.updated = now
         return profile, not matching
 

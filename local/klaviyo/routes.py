@@ -1,4 +1,4 @@
-"""The endpoints of klaviyo-api revision 2026-07-15 that the stand-in has, as one table.
+"""The endpoints of Klaviyo's API that the stand-in has, as one table.
 
 Limits and scopes are those of the OpenAPI document (`Burst`, `Steady`, `Daily`, `Scopes`).
 """

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from local.klaviyo import phones, times
-from local.klaviyo.consents import CONSENT_KINDS
+from local.klaviyo.consents import CONSENT_KINDS, UNDATED_KINDS
 from local.klaviyo.exchange import Json
 from local.klaviyo.findings import Findings, Rule
 
@@ -273,7 +273,7 @@ def consents(profile: dict[str, Any], pointer: str, findings: Findings) -> None:
             given += 1
             if (
                 findings.facts.historical_import
-                and kind != "open_tracking"
+                and kind not in UNDATED_KINDS
                 and not consent.get("consented_at")
             ):
                 findings.add(

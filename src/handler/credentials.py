@@ -32,14 +32,14 @@ class Credentials:
 class CredentialStore:
     """Reads the secret when it is first needed, and again when it is old or was found wrong.
 
-    `fetch` returns the secret's text. The environment's stand-ins take precedence over its fields;
-    when both are there, the secret is never read.
+    `fetch` returns the secret's text, within so many seconds. The environment's stand-ins take
+    precedence over its fields; when both are there, the secret is never read.
     """
 
     def __init__(
         self,
         environment: Environment,
-        fetch: Callable[[str], str],
+        fetch: Callable[[str, float], str],
         clock: Callable[[], float],
     ) -> None:
         self._environment = environment
@@ -49,8 +49,8 @@ class CredentialStore:
         self._credentials: Credentials | None = None
         self._read_at = 0.0
 
-    def get(self) -> Credentials:
-        """The credentials. Raises `CredentialsUnavailable`.
+    def get(self, seconds: float) -> Credentials:
+        """The credentials, within so many seconds. Raises `CredentialsUnavailable`.
 
         When the secret store is out of reach, credentials that were once read stay in use.
         """
@@ -59,30 +59,30 @@ class CredentialStore:
             if kept is not None and self._clock() - self._read_at < KEEP_SECONDS:
                 return kept
             try:
-                return self._read()
+                return self._read(seconds)
             except CredentialsUnavailable:
                 if kept is None:
                     raise
                 self._read_at = self._clock() - KEEP_SECONDS + REFRESH_SECONDS
                 return kept
 
-    def changed(self) -> bool:
+    def changed(self, seconds: float) -> bool:
         """Look at the secret again, after it was found wrong; true when its value has changed."""
         with self._lock:
             kept = self._credentials
             if kept is not None and self._clock() - self._read_at < REFRESH_SECONDS:
                 return False
             try:
-                return self._read() != kept
+                return self._read(seconds) != kept
             except CredentialsUnavailable:
                 return False
 
-    def _read(self) -> Credentials:
+    def _read(self, seconds: float) -> Credentials:
         environment = self._environment
         if environment.klaviyo_private_key and environment.segment_shared_secret:
             document: dict[str, Any] = {}
         else:
-            document = _parse(self._fetch(environment.credentials_secret_arn or ""))
+            document = _parse(self._fetch(environment.credentials_secret_arn or "", seconds))
         if environment.klaviyo_private_key:
             document["klaviyo_private_key"] = environment.klaviyo_private_key
         if environment.segment_shared_secret:

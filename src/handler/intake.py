@@ -9,6 +9,7 @@ from handler.answer import Fate, MessageFate, accepted, turned_away
 from handler.backoff import PACE, Pace
 from handler.codes import RejectionCode, TroubleCode
 from handler.credentials import Credentials, CredentialStore, CredentialsUnavailable
+from handler.deadline import Schedule, of_webhook
 from handler.door.admission import admit
 from handler.door.refusals import InvalidSignature, InvalidToken, Refusal
 from handler.door.validation import Malformed, kept
@@ -21,9 +22,6 @@ from klaviyo_client.delivery import Delivery, Klaviyo, Result
 from klaviyo_client.outcomes import Refused, Retryable
 from klaviyo_mapping import Dropped, Mapped, Message, Settings, map_message
 from klaviyo_mapping.operations import Json, Operation
-
-DELIVERY_SECONDS = 3.5
-"""Segment gives up after 5 seconds. The rest is for the way there and back and for the queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +55,10 @@ class Intake:
         Statuses: 200 when every message is delivered, on a queue or dropped on purpose; 401, 400
         and 413 for a request that is turned away; 503 for trouble of our own.
         """
-        began = self.klaviyo.clock()
+        schedule = of_webhook(self.klaviyo.clock())
         try:
-            credentials = self.credentials.get()
-            arrivals = self._admit(lambda_event, credentials)
+            credentials = self.credentials.get(self._left(schedule.secret))
+            arrivals = self._admit(lambda_event, credentials, schedule)
         except CredentialsUnavailable as error:
             self.telemetry.warning("credentials unavailable", detail=str(error))
             return self._failed(TroubleCode.CREDENTIALS_UNAVAILABLE, str(error))
@@ -69,18 +67,21 @@ class Intake:
                 self.telemetry.count(Metric.SIGNATURE_FAILURES, 1)
             self.telemetry.warning("turned away", code=refusal.code, detail=str(refusal))
             return turned_away(refusal.status, refusal.code, str(refusal))
-        return self._take(arrivals, credentials, began)
+        return self._take(arrivals, credentials, schedule)
+
+    def _left(self, until: float) -> float:
+        return max(until - self.klaviyo.clock(), 0.0)
 
     def _admit(
-        self, lambda_event: Mapping[str, Any], credentials: Credentials
+        self, lambda_event: Mapping[str, Any], credentials: Credentials, schedule: Schedule
     ) -> Iterator[Message | Malformed]:
         try:
             return admit(lambda_event, credentials.shared_secrets, credentials.webhook_token)
         except (InvalidSignature, InvalidToken):
             # The secret may have been rotated since it was read.
-            if not self.credentials.changed():
+            if not self.credentials.changed(self._left(schedule.secret)):
                 raise
-            credentials = self.credentials.get()
+            credentials = self.credentials.get(self._left(schedule.secret))
             return admit(lambda_event, credentials.shared_secrets, credentials.webhook_token)
 
     def _failed(self, code: TroubleCode, text: str, received: int = 0) -> dict[str, Any]:
@@ -88,7 +89,10 @@ class Intake:
         return turned_away(503, code, text, received)
 
     def _take(
-        self, arrivals: Iterable[Message | Malformed], credentials: Credentials, began: float
+        self,
+        arrivals: Iterable[Message | Malformed],
+        credentials: Credentials,
+        schedule: Schedule,
     ) -> dict[str, Any]:
         received_at = self.now()
         message_ids: list[str | None] = []
@@ -101,10 +105,10 @@ class Intake:
             decisions.append(decision)
             if isinstance(decision, Mapped):
                 operations += decision.operations
-        left = DELIVERY_SECONDS - (self.klaviyo.clock() - began)
-        delivery = self.klaviyo.deliver(operations, credentials.klaviyo_private_key, max(left, 0.0))
+        left = self._left(schedule.delivery)
+        delivery = self.klaviyo.deliver(operations, credentials.klaviyo_private_key, left)
         try:
-            self._keep(decisions, operations, delivery, received_at)
+            self._keep(decisions, operations, delivery, received_at, schedule.queues)
         except QueueUnavailable as error:
             self.telemetry.warning("queue unavailable", code=str(error), received=len(decisions))
             return self._failed(
@@ -131,6 +135,7 @@ class Intake:
         operations: Sequence[Operation],
         delivery: Delivery,
         received_at: datetime,
+        until: float,
     ) -> None:
         """Put on the queues what is not done. Raises `QueueUnavailable`.
 
@@ -153,10 +158,10 @@ class Intake:
             ),
         ]
         if dead:
-            self.dead_letter_queue.send(dead)
+            self.dead_letter_queue.send(dead, seconds=self._left(until))
         stamp = received_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         for delay, waiting in settlement.waiting.items():
-            self.retry_queue.send(stamped(waiting, stamp), delay)
+            self.retry_queue.send(stamped(waiting, stamp), delay, seconds=self._left(until))
         self.telemetry.count(Metric.DEAD_LETTERED, len(dead))
         self.telemetry.count(Metric.OPERATIONS_QUEUED, settlement.number_waiting)
 
@@ -210,7 +215,7 @@ def _mapped_fate(
     message_id: str | None, decision: Mapped, results: Sequence[Result]
 ) -> MessageFate:
     details: dict[str, Json] = {}
-    warnings = [warning.value for warning in decision.warnings]
+    warnings = [warning.text for warning in decision.warnings]
     warnings += [each for each in warnings_of(results) if each not in warnings]
     if warnings:
         details["warnings"] = warnings

@@ -1,5 +1,6 @@
 """The retry queue and the dead-letter queue, over SQS."""
 
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,10 @@ if TYPE_CHECKING:
 
 LONGEST_DELAY = 900
 """Seconds. SQS delays a message no longer; an entry's `not_before` goes beyond."""
+
+
+PATIENT_SECONDS = 60.0
+"""For who has all the time in the world: a command on somebody's machine."""
 
 
 class QueueUnavailable(Exception):  # noqa: N818 - a state of ours, answered with a 503
@@ -23,16 +28,21 @@ class Queue:
         self._url = url
         self._client: SQSClient | None = None
 
-    def send(self, entries: Iterable[Entry], delay: int = 0) -> int:
-        """Put the entries on the queue, to be seen after `delay` seconds; returns how many SQS
-        messages that took.
+    def send(
+        self, entries: Iterable[Entry], delay: int = 0, *, seconds: float = PATIENT_SECONDS
+    ) -> int:
+        """Put the entries on the queue within `seconds`, to be seen after `delay` seconds; returns
+        how many SQS messages that took.
 
         Raises `QueueUnavailable` unless all are safely there. Some may then be there all the same:
         who sends again may repeat entries, never lose one.
         """
         sent = 0
+        until = time.monotonic() + seconds
         try:
             for body in pack(entries):
+                if time.monotonic() >= until:
+                    raise QueueUnavailable("no_time_left")
                 self._send(body, min(delay, LONGEST_DELAY))
                 sent += 1
         except EntryTooLargeError:

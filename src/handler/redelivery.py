@@ -8,6 +8,7 @@ from typing import Any
 from handler.backoff import PACE, Pace
 from handler.codes import RejectionCode
 from handler.credentials import CredentialStore, CredentialsUnavailable
+from handler.deadline import Schedule, of_retry
 from handler.door.validation import Malformed, validate
 from handler.envelope import Entry, unpack
 from handler.queues import Queue, QueueUnavailable
@@ -25,9 +26,6 @@ from klaviyo_client.delivery import Delivery, Klaviyo
 from klaviyo_client.outcomes import Delivered
 from klaviyo_mapping import Dropped, Settings, map_message
 from klaviyo_mapping.instants import NEVER, instant
-
-RESERVE_SECONDS = 10.0
-"""Of the function's time, kept free for the queues."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ class Redelivery:
         """
         records = _records(lambda_event)
         try:
-            self._take(records, seconds)
+            self._take(records, of_retry(self.klaviyo.clock(), seconds))
         except QueueUnavailable as error:
             self.telemetry.warning("queue unavailable", code=str(error), records=len(records))
         except CredentialsUnavailable as error:
@@ -62,8 +60,8 @@ class Redelivery:
             return {"batchItemFailures": []}
         return failed(lambda_event)
 
-    def _take(self, records: Sequence[tuple[str, str]], seconds: float) -> None:
-        key = self.credentials.get().klaviyo_private_key
+    def _take(self, records: Sequence[tuple[str, str]], schedule: Schedule) -> None:
+        key = self.credentials.get(self._left(schedule.secret)).klaviyo_private_key
         now = self.now()
         ready: list[Entry] = []
         early: dict[int, list[Entry]] = {}
@@ -85,11 +83,11 @@ class Redelivery:
             # Without its reason: a redriven one has been counted as such.
             waiting = early.setdefault(FULL_REQUESTS_SECONDS, [])
             waiting.extend(replace(entry, reason=None) for entry in later)
-        self._bury([*unreadable, *hopeless])
+        self._bury([*unreadable, *hopeless], schedule)
         for delay, entries in early.items():
-            self.retry_queue.send(entries, delay)
+            self.retry_queue.send(entries, delay, seconds=self._left(schedule.queues))
         if ready:
-            self._deliver(ready, key, now, seconds)
+            self._deliver(ready, key, now, schedule)
         # Counted once all is safe: a batch that fails comes again, and is counted then.
         telemetry = self.telemetry
         telemetry.count(Metric.OPERATIONS_REDRIVEN, redriven)
@@ -120,9 +118,11 @@ class Redelivery:
             return
         ready.extend(replace(entry, operation=operation) for operation in decision.operations)
 
-    def _deliver(self, entries: Sequence[Entry], key: str, now: datetime, seconds: float) -> None:
+    def _deliver(
+        self, entries: Sequence[Entry], key: str, now: datetime, schedule: Schedule
+    ) -> None:
         operations = [entry.operation for entry in entries if entry.operation is not None]
-        delivery = self.klaviyo.deliver(operations, key, max(seconds - RESERVE_SECONDS, 0.0))
+        delivery = self.klaviyo.deliver(operations, key, self._left(schedule.delivery))
         settlement = settle(
             entries,
             delivery,
@@ -131,9 +131,9 @@ class Redelivery:
             chance=self.chance(),
             pace=self.pace,
         )
-        self._bury(settlement.dead)
+        self._bury(settlement.dead, schedule)
         for delay, waiting in settlement.waiting.items():
-            self.retry_queue.send(waiting, delay)
+            self.retry_queue.send(waiting, delay, seconds=self._left(schedule.queues))
         new, failed_imports = len(delivery.follow_ups), len(delivery.import_failures)
         telemetry = self.telemetry
         telemetry.count(Metric.OPERATIONS_QUEUED, new)
@@ -142,10 +142,13 @@ class Redelivery:
         telemetry.count(Metric.DEAD_LETTERED, len(settlement.dead))
         self._report(entries, delivery, now)
 
-    def _bury(self, dead: Sequence[Entry]) -> None:
+    def _left(self, until: float) -> float:
+        return max(until - self.klaviyo.clock(), 0.0)
+
+    def _bury(self, dead: Sequence[Entry], schedule: Schedule) -> None:
         if not dead:
             return
-        self.dead_letter_queue.send(dead)
+        self.dead_letter_queue.send(dead, seconds=self._left(schedule.queues))
         for entry in dead:
             self.telemetry.warning(
                 "dead letter",

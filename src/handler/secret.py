@@ -27,21 +27,22 @@ SECONDS = 1.5
 ATTEMPTS = 2
 
 
-def fetch_secret(arn: str) -> str:
-    """The text of the secret. Raises `CredentialsUnavailable`, naming AWS's error code."""
+def fetch_secret(arn: str, seconds: float) -> str:
+    """The text of the secret, within `seconds`. Raises `CredentialsUnavailable`, naming
+    AWS's error code."""
     variables = os.environ
     parts = arn.split(":")
     region = parts[3] if len(parts) > 3 else variables.get("AWS_REGION", "")
     if "AWS_ACCESS_KEY_ID" not in variables or not region:
         text = _by_boto3(arn)
     else:
-        text = _by_request(arn, region, variables)
+        text = _by_request(arn, region, variables, seconds)
     if not isinstance(text, str) or not text:
         raise CredentialsUnavailable("the secret holds no text")
     return text
 
 
-def _by_request(arn: str, region: str, variables: Mapping[str, str]) -> object:
+def _by_request(arn: str, region: str, variables: Mapping[str, str], seconds: float) -> object:
     keys = Keys(
         variables["AWS_ACCESS_KEY_ID"],
         variables.get("AWS_SECRET_ACCESS_KEY", ""),
@@ -59,7 +60,9 @@ def _by_request(arn: str, region: str, variables: Mapping[str, str]) -> object:
             address.netloc, TARGET, body, keys, SERVICE, region, datetime.now(UTC)
         )
         try:
-            status, answer = _post(address.scheme, address.netloc, body, headers)
+            status, answer = _post(
+                address.scheme, address.netloc, body, headers, seconds / ATTEMPTS
+            )
         except (OSError, HTTPException) as error:
             if attempt == ATTEMPTS:
                 name = type(error).__name__
@@ -74,12 +77,12 @@ def _by_request(arn: str, region: str, variables: Mapping[str, str]) -> object:
 
 
 def _post(
-    scheme: str, netloc: str, body: bytes, headers: Mapping[str, str]
+    scheme: str, netloc: str, body: bytes, headers: Mapping[str, str], seconds: float
 ) -> tuple[int, dict[str, object]]:
     connection = (
-        HTTPSConnection(netloc, timeout=SECONDS, context=trusted())
+        HTTPSConnection(netloc, timeout=seconds, context=trusted())
         if scheme == "https"
-        else HTTPConnection(netloc, timeout=SECONDS)
+        else HTTPConnection(netloc, timeout=seconds)
     )
     try:
         connection.request("POST", "/", body, dict(headers))

@@ -31,6 +31,7 @@ class Metric(StrEnum):
     REJECTED = "MessagesRejected"  # messages that went to the dead-letter queue at once
     SIGNATURE_FAILURES = "SignatureFailures"  # requests with a wrong signature or token
     FAILED_REQUESTS = "WebhookFailures"  # requests that were answered with a 503
+    RETRY_FAILURES = "RetryFailures"  # SQS messages that failed for our own reasons
     OPERATIONS_QUEUED = "OperationsQueued"  # operations put on the retry queue for the first time
     OPERATIONS_REDRIVEN = "OperationsRedriven"  # operations back from the dead-letter queue
     OPERATIONS_RETRIED = "OperationsRetried"  # operations of the retry queue whose time had come

@@ -1,4 +1,4 @@
-"""The endpoints in use, with the limits that Klaviyo publishes for each (OpenAPI, 2026-07-15).
+"""The endpoints in use, with the limits that Klaviyo publishes for each (its OpenAPI document).
 
 Limits are per Klaviyo account, whatever the key: `per_second` is the burst window, `per_minute`
 the steady one. `max_items` is what one request may carry.

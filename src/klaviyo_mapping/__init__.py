@@ -2,7 +2,7 @@
 
 from klaviyo_mapping.mapper import map_message
 from klaviyo_mapping.message import MESSAGE_SCHEMA, Message, canonical
-from klaviyo_mapping.reasons import DropReason, MappingWarning
+from klaviyo_mapping.reasons import DropReason, MappingWarning, Warned
 from klaviyo_mapping.result import Dropped, Mapped
 from klaviyo_mapping.settings import SettingError, Settings
 
@@ -15,6 +15,7 @@ __all__ = [
     "Message",
     "SettingError",
     "Settings",
+    "Warned",
     "canonical",
     "map_message",
 ]

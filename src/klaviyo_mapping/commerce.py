@@ -17,7 +17,7 @@ from klaviyo_mapping.operations import CreateEvent, Identity, Json, JsonObject
 from klaviyo_mapping.order import as_list, order_properties, products_of
 from klaviyo_mapping.order_names import CART, KLAVIYO
 from klaviyo_mapping.product import Product, read_product
-from klaviyo_mapping.reasons import MappingWarning
+from klaviyo_mapping.reasons import MappingWarning, Warned
 from klaviyo_mapping.result import Mapped
 from klaviyo_mapping.text import as_identifier
 from klaviyo_mapping.unique_id import within_limit
@@ -161,12 +161,12 @@ def _order_event(metric: str, message: Message, identity: Identity, now: datetim
     return Mapped((event_of(message, identity, metric, keys, properties, now),), warnings)
 
 
-def _products(message: Message) -> tuple[list[Product], tuple[MappingWarning, ...]]:
+def _products(message: Message) -> tuple[list[Product], tuple[Warned, ...]]:
     sent = message.properties
     entries = first(sent, CART_FIELDS.keys_in(sent)["products"], as_list) or []
     products = list(products_of(entries).values())
     is_whole = len(products) == len(entries)
-    return products, () if is_whole else (MappingWarning.PRODUCT_NOT_AN_OBJECT,)
+    return products, () if is_whole else (Warned(MappingWarning.PRODUCT_NOT_AN_OBJECT),)
 
 
 def _named(names: Mapping[str, str], product: Product) -> dict[str, Json]:

@@ -11,7 +11,7 @@ from klaviyo_mapping.integration import as_boolean, as_list_id, list_id_of
 from klaviyo_mapping.keys import Precedence, Shape, first, normalise
 from klaviyo_mapping.message import Message
 from klaviyo_mapping.operations import Identity, Json, Subscribe, Unsubscribe
-from klaviyo_mapping.reasons import MappingWarning
+from klaviyo_mapping.reasons import MappingWarning, Warned
 from klaviyo_mapping.settings import Settings
 from klaviyo_mapping.text import as_identifier
 from klaviyo_mapping.times import first_time, time_of
@@ -32,7 +32,7 @@ CONSENT = Precedence(
 CHANNELS = {"phone": SMS}
 """What else than its name a message may call a channel."""
 
-Step = tuple[Subscribe | Unsubscribe | None, tuple[MappingWarning, ...]]
+Step = tuple[Subscribe | Unsubscribe | None, tuple[Warned, ...]]
 
 
 def consent_step(message: Message, identity: Identity, settings: Settings, now: datetime) -> Step:
@@ -56,7 +56,7 @@ def _subscribe(message: Message, identity: Identity, settings: Settings, now: da
     consented_at = _consented_at(message, keys, now) if is_historical else None
     if is_historical and consented_at is None:
         # To ask somebody anew who has said yes long ago would be the wrong way to go on.
-        return None, (*warnings, MappingWarning.CONSENTED_AT_MISSING)
+        return None, (*warnings, Warned(MappingWarning.CONSENTED_AT_MISSING))
     if email is None and phone_number is None:
         return None, warnings
     subscribe = Subscribe(
@@ -82,7 +82,7 @@ def _unsubscribe(message: Message, identity: Identity, settings: Settings, now: 
     if is_everything and first(sent, keys["channels"], _as_channels) is None:
         email, phone_number = identity.email, _phone_number(message, identity, keys, settings)
         if email is None and phone_number is None:
-            return None, (MappingWarning.CHANNEL_LEFT_OUT,)
+            return None, (Warned(MappingWarning.CHANNEL_LEFT_OUT),)
         whole = Unsubscribe(
             message.message_id, email, None, phone_number, time, channels=EVERY_CHANNEL
         )
@@ -96,7 +96,7 @@ def _unsubscribe(message: Message, identity: Identity, settings: Settings, now: 
 
 def _channels(
     message: Message, identity: Identity, keys: Mapping[str, Shape], settings: Settings
-) -> tuple[str | None, str | None, tuple[MappingWarning, ...]]:
+) -> tuple[str | None, str | None, tuple[Warned, ...]]:
     """The address and the number that the consent is about; a warning where a channel has none.
 
     The channels are those that the message names, else those for which the event itself has
@@ -115,7 +115,7 @@ def _channels(
         if found is not None and channel in wanted
     }
     is_whole = bool(wanted) and wanted == reached.keys()
-    warnings = () if is_whole else (MappingWarning.CHANNEL_LEFT_OUT,)
+    warnings = () if is_whole else (Warned(MappingWarning.CHANNEL_LEFT_OUT),)
     return reached.get(EMAIL), reached.get(SMS), warnings
 
 

@@ -10,7 +10,7 @@ from klaviyo_mapping.message import Message
 from klaviyo_mapping.operations import CreateEvent, Identity, Json, JsonObject
 from klaviyo_mapping.order_names import NAMES, OrderNames
 from klaviyo_mapping.product import Product, read_product
-from klaviyo_mapping.reasons import MappingWarning
+from klaviyo_mapping.reasons import MappingWarning, Warned
 from klaviyo_mapping.result import Mapped
 from klaviyo_mapping.settings import Settings
 from klaviyo_mapping.text import as_identifier
@@ -125,13 +125,13 @@ def _told_apart(wanted: Sequence[str], taken: str) -> list[str]:
     return unique_ids
 
 
-def _warnings(entries: Sequence[Json], products: Collection[Product]) -> tuple[MappingWarning, ...]:
+def _warnings(entries: Sequence[Json], products: Collection[Product]) -> tuple[Warned, ...]:
     """Each warning that applies, once."""
     warnings = []
     if any(product.identifier is None for product in products):
-        warnings.append(MappingWarning.PRODUCT_WITHOUT_ID)
+        warnings.append(Warned(MappingWarning.PRODUCT_WITHOUT_ID))
     if len(products) < len(entries):
-        warnings.append(MappingWarning.PRODUCT_NOT_AN_OBJECT)
+        warnings.append(Warned(MappingWarning.PRODUCT_NOT_AN_OBJECT))
     return tuple(warnings)
 
 

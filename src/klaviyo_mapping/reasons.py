@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from klaviyo_mapping.values import value
+
 
 class DropReason(StrEnum):
     """Why a well-formed message becomes nothing in Klaviyo, in the order of the checks."""
@@ -19,9 +21,24 @@ class DropReason(StrEnum):
 
 
 class MappingWarning(StrEnum):
-    """What a message got by with, though it should be mended where it is sent."""
+    """What a message got by with, though it should be repaired where it is sent."""
 
     PRODUCT_WITHOUT_ID = "product_without_id"
     PRODUCT_NOT_AN_OBJECT = "product_not_an_object"
+    PRODUCTS_NOT_A_LIST = "products_not_a_list"
     CHANNEL_LEFT_OUT = "channel_left_out"
     CONSENTED_AT_MISSING = "consented_at_missing"
+    OPTION_IGNORED = "option_ignored"
+
+
+@value(frozen=True, slots=True)
+class Warned:
+    """A warning of one message; `field` names the option that it is about, if it is about one."""
+
+    code: MappingWarning
+    field: str | None = None
+
+    @property
+    def text(self) -> str:
+        """As answers say it: `option_ignored: integrations.Klaviyo.listId`."""
+        return self.code.value if self.field is None else f"{self.code.value}: {self.field}"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from klaviyo_mapping.operations import Operation
-from klaviyo_mapping.reasons import DropReason, MappingWarning
+from klaviyo_mapping.reasons import DropReason, Warned
 from klaviyo_mapping.values import value
 
 
@@ -12,7 +12,7 @@ class Mapped:
     """The operations of one message, in the order in which they apply; at least one."""
 
     operations: tuple[Operation, ...]
-    warnings: tuple[MappingWarning, ...] = ()
+    warnings: tuple[Warned, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

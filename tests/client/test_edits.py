@@ -13,6 +13,7 @@ from klaviyo_client.delivery import Klaviyo
 from klaviyo_client.edits import in_runs
 from klaviyo_client.outcomes import Retryable, RetryReason
 from klaviyo_client.planner import Request, merged, plan_profiles
+from klaviyo_client.revision import REVISION
 from klaviyo_mapping.operations import (
     AddToList,
     Identity,
@@ -201,7 +202,7 @@ def ends_as(requests: Sequence[tuple[str, bytes]]) -> Any:
     account = Account()
     headers = {
         "Authorization": "Klaviyo-API-Key pk_test",
-        "revision": "2026-07-15",
+        "revision": REVISION,
         "Content-Type": "application/vnd.api+json",
     }
     for path, body in requests:

@@ -10,6 +10,7 @@ import pytest
 
 from klaviyo_client.answers import Answer
 from klaviyo_client.outcomes import Retryable, RetryReason
+from klaviyo_client.revision import REVISION
 from klaviyo_client.transport import HttpTransport
 
 Connection = Callable[[socket.socket], None]
@@ -76,7 +77,7 @@ def test_a_request_names_the_key_the_revision_and_its_media_type() -> None:
     assert body == b"{}"
     assert {
         "Authorization: Klaviyo-API-Key pk_test",
-        "revision: 2026-07-15",
+        f"revision: {REVISION}",
         "Content-Type: application/vnd.api+json",
         "Accept: application/vnd.api+json",
         "User-Agent: klaviyo-destination",

@@ -3,13 +3,15 @@
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import date
 from typing import Any
 
 import boto3
 import pytest
 
 from handler.envelope import Entry, pack
-from klaviyo_destination.examination import OUTPUTS, PROBES
+from klaviyo_client.revision import REVISION
+from klaviyo_destination.examination import OUTPUTS, PROBES, Health, revision_check
 from local.klaviyo import Account, Weather, serve
 from tests.client.fakes import event
 from tests.command_line.calling import answer, call, lines
@@ -79,6 +81,7 @@ def checked(*arguments: object, **variables: str) -> tuple[int, dict[str, tuple[
 def test_healthy_stack_is_said_to_be_healthy(make_stack: MakeStack) -> None:
     name = make_stack(ListId="Y6nRLr")
     status, found = checked("--stack", name)
+    assert found.pop("revision")[1].startswith(REVISION)
     assert (status, found) == (
         0,
         {
@@ -97,6 +100,41 @@ def test_healthy_stack_is_said_to_be_healthy(make_stack: MakeStack) -> None:
             "dead letters": ("good", "none"),
         },
     )
+
+
+@pytest.mark.parametrize(
+    ("today", "expected"),
+    [
+        (
+            date(2026, 10, 16),
+            (
+                Health.GOOD,
+                "2026-10-15, 1 day old; Klaviyo deprecates it on 2027-10-15, retires it on"
+                " 2028-10-15",
+                "",
+            ),
+        ),
+        (
+            date(2027, 10, 15),
+            (
+                Health.DOUBTFUL,
+                "2026-10-15, 365 days old: deprecated; Klaviyo retires it on 2028-10-15",
+                "upgrade before then",
+            ),
+        ),
+        (
+            date(2028, 10, 15),
+            (
+                Health.BAD,
+                "2026-10-15, 731 days old: Klaviyo has retired it, on 2028-10-15",
+                "upgrade at once, as the README says",
+            ),
+        ),
+    ],
+)
+def test_the_age_of_the_revision_is_told(today: date, expected: tuple[Health, str, str]) -> None:
+    check = revision_check(today)
+    assert (check.health, check.found, check.remedy) == expected
 
 
 def test_nothing_is_changed(make_stack: MakeStack, deployment: Deployment) -> None:

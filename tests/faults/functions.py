@@ -11,12 +11,12 @@ from typing import Any
 from handler import assembly
 from handler.backoff import Pace
 from handler.intake import Intake
-from handler.redelivery import RESERVE_SECONDS, Redelivery
+from handler.redelivery import Redelivery
 
 PACE = Pace(first=1.0, longest=4.0, follow_up=1)
 
-DELIVERY_SECONDS = 6.0
-"""Of a batch of the retry queue. In the cloud it is 50."""
+RETRY_SECONDS = 9.5
+"""Of a batch of the retry queue, of which 6 are for Klaviyo. In the cloud it is 60."""
 
 
 @functools.cache
@@ -40,6 +40,6 @@ def webhook(lambda_event: dict[str, Any], _: Any) -> dict[str, Any]:
 def retry(lambda_event: dict[str, Any], _: Any) -> dict[str, Any]:
     """As `handler.retry.lambda_handler`."""
     redelivery = _redelivery()
-    answer = redelivery.handle(lambda_event, RESERVE_SECONDS + DELIVERY_SECONDS)
+    answer = redelivery.handle(lambda_event, RETRY_SECONDS)
     redelivery.telemetry.flush()
     return answer

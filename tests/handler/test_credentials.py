@@ -19,7 +19,7 @@ class SecretStore:
         self.now = 1000.0
         self.is_down = False
 
-    def fetch(self, arn: str) -> str:
+    def fetch(self, arn: str, seconds: float) -> str:
         self.reads += 1
         if self.is_down:
             raise CredentialsUnavailable("the secret cannot be read: Down")
@@ -46,7 +46,7 @@ SECRET = {"klaviyo_private_key": "pk_1", "segment_shared_secret": "s1"}
     ],
 )
 def test_what_a_secret_may_hold(document: Any, credentials: Credentials) -> None:
-    assert SecretStore(document).store().get() == credentials
+    assert SecretStore(document).store().get(2.0) == credentials
 
 
 KEY = "klaviyo_private_key: expected a Klaviyo private key (pk_…)"
@@ -74,52 +74,52 @@ TOKEN = "webhook_token: expected a text that is not blank, or no key"
 )
 def test_an_unusable_secret_is_refused_with_the_field(document: Any, message: str) -> None:
     with pytest.raises(CredentialsUnavailable) as caught:
-        SecretStore(document).store().get()
+        SecretStore(document).store().get(2.0)
     assert str(caught.value) == message
 
 
 def test_both_stand_ins_are_used_without_reading_the_secret() -> None:
     secrets = SecretStore(SECRET)
-    assert secrets.store("pk_env", "s_env").get() == Credentials("pk_env", ("s_env",), None)
+    assert secrets.store("pk_env", "s_env").get(2.0) == Credentials("pk_env", ("s_env",), None)
     assert secrets.reads == 0
 
 
 def test_one_stand_in_takes_the_place_of_its_field_alone() -> None:
-    assert SecretStore(SECRET).store(key="pk_env").get() == Credentials("pk_env", ("s1",), None)
+    assert SecretStore(SECRET).store(key="pk_env").get(2.0) == Credentials("pk_env", ("s1",), None)
 
 
 def test_the_secret_is_read_once_and_again_after_five_minutes() -> None:
     secrets = SecretStore(SECRET)
     store = secrets.store()
-    store.get()
+    store.get(2.0)
     secrets.document = SECRET | {"klaviyo_private_key": "pk_2"}
     secrets.now += 299
-    assert (store.get().klaviyo_private_key, secrets.reads) == ("pk_1", 1)
+    assert (store.get(2.0).klaviyo_private_key, secrets.reads) == ("pk_1", 1)
     secrets.now += 1
-    assert (store.get().klaviyo_private_key, secrets.reads) == ("pk_2", 2)
+    assert (store.get(2.0).klaviyo_private_key, secrets.reads) == ("pk_2", 2)
 
 
 def test_while_the_store_is_out_of_reach_the_old_secret_stays_in_use() -> None:
     secrets = SecretStore(SECRET)
     store = secrets.store()
-    store.get()
+    store.get(2.0)
     secrets.is_down = True
     secrets.now += 300
-    assert store.get().klaviyo_private_key == "pk_1"
-    assert store.get().klaviyo_private_key == "pk_1"
+    assert store.get(2.0).klaviyo_private_key == "pk_1"
+    assert store.get(2.0).klaviyo_private_key == "pk_1"
     assert secrets.reads == 2, "and is not asked for at every call"
 
 
 def test_a_secret_found_wrong_is_looked_at_again_but_not_at_every_wrong_signature() -> None:
     secrets = SecretStore(SECRET)
     store = secrets.store()
-    store.get()
+    store.get(2.0)
     secrets.document = SECRET | {"segment_shared_secret": "s2"}
-    assert (store.changed(), secrets.reads) == (False, 1)
+    assert (store.changed(2.0), secrets.reads) == (False, 1)
     secrets.now += 10
-    assert (store.changed(), secrets.reads) == (True, 2)
-    assert store.get().shared_secrets == ("s2",)
-    assert (store.changed(), secrets.reads) == (False, 2)
+    assert (store.changed(2.0), secrets.reads) == (True, 2)
+    assert store.get(2.0).shared_secrets == ("s2",)
+    assert (store.changed(2.0), secrets.reads) == (False, 2)
 
 
 def test_credentials_do_not_show_themselves() -> None:

@@ -23,7 +23,7 @@ def arn(aws_variables: dict[str, str]) -> Iterator[str]:
 
 
 def test_a_secret_is_read(arn: str) -> None:
-    assert fetch_secret(arn) == TEXT
+    assert fetch_secret(arn, 2.0) == TEXT
 
 
 def test_without_keys_in_the_environment_boto3_finds_them(
@@ -34,7 +34,7 @@ def test_without_keys_in_the_environment_boto3_finds_them(
         credentials.write("[default]\naws_access_key_id = a\naws_secret_access_key = b\n")
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", file)
-    assert fetch_secret(arn) == TEXT
+    assert fetch_secret(arn, 2.0) == TEXT
 
 
 @pytest.mark.parametrize("with_keys", [True, False], ids=["by request", "by boto3"])
@@ -45,7 +45,7 @@ def test_a_secret_that_is_not_there_is_told_by_its_code(
         monkeypatch.delenv("AWS_REGION", raising=False)
     name = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:none" if with_keys else "none"
     with pytest.raises(CredentialsUnavailable) as caught:
-        fetch_secret(name)
+        fetch_secret(name, 2.0)
     assert str(caught.value) == "the secret cannot be read: ResourceNotFoundException"
 
 
@@ -105,7 +105,7 @@ def test_what_an_answer_means(
     with answering(answers) as (url, targets):
         monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", url)
         try:
-            given = fetch_secret(ARN)
+            given = fetch_secret(ARN, 2.0)
         except CredentialsUnavailable as error:
             given = str(error)
     assert (given, targets) == (outcome, ["secretsmanager.GetSecretValue"] * requests)
@@ -115,5 +115,5 @@ def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(CredentialsUnavailable) as caught:
-        fetch_secret(ARN)
+        fetch_secret(ARN, 2.0)
     assert str(caught.value) == "the secret cannot be read: ConnectionRefusedError"

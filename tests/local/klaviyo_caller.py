@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from local.klaviyo import Account, Policy, Request, Response
+from local.klaviyo.openapi import REVISION
 
 Json = Any
 
@@ -12,7 +13,7 @@ NOW = datetime(2026, 7, 15, 12, tzinfo=UTC)
 
 HEADERS = {
     "Authorization": "Klaviyo-API-Key pk_test",
-    "revision": "2026-07-15",
+    "revision": REVISION,
     "Accept": "application/vnd.api+json",
     "Content-Type": "application/vnd.api+json",
 }
@@ -77,8 +78,9 @@ def problems(response: Response) -> list[tuple[str, str | None]]:
     ]
 
 
-def profile(**attributes: Json) -> Json:
-    return {"type": "profile", "attributes": {"email": "ann@shop.io"} | attributes}
+def profile(meta: Json = None, /, **attributes: Json) -> Json:
+    made = {"type": "profile", "attributes": {"email": "ann@shop.io"} | attributes}
+    return made if meta is None else {**made, "meta": meta}
 
 
 def profile_without_email(**attributes: Json) -> Json:

@@ -37,6 +37,9 @@ HANDLERS = """
             os._exit(1)
         return "fine"
 
+    def traced(lambda_event, context):
+        return os.environ["_X_AMZN_TRACE_ID"]
+
     def hangs(lambda_event, context):
         time.sleep(lambda_event)
         return "fine"
@@ -51,7 +54,7 @@ class Factory:
         self.directory = directory
         self.log = log
 
-    def function(self, name: str, seconds: float = 3.0) -> LambdaFunction:
+    def function(self, name: str, seconds: float = 3.0, **options: bool) -> LambdaFunction:
         return LambdaFunction(
             "TestFunction",
             f"handlers_of_a_test.{name}",
@@ -59,6 +62,7 @@ class Factory:
             seconds,
             self.log,
             imports=(ROOT, self.directory),
+            **options,
         )
 
 

@@ -117,17 +117,12 @@ def test_an_event_updates_its_profile_and_null_clears_nothing() -> None:
     assert [each.attributes for each in made.profiles] == [{"first_name": "Anna", "title": "Ms"}]
 
 
-def test_an_event_patches_properties_from_among_the_profiles_attributes() -> None:
+@pytest.mark.parametrize("endpoint", ["/api/events", "/api/event-bulk-create-jobs"])
+def test_an_event_patches_properties_from_beside_the_profiles_attributes(endpoint: str) -> None:
     made = account()
-    patch = {"patch_properties": {"append": {"tags": "new"}}}
-    post(made, "/api/events", event(profile(meta=patch)))
-    assert [each.properties for each in made.profiles] == [{"tags": ["new"]}]
-
-
-def test_a_bulk_event_patches_properties_from_beside_the_profiles_attributes() -> None:
-    made = account()
-    person = {**profile(), "meta": {"patch_properties": {"append": {"tags": "new"}}}}
-    post(made, "/api/event-bulk-create-jobs", events_job(entry(person=person)))
+    person = profile({"patch_properties": {"append": {"tags": "new"}}})
+    is_bulk = endpoint != "/api/events"
+    post(made, endpoint, events_job(entry(person=person)) if is_bulk else event(person))
     assert [each.properties for each in made.profiles] == [{"tags": ["new"]}]
 
 

@@ -131,9 +131,9 @@ STRUCTURE: dict[str, tuple[Json, list[tuple[str, str]]]] = {
         upsert(profile(meta={})),
         [(UNKNOWN.format("meta", "profile"), "/data/attributes/meta")],
     ),
-    "meta beside an event's profile attributes": (
-        event({**profile(), "meta": {}}),
-        [(UNKNOWN.format("meta", "profile"), f"{EVENT_PROFILE}/meta")],
+    "meta among an event's profile attributes": (
+        event(profile(meta={})),
+        [(UNKNOWN.format("meta", "profile"), f"{EVENT_PROFILE}/attributes/meta")],
     ),
     "an event without properties": (
         {
@@ -215,6 +215,7 @@ RIGHT: dict[str, Json] = {
     "the least event": event(),
     "an event with everything": event(
         profile(
+            {"patch_properties": {"unset": "old"}},
             phone_number="+14155550100",
             external_id="7",
             anonymous_id="a",
@@ -227,7 +228,6 @@ RIGHT: dict[str, Json] = {
             image="https://shop.io/a.png",
             location={"city": "Boston", "latitude": 42.3, "longitude": "-71.0", "zip": None},
             properties={"plan": "pro"},
-            meta={"patch_properties": {"unset": "old"}},
         ),
         properties={"Items": [{"Price": 9.99}], "n": None},
         time="2026-07-15T12:00:00.000Z",

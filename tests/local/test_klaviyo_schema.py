@@ -1,7 +1,7 @@
 """The stand-in's judge against two others: a JSON Schema validator and Klaviyo's own SDK."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import fastjsonschema
@@ -43,7 +43,9 @@ META = {
 
 SAMPLES: dict[str, tuple[Json, Any]] = {
     "create_event": (
-        event(PERSON, value=1.5, value_currency="USD", time="2026-07-15T12:00:00Z"),
+        event(
+            {**PERSON, "meta": META}, value=1.5, value_currency="USD", time="2026-07-15T12:00:00Z"
+        ),
         models.EventCreateQueryV2,
     ),
     "bulk_create_events": (
@@ -86,6 +88,14 @@ def test_what_the_stand_in_accepts_is_what_klaviyos_sdk_accepts(operation: str) 
 
 
 @pytest.mark.parametrize("operation", BODIES)
+def test_the_stand_in_knows_the_fields_that_klaviyos_sdk_knows(operation: str) -> None:
+    _, model = SAMPLES[operation]
+    document = model.model_json_schema(by_alias=True)
+    of_sdk = set(_fields(document, document.get("$defs", {})))
+    assert set(_fields(BODIES[operation], DEFINITIONS)) == of_sdk
+
+
+@pytest.mark.parametrize("operation", BODIES)
 def test_every_wrong_type_and_key_is_judged_as_json_schema_judges_it(operation: str) -> None:
     validate = fastjsonschema.compile(
         {**BODIES[operation], "$defs": DEFINITIONS}, use_formats=False
@@ -107,6 +117,19 @@ def _is_right(operation: str, document: Json) -> bool:
     findings = Findings(Facts(NOW, Policy()))
     compile_schema(BODIES[operation], DEFINITIONS, {})(document, findings)
     return not findings.problems
+
+
+def _fields(schema: Any, definitions: Mapping[str, Any], place: str = "") -> Iterator[str]:
+    """The places of all fields that a schema names."""
+    if "$ref" in schema:
+        schema = definitions[schema["$ref"].rpartition("/")[2]]
+    for option in (*schema.get("oneOf", ()), *schema.get("anyOf", ())):
+        yield from _fields(option, definitions, place)
+    if "items" in schema:
+        yield from _fields(schema["items"], definitions, f"{place}/*")
+    for name, field in schema.get("properties", {}).items():
+        yield f"{place}/{name}"
+        yield from _fields(field, definitions, f"{place}/{name}")
 
 
 def _is_valid(validate: Any, document: Json) -> bool:

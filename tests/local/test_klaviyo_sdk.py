@@ -1,4 +1,4 @@
-"""Klaviyo's own SDK (klaviyo-api 24.0.0, of the same revision) at work with the stand-in."""
+"""Klaviyo's own SDK (klaviyo-api 25.0.0, of the same revision) at work with the stand-in."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

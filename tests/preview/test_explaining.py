@@ -9,6 +9,7 @@ import pytest
 
 from klaviyo_client import bodies
 from klaviyo_client.endpoints import BULK_CREATE_EVENTS, BULK_IMPORT_PROFILES
+from klaviyo_client.revision import REVISION
 from klaviyo_mapping import Settings
 from klaviyo_mapping.operations import CreateEvent, Json
 from local.klaviyo import Account, Request
@@ -192,7 +193,7 @@ def test_stand_in_accepts_every_request_that_needs_no_answer(number: int) -> Non
     account.add_list("WmB7kT", name="Customers")
     headers = {
         "authorization": "Klaviyo-API-Key pk",
-        "revision": "2026-07-15",
+        "revision": REVISION,
         "content-type": "application/vnd.api+json",
     }
     for request in preview_of(*messages).requests:

@@ -7,42 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import yaml
 from samtranslator.parser.parser import Parser  # type: ignore[import-untyped]
 from samtranslator.translator.translator import Translator  # type: ignore[import-untyped]
+
+from local.template import load
 
 ROOT = Path(__file__).parent.parent.parent
 BUCKET, KEY = "artifacts", "artifact.zip"
 
 Resource = dict[str, Any]
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short forms."""
-
-
-def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    value: Any
-    if isinstance(node, yaml.ScalarNode):
-        value = loader.construct_scalar(node)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        assert isinstance(node, yaml.MappingNode)
-        value = loader.construct_mapping(node, deep=True)
-    if suffix == "GetAtt":
-        value = value.split(".", 1)
-    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
-
-
-_Loader.add_multi_constructor("!", _short_form)
-
-
-def load(text: str) -> dict[str, Any]:
-    """A template's document, short forms written out."""
-    document: dict[str, Any] = yaml.load(text, _Loader)
-    return document
-
 
 SOURCE = load((ROOT / "template.yaml").read_text())
 PARAMETERS: dict[str, dict[str, Any]] = SOURCE["Parameters"]

@@ -11,6 +11,7 @@ import pytest
 from handler.environment import DEFAULT_API_URL, DEFAULT_RETRY_HOURS, Environment
 from handler.telemetry import NAMESPACE, SERVICE, Metric, Telemetry
 from klaviyo_mapping.settings import Settings
+from local.template import load
 from tests.template.template import (
     EXPANDED,
     PARAMETERS,
@@ -19,7 +20,6 @@ from tests.template.template import (
     SOURCE,
     arn,
     expand,
-    load,
     of_type,
     properties,
     ref,
@@ -356,6 +356,8 @@ def test_alarms() -> None:
     assert ALARMS.keys() == {
         "dead-letters",
         "oldest-message",
+        "retry-failures",
+        "recursion",
         "still-failing",
         "server-errors",
         "signature-failures",

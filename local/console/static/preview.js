@@ -141,7 +141,7 @@ function Verdict({ message, start, onSetting }) {
   const { reason, warnings, ways_out: waysOut, field, detail } = message;
   if (!reason && !warnings.length) return null;
   if (!reason) {
-    return warnings.map((warning) => html`<${Notice} key=${warning.code} tone="warn"
+    return warnings.map((warning) => html`<${Notice} key=${warning.meaning} tone="warn"
       title=${warning.meaning}><p>${warning.remedy}</p><//>`);
   }
   const isDropped = message.verdict === "dropped";
