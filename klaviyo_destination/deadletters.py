@@ -16,7 +16,7 @@ from handler.queues import Queue, QueueUnavailable
 from klaviyo_client.redaction import redact, redact_pointer
 from klaviyo_destination.aws import client, reaching
 from klaviyo_destination.troubles import Misuse, Trouble
-from klaviyo_mapping.operations import Json
+from klaviyo_mapping.operations import Json, kind_of
 
 HIDDEN_SECONDS = 300
 """So long SQS shows a message to nobody else once it was read."""
@@ -68,10 +68,10 @@ def message_id_of(entry: Entry) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def kind_of(entry: Entry) -> str:
+def kind_in(entry: Entry) -> str:
     """What the entry holds."""
     if entry.operation is not None:
-        return entry.operation.kind
+        return kind_of(entry.operation)
     return "unreadable" if entry.unreadable is not None else "message"
 
 
@@ -102,7 +102,7 @@ class Group:
     def add(self, letter: Letter, entry: Entry) -> None:
         """Count an entry."""
         self.count += 1
-        kind = kind_of(entry)
+        kind = kind_in(entry)
         self.kinds[kind] = self.kinds.get(kind, 0) + 1
         self.oldest = min(self.oldest or letter.sent_at, letter.sent_at)
         self.newest = max(self.newest or letter.sent_at, letter.sent_at)

@@ -8,7 +8,8 @@ Klaviyo's bodies are built.
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from klaviyo_client.endpoints import (
     BULK_CREATE_EVENTS,
@@ -61,7 +62,7 @@ def landings(
     if found is not None:
         return found
     operations = rehearsal.operations
-    fields = {name for n in (*item.covers, *item.joins) for name in operations[n].__slots__}
+    fields = {name for n in (*item.covers, *item.joins) for name in operations[n].__struct_fields__}
     one_by_one = (
         _found(request, body, rehearsal, item, place, name) for name in sorted(fields - UNMARKED)
     )
@@ -166,7 +167,7 @@ class _Marks:
         """The operation with marks for its texts and numbers, or for those of one field."""
         fields = {
             name: self._marked(value, position, (name,))
-            for name in operation.__slots__
+            for name in operation.__struct_fields__
             if name not in UNMARKED
             and field in (None, name)
             and (value := getattr(operation, name)) is not None

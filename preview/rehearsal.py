@@ -7,9 +7,11 @@ answer would say is written in angle brackets.
 import json
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote
+
+from msgspec.structs import replace
 
 from klaviyo_client.answers import Answer
 from klaviyo_client.delivery import Run

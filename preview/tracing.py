@@ -14,7 +14,13 @@ from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 from klaviyo_mapping import Settings
-from klaviyo_mapping.operations import Identity, Json, JsonObject, Operation
+from klaviyo_mapping.operations import (
+    Identity,
+    Json,
+    JsonObject,
+    Operation,
+    kind_of,
+)
 from preview.paths import Path, written
 
 Remap = Callable[[Json, Settings], Sequence[Operation] | None]
@@ -181,8 +187,8 @@ def _document(operations: Sequence[Operation]) -> Document:
         {
             name: value.attributes() if isinstance(value, Identity) else value
             for name, value in [
-                ("kind", operation.kind),
-                *((name, getattr(operation, name)) for name in operation.__slots__),
+                ("kind", kind_of(operation)),
+                *((name, getattr(operation, name)) for name in operation.__struct_fields__),
             ]
         }
         for operation in operations

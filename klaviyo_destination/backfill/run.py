@@ -40,6 +40,7 @@ from klaviyo_mapping.operations import (
     CreateEvent,
     Operation,
     UpsertProfile,
+    kind_of,
     to_json,
 )
 
@@ -322,7 +323,7 @@ class Run:
                 is_imported = imports and isinstance(entry.operation, UpsertProfile | AddToList)
                 (settled.imported if is_imported else settled.done).append(entry)
                 if entry.lane is not Lane.CHECKS:
-                    settled.delivered[result.operation.kind] += 1
+                    settled.delivered[kind_of(result.operation)] += 1
             elif entry.lane is Lane.CHECKS and isinstance(outcome, Refused):
                 settled.done.append(entry)
                 settled.given_up = True
@@ -438,7 +439,7 @@ class Run:
             return []
         again: list[Waiting] = []
         for entry in state.first(Lane.IMPORTED, MOST_PROFILES * 2):
-            self._counts.delivered[entry.operation.kind] -= 1
+            self._counts.delivered[kind_of(entry.operation)] -= 1
             if entry.attempts + 1 < MOST_IMPORTS:
                 once_more = replace(entry, lane=Lane.PROFILES, attempts=entry.attempts + 1)
                 again.append(replace(once_more, rank=None))

@@ -1,10 +1,12 @@
 """What one message of an archive becomes: operations, a counted reason, or a reject."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from msgspec.structs import replace
 
 from handler.codes import RejectionCode
 from handler.door.body import Unreadable

@@ -282,6 +282,7 @@ def _rehearse(sources: Sequence["Source"], translator: "Translator", as_json: bo
     """Read and map everything, and say what it would come to."""
     from klaviyo_destination.backfill.run import EVENTS_A_ROUND, Reading, add_counts
     from klaviyo_destination.backfill.state import Counts, Position
+    from klaviyo_mapping.operations import kind_of
 
     counts = Counts()
     reading = Reading(sources, translator, Position())
@@ -293,7 +294,7 @@ def _rehearse(sources: Sequence["Source"], translator: "Translator", as_json: bo
                 chunk = reading.chunk(EVENTS_A_ROUND)
                 add_counts(counts, chunk.counts)
                 counts.delivered.update(
-                    entry.operation.kind for entry in (*chunk.events, *chunk.profiles)
+                    kind_of(entry.operation) for entry in (*chunk.events, *chunk.profiles)
                 )
                 show(Progress(counts))
                 if chunk.is_last:

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 from enum import StrEnum
 from typing import Any
 
+from msgspec import Struct
+
 from klaviyo_mapping.operations import Json
-from klaviyo_mapping.values import value
 
 
 class Fate(StrEnum):
@@ -19,14 +19,13 @@ class Fate(StrEnum):
     REJECTED = "rejected"
 
 
-@value(frozen=True, slots=True)
-class MessageFate:
+class MessageFate(Struct, frozen=True):
     """One message's fate. `details` says more in JSON and holds nothing personal."""
 
     message_id: str | None
     fate: Fate
     reason: str | None = None
-    details: Mapping[str, Json] = field(default_factory=dict)
+    details: Mapping[str, Json] = {}
 
     def document(self) -> dict[str, Json]:
         """The message's line in the answer."""

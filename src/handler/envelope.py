@@ -20,6 +20,8 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from msgspec import Struct
+
 from handler.codes import RejectionCode
 from klaviyo_client.persons import identifiers
 from klaviyo_mapping.operations import (
@@ -33,7 +35,6 @@ from klaviyo_mapping.operations import (
     from_json,
     to_json,
 )
-from klaviyo_mapping.values import value
 
 SCHEMA = 1
 READABLE_SCHEMAS = frozenset({1})
@@ -45,8 +46,7 @@ MAX_BYTES = 1_000_000
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
 
 
-@value(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One operation, or one Segment message, or a text, that waits. Times are Unix seconds."""
 
     operation: Operation | None = None

@@ -1,9 +1,11 @@
 """One batch of the retry queue: what is due is delivered, the rest goes where it belongs."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec.structs import replace
 
 from handler.backoff import PACE, Pace
 from handler.codes import RejectionCode

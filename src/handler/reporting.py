@@ -6,7 +6,7 @@ from handler.telemetry import Metric, Telemetry
 from klaviyo_client.delivery import Delivery, Result
 from klaviyo_client.outcomes import Delivered, Refused, Retryable, RetryReason
 from klaviyo_client.redaction import redact, redact_pointer
-from klaviyo_mapping.operations import Json
+from klaviyo_mapping.operations import Json, kind_of
 
 AUTHORIZATION = frozenset({RetryReason.UNAUTHORIZED, RetryReason.FORBIDDEN})
 
@@ -27,7 +27,7 @@ def report_delivery(telemetry: Telemetry, delivery: Delivery) -> None:
             telemetry.warning(
                 text,
                 message_id=result.operation.message_id,
-                operation=result.operation.kind,
+                operation=kind_of(result.operation),
                 **refusal_details(result),
             )
 

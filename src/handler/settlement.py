@@ -6,7 +6,9 @@ travels on with its own history.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from handler.backoff import PACE, Pace, delay_seconds
 from handler.codes import RejectionCode

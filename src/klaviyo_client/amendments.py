@@ -4,7 +4,8 @@ One bad phone number must not cost a profile, and one Klaviyo conflict must not 
 """
 
 import re
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from klaviyo_client.outcomes import Refused
 from klaviyo_mapping.channels import identifier_of

@@ -1,14 +1,20 @@
 """Subscriptions and unsubscriptions as the fewest jobs that say the same. Pure."""
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from klaviyo_client import bodies
 from klaviyo_client.endpoints import SUBSCRIBE_PROFILES, UNSUBSCRIBE_PROFILES
 from klaviyo_client.ledger import Ledger
 from klaviyo_client.lookups import CHANNELS
 from klaviyo_client.planner import Item, Request, chunks, single_upsert
-from klaviyo_mapping.operations import Operation, Subscribe, Unsubscribe
+from klaviyo_mapping.operations import (
+    Operation,
+    Subscribe,
+    Unsubscribe,
+    kind_of,
+)
 
 
 def needs_introduction(operation: Operation) -> bool:
@@ -75,7 +81,7 @@ def subscription_item(operations: Sequence[Operation], positions: tuple[int, ...
         if isinstance(whole, Subscribe) and isinstance(further, Subscribe):
             whole = _joint(whole, further)
     if not isinstance(whole, Subscribe):
-        raise TypeError(f"{whole.kind} is no subscription")
+        raise TypeError(f"{kind_of(whole)} is no subscription")
     return Item(bodies.subscription_item(whole), positions)
 
 
@@ -117,7 +123,7 @@ def unsubscription_item(operations: Sequence[Operation], positions: tuple[int, .
     """Unsubscriptions that say the same as one item."""
     operation = operations[positions[0]]
     if not isinstance(operation, Unsubscribe):
-        raise TypeError(f"{operation.kind} is no unsubscription")
+        raise TypeError(f"{kind_of(operation)} is no unsubscription")
     return Item(bodies.unsubscription_item(operation), positions)
 
 
@@ -150,7 +156,7 @@ def _place(
 def _subscriber(operation: Operation) -> Hashable:
     """Whom the subscription is about."""
     if not isinstance(operation, Subscribe):
-        raise TypeError(f"{operation.kind} is no subscription")
+        raise TypeError(f"{kind_of(operation)} is no subscription")
     return _lower(operation.email) or operation.phone_number
 
 

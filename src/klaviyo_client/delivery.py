@@ -7,8 +7,11 @@ can be repeated without harm, it does not matter whether Klaviyo has seen it.
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from klaviyo_client.consent import plan_introductions, plan_subscriptions, plan_unsubscriptions
 from klaviyo_client.ledger import Ledger
@@ -38,7 +41,6 @@ from klaviyo_mapping.operations import (
     Operation,
     UpsertProfile,
 )
-from klaviyo_mapping.values import value
 
 DELETION_SECONDS = 300.0
 """For how long what follows a deletion waits: Klaviyo carries it out some time after accepting it,
@@ -59,8 +61,7 @@ UNWRITABLE = Refused(0, "not_serialisable", "the operation cannot be written as 
 Plan = TypeVar("Plan")
 
 
-@value(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """An operation as it was last sent, and what became of it."""
 
     operation: Operation

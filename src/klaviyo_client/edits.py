@@ -6,7 +6,8 @@ request; where upserts that follow one another need more, they stay requests of 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from klaviyo_mapping.operations import Json, Operation, UpsertProfile
 

@@ -1,6 +1,8 @@
 """The operations of one delivery, and what has become of each so far."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from klaviyo_client.endpoints import UNSUBSCRIBE_PROFILES, UPSERT_PROFILE
 from klaviyo_client.outcomes import (

@@ -7,7 +7,9 @@ may already have put into a flow is not ours to delete.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from klaviyo_client import bodies
 from klaviyo_client.answers import Answer, next_page, resources

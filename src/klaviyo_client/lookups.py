@@ -5,7 +5,8 @@ the next that the operation has.
 """
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from klaviyo_client.answers import Answer, next_page, resources
 from klaviyo_client.endpoints import GET_LIST_MEMBERS, GET_PROFILES, MAX_QUERY_BYTES, Endpoint
@@ -24,8 +25,8 @@ SHOWN_AS_OTHERS = frozenset({"email", "_kx"})
 """Identifiers that lead to a profile which does not show them: a second address, an exchange id."""
 
 _ORDER = {
-    RemoveFromList.kind: ("email", "external_id", "phone_number", "_kx"),
-    DeleteProfile.kind: ("external_id", "email", "phone_number", "_kx"),
+    RemoveFromList: ("email", "external_id", "phone_number", "_kx"),
+    DeleteProfile: ("external_id", "email", "phone_number", "_kx"),
 }
 """Which identifier to ask by first. A list step means whom Klaviyo would find for an upsert of the
 same identity; a deletion means the user that it names."""
@@ -36,7 +37,7 @@ def sources(operation: Operation) -> list[tuple[str, str]]:
     if not isinstance(operation, RemoveFromList | DeleteProfile):
         return []
     given = operation.identity.attributes()
-    return [(field, given[field]) for field in _ORDER[operation.kind] if field in given]
+    return [(field, given[field]) for field in _ORDER[type(operation)] if field in given]
 
 
 def plan_profile_lookups(

@@ -7,7 +7,8 @@ in one form is sent once more in another where there is one, and what was merged
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from klaviyo_client.amendments import amended
 from klaviyo_client.answers import Answer, ApiError, refusal

@@ -18,6 +18,7 @@ from klaviyo_mapping.operations import (
     Subscribe,
     Unsubscribe,
     UpsertProfile,
+    kind_of,
 )
 
 Key = tuple[str, str]
@@ -171,11 +172,11 @@ def _verbs(operation: Operation, person: Key | None) -> list[tuple[Effect, str]]
     """What the operation does to each thing that others may do the opposite to."""
     done: list[tuple[Effect, str]] = []
     if isinstance(operation, Subscribe | Unsubscribe):
-        done += [((key, CONSENT), operation.kind) for key in keys_of(operation)]
+        done += [((key, CONSENT), kind_of(operation)) for key in keys_of(operation)]
     if not isinstance(operation, AddToList | RemoveFromList | Subscribe | Unsubscribe):
         return done
     if operation.list_id is not None:
-        verb = JOIN if isinstance(operation, AddToList | Subscribe) else operation.kind
+        verb = JOIN if isinstance(operation, AddToList | Subscribe) else kind_of(operation)
         done.append(((person, operation.list_id), verb))
     return done
 

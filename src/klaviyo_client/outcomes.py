@@ -1,7 +1,8 @@
 """What became of an operation. The type says what to do next."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class RetryReason(StrEnum):
@@ -26,8 +27,7 @@ class DeliveryWarning(StrEnum):
     NOT_ON_LIST = "not_on_list"
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(Struct, frozen=True):
     """Klaviyo accepted it, or there was nothing to do.
 
     `profile_id` is Klaviyo's id where the answer names one.
@@ -37,8 +37,7 @@ class Delivered:
     warnings: tuple[DeliveryWarning, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Retryable:
+class Retryable(Struct, frozen=True):
     """Not accepted for a reason that passes, or that is ours to mend. Send it again.
 
     `delay` is the time that Klaviyo named, in seconds. `tried` is false when the operation was
@@ -51,8 +50,7 @@ class Retryable:
     tried: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """Klaviyo will never accept it as it is.
 
     `status` is that of the answer which says so; an import job's refusals are read with a 200.

@@ -11,8 +11,9 @@ allowance.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from klaviyo_client import bodies, queries
 from klaviyo_client.edits import in_runs, merged_edits
@@ -42,8 +43,8 @@ from klaviyo_mapping.operations import (
     Operation,
     Subscribe,
     UpsertProfile,
+    kind_of,
 )
-from klaviyo_mapping.values import value
 
 BULK_EVENTS_FROM = bulk_from(CREATE_EVENT, BULK_CREATE_EVENTS)
 BULK_PROFILES_FROM = bulk_from(UPSERT_PROFILE, BULK_IMPORT_PROFILES)
@@ -56,8 +57,7 @@ UNPLANNABLE = (ValueError, TypeError, AttributeError, RecursionError)
 """What planning raises for an operation that is none, as someone may write into a queue by hand."""
 
 
-@value(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """One entry of a request's body.
 
     `covers` are the operations that it carries out; `joins` the `AddToList` operations of the same
@@ -71,8 +71,7 @@ class Item:
     joins: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """One HTTP request and the operations that hang on it.
 
     `target` is the id in the path; `list_ids` the lists that the profiles of an import job join,
@@ -200,7 +199,7 @@ def merged(operations: Sequence[Operation]) -> UpsertProfile:
             identity = union(identity, Identity(operation.email, None, operation.phone_number))
             continue
         elif not isinstance(operation, AddToList):
-            raise TypeError(f"{operation.kind} is no upsert")
+            raise TypeError(f"{kind_of(operation)} is no upsert")
         identity = union(identity, operation.identity)
     upsert = UpsertProfile(None, identity, attributes, properties)
     return merged_edits(upsert, operations)

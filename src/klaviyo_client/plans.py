@@ -1,7 +1,8 @@
 """Every kind of operation, as requests: what can be written at all, and an item written anew."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from klaviyo_client import bodies
 from klaviyo_client.consent import (
@@ -32,7 +33,12 @@ from klaviyo_client.planner import (
     profile_item,
 )
 from klaviyo_client.removals import plan_removals
-from klaviyo_mapping.operations import CreateEvent, Operation, UpsertProfile
+from klaviyo_mapping.operations import (
+    CreateEvent,
+    Operation,
+    UpsertProfile,
+    kind_of,
+)
 
 
 def can_be_planned(operation: Operation) -> bool:
@@ -73,6 +79,6 @@ def rebuilt(request: Request, operations: Sequence[Operation], item: Item) -> It
         return unsubscription_item(operations, item.covers)
     operation = operations[item.covers[0]]
     if not isinstance(operation, CreateEvent) or endpoint not in (CREATE_EVENT, BULK_CREATE_EVENTS):
-        raise TypeError(f"{operation.kind} has no other form")
+        raise TypeError(f"{kind_of(operation)} has no other form")
     write = bodies.single_event if endpoint is CREATE_EVENT else bodies.event_item
     return replace(item, body=write(operation))

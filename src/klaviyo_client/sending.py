@@ -8,9 +8,11 @@ tells the gate that all is well again.
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from klaviyo_client.answers import TOO_MANY_REQUESTS, Answer
 from klaviyo_client.circuit import Go, Wait

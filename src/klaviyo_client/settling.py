@@ -1,8 +1,9 @@
 """What a reply means for each operation of its request, and what is to be sent on its account."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
+
+from msgspec.structs import replace
 
 from klaviyo_client import imports
 from klaviyo_client.amendments import amended

@@ -5,9 +5,10 @@ https://developers.klaviyo.com/en/docs/guide_to_integrating_a_platform_without_a
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
+
+from msgspec.structs import replace
 
 from klaviyo_mapping.amounts import as_amount, total
 from klaviyo_mapping.event import MOVED, ORDER_COMPLETED, currency_of, event_of, without

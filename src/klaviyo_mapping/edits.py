@@ -7,7 +7,8 @@ Each holds names of custom properties.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from klaviyo_mapping.integration import options_of
 from klaviyo_mapping.keys import Precedence, first, normalise

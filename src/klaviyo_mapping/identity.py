@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from msgspec import Struct
+
 from klaviyo_mapping.context import is_from_engage
 from klaviyo_mapping.country import country_of
 from klaviyo_mapping.email import as_email
@@ -12,7 +14,6 @@ from klaviyo_mapping.phone import is_e164, to_e164
 from klaviyo_mapping.reasons import DropReason
 from klaviyo_mapping.settings import Settings
 from klaviyo_mapping.text import as_identifier
-from klaviyo_mapping.values import value
 
 LONGEST_EXTERNAL_ID = 255
 
@@ -44,8 +45,7 @@ Place = tuple[JsonObject, Mapping[str, Shape]]
 """An object that may hold identifiers, and the keys that may hold each of them."""
 
 
-@value(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True):
     """The identifiers of a message's profile, and the key that each was found under.
 
     An identifier that the message's own ids gave has no key in `found_under`.

@@ -7,11 +7,12 @@ spec and the old destination's page spell some of them differently.
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
+from msgspec import Struct
+
 from klaviyo_mapping.amounts import Amount, as_amount, multiply
 from klaviyo_mapping.keys import KEYS_KEPT, SHAPES_KEPT, Precedence, Shape
 from klaviyo_mapping.operations import Json, JsonObject
 from klaviyo_mapping.text import as_identifier
-from klaviyo_mapping.values import value
 
 Reader = Callable[[Json], Json] | None
 """Makes a field's value of one that is not null, or None when it cannot; without one it stays."""
@@ -44,8 +45,7 @@ FIELDS: dict[str, tuple[tuple[str, ...], Reader]] = {
 PRODUCT = Precedence({field: names for field, (names, _) in FIELDS.items()})
 
 
-@value(frozen=True, slots=True)
-class Product:
+class Product(Struct, frozen=True):
     """What an order says of one product.
 
     `fields` has what was sent of `FIELDS`, and `Row Total`. `price` is the price under its own key

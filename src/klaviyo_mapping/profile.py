@@ -1,8 +1,9 @@
 """An identify's traits as the attributes and custom properties of a Klaviyo profile."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from klaviyo_mapping.attributes import Candidates, as_coordinate, candidates_in
 from klaviyo_mapping.identity import IDENTIFIERS, Named

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from klaviyo_mapping.values import value
+from msgspec import Struct
 
 
 class DropReason(StrEnum):
@@ -31,8 +31,7 @@ class MappingWarning(StrEnum):
     OPTION_IGNORED = "option_ignored"
 
 
-@value(frozen=True, slots=True)
-class Warned:
+class Warned(Struct, frozen=True):
     """A warning of one message; `field` names the option that it is about, if it is about one."""
 
     code: MappingWarning

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from klaviyo_mapping.operations import Operation
 from klaviyo_mapping.reasons import DropReason, Warned
-from klaviyo_mapping.values import value
 
 
-@value(frozen=True, slots=True)
-class Mapped:
+class Mapped(Struct, frozen=True):
     """The operations of one message, in the order in which they apply; at least one."""
 
     operations: tuple[Operation, ...]

@@ -1,8 +1,7 @@
 """Where an operation goes after a delivery."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from handler.envelope import Entry
 from handler.settlement import Settlement, due, full_requests, settle, stamped, wait_left

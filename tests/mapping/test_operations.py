@@ -178,25 +178,38 @@ def test_what_a_newer_release_adds_is_ignored() -> None:
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ({}, "^kind: "),
-        ({"kind": "teleport"}, "^kind: "),
-        ({"kind": ["subscribe"]}, "^kind: "),
-        ({"kind": "create_event"}, "^create_event: .*identity"),
-        ({"kind": "create_event", "identity": "ada"}, "^identity: expected an object$"),
-        ({"kind": "create_event", "identity": {"email": 5}}, "^identity: expected texts$"),
-        ({"kind": "create_event", "value": True}, "^value: expected a number or null$"),
-        ({"kind": "create_event", "backfill": 1}, "^backfill: expected true or false$"),
-        ({"kind": "upsert_profile", "phone_as_sent": []}, "^phone_as_sent: expected an object$"),
-        ({"kind": "check_import", "message_ids": "m"}, "^message_ids: expected a list$"),
-        ({"kind": "create_event", "identity": {}, "metric": "x"}, "^create_event: .*unique_id"),
-        ({"kind": "subscribe", "list_id": "x"}, "^subscribe: expected email or phone_number$"),
-        ({"kind": "unsubscribe"}, "^unsubscribe: expected email or phone_number$"),
-        ({"kind": "add_to_list", "identity": {}}, "^add_to_list: expected list_id or list_name$"),
-        ({"kind": "remove_from_list", "list_id": "x"}, "^remove_from_list: .*identity"),
+        ({}, "Object missing required field `kind`"),
+        ({"kind": "teleport"}, "kind: Invalid value 'teleport'"),
+        ({"kind": ["subscribe"]}, "kind: Expected `str`, got `list`"),
+        ({"kind": "create_event"}, "Object missing required field `identity`"),
+        ({"kind": "create_event", "identity": "ada"}, "identity: Expected `object`, got `str`"),
+        (
+            {"kind": "create_event", "identity": {"email": 5}},
+            "identity.email: Expected `str | null`, got `int`",
+        ),
+        (
+            {"kind": "create_event", "value": True},
+            "value: Expected `int | float | null`, got `bool`",
+        ),
+        ({"kind": "create_event", "backfill": 1}, "backfill: Expected `bool`, got `int`"),
+        (
+            {"kind": "upsert_profile", "phone_as_sent": []},
+            "phone_as_sent: Expected `object`, got `array`",
+        ),
+        ({"kind": "check_import", "message_ids": "m"}, "message_ids: Expected `array`, got `str`"),
+        (
+            {"kind": "create_event", "identity": {}, "metric": "x"},
+            "Object missing required field `unique_id`",
+        ),
+        ({"kind": "subscribe", "list_id": "x"}, "subscribe: expected email or phone_number"),
+        ({"kind": "unsubscribe"}, "unsubscribe: expected email or phone_number"),
+        ({"kind": "add_to_list", "identity": {}}, "add_to_list: expected list_id or list_name"),
+        ({"kind": "remove_from_list", "list_id": "x"}, "Object missing required field `identity`"),
     ],
 )
 def test_what_is_no_operation_is_refused_by_the_field(
     document: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError) as refused:  # noqa: PT011 - its text is compared
         from_json(document)
+    assert str(refused.value) == message
