@@ -21,7 +21,7 @@ from typing import Any
 
 from handler import assembly
 from handler.envelope import Entry, pack
-from handler.queues import Queue
+from handler.queues import Queue, Receipt
 from klaviyo_client.answers import Answer
 from klaviyo_client.delivery import Klaviyo
 
@@ -66,9 +66,9 @@ class Kept(Queue):
     def __init__(self) -> None:
         super().__init__("")
 
-    def send(self, entries: Iterable[Entry], delay: int = 0, *, seconds: float = 0.0) -> int:  # noqa: ARG002
+    def send(self, entries: Iterable[Entry], delay: int = 0, *, seconds: float = 0.0) -> Receipt:  # noqa: ARG002
         """How many SQS messages that took."""
-        return sum(1 for _ in pack(entries))
+        return Receipt(sum(1 for _ in pack(entries)))
 
 
 def mapping(job: Mapping[str, Any]) -> Figures:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from handler.envelope import Entry, document_of, unpack
+from handler.envelope import Entry, document_of
 from handler.queues import Queue, QueueUnavailable
+from handler.unpacking import unpack
 from klaviyo_client.redaction import redact, redact_pointer
 from klaviyo_destination.aws import client, reaching
 from klaviyo_destination.troubles import Misuse, Trouble
@@ -269,9 +270,11 @@ class DeadLetterQueue:
 def put(queue: Queue, entries: list[Entry]) -> None:
     """Put entries on a queue. Raises `Trouble` unless all are safely there."""
     try:
-        queue.send(entries)
+        receipt = queue.send(entries)
     except QueueUnavailable as error:
         raise Trouble(f"the queue did not take the entries ({error}); none is lost") from None
+    if receipt.unfit:
+        raise Trouble("an entry is larger than SQS takes; none is lost")
 
 
 def write_line(letter: Letter, entry: Entry) -> bytes:

@@ -308,6 +308,8 @@ def _guarded(name: str, look: Callable[[], Iterable[Check]]) -> Iterator[Check]:
 
 
 def _as_text(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(value)
     return json.dumps(dict(value)) if isinstance(value, Mapping) else str(value)
 
 

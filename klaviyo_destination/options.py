@@ -38,6 +38,12 @@ SETTING_HELP = {
     "order_property_names": "Whose names the properties of orders have.",
     "ecommerce_metrics": "Whose names e-commerce events have.",
     "keep_user_id": "The custom property that keeps the userId while it names nobody.",
+    "send_anonymous_id": "Let events carry the anonymousId beside other identifiers.",
+    "forward_aliases": "Let an alias merge two profiles.",
+    "forward_types": "Further types of messages: group, page, screen, with commas between them.",
+    "list_opt_in": "The opt-in process of lists that are created.",
+    "consent_source": "Where a consent was given, for messages that do not say.",
+    "send_context": "Take locale and IP address from the context where no trait has them.",
 }
 """The settings of the README, one line each; one without a line has an option all the same."""
 

@@ -37,6 +37,16 @@ WEBHOOK: dict[str, tuple[int, dict[str, Any]]] = {
             dropped=1,
         ),
     ),
+    **{
+        f"{name}.json": (
+            200,
+            answer(
+                {"message_id": message_id, "outcome": "dropped", "reason": "unsupported_type"},
+                dropped=1,
+            ),
+        )
+        for name, message_id in (("alias", "alias-1"), ("group", "group-1"), ("page", "page-2"))
+    },
     "put.json": (200, DELIVERED),
     "base64.json": (200, DELIVERED),
     "during-outage.json": (200, DELIVERED),

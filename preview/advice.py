@@ -20,9 +20,10 @@ class Advice:
 
 _TEXTS: Mapping[StrEnum, tuple[str, str]] = {
     DropReason.UNSUPPORTED_TYPE: (
-        "Klaviyo has no place for this type of message: only identify and track are taken, and"
-        " delete with FORWARD_DELETIONS.",
-        "Nothing, if it is a page view or the like. Otherwise send it as identify or track.",
+        "Only identify and track are taken, unless a setting asks for this type as well: delete"
+        " with FORWARD_DELETIONS, alias with FORWARD_ALIASES, group, page and screen with"
+        " FORWARD_TYPES.",
+        "Nothing, if it is not for Klaviyo. Otherwise set what it needs.",
     ),
     DropReason.INTEGRATION_DISABLED: (
         "The message itself says that it is not for Klaviyo (integrations.Klaviyo is false).",
@@ -44,6 +45,10 @@ _TEXTS: Mapping[StrEnum, tuple[str, str]] = {
         "It has no userId.",
         "Send a userId, or let anonymous visitors through with FALLBACK_ON_ANONYMOUS_ID.",
     ),
+    DropReason.MISSING_PREVIOUS_ID: (
+        "It is an alias without a previousId.",
+        "Send the previousId: the id under which the person was known before.",
+    ),
     DropReason.MISSING_EMAIL: (
         "No e-mail address was found for this person.",
         "Send one as traits.email (identify), properties.email (track), or turn ENFORCE_EMAIL off.",
@@ -59,6 +64,10 @@ _TEXTS: Mapping[StrEnum, tuple[str, str]] = {
     DropReason.MISSING_IDENTIFIER: (
         "Nothing in the message says whom it is about.",
         "Send an e-mail address, a user id or a telephone number.",
+    ),
+    DropReason.NOTHING_TO_MERGE: (
+        "It is an alias whose previousId and userId are the same.",
+        "Nothing: there is only one profile.",
     ),
     MappingWarning.PRODUCT_WITHOUT_ID: (
         "A product of the order has neither id nor SKU, so its event is named by its position.",
@@ -79,6 +88,10 @@ _TEXTS: Mapping[StrEnum, tuple[str, str]] = {
     MappingWarning.CONSENTED_AT_MISSING: (
         "It is a consent from earlier (historical_import) without a time that can be read.",
         "Send properties.consented_at in ISO 8601, such as 2026-10-28T13:32:00Z.",
+    ),
+    MappingWarning.TOO_MANY_PROPERTIES: (
+        "The event has more than 400 properties, and Klaviyo says that it takes no more.",
+        "Send fewer properties. Nothing is left out here, so Klaviyo may refuse the event.",
     ),
     MappingWarning.OPTION_IGNORED: (
         "An option of the message cannot be read, so the setting decides.",
@@ -173,6 +186,7 @@ TITLES: Mapping[str, str] = {
     "add_profiles_to_list": "Put on a list at once",
     "remove_profiles_from_list": "Take off a list; consent stays as it is",
     "request_profile_deletion": "Delete the profile for good",
+    "merge_profiles": "Merge one profile into another for good",
     "get_profiles": "Look up whose profile it is",
     "get_profiles_for_list": "See who is on the list",
     "get_lists": "Find a list by its name",

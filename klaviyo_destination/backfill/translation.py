@@ -18,6 +18,7 @@ from klaviyo_mapping.operations import (
     CreateEvent,
     DeleteProfile,
     Json,
+    MergeProfiles,
     Operation,
     RemoveFromList,
     Subscribe,
@@ -39,6 +40,8 @@ class LeftOut(StrEnum):
     """Consent is given and withdrawn with `--with-consent` alone."""
     DELETION = "deletion"
     """Nobody is deleted on account of an archive: whoever has come back since would go, too."""
+    MERGE = "merge"
+    """Nor is anybody merged: an id may belong to somebody else by now."""
 
 
 MISSING_TIME = "missing_time"
@@ -113,7 +116,7 @@ class Translator:
 
     def _historical(self, message: Message, operations: tuple[Operation, ...]) -> Translated:
         """The operations as those of the past: no flows; no lists and no consent unless asked for;
-        no deletions."""
+        no deletions and no merges."""
         kept: list[Operation] = []
         left_out: list[str] = []
         for operation in operations:
@@ -137,6 +140,8 @@ class Translator:
         """Why a step of the past is not done again, if it is not."""
         if isinstance(operation, DeleteProfile):
             return LeftOut.DELETION
+        if isinstance(operation, MergeProfiles):
+            return LeftOut.MERGE
         is_said = isinstance(operation, Subscribe) and message.type == "track"
         if is_said or isinstance(operation, Unsubscribe):
             return None if self._selection.with_consent else LeftOut.CONSENT

@@ -23,6 +23,7 @@ from klaviyo_destination.options import (
     stack_option,
 )
 from klaviyo_destination.troubles import Misuse, Status, Trouble
+from klaviyo_mapping.message import FORWARDABLE
 
 if TYPE_CHECKING:
     from klaviyo_destination.archive import Source
@@ -47,14 +48,15 @@ It is safe to interrupt, to kill and to repeat: run the same command again, and 
 it was. Every event keeps its id, so that Klaviyo records it once. Profiles are updated in the
 order of the archive: files as named, those of a folder or prefix in the order of their names.
 Lists are left alone unless --with-lists is given, and consent unless --with-consent is: both may
-send mail to everybody of the archive, and undo what people have chosen since. Nobody is deleted.
+send mail to everybody of the archive, and undo what people have chosen since. Nobody is deleted
+or merged.
 What Klaviyo refuses is kept in the rejects file with its reason.
 
 \b
 With --json: {"finished", "messages", "mapped", "left_out": {reason: n}, "steps_left_out": {…},
 "rejected": {code: n}, "delivered": {kind: n}, "waiting", "requests", "seconds", "state",
 "rejects"}. What is left out has the mapping's reason, or not_only, before_since, after_until;
-steps that are left out, list_step, consent or deletion.
+steps that are left out, list_step, consent, deletion or merge.
 Exit status: 0 all delivered, 1 something was rejected, 3 not finished (run it again).
 """
 
@@ -72,11 +74,15 @@ def _time(
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
+TYPES = ("identify", "track", *FORWARDABLE)
+"""The types of messages that may be brought in; some of them where the settings name them."""
+
+
 def _types(_context: click.Context, _parameter: click.Parameter, text: str) -> frozenset[str]:
     named = frozenset(part.strip() for part in text.split(",") if part.strip())
-    unknown = sorted(named - {"identify", "track"})
+    unknown = sorted(named.difference(TYPES))
     if unknown:
-        raise click.BadParameter(f"{unknown[0]}: expected identify, track, or both with a comma")
+        raise click.BadParameter(f"{unknown[0]}: expected some of {', '.join(TYPES)}")
     return named
 
 
@@ -84,7 +90,7 @@ def _types(_context: click.Context, _parameter: click.Parameter, text: str) -> f
 @click.argument("files", nargs=-1, required=True, metavar="FILE|FOLDER|s3://BUCKET/PREFIX...")
 @click.option("--since", callback=_time, metavar="TIME", help="Messages of this time and later.")
 @click.option("--until", callback=_time, metavar="TIME", help="Messages before this time.")
-@click.option("--only", callback=_types, default="", metavar="TYPES", help="identify, track.")
+@click.option("--only", callback=_types, default="", metavar="TYPES", help=f"{', '.join(TYPES)}.")
 @click.option("--with-lists", is_flag=True, help="Join and leave lists too; may send mail.")
 @click.option(
     "--with-consent",
@@ -204,6 +210,7 @@ def _state(path: Path, began_with: Mapping[str, Any], restart: bool) -> "Iterato
     except OSError as error:
         raise Trouble(f"{path}: cannot be written ({error.strerror}): name --state") from None
     try:
+        began_with = json.loads(json.dumps(began_with))  # as it is kept: a tuple is a list there
         before = state.fact("began_with")
         if before is None:
             state.commit(lambda: state.facts(began_with=began_with))

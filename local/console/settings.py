@@ -77,6 +77,32 @@ HELP: Mapping[str, Help] = {
         "For as long as the address alone names people.",
         "user_id",
     ),
+    "send_anonymous_id": Help(
+        "Send the anonymous id with events",
+        "On: events carry it beside their other identifiers; with anonymous visitors, in place of"
+        " an external id.",
+    ),
+    "forward_aliases": Help(
+        "Forward aliases",
+        "On: an alias merges the profile of the previous id into that of the user id, for good.",
+    ),
+    "forward_types": Help(
+        "Further types of messages",
+        "Pages and screens become events, groups custom properties of their members.",
+        "group, page, screen",
+    ),
+    "list_opt_in": Help(
+        "Opt-in process of created lists",
+        "For lists that are created for audiences. account: as the account has it by default.",
+    ),
+    "consent_source": Help(
+        "Source of consents",
+        "Where a consent was given, for messages that do not say.",
+    ),
+    "send_context": Help(
+        "Send the context's locale and IP address",
+        "On: they fill the profile where no trait does. Both are personal data.",
+    ),
     "rules": Help(
         "Rules",
         "Filters and renames in TOML, as in src/rules.example.toml. Deployed, they are a file.",

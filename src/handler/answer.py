@@ -9,6 +9,12 @@ from msgspec import Struct
 
 from klaviyo_mapping.operations import Json
 
+MAX_LINES_BYTES = 2_000_000
+"""Of an answer. Lambda fails a call whose answer is over 6 MB, in which every quote of this text
+takes two bytes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 
 class Fate(StrEnum):
     """What became of a message, as far as this call is concerned."""
@@ -48,8 +54,12 @@ def accepted(fates: Sequence[MessageFate]) -> dict[str, Any]:
         counts[message.fate] += 1
     body: dict[str, Json] = {"received": len(fates)}
     body.update({fate.value: number for fate, number in counts.items()})
-    body["messages"] = [message.document() for message in fates if message.is_worth_a_line]
-    return _response(200, body)
+    lines = [_encode(message.document()) for message in fates if message.is_worth_a_line]
+    fitting = _fitting(lines)
+    if fitting < len(lines):
+        body["messages_left_out"] = len(lines) - fitting
+    text = _encode(body)
+    return _response(200, f'{text[:-1]},"messages":[{",".join(lines[:fitting])}]}}')
 
 
 def turned_away(status: int, code: str, text: str, received: int = 0) -> dict[str, Any]:
@@ -58,12 +68,22 @@ def turned_away(status: int, code: str, text: str, received: int = 0) -> dict[st
     body.update({fate.value: 0 for fate in Fate})
     body["messages"] = []
     body["error"] = {"code": code, "message": text}
-    return _response(status, body)
+    return _response(status, _encode(body))
 
 
-def _response(status: int, body: Mapping[str, Json]) -> dict[str, Any]:
+def _fitting(lines: Sequence[str]) -> int:
+    """How many of the lines, in order, the answer can carry."""
+    size = 0
+    for number, line in enumerate(lines):
+        size += len(line) + 1
+        if size > MAX_LINES_BYTES:
+            return number
+    return len(lines)
+
+
+def _response(status: int, body: str) -> dict[str, Any]:
     return {
         "statusCode": status,
         "headers": {"Content-Type": "application/json"},
-        "body": json.dumps(body, separators=(",", ":")),
+        "body": body,
     }

@@ -11,6 +11,7 @@ class RejectionCode(StrEnum):
     REFUSED = "refused"
     RETRIES_EXHAUSTED = "retries_exhausted"
     UNREADABLE = "unreadable"
+    TOO_LARGE = "too_large"
 
 
 class TroubleCode(StrEnum):

@@ -4,11 +4,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from klaviyo_mapping.settings import SettingError, Settings
 
 DEFAULT_API_URL = "https://a.klaviyo.com"
 DEFAULT_RETRY_HOURS = 24
+
+PROXIES = ("HTTPS_PROXY", "https_proxy")
 
 CODE = Path(__file__).parent.parent
 """Where the functions are: `src/` here, `/var/task` in Lambda. `RULES_FILE` counts from here."""
@@ -38,6 +41,7 @@ class Environment:
         Raises `SettingError` naming the variable and what it takes.
         """
         arn = _optional(variables, "CREDENTIALS_SECRET_ARN")
+        _check_proxy(variables)
         private_key = _optional(variables, "KLAVIYO_PRIVATE_KEY")
         shared_secret = _optional(variables, "SEGMENT_SHARED_SECRET")
         if arn is None and (private_key is None or shared_secret is None):
@@ -98,9 +102,30 @@ def _optional(variables: Mapping[str, str], name: str) -> str | None:
 
 def _url(variables: Mapping[str, str], name: str, default: str | None = None) -> str:
     text = _optional(variables, name) or default
-    if text is None or not re.fullmatch(r"https?://[^\s/]+(/\S*)?", text):
+    if text is None or not _is_url(text):
         raise SettingError(name, "a URL that begins with https:// or http://")
     return text
+
+
+def _check_proxy(variables: Mapping[str, str]) -> None:
+    """What HTTPS requests go through, where a company wants one address for all that leaves it."""
+    for name in PROXIES:
+        text = _optional(variables, name)
+        if text is not None and not _is_url(text if "://" in text else f"http://{text}"):
+            raise SettingError(name, "the URL of a proxy, such as http://proxy.example:3128")
+
+
+def _is_url(text: str) -> bool:
+    """Whether a connection could be made to it: each label of its host has 1 to 63 characters."""
+    if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", text):
+        return False
+    try:
+        address = urlsplit(text)
+        port = address.port
+    except ValueError:
+        return False
+    host = (address.hostname or "").removesuffix(".")
+    return host.isascii() and all(0 < len(label) < 64 for label in host.split(".")) and port != 0
 
 
 def _hours(variables: Mapping[str, str], name: str, default: int) -> int:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from handler.answer import Fate, MessageFate, accepted, turned_away
+from handler.apart import deliver
 from handler.backoff import PACE, Pace
 from handler.codes import RejectionCode, TroubleCode
 from handler.credentials import Credentials, CredentialStore, CredentialsUnavailable
@@ -14,9 +15,10 @@ from handler.door.admission import admit
 from handler.door.refusals import InvalidSignature, InvalidToken, Refusal
 from handler.door.validation import Malformed, kept
 from handler.envelope import Entry
-from handler.queues import Queue, QueueUnavailable
+from handler.queues import Queue
 from handler.reporting import refusal_details, report_delivery, warnings_of
 from handler.settlement import invalid_reason, settle, stamped
+from handler.storing import Stored, store
 from handler.telemetry import Metric, Telemetry
 from klaviyo_client.delivery import Delivery, Klaviyo, Result
 from klaviyo_client.outcomes import Refused, Retryable
@@ -105,12 +107,19 @@ class Intake:
             decisions.append(decision)
             if isinstance(decision, Mapped):
                 operations += decision.operations
-        left = self._left(schedule.delivery)
-        delivery = self.klaviyo.deliver(operations, credentials.klaviyo_private_key, left)
-        try:
-            self._keep(decisions, operations, delivery, received_at, schedule.queues)
-        except QueueUnavailable as error:
-            self.telemetry.warning("queue unavailable", code=str(error), received=len(decisions))
+        delivery = deliver(
+            self.klaviyo,
+            operations,
+            credentials.klaviyo_private_key,
+            lambda: self._left(schedule.delivery),
+            self.telemetry,
+            apart=False,
+        )
+        stored = self._keep(decisions, operations, delivery, received_at, schedule.queues)
+        if stored.missing:
+            self.telemetry.warning(
+                "queue unavailable", code=stored.codes[0], received=len(decisions)
+            )
             return self._failed(
                 TroubleCode.QUEUE_UNAVAILABLE,
                 "Not every message could be kept. Segment sends the batch again.",
@@ -136,8 +145,8 @@ class Intake:
         delivery: Delivery,
         received_at: datetime,
         until: float,
-    ) -> None:
-        """Put on the queues what is not done. Raises `QueueUnavailable`.
+    ) -> Stored:
+        """Put on the queues what is not done.
 
         Counted once all is safe: what Segment has to send again is counted then.
         """
@@ -157,13 +166,18 @@ class Intake:
                 if isinstance(decision, Malformed | Unmapped)
             ),
         ]
-        if dead:
-            self.dead_letter_queue.send(dead, seconds=self._left(until))
         stamp = received_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        for delay, waiting in settlement.waiting.items():
-            self.retry_queue.send(stamped(waiting, stamp), delay, seconds=self._left(until))
-        self.telemetry.count(Metric.DEAD_LETTERED, len(dead))
-        self.telemetry.count(Metric.OPERATIONS_QUEUED, settlement.number_waiting)
+        stored = store(
+            self.retry_queue,
+            self.dead_letter_queue,
+            {delay: stamped(waiting, stamp) for delay, waiting in settlement.waiting.items()},
+            dead,
+            lambda: self._left(until),
+        )
+        if not stored.missing:
+            self.telemetry.count(Metric.DEAD_LETTERED, len(stored.dead))
+            self.telemetry.count(Metric.OPERATIONS_QUEUED, settlement.number_waiting)
+        return stored
 
     def _fates(
         self,

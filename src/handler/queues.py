@@ -1,10 +1,12 @@
 """The retry queue and the dead-letter queue, over SQS."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import md5
 from typing import TYPE_CHECKING
 
-from handler.envelope import Entry, EntryTooLargeError, pack
+from handler.envelope import Entry, Packer
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
@@ -12,13 +14,42 @@ if TYPE_CHECKING:
 LONGEST_DELAY = 900
 """Seconds. SQS delays a message no longer; an entry's `not_before` goes beyond."""
 
-
 PATIENT_SECONDS = 60.0
 """For who has all the time in the world: a command on somebody's machine."""
 
 
+REPEAT_AFTER = 0.1
+"""Seconds until what SQS itself has turned down is sent once more."""
+
+MOST_REFUSALS = 3
+"""Of SQS in a row. Then it is not asked again in this call."""
+
+
 class QueueUnavailable(Exception):  # noqa: N818 - a state of ours, answered with a 503
-    """Something could not be put on a queue; the text is an error code, and no content."""
+    """Not everything is on the queue; the text is an error code, and no content.
+
+    `unsent` are the entries that are not known to be there.
+    """
+
+    def __init__(self, code: str, unsent: Sequence[Entry] = ()) -> None:
+        super().__init__(code)
+        self.unsent = unsent
+
+
+class _TurnedDown(Exception):  # noqa: N818 - caught below
+    """SQS has answered, and not taken the message."""
+
+
+class _Silent(Exception):  # noqa: N818 - caught below
+    """There was no answer of SQS's in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The SQS messages that it took, and the entries that no SQS message can hold."""
+
+    messages: int
+    unfit: Sequence[Entry] = ()
 
 
 class Queue:
@@ -30,24 +61,48 @@ class Queue:
 
     def send(
         self, entries: Iterable[Entry], delay: int = 0, *, seconds: float = PATIENT_SECONDS
-    ) -> int:
-        """Put the entries on the queue within `seconds`, to be seen after `delay` seconds; returns
-        how many SQS messages that took.
+    ) -> Receipt:
+        """Put the entries on the queue within `seconds`, to be seen after `delay` seconds.
 
-        Raises `QueueUnavailable` unless all are safely there. Some may then be there all the same:
-        who sends again may repeat entries, never lose one.
+        Raises `QueueUnavailable` unless all that fit are safely there. Those that it names may be
+        there all the same: who sends them again may repeat some, never lose one. After a failure
+        nothing is sent of which the SQS message, or the call, comes again anyway.
         """
-        sent = 0
         until = time.monotonic() + seconds
+        packer = Packer()
+        sent = refusals = 0
+        unsent: list[Entry] = []
+        again: set[str | None] = set()
+        code = ""
+        for envelope in packer.pack(entries):
+            is_new = any(entry.record not in again for entry in envelope.entries)
+            if refusals < MOST_REFUSALS and is_new:
+                try:
+                    self._deliver(envelope.text, min(delay, LONGEST_DELAY), until)
+                except _TurnedDown as error:
+                    refusals, code = refusals + 1, str(error)
+                except _Silent as error:
+                    refusals, code = MOST_REFUSALS, str(error)
+                else:
+                    sent, refusals = sent + 1, 0
+                    continue
+            unsent += envelope.entries
+            again.update(entry.record for entry in envelope.entries)
+        if unsent:
+            raise QueueUnavailable(code, [*unsent, *packer.unfit])
+        return Receipt(sent, packer.unfit)
+
+    def _deliver(self, body: str, delay: int, until: float) -> None:
+        """Send one message; what SQS turns down, once more."""
+        if time.monotonic() >= until:
+            raise _Silent("no_time_left")
         try:
-            for body in pack(entries):
-                if time.monotonic() >= until:
-                    raise QueueUnavailable("no_time_left")
-                self._send(body, min(delay, LONGEST_DELAY))
-                sent += 1
-        except EntryTooLargeError:
-            raise QueueUnavailable("entry_too_large") from None
-        return sent
+            self._send(body, delay)
+        except _TurnedDown:
+            if time.monotonic() + REPEAT_AFTER >= until:
+                raise
+            time.sleep(REPEAT_AFTER)
+            self._send(body, delay)
 
     def _send(self, body: str, delay: int) -> None:
         from botocore.exceptions import BotoCoreError, ClientError
@@ -55,12 +110,17 @@ class Queue:
         try:
             if self._client is None:
                 self._client = _client()
-            self._client.send_message(QueueUrl=self._url, MessageBody=body, DelaySeconds=delay)
+            answer = self._client.send_message(
+                QueueUrl=self._url, MessageBody=body, DelaySeconds=delay
+            )
         except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "unknown")
-            raise QueueUnavailable(str(code)) from None
+            raise _TurnedDown(str(error.response.get("Error", {}).get("Code", "unknown"))) from None
         except BotoCoreError as error:
-            raise QueueUnavailable(type(error).__name__) from None
+            raise _Silent(type(error).__name__) from None
+        # Whoever answers in SQS's place, as a proxy may, has stored nothing.
+        digest = md5(body.encode(), usedforsecurity=False).hexdigest()
+        if not answer.get("MessageId") or answer.get("MD5OfMessageBody") != digest:
+            raise _TurnedDown("answer_is_not_of_sqs")
 
 
 def _client() -> "SQSClient":

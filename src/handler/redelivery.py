@@ -1,33 +1,63 @@
 """One batch of the retry queue: what is due is delivered, the rest goes where it belongs."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from msgspec.structs import replace
 
+from handler.apart import deliver
 from handler.backoff import PACE, Pace
+from handler.batch import Batch, failures, read, records_of
 from handler.codes import RejectionCode
 from handler.credentials import CredentialStore, CredentialsUnavailable
 from handler.deadline import Schedule, of_retry
 from handler.door.validation import Malformed, validate
-from handler.envelope import Entry, unpack
-from handler.queues import Queue, QueueUnavailable
+from handler.envelope import Entry
+from handler.queues import Queue
 from handler.reporting import report_delivery
 from handler.settlement import (
     FULL_REQUESTS_SECONDS,
+    Settlement,
+    dead_letter,
     due,
     full_requests,
     invalid_reason,
+    is_exhausted,
+    overdue_reason,
     settle,
     wait_left,
 )
+from handler.storing import Stored, store
 from handler.telemetry import Metric, Telemetry
 from klaviyo_client.delivery import Delivery, Klaviyo
 from klaviyo_client.outcomes import Delivered
 from klaviyo_mapping import Dropped, Settings, map_message
 from klaviyo_mapping.instants import NEVER, instant
+
+
+@dataclass(slots=True)
+class Sorted:
+    """What a batch holds, by what is to be done with it; `early` by the seconds still to wait.
+
+    `redriven` names each operation that is back from the dead-letter queue.
+    """
+
+    ready: list[Entry] = field(default_factory=list)
+    early: dict[int, list[Entry]] = field(default_factory=dict)
+    unreadable: list[Entry] = field(default_factory=list)
+    hopeless: list[Entry] = field(default_factory=list)
+    redriven: list[Entry] = field(default_factory=list)
+
+    def wait(self, entry: Entry, seconds: int) -> None:
+        """Put the entry back untried."""
+        self.early.setdefault(seconds, []).append(entry)
+
+    @property
+    def number(self) -> int:
+        """The operations that are ready or hopeless."""
+        return len(self.ready) + len(self.hopeless)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,83 +78,115 @@ class Redelivery:
     def handle(self, lambda_event: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         """The partial batch response to one SQS event, within `seconds`.
 
-        An SQS message is reported as failed only when what is left of it could not be stored; SQS
-        then shows it again, whole, and the repeats do no harm.
+        An SQS message is reported as failed only when something of it could not be stored, or when
+        there was no memory left to read it; SQS then shows it again, whole, and the repeats do no
+        harm.
         """
-        records = _records(lambda_event)
+        schedule = of_retry(self.klaviyo.clock(), seconds)
         try:
-            self._take(records, of_retry(self.klaviyo.clock(), seconds))
-        except QueueUnavailable as error:
-            self.telemetry.warning("queue unavailable", code=str(error), records=len(records))
+            key = self.credentials.get(self._left(schedule.secret)).klaviyo_private_key
         except CredentialsUnavailable as error:
             self.telemetry.warning("credentials unavailable", detail=str(error))
-        else:
-            return {"batchItemFailures": []}
-        return failed(lambda_event)
+            return self.all_failed(lambda_event)
+        batch = read(lambda_event, self.now().timestamp())
+        missing = self._take(batch, key, schedule)
+        ids = [record.id for record in batch.records]
+        failed = ids if None in missing else [each for each in ids if each in missing]
+        self.telemetry.count(Metric.RETRY_FAILURES, len(failed))
+        return failures(each for each in ids if each in batch.left or each in failed)
 
-    def _take(self, records: Sequence[tuple[str, str]], schedule: Schedule) -> None:
-        key = self.credentials.get(self._left(schedule.secret)).klaviyo_private_key
+    def all_failed(self, lambda_event: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer that leaves every message of the batch to SQS, to be shown again."""
+        ids = [record.id for record in records_of(lambda_event)]
+        self.telemetry.count(Metric.RETRY_FAILURES, len(ids))
+        return failures(ids)
+
+    def _take(self, batch: Batch, key: str, schedule: Schedule) -> frozenset[str | None]:
+        """Do what is due, and store the rest; gives the SQS messages that something is missing of,
+        `None` among them where it is of the batch as a whole."""
         now = self.now()
-        ready: list[Entry] = []
-        early: dict[int, list[Entry]] = {}
-        unreadable: list[Entry] = []
-        hopeless: list[Entry] = []
-        redriven = 0
-        for entry in (entry for _, text in records for entry in unpack(text)):
-            if entry.unreadable is not None:
-                unreadable.append(entry)
-            elif not due(entry, now.timestamp()):
-                early.setdefault(wait_left(entry, now.timestamp()), []).append(entry)
-            else:
-                before = len(ready) + len(hopeless)
-                self._make_ready(entry, now, ready, hopeless)
-                if entry.reason is not None:
-                    redriven += len(ready) + len(hopeless) - before
-        ready, later = full_requests(sorted(ready, key=_sent_at))
-        if later:
-            # Without its reason: a redriven one has been counted as such.
-            waiting = early.setdefault(FULL_REQUESTS_SECONDS, [])
-            waiting.extend(replace(entry, reason=None) for entry in later)
-        self._bury([*unreadable, *hopeless], schedule)
-        for delay, entries in early.items():
-            self.retry_queue.send(entries, delay, seconds=self._left(schedule.queues))
-        if ready:
-            self._deliver(ready, key, now, schedule)
-        # Counted once all is safe: a batch that fails comes again, and is counted then.
-        telemetry = self.telemetry
-        telemetry.count(Metric.OPERATIONS_REDRIVEN, redriven)
-        telemetry.count(Metric.OPERATIONS_RETRIED, len(ready) + len(hopeless))
-        telemetry.count(Metric.RETRY_DEAD_LETTERED, len(hopeless))
-        telemetry.count(Metric.DEAD_LETTERED, len(unreadable) + len(hopeless))
+        found = self._sort(batch.entries, now)
+        settlement, delivery = self._deliver(found.ready, key, schedule)
+        waiting = {delay: list(entries) for delay, entries in settlement.waiting.items()}
+        for delay, entries in found.early.items():
+            waiting.setdefault(delay, []).extend(entries)
+        stored = store(
+            self.retry_queue,
+            self.dead_letter_queue,
+            waiting,
+            [*found.unreadable, *found.hopeless, *settlement.dead],
+            lambda: self._left(schedule.queues),
+        )
+        if stored.missing:
+            self.telemetry.warning(
+                "queue unavailable", code=stored.codes[0], records=len(stored.missing)
+            )
+        self._report_dead(stored.dead)
+        self._count(batch, found, settlement, delivery, stored)
+        self._report(found.ready, delivery, now)
+        return stored.missing
 
-    def _make_ready(
-        self, entry: Entry, now: datetime, ready: list[Entry], hopeless: list[Entry]
-    ) -> None:
+    def _sort(self, entries: Iterable[Entry], now: datetime) -> Sorted:
+        """The entries by what is to be done with them."""
+        found = Sorted()
+        moment = now.timestamp()
+        for entry in entries:
+            if entry.unreadable is not None:
+                found.unreadable.append(entry)
+            elif due(entry, moment):
+                self._make_ready(entry, now, found)
+            elif is_exhausted(entry, moment, self.retry_seconds):
+                found.hopeless.append(dead_letter(entry, overdue_reason()))
+            else:
+                found.wait(entry, wait_left(entry, moment))
+        found.ready, later = full_requests(sorted(found.ready, key=_sent_at))
+        for entry in later:
+            # Without its reason: a redriven one has been counted as such.
+            waits_until = moment + FULL_REQUESTS_SECONDS
+            found.wait(replace(entry, reason=None, not_before=waits_until), FULL_REQUESTS_SECONDS)
+        return found
+
+    def _make_ready(self, entry: Entry, now: datetime, found: Sorted) -> None:
         """An operation is ready; a message that never became any tries door and mapping again."""
+        before = found.number
         if entry.operation is not None:
-            ready.append(entry)
-            return
-        message = validate(entry.message)
-        if isinstance(message, Malformed):
-            hopeless.append(Entry(message=entry.message, reason=invalid_reason(message)))
-            return
+            found.ready.append(entry)
+        else:
+            self._map(entry, now, found)
+        if entry.reason is not None:
+            found.redriven += [entry] * (found.number - before)
+
+    def _map(self, entry: Entry, now: datetime, found: Sorted) -> None:
         try:
+            message = validate(entry.message)
+            if isinstance(message, Malformed):
+                found.hopeless.append(dead_letter(entry, invalid_reason(message)))
+                return
             decision = map_message(message, self.settings, now)
         except Exception as error:  # one message must never cost its neighbours
             self.telemetry.failure("mapping failed", error)
             reason = {"code": RejectionCode.INTERNAL_ERROR.value}
-            hopeless.append(Entry(message=entry.message, reason=reason))
+            found.hopeless.append(dead_letter(entry, reason))
             return
         if isinstance(decision, Dropped):
             self.telemetry.messages("dropped", decision.reason.value, [message.message_id])
             return
-        ready.extend(replace(entry, operation=operation) for operation in decision.operations)
+        found.ready += [replace(entry, operation=each) for each in decision.operations]
 
     def _deliver(
-        self, entries: Sequence[Entry], key: str, now: datetime, schedule: Schedule
-    ) -> None:
-        operations = [entry.operation for entry in entries if entry.operation is not None]
-        delivery = self.klaviyo.deliver(operations, key, self._left(schedule.delivery))
+        self, entries: Sequence[Entry], key: str, schedule: Schedule
+    ) -> tuple[Settlement, Delivery]:
+        """Carry out what is ready, and say where each entry goes."""
+        if not entries:
+            return Settlement(), Delivery(())
+        delivery = deliver(
+            self.klaviyo,
+            [entry.operation for entry in entries if entry.operation is not None],
+            key,
+            lambda: self._left(schedule.delivery),
+            self.telemetry,
+            apart=True,
+        )
         settlement = settle(
             entries,
             delivery,
@@ -133,24 +195,41 @@ class Redelivery:
             chance=self.chance(),
             pace=self.pace,
         )
-        self._bury(settlement.dead, schedule)
-        for delay, waiting in settlement.waiting.items():
-            self.retry_queue.send(waiting, delay, seconds=self._left(schedule.queues))
-        new, failed_imports = len(delivery.follow_ups), len(delivery.import_failures)
-        telemetry = self.telemetry
-        telemetry.count(Metric.OPERATIONS_QUEUED, new)
-        telemetry.count(Metric.RETRY_REQUEUED, settlement.number_waiting - new)
-        telemetry.count(Metric.RETRY_DEAD_LETTERED, len(settlement.dead) - failed_imports)
-        telemetry.count(Metric.DEAD_LETTERED, len(settlement.dead))
-        self._report(entries, delivery, now)
+        return settlement, delivery
 
     def _left(self, until: float) -> float:
         return max(until - self.klaviyo.clock(), 0.0)
 
-    def _bury(self, dead: Sequence[Entry], schedule: Schedule) -> None:
-        if not dead:
+    def _count(
+        self,
+        batch: Batch,
+        found: Sorted,
+        settlement: Settlement,
+        delivery: Delivery,
+        stored: Stored,
+    ) -> None:
+        """Count what is safe: an SQS message that is shown again is counted then."""
+        if None in stored.missing:
             return
-        self.dead_letter_queue.send(dead, seconds=self._left(schedule.queues))
+
+        def safe(entries: Iterable[Entry]) -> int:
+            return sum(entry.record not in stored.missing for entry in entries)
+
+        new, failed_imports = len(delivery.follow_ups), len(delivery.import_failures)
+        ready, hopeless = safe(found.ready), safe(found.hopeless)
+        telemetry = self.telemetry
+        telemetry.count(Metric.OPERATIONS_REDRIVEN, safe(found.redriven))
+        telemetry.count(Metric.OPERATIONS_MERGED, batch.merged)
+        telemetry.count(Metric.OPERATIONS_RETRIED, ready + hopeless)
+        telemetry.count(Metric.OPERATIONS_QUEUED, new)
+        requeued = sum(map(safe, settlement.waiting.values())) - new
+        telemetry.count(Metric.RETRY_REQUEUED, requeued)
+        dead = safe(settlement.dead) - failed_imports + hopeless
+        telemetry.count(Metric.RETRY_DEAD_LETTERED, dead)
+        telemetry.count(Metric.RETRY_DELIVERED, ready + hopeless - requeued - dead)
+        telemetry.count(Metric.DEAD_LETTERED, len(stored.dead))
+
+    def _report_dead(self, dead: Iterable[Entry]) -> None:
         for entry in dead:
             self.telemetry.warning(
                 "dead letter",
@@ -165,7 +244,6 @@ class Redelivery:
             if isinstance(result.outcome, Delivered)
         ]
         telemetry = self.telemetry
-        telemetry.count(Metric.RETRY_DELIVERED, len(delivered))
         ages = [now.timestamp() - (entry.first_failed_at or now.timestamp()) for entry in delivered]
         telemetry.count(Metric.RETRY_AGE, round(max(ages, default=0.0)), seconds=True)
         report_delivery(telemetry, delivery)
@@ -176,25 +254,6 @@ class Redelivery:
             delivered=len(delivered),
             requests=delivery.requests,
         )
-
-
-def failed(lambda_event: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer that leaves every message of the batch to SQS, to be shown again."""
-    items = [{"itemIdentifier": identifier} for identifier, _ in _records(lambda_event)]
-    return {"batchItemFailures": items}
-
-
-def _records(lambda_event: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The SQS messages of an event as (message id, body).
-
-    https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
-    """
-    records = lambda_event.get("Records")
-    return [
-        (str(record.get("messageId", "")), str(record.get("body", "")))
-        for record in (records if isinstance(records, list) else ())
-        if isinstance(record, Mapping)
-    ]
 
 
 def _sent_at(entry: Entry) -> float:

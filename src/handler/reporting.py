@@ -8,6 +8,9 @@ from klaviyo_client.outcomes import Delivered, Refused, Retryable, RetryReason
 from klaviyo_client.redaction import redact, redact_pointer
 from klaviyo_mapping.operations import Json, kind_of
 
+LONGEST_DETAIL = 500
+"""Of what logs and answers quote of Klaviyo's texts; the dead-letter queue has more."""
+
 AUTHORIZATION = frozenset({RetryReason.UNAUTHORIZED, RetryReason.FORBIDDEN})
 
 
@@ -63,9 +66,10 @@ def refusal_details(result: Result) -> dict[str, Json]:
         return {}
     details: dict[str, Json] = {
         "status": refused.status,
-        "code": refused.code,
-        "detail": redact(refused.detail, result.operation),
+        "code": refused.code[:LONGEST_DETAIL],
+        # Cut when it is redacted: half of an address would not be recognised as one.
+        "detail": redact(refused.detail, result.operation)[:LONGEST_DETAIL],
     }
     if refused.pointer is not None:
-        details["pointer"] = redact_pointer(refused.pointer)
+        details["pointer"] = redact_pointer(refused.pointer)[:LONGEST_DETAIL]
     return details

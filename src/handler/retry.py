@@ -6,7 +6,7 @@ from typing import Any
 
 from handler import assembly
 from handler.memory import look_for_garbage_seldom
-from handler.redelivery import Redelivery, failed
+from handler.redelivery import Redelivery
 
 DEFAULT_SECONDS = 60.0
 """Of time for a batch, where nobody says (Lambda does)."""
@@ -28,7 +28,7 @@ def lambda_handler(lambda_event: dict[str, Any], context: Any) -> dict[str, Any]
         return redelivery.handle(lambda_event, _seconds_left(context))
     except Exception as error:  # the runtime would log its text, which may quote data
         telemetry.failure("unexpected failure", error)
-        return failed(lambda_event)
+        return redelivery.all_failed(lambda_event)
     finally:
         telemetry.flush()
 

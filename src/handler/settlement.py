@@ -17,9 +17,12 @@ from handler.envelope import Entry
 from klaviyo_client.delivery import Delivery
 from klaviyo_client.endpoints import BULK_CREATE_EVENTS
 from klaviyo_client.outcomes import Delivered, Refused, Retryable
-from klaviyo_mapping.operations import CreateEvent, Json, Operation
+from klaviyo_mapping.operations import CreateEvent, Json
 
 FULL = BULK_CREATE_EVENTS.max_items
+
+LONGEST_TEXT = 4_000
+"""Of what is kept of Klaviyo's error texts. A refusal may not make its dead letter too large."""
 
 FULL_REQUESTS_SECONDS = 1
 """For how long events wait for others to fill a bulk job."""
@@ -59,18 +62,19 @@ def settle(
         outcome = result.outcome
         if isinstance(outcome, Delivered):
             continue
+        sent = replace(entry, operation=result.operation, reason=None)
         if isinstance(outcome, Refused):
-            dead.append(dead_letter(result.operation, refused_reason(outcome)))
+            dead.append(dead_letter(sent, refused_reason(outcome)))
             continue
         first_failed_at = entry.first_failed_at or now
         if now - first_failed_at >= retry_seconds:
-            dead.append(dead_letter(result.operation, exhausted_reason(outcome)))
+            dead.append(dead_letter(sent, exhausted_reason(outcome)))
             continue
         attempts = entry.attempts + outcome.tried
         delay = delay_seconds(attempts, outcome.delay, chance, pace)
         waiting.setdefault(delay, []).append(
-            Entry(
-                operation=result.operation,
+            replace(
+                sent,
                 attempts=attempts,
                 first_failed_at=first_failed_at,
                 not_before=now + delay,
@@ -81,28 +85,28 @@ def settle(
             Entry(operation=operation) for operation in delivery.follow_ups
         )
     dead.extend(
-        dead_letter(failure.operation, refused_reason(failure.outcome))
+        dead_letter(Entry(operation=failure.operation), refused_reason(failure.outcome))
         for failure in delivery.import_failures
         if isinstance(failure.outcome, Refused)
     )
     return Settlement(waiting, dead)
 
 
-def dead_letter(operation: Operation, reason: Mapping[str, Json]) -> Entry:
-    """The operation for the dead-letter queue; redriven, it starts with a full window."""
-    return Entry(operation=operation, reason=reason)
+def dead_letter(entry: Entry, reason: Mapping[str, Json]) -> Entry:
+    """The entry for the dead-letter queue, without its history: redriven, it starts anew."""
+    return replace(entry, reason=reason, attempts=0, first_failed_at=None, not_before=None)
 
 
 def refused_reason(refused: Refused) -> dict[str, Json]:
-    """Klaviyo's refusal, whole, for the dead-letter queue."""
+    """Klaviyo's refusal for the dead-letter queue, its texts up to a length."""
     reason: dict[str, Json] = {
         "code": RejectionCode.REFUSED.value,
         "status": refused.status,
-        "klaviyo_code": refused.code,
-        "detail": refused.detail,
+        "klaviyo_code": refused.code[:LONGEST_TEXT],
+        "detail": refused.detail[:LONGEST_TEXT],
     }
     if refused.pointer is not None:
-        reason["pointer"] = refused.pointer
+        reason["pointer"] = refused.pointer[:LONGEST_TEXT]
     return reason
 
 
@@ -113,6 +117,11 @@ def invalid_reason(malformed: Malformed) -> dict[str, Json]:
         "field": malformed.field,
         "detail": malformed.detail,
     }
+
+
+def overdue_reason() -> dict[str, Json]:
+    """It has waited for longer than it may be tried, and was not due in all the time."""
+    return {"code": RejectionCode.RETRIES_EXHAUSTED.value, "last": "not_due"}
 
 
 def exhausted_reason(last: Retryable) -> dict[str, Json]:
@@ -158,6 +167,11 @@ def full_requests(entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
         else:
             later.append(entry)
     return now, later
+
+
+def is_exhausted(entry: Entry, now: float, retry_seconds: int) -> bool:
+    """Whether the entry has been tried, or has waited, for as long as is allowed."""
+    return entry.first_failed_at is not None and now - entry.first_failed_at >= retry_seconds
 
 
 def due(entry: Entry, now: float) -> bool:

@@ -34,6 +34,7 @@ class Metric(StrEnum):
     RETRY_FAILURES = "RetryFailures"  # SQS messages that failed for our own reasons
     OPERATIONS_QUEUED = "OperationsQueued"  # operations put on the retry queue for the first time
     OPERATIONS_REDRIVEN = "OperationsRedriven"  # operations back from the dead-letter queue
+    OPERATIONS_MERGED = "OperationsMerged"  # copies of operations that were left out of a batch
     OPERATIONS_RETRIED = "OperationsRetried"  # operations of the retry queue whose time had come
     RETRY_DELIVERED = "OperationsDeliveredLater"  # of these, accepted by Klaviyo
     RETRY_REQUEUED = "OperationsRequeued"  # of these, put back on the retry queue

@@ -28,6 +28,7 @@ CONFLICT_CODE = "duplicate_profile"
 """The same, said by an import job, whose errors have no status of their own."""
 
 _PHONE = re.compile(r"phone[_ ]number", re.IGNORECASE)
+_ANONYMOUS = re.compile(r"anonymous[_ ]id", re.IGNORECASE)
 _CHANNEL = re.compile(r"/subscriptions/([a-z_]+)(?:/([a-z_]+))?")
 _EMAIL = re.compile(r"/attributes/email$|e-?mail address", re.IGNORECASE)
 
@@ -35,9 +36,9 @@ _EMAIL = re.compile(r"/attributes/email$|e-?mail address", re.IGNORECASE)
 def amended(operation: Operation, refused: Refused) -> Operation | None:
     """The operation in a form that avoids the refusal, or `None` when there is none.
 
-    A refused phone number is left out; on a profile it stays as a custom property. Of identifiers
-    that belong to two profiles the e-mail address stays alone, without one the external id. Of a
-    consent the channel that is not refused stays.
+    A refused phone number or anonymous id is left out; on a profile the number stays as a custom
+    property. Of identifiers that belong to two profiles only the e-mail address stays, without one
+    the external id. Of a consent the channel that is not refused stays.
     """
     if isinstance(operation, Subscribe | Unsubscribe):
         return _other_channel(operation, refused)
@@ -50,6 +51,8 @@ def amended(operation: Operation, refused: Refused) -> Operation | None:
         identity = _strongest(operation.identity)
     elif _names_phone(refused):
         identity = replace(operation.identity, phone_number=None)
+    elif _ANONYMOUS.search(f"{refused.pointer} {refused.detail}") is not None:
+        identity = replace(operation.identity, anonymous_id=None)
     else:
         return None
     if identity == operation.identity or identity == Identity():

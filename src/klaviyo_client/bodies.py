@@ -173,12 +173,30 @@ def members(items: Iterable[bytes]) -> bytes:
     return b'{"data":[' + b",".join(items) + b"]}"
 
 
-def new_list(name: str) -> bytes:
+def new_list(name: str, opt_in_process: str | None = None) -> bytes:
     """https://developers.klaviyo.com/en/reference/create_list
 
-    The opt-in process is left to the account's default.
+    Without an opt-in process the list gets the account's own.
     """
-    return _bytes({"data": {"type": "list", "attributes": {"name": name}}})
+    attributes = {"name": name}
+    if opt_in_process is not None:
+        attributes["opt_in_process"] = opt_in_process
+    return _bytes({"data": {"type": "list", "attributes": attributes}})
+
+
+def merge(profile_id: str, source_id: str) -> bytes:
+    """https://developers.klaviyo.com/en/reference/merge_profiles: the source's profile into the
+    other; the source is gone then."""
+    source = {"type": "profile", "id": source_id}
+    return _bytes(
+        {
+            "data": {
+                "type": "profile-merge",
+                "id": profile_id,
+                "relationships": {"profiles": {"data": [source]}},
+            }
+        }
+    )
 
 
 def deletion(profile_id: str) -> bytes:

@@ -30,10 +30,10 @@ from klaviyo_client.outcomes import (
 from klaviyo_client.persons import SHARED_BY_SEVERAL
 from klaviyo_client.planner import UNPLANNABLE, Item, Request, plan_profiles, plan_steps
 from klaviyo_client.plans import can_be_planned
-from klaviyo_client.removals import plan_deletions, plan_removals
-from klaviyo_client.sending import LONGEST_SECONDS, WORKERS, Courier, Limits, Sender
+from klaviyo_client.removals import plan_deletions, plan_merges, plan_removals
+from klaviyo_client.sending import LONGEST_SECONDS, WORKERS, Courier, Limits, Sender, Transport
 from klaviyo_client.settling import Settler
-from klaviyo_client.transport import HttpTransport, Transport
+from klaviyo_client.transport import HttpTransport
 from klaviyo_client.waiting import Key, WaitingPersons
 from klaviyo_mapping.operations import (
     CheckImport,
@@ -188,7 +188,7 @@ class Run:
             self._send(self._plan(plan_steps), self._deadline)
 
     def _perform_all(self) -> None:
-        """Lists and order first; then act by act; deletions, and what follows them, last."""
+        """Lists and order first; then act by act; merges, deletions and what follows them last."""
         self._find_lists()
         if not self._time_is_left():
             return
@@ -203,7 +203,7 @@ class Run:
             self._hold_back_failed(act)
         self._act = None
         if order.doomed:
-            self._delete()
+            self._merge_and_delete()
 
     def _perform_act(self) -> None:
         for _ in range(PASSES):
@@ -267,14 +267,22 @@ class Run:
             self._send(requests, self._deadline)
         settle_unknown(self._ledger, self._pending())
 
-    def _delete(self) -> None:
-        """Delete whom the deletions are about, once nothing that was said before is left to do."""
+    def _merge_and_delete(self) -> None:
+        """Merge and delete profiles, once nothing that was said of them before is left to do."""
         ledger, order = self._ledger, self._order
         if self._time_is_left():
             self._act = frozenset(ledger.pending()).difference(order.followers)
             self._hold_back_steps()
             self._send(self._plan_lookups(), self._deadline)
             self._look_up()
+        if self._time_is_left():
+            concerned = self._pending()
+            requests = self._plan(
+                lambda operations, pending: plan_merges(operations, pending, ledger)
+            )
+            self._send(requests, self._deadline)
+            self._hold_back_failed(each for each in concerned if each in ledger.outcomes)
+            self._hold_back_steps()
         if self._time_is_left():
             requests = self._plan(
                 lambda operations, pending: plan_deletions(operations, pending, ledger)

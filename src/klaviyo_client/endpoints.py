@@ -72,6 +72,8 @@ UNSUBSCRIBE_PROFILES = Endpoint(
 REQUEST_DELETION = Endpoint(
     "request_profile_deletion", "POST", "/api/data-privacy-deletion-jobs", 3, 60
 )
+MERGE_PROFILES = Endpoint("merge_profiles", "POST", "/api/profile-merge", 10, 150)
+"""One source a request. Documented as 201; live answers are 202."""
 GET_PROFILES = Endpoint("get_profiles", "GET", "/api/profiles", 75, 750, 100)
 GET_LIST_MEMBERS = Endpoint(
     "get_profiles_for_list", "GET", "/api/lists/{id}/profiles", 75, 750, 100

@@ -31,7 +31,8 @@ class Ledger:
     `follow_ups` are new operations to be kept. `import_failures` are the profiles that an import
     job has refused for good.
 
-    What lookups have brought to light, by position: `profile_ids`; how many identifiers have been
+    What lookups have brought to light, by position: `profile_ids`, and of a merge
+    first the `previous_ids`, those of the profiles that are to go; how many identifiers have been
     `asked` for in vain; by position and channel, who of the `members` of a list it is, if any; who
     was `introduced` to Klaviyo; and by name, the `lists` there are as (created, id). `gone` are
     lists that turned out to be no more, `uncreatable` names that Klaviyo has refused.
@@ -42,6 +43,7 @@ class Ledger:
     follow_ups: list[Operation] = field(default_factory=list)
     import_failures: list[tuple[UpsertProfile, Refused]] = field(default_factory=list)
     profile_ids: dict[int, str] = field(default_factory=dict)
+    previous_ids: dict[int, str] = field(default_factory=dict)
     asked: dict[int, int] = field(default_factory=dict)
     members: dict[tuple[int, str], str | None] = field(default_factory=dict)
     introduced: set[int] = field(default_factory=set)

@@ -160,7 +160,19 @@ def _decide(ledger: Ledger, known: KnownLists, request: Request, item: Item) -> 
         return []
     if not creators:
         return []
-    return [Request(CREATE_LIST, (Item(bodies.new_list(name), tuple(creators)),))]
+    return [
+        Request(
+            CREATE_LIST,
+            (Item(bodies.new_list(name, _opt_in_process(ledger, creators)), tuple(creators)),),
+        )
+    ]
+
+
+def _opt_in_process(ledger: Ledger, creators: Iterable[int]) -> str | None:
+    """The first that the steps ask for; they agree, but for what a queue has kept."""
+    steps = (ledger.operations[position] for position in creators)
+    asked = (step.opt_in_process for step in steps if isinstance(step, AddToList))
+    return next((process for process in asked if process is not None), None)
 
 
 def fill_in_known(ledger: Ledger, known: KnownLists, pending: Iterable[int]) -> None:

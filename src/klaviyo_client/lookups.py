@@ -14,7 +14,14 @@ from klaviyo_client.ledger import Ledger
 from klaviyo_client.outcomes import Delivered, Refused, Retryable, RetryReason
 from klaviyo_client.planner import Item, Request, chunks
 from klaviyo_client.queries import SINGLE_VALUED, asked_for, comparable, shown
-from klaviyo_mapping.operations import DeleteProfile, Operation, RemoveFromList, Unsubscribe
+from klaviyo_mapping.operations import (
+    DeleteProfile,
+    Identity,
+    MergeProfiles,
+    Operation,
+    RemoveFromList,
+    Unsubscribe,
+)
 
 MOST_PAGES = 20
 """A hundred identifiers cannot have more, unless the pages go round in circles."""
@@ -27,17 +34,30 @@ SHOWN_AS_OTHERS = frozenset({"email", "_kx"})
 _ORDER = {
     RemoveFromList: ("email", "external_id", "phone_number", "_kx"),
     DeleteProfile: ("external_id", "email", "phone_number", "_kx"),
+    MergeProfiles: ("external_id", "email", "phone_number", "_kx"),
 }
 """Which identifier to ask by first. A list step means whom Klaviyo would find for an upsert of the
-same identity; a deletion means the user that it names."""
+same identity; a deletion and a merge mean the users that they name."""
 
 
-def sources(operation: Operation) -> list[tuple[str, str]]:
-    """The identifiers to look the operation's profile up by, the first one first."""
-    if not isinstance(operation, RemoveFromList | DeleteProfile):
+def sources(ledger: Ledger, position: int) -> list[tuple[str, str]]:
+    """The identifiers to look the operation's profile up by, the first one first.
+
+    A merge looks up two, one after the other: the profile that is to go comes first.
+    """
+    operation = ledger.operations[position]
+    if not isinstance(operation, RemoveFromList | DeleteProfile | MergeProfiles):
         return []
-    given = operation.identity.attributes()
+    given = _wanted(ledger, position, operation).attributes()
     return [(field, given[field]) for field in _ORDER[type(operation)] if field in given]
+
+
+def _wanted(
+    ledger: Ledger, position: int, operation: RemoveFromList | DeleteProfile | MergeProfiles
+) -> Identity:
+    if isinstance(operation, MergeProfiles) and position not in ledger.previous_ids:
+        return operation.previous
+    return operation.identity
 
 
 def plan_profile_lookups(
@@ -49,7 +69,7 @@ def plan_profile_lookups(
         operation = operations[position]
         if position in ledger.profile_ids or getattr(operation, "profile_id", None) is not None:
             continue
-        left = sources(operation)[ledger.asked.get(position, 0) :]
+        left = sources(ledger, position)[ledger.asked.get(position, 0) :]
         if left:
             field, value = left[0]
             of_field = wanted.setdefault(field, {})
@@ -57,7 +77,7 @@ def plan_profile_lookups(
     requests = []
     for field, values in wanted.items():
         items = [
-            Item(asked_for(field, _value(operations, positions, field)), tuple(positions))
+            Item(asked_for(field, _value(ledger, positions, field)), tuple(positions))
             for positions in values.values()
         ]
         requests += _requests(GET_PROFILES, items, field)
@@ -81,7 +101,7 @@ def plan_member_lookups(
     requests = []
     for (list_id, field), values in wanted.items():
         items = [
-            Item(asked_for(field, _value(operations, positions, field)), tuple(positions))
+            Item(asked_for(field, _value(ledger, positions, field)), tuple(positions))
             for positions in values.values()
         ]
         requests += _requests(GET_LIST_MEMBERS, items, field, list_id)
@@ -97,19 +117,20 @@ def read(ledger: Ledger, request: Request, answer: Answer) -> list[Request]:
         if (value := shown(request.field, attributes)) is not None
     }
     values = {
-        item: comparable(request.field, _value(ledger.operations, item.covers, request.field))
+        item: comparable(request.field, _value(ledger, item.covers, request.field))
         for item in request.items
     }
     for item, value in values.items():
         if value in by_value:
             _note(ledger, request, item, by_value[value])
-    missing = [item for item in request.items if not _is_known(ledger, request, item)]
+    missing = [item for item, value in values.items() if value not in by_value]
     following = next_page(answer)
     if missing and following is not None and following != request.query:
         if request.page >= MOST_PAGES:
             ledger.record(request, Retryable(RetryReason.UNAVAILABLE))
             return []
-        return [replace(request, query=following, page=request.page + 1)]
+        further = replace(request, items=tuple(missing), query=following, page=request.page + 1)
+        return [further]
     strangers = len(found) > sum(value in by_value for value in values.values())
     if strangers and missing and request.field in SHOWN_AS_OTHERS:
         if len(request.items) == 1:
@@ -129,7 +150,7 @@ def refuse_lookup(ledger: Ledger, request: Request, refused: Refused) -> None:
     """Klaviyo does not take the values. What has another identifier is looked up by that."""
     for item in request.items:
         for position in item.covers:
-            left = len(sources(ledger.operations[position])) - ledger.asked.get(position, 0)
+            left = len(sources(ledger, position)) - ledger.asked.get(position, 0)
             if request.endpoint is GET_PROFILES and left > 1:
                 ledger.asked[position] = ledger.asked.get(position, 0) + 1
             else:
@@ -137,15 +158,16 @@ def refuse_lookup(ledger: Ledger, request: Request, refused: Refused) -> None:
 
 
 def settle_unknown(ledger: Ledger, pending: Iterable[int]) -> None:
-    """Where there is no such profile, or no such member of the list, there is nothing to do."""
+    """There is nothing to do where there is no such profile or member of the list, or where both
+    profiles of a merge are one."""
     for position in pending:
         operation = ledger.operations[position]
-        if isinstance(operation, RemoveFromList | DeleteProfile):
-            there = (
-                position in ledger.profile_ids
-                or getattr(operation, "profile_id", None) is not None
-                or ledger.asked.get(position, 0) < len(sources(operation))
-            )
+        if isinstance(operation, RemoveFromList | DeleteProfile | MergeProfiles):
+            profile_id = ledger.profile_ids.get(position, getattr(operation, "profile_id", None))
+            if profile_id is not None:
+                there = profile_id != ledger.previous_ids.get(position)
+            else:
+                there = ledger.asked.get(position, 0) < len(sources(ledger, position))
         elif isinstance(operation, Unsubscribe) and operation.list_id is not None:
             there = any(
                 ledger.members.get((position, channel), channel) is not None
@@ -169,12 +191,12 @@ def _requests(
     ]
 
 
-def _value(operations: Sequence[Operation], positions: Sequence[int], field: str) -> str:
+def _value(ledger: Ledger, positions: Sequence[int], field: str) -> str:
     """What the lookup of these operations, which agree in it, compares."""
-    operation = operations[positions[0]]
+    operation = ledger.operations[positions[0]]
     if isinstance(operation, Unsubscribe):
         return str(getattr(operation, field))
-    return dict(sources(operation))[field]
+    return dict(sources(ledger, positions[0]))[field]
 
 
 def _note(ledger: Ledger, request: Request, item: Item, profile_id: str | None) -> None:
@@ -187,13 +209,8 @@ def _note(ledger: Ledger, request: Request, item: Item, profile_id: str | None) 
             ledger.asked[position] = ledger.asked.get(position, 0) + 1
         elif isinstance(operation, RemoveFromList):
             ledger.operations[position] = replace(operation, profile_id=profile_id)
+        elif isinstance(operation, MergeProfiles) and position not in ledger.previous_ids:
+            ledger.previous_ids[position] = profile_id
+            ledger.asked[position] = 0
         else:
             ledger.profile_ids[position] = profile_id
-
-
-def _is_known(ledger: Ledger, request: Request, item: Item) -> bool:
-    position = item.covers[0]
-    if request.endpoint is GET_LIST_MEMBERS:
-        return (position, request.field) in ledger.members
-    operation = ledger.operations[position]
-    return position in ledger.profile_ids or getattr(operation, "profile_id", None) is not None

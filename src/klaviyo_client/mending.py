@@ -20,6 +20,7 @@ from klaviyo_client.endpoints import (
     CREATE_LIST,
     GET_LIST_MEMBERS,
     LOOKUPS,
+    MERGE_PROFILES,
     REMOVE_FROM_LIST,
     REQUEST_DELETION,
     UPSERT_PROFILE,
@@ -40,7 +41,7 @@ NOT_FOUND = 404
 OF_A_LIST = frozenset({ADD_TO_LIST, REMOVE_FROM_LIST, GET_LIST_MEMBERS})
 """Endpoints with a list's id in the path."""
 
-PROFILE_STEPS = frozenset({ADD_TO_LIST, REMOVE_FROM_LIST, REQUEST_DELETION})
+PROFILE_STEPS = frozenset({ADD_TO_LIST, REMOVE_FROM_LIST, REQUEST_DELETION, MERGE_PROFILES})
 """Requests that name profiles by Klaviyo's own id, which may lead nowhere by now."""
 
 _LIST = re.compile(r"/relationships/lists?/data(?:/([0-9]{1,5}))?(?:/|$)")
@@ -223,7 +224,7 @@ def _without_profile(ledger: Ledger, request: Request, item: Item, refused: Refu
 
 
 def _without_it(request: Request, refused: Refused) -> Outcome:
-    """What a missing list or profile means: to leave it, or to be deleted, is no longer needed."""
-    if request.endpoint in (REMOVE_FROM_LIST, REQUEST_DELETION):
+    """What a missing list or profile means: there is nothing left to leave, delete or merge."""
+    if request.endpoint in (REMOVE_FROM_LIST, REQUEST_DELETION, MERGE_PROFILES):
         return Delivered()
     return refused

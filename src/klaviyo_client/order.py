@@ -13,6 +13,7 @@ from klaviyo_mapping.operations import (
     AddToList,
     CreateEvent,
     DeleteProfile,
+    MergeProfiles,
     Operation,
     RemoveFromList,
     Subscribe,
@@ -35,8 +36,8 @@ class Order:
     """`acts` follow one another. `superseded` steps have a later one that says the opposite.
 
     `followers` come after a deletion of their person, by whose position they are known. What is in
-    none of these is a deletion. `doomed` are operations that must be done before one. Those of an
-    act that are `too_soon` end a membership that a subscription has only just begun.
+    none of these is a deletion or a merge. `doomed` are operations that must be done before one.
+    Those of an act that are `too_soon` end a membership that a subscription has only just begun.
     """
 
     acts: list[list[int]] = field(default_factory=list)
@@ -51,7 +52,9 @@ def can_contradict(operations: Iterable[Operation]) -> bool:
     return not {type(operation) for operation in operations}.isdisjoint(_UNDOING)
 
 
-_UNDOING = frozenset({RemoveFromList, Unsubscribe, DeleteProfile})
+_UNDOING = frozenset({RemoveFromList, Unsubscribe, DeleteProfile, MergeProfiles})
+_LAST = (DeleteProfile, MergeProfiles)
+"""What comes once nothing of its persons is left to do."""
 
 
 def keys_of(operation: Operation) -> list[Key]:
@@ -63,6 +66,9 @@ def keys_of(operation: Operation) -> list[Key]:
         operation, UpsertProfile | CreateEvent | AddToList | RemoveFromList | DeleteProfile
     ):
         return identifiers(operation.identity)
+    if isinstance(operation, MergeProfiles):
+        both = (*identifiers(operation.identity), *identifiers(operation.previous))
+        return list(dict.fromkeys(both))
     return []
 
 
@@ -103,7 +109,7 @@ def order_of(operations: Sequence[Operation], pending: Iterable[int]) -> Order:
     subscribed: set[Effect] = set()
     for position in positions:
         operation = operations[position]
-        if position in left_out or isinstance(operation, DeleteProfile):
+        if position in left_out or isinstance(operation, _LAST):
             continue
         act = 0
         effects = _verbs(operation, persons[position])
@@ -203,14 +209,12 @@ def _followers(
 def _doomed(
     operations: Sequence[Operation], positions: Iterable[int], persons: dict[int, Key | None]
 ) -> frozenset[int]:
-    deleted = {
-        persons[position]
-        for position in positions
-        if isinstance(operations[position], DeleteProfile)
+    concerned = {
+        persons[position] for position in positions if isinstance(operations[position], _LAST)
     }
-    if not deleted:
+    if not concerned:
         return frozenset()
-    return frozenset(position for position in positions if persons[position] in deleted)
+    return frozenset(position for position in positions if persons[position] in concerned)
 
 
 def _superseded(

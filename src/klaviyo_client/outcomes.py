@@ -18,6 +18,7 @@ class RetryReason(StrEnum):
     CIRCUIT_OPEN = "circuit_open"
     WAITS_FOR_PROFILE = "waits_for_profile"
     IMPORT_PENDING = "import_pending"
+    UNEXPECTED_FAILURE = "unexpected_failure"
 
 
 class DeliveryWarning(StrEnum):

@@ -47,9 +47,9 @@ class Person:
         return tuple(position for positions in self.joins.values() for position in positions)
 
 
-SHARED_BY_SEVERAL = frozenset({"phone_number"})
-"""A family has one number, and so has every order that a shop's counter enters. Without this, a
-batch of a thousand such people would be a thousand rounds."""
+SHARED_BY_SEVERAL = frozenset({"phone_number", "anonymous_id"})
+"""A family has one browser and one number, and so has every order that a shop's counter enters.
+Without this, a batch of a thousand such people would be a thousand rounds."""
 
 
 def identifiers(identity: Identity) -> list[tuple[str, str]]:

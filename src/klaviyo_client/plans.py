@@ -32,7 +32,7 @@ from klaviyo_client.planner import (
     plan_steps,
     profile_item,
 )
-from klaviyo_client.removals import plan_removals
+from klaviyo_client.removals import plan_merges, plan_removals
 from klaviyo_mapping.operations import (
     CreateEvent,
     Operation,
@@ -55,6 +55,7 @@ def can_be_planned(operation: Operation) -> bool:
             *plan_member_lookups(operations, [0], ledger),
             *plan_introductions(operations, [0], ledger),
             *plan_removals(operations, [0]),
+            *plan_merges(operations, [0], ledger),
             *plan_unsubscriptions(operations, [0], ledger),
         ]
         ledger.introduced.add(0)

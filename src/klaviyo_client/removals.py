@@ -1,12 +1,12 @@
-"""What a profile id is enough for: leaving lists, and being deleted. Pure."""
+"""What profile ids are enough for: leaving lists, being merged, and being deleted. Pure."""
 
 from collections.abc import Iterable, Sequence
 
 from klaviyo_client import bodies
-from klaviyo_client.endpoints import REMOVE_FROM_LIST, REQUEST_DELETION
+from klaviyo_client.endpoints import MERGE_PROFILES, REMOVE_FROM_LIST, REQUEST_DELETION
 from klaviyo_client.ledger import Ledger
 from klaviyo_client.planner import Item, Request, member_requests
-from klaviyo_mapping.operations import DeleteProfile, Operation, RemoveFromList
+from klaviyo_mapping.operations import DeleteProfile, MergeProfiles, Operation, RemoveFromList
 
 
 def plan_removals(operations: Sequence[Operation], pending: Iterable[int]) -> list[Request]:
@@ -20,6 +20,24 @@ def plan_removals(operations: Sequence[Operation], pending: Iterable[int]) -> li
             of_list = members.setdefault(operation.list_id, {})
             of_list.setdefault(operation.profile_id, []).append(position)
     return list(member_requests(REMOVE_FROM_LIST, members))
+
+
+def plan_merges(
+    operations: Sequence[Operation], pending: Iterable[int], ledger: Ledger
+) -> list[Request]:
+    """One request for each two profiles that are known and to be one."""
+    pairs: dict[tuple[str, str], list[int]] = {}
+    for position in pending:
+        if not isinstance(operations[position], MergeProfiles):
+            continue
+        profile_id = ledger.profile_ids.get(position)
+        source_id = ledger.previous_ids.get(position)
+        if profile_id is not None and source_id is not None and profile_id != source_id:
+            pairs.setdefault((profile_id, source_id), []).append(position)
+    return [
+        Request(MERGE_PROFILES, (Item(bodies.merge(*pair), tuple(positions)),))
+        for pair, positions in pairs.items()
+    ]
 
 
 def plan_deletions(

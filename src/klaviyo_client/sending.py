@@ -20,7 +20,6 @@ from klaviyo_client.endpoints import Endpoint
 from klaviyo_client.gate import Gate, pause_after
 from klaviyo_client.outcomes import UNTRIED, Retryable, RetryReason
 from klaviyo_client.planner import Request
-from klaviyo_client.transport import Transport
 
 CONNECTIONS = 16
 """Requests under way at once. At 100 ms an answer that is 160 a second, near the burst limits."""
@@ -56,6 +55,24 @@ class Courier(Protocol):
         self, requests: Iterable[Request], private_key: str, limits: Limits, settle: Settle
     ) -> int:
         """Returns how many were sent."""
+
+
+class Transport(Protocol):
+    """Sends one request, from several threads at once, and has its answer within `seconds` in all.
+
+    What is not `repeatable` leaves once at most.
+    """
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        private_key: str,
+        seconds: float,
+        *,
+        repeatable: bool = True,
+    ) -> Answer | Retryable: ...
 
 
 class Sender:

@@ -22,7 +22,7 @@ def _further_words(value: Json) -> str | None:
     return words[1] if len(words) > 1 else None
 
 
-def _locale(value: Json) -> str | None:
+def as_locale(value: Json) -> str | None:
     """A BCP 47 tag; the underscore of POSIX and Java (`en_US`) becomes the hyphen."""
     tag = (as_text(value) or "").strip().replace("_", "-")
     return tag if _LOCALE.fullmatch(tag) else None
@@ -70,7 +70,7 @@ ATTRIBUTES: Table = {
     "organization": _texts("$organization", "organization", "company", "company.name"),
     "title": _texts("$title", "title", "position", "jobTitle"),
     "image": _texts("$image", "avatar", "photoUrl", "avatarUrl", "image"),
-    "locale": (_source("$locale", _locale), _source("locale", _locale)),
+    "locale": (_source("$locale", as_locale), _source("locale", as_locale)),
 }
 LOCATION: Table = {
     "address1": _texts("$address1", "address.street", "address.address1", "street"),

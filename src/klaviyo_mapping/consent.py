@@ -48,6 +48,12 @@ def consent_step(message: Message, identity: Identity, settings: Settings, now: 
     return None, ()
 
 
+def is_consent_event(message: Message, settings: Settings) -> bool:
+    """Whether the name is that of a consent event."""
+    names = (settings.subscribe_event, settings.unsubscribe_event)
+    return normalise(message.event_name or "") in map(normalise, names)
+
+
 def _subscribe(message: Message, identity: Identity, settings: Settings, now: datetime) -> Step:
     sent = message.properties
     keys = CONSENT.keys_in(sent)
@@ -66,7 +72,7 @@ def _subscribe(message: Message, identity: Identity, settings: Settings, now: da
         phone_number=phone_number,
         historical_import=is_historical,
         consented_at=consented_at,
-        custom_source=first(sent, keys["custom_source"], as_identifier),
+        custom_source=first(sent, keys["custom_source"], as_identifier) or settings.consent_source,
         time=time_of(message, now),
         is_consent=True,
     )

@@ -1,8 +1,9 @@
 """The whole mapping of one message: whether it goes through, and what becomes of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from klaviyo_mapping.alias import merge_of
 from klaviyo_mapping.audience import audience_step
 from klaviyo_mapping.commerce import map_commerce
 from klaviyo_mapping.consent import consent_step
@@ -14,18 +15,30 @@ from klaviyo_mapping.event import (
     fields_of,
     track_event,
 )
-from klaviyo_mapping.identity import Place, name_profile, place_in_traits
+from klaviyo_mapping.group import upsert_of_group
+from klaviyo_mapping.identity import Place, name_profile, named_in_event, place_in_traits
 from klaviyo_mapping.integration import is_disabled
 from klaviyo_mapping.keys import Precedence, Shape
 from klaviyo_mapping.membership import join_list
-from klaviyo_mapping.message import LONGEST_EVENT_NAME, Message
-from klaviyo_mapping.operations import DeleteProfile, Identity, Operation
+from klaviyo_mapping.message import EVENT_TYPES, LONGEST_EVENT_NAME, Message
+from klaviyo_mapping.operations import (
+    CreateEvent,
+    DeleteProfile,
+    Identity,
+    MergeProfiles,
+    Operation,
+)
+from klaviyo_mapping.options import ignored_options
 from klaviyo_mapping.order import map_order
-from klaviyo_mapping.profile import upsert_profile, with_user_id
-from klaviyo_mapping.reasons import DropReason
+from klaviyo_mapping.profile import upsert_profile, with_context, with_user_id
+from klaviyo_mapping.reasons import DropReason, MappingWarning, Warned
 from klaviyo_mapping.result import Dropped, Mapped
 from klaviyo_mapping.settings import Settings
 from klaviyo_mapping.times import time_of
+from klaviyo_mapping.views import NOUNS, as_event
+
+MOST_PROPERTIES = 400
+"""Of an event: https://developers.klaviyo.com/en/reference/events_api_overview#limitations"""
 
 
 def map_message(message: Message, settings: Settings, now: datetime) -> Mapped | Dropped:
@@ -34,6 +47,8 @@ def map_message(message: Message, settings: Settings, now: datetime) -> Mapped |
     `now`, with a time zone, only decides whether a time lies too far ahead to be taken. Never
     raises for a message that satisfies `MESSAGE_SCHEMA`.
     """
+    if message.type in NOUNS and message.type in settings.forward_types:
+        message = as_event(message)
     reason = _refuse(message, settings)
     if reason is not None:
         return Dropped(reason)
@@ -42,11 +57,11 @@ def map_message(message: Message, settings: Settings, now: datetime) -> Mapped |
         if allowed is None:
             return Dropped(DropReason.DENIED_BY_RULES)
         message = allowed
-    if message.type == "track":
+    if message.type in EVENT_TYPES:
         return _map_track(message, settings, now)
     if message.type == "identify":
         return _map_identify(message, settings, now)
-    return _map_delete(message, settings, now)
+    return _OTHERS[message.type](message, settings, now)
 
 
 def _map_identify(message: Message, settings: Settings, now: datetime) -> Mapped | Dropped:
@@ -58,6 +73,8 @@ def _map_identify(message: Message, settings: Settings, now: datetime) -> Mapped
     upsert = upsert_profile(message, named, keys, now)
     if message.integrations:
         upsert = edited(upsert, message)
+    if settings.send_context:
+        upsert = with_context(upsert, message)
     if settings.keep_user_id is not None:
         upsert = with_user_id(upsert, message, settings)
     step: Operation | None = None
@@ -65,7 +82,8 @@ def _map_identify(message: Message, settings: Settings, now: datetime) -> Mapped
         step = audience_step(message, named.identity, settings, now)
     if step is None:
         step = join_list(message, named.identity, settings, upsert.time)
-    return Mapped((upsert,) if step is None else (upsert, step))
+    operations = (upsert,) if step is None else (upsert, step)
+    return Mapped(operations, ignored_options(message, settings))
 
 
 def _map_track(message: Message, settings: Settings, now: datetime) -> Mapped | Dropped:
@@ -79,12 +97,17 @@ def _map_track(message: Message, settings: Settings, now: datetime) -> Mapped | 
         step = audience_step(message, identity, settings, now)
         if step is not None:
             # No event: a first sync sends every member at once, and membership is all it says.
-            return Mapped((step,))
-    mapped = _map_event(message, identity, fields, keys, settings, now)
+            return Mapped((step,), ignored_options(message, settings))
+    if settings.send_anonymous_id:
+        identity = named_in_event(named, message, settings)
+    mapped = _counted(_map_event(message, identity, fields, keys, settings, now))
     if settings.consent_events:
-        consent, warnings = consent_step(message, identity, settings, now)
+        consent, warnings = consent_step(message, named.identity, settings, now)
         operations = mapped.operations if consent is None else (*mapped.operations, consent)
-        return Mapped(operations, (*mapped.warnings, *warnings))
+        ignored = ignored_options(message, settings)
+        return Mapped(operations, (*mapped.warnings, *warnings, *ignored))
+    if settings.audience_lists is not None:
+        return Mapped(mapped.operations, (*mapped.warnings, *ignored_options(message, settings)))
     return mapped
 
 
@@ -111,6 +134,28 @@ def _map_event(
     return Mapped((track_event(message, identity, event_name, keys, now),))
 
 
+def _counted(mapped: Mapped) -> Mapped:
+    """With a warning where an event has more properties than Klaviyo says it takes."""
+    for operation in mapped.operations:
+        if isinstance(operation, CreateEvent) and len(operation.properties) > MOST_PROPERTIES:
+            warnings = (*mapped.warnings, Warned(MappingWarning.TOO_MANY_PROPERTIES))
+            return Mapped(mapped.operations, warnings)
+    return mapped
+
+
+def _map_group(message: Message, settings: Settings, now: datetime) -> Mapped | Dropped:
+    """The member is named as in a track: the traits are those of the group."""
+    named = name_profile(message, (place_in_traits(traits_in_context(message)),), settings)
+    if isinstance(named, DropReason):
+        return Dropped(named)
+    return Mapped((upsert_of_group(message, named.identity, now),))
+
+
+def _map_alias(message: Message, settings: Settings, now: datetime) -> Mapped | Dropped:
+    merge = merge_of(message, settings, now)
+    return Mapped((merge,)) if isinstance(merge, MergeProfiles) else Dropped(merge)
+
+
 def _map_delete(message: Message, settings: Settings, now: datetime) -> Mapped | Dropped:
     """A deletion cannot be taken back, so a phone number, which several may share, names nobody."""
     places = _places_of_track(message, ANY_OTHER.keys_in(message.properties))
@@ -125,15 +170,30 @@ def _map_delete(message: Message, settings: Settings, now: datetime) -> Mapped |
 
 def _refuse(message: Message, settings: Settings) -> DropReason | None:
     """The first reason that can be told without knowing whose message it is."""
-    if message.type not in ("identify", "track") and not (
-        message.type == "delete" and settings.forward_deletions
-    ):
+    if message.type not in ("identify", "track") and not _is_forwarded(message.type, settings):
         return DropReason.UNSUPPORTED_TYPE
     if is_disabled(message):
         return DropReason.INTEGRATION_DISABLED
-    if message.type == "track":
+    if message.type in EVENT_TYPES:
         if not message.event_name or message.event_name.isspace():
             return DropReason.MISSING_EVENT_NAME
         if len(message.event_name) > LONGEST_EVENT_NAME:
             return DropReason.EVENT_NAME_TOO_LONG
     return None
+
+
+def _is_forwarded(type_: str, settings: Settings) -> bool:
+    """Whether the settings ask for a type that the old destination dropped."""
+    if type_ == "delete":
+        return settings.forward_deletions
+    if type_ == "alias":
+        return settings.forward_aliases
+    return type_ in settings.forward_types
+
+
+_OTHERS: Mapping[str, Callable[[Message, Settings, datetime], Mapped | Dropped]] = {
+    "delete": _map_delete,
+    "alias": _map_alias,
+    "group": _map_group,
+}
+"""The types of messages that are neither events nor identifies."""

@@ -19,5 +19,11 @@ def join_list(
         return None
     confirm_optin = confirm_optin_of(message)
     if settings.confirm_optin if confirm_optin is None else confirm_optin:
-        return Subscribe(message.message_id, identity.email, list_id, time=time)
+        return Subscribe(
+            message.message_id,
+            identity.email,
+            list_id,
+            custom_source=settings.consent_source,
+            time=time,
+        )
     return AddToList(message.message_id, identity, list_id, time=time)

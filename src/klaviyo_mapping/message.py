@@ -12,7 +12,9 @@ from klaviyo_mapping.operations import Json, JsonObject
 
 _TEXT = {"type": ["string", "null"]}
 _ID = {"type": ["string", "number", "null"]}
-_OBJECT = {"type": ["object", "null"]}
+# PHP's `json_encode` writes an empty object as `[]`.
+_OBJECT = {"if": {"const": []}, "else": {"type": ["object", "null"]}}
+_ANYTHING: dict[str, Any] = {}
 
 MESSAGE_SCHEMA: dict[str, Any] = {
     "$schema": "http://json-schema.org/draft-07/schema#",
@@ -23,22 +25,32 @@ MESSAGE_SCHEMA: dict[str, Any] = {
         "messageId": _TEXT,
         "userId": _ID,
         "anonymousId": _ID,
-        "timestamp": _TEXT,
-        "originalTimestamp": _TEXT,
-        "receivedAt": _TEXT,
-        "sentAt": _TEXT,
+        "timestamp": _ANYTHING,
+        "originalTimestamp": _ANYTHING,
+        "receivedAt": _ANYTHING,
+        "sentAt": _ANYTHING,
         "context": _OBJECT,
         "integrations": _OBJECT,
         "traits": _OBJECT,
         "event": _TEXT,
         "properties": _OBJECT,
+        "previousId": _ANYTHING,
+        "groupId": _ANYTHING,
+        "name": _ANYTHING,
+        "category": _ANYTHING,
     },
 }
 """The types of a message's fields, for a message as `canonical` spells it (JSON Schema, draft 7).
 
-What lies inside the objects is not checked: the mapping takes a value of the wrong type there as
-absent.
+What lies inside the objects is not checked, and neither are the last four, which only an alias, a
+group, a page or a screen has: the mapping takes a value of the wrong type there as absent.
 """
+
+FORWARDABLE = ("group", "page", "screen")
+"""The types of messages that are taken only where the settings name them."""
+
+EVENT_TYPES = frozenset({"track", "page", "screen"})
+"""The types of messages that become events."""
 
 LONGEST_EVENT_NAME = 127
 """Klaviyo takes metric names of under 128 characters."""
@@ -55,6 +67,10 @@ def canonical(raw: JsonObject) -> dict[str, Json]:
     return {name: raw[key] for name, keys in _FIELDS.keys_in(raw).items() for key in keys}
 
 
+Time = str | int | float | None
+"""A time as it was sent: a text, or Unix time in milliseconds or in seconds."""
+
+
 class Context(Struct, frozen=True, kw_only=True):
     """What the mapping reads of a message's `context`, of whatever JSON type it came.
 
@@ -66,6 +82,8 @@ class Context(Struct, frozen=True, kw_only=True):
     library: Json = None
     location: Json = None
     timezone: Json = None
+    locale: Json = None
+    ip: Json = None
 
     @classmethod
     def read(cls, document: JsonObject) -> "Context":
@@ -94,21 +112,25 @@ class Message(Struct, frozen=True, kw_only=True, rename="camel"):
     message_id: str | None = None
     user_id: str | int | float | None = None
     anonymous_id: str | int | float | None = None
-    timestamp: str | None = None
-    original_timestamp: str | None = None
-    received_at: str | None = None
-    sent_at: str | None = None
+    timestamp: Time = None
+    original_timestamp: Time = None
+    received_at: Time = None
+    sent_at: Time = None
     context: Context = NO_CONTEXT
     integrations: dict[str, Json] = {}
     traits: dict[str, Json] = {}
     event_name: str | None = field(default=None, name="event")
     properties: dict[str, Json] = {}
+    previous_id: Json = None
+    group_id: Json = None
+    name: Json = None
+    category: Json = None
 
     @classmethod
     def from_canonical(cls, document: JsonObject) -> "Message":
         """The message of a document that satisfies `MESSAGE_SCHEMA`, which is not checked again.
 
-        Objects that are null or absent become empty ones.
+        Objects that are null, `[]` or absent become empty ones, and times of another type None.
         """
         of = document.get
         return cls(
@@ -116,15 +138,19 @@ class Message(Struct, frozen=True, kw_only=True, rename="camel"):
             message_id=of("messageId"),
             user_id=of("userId"),
             anonymous_id=of("anonymousId"),
-            timestamp=of("timestamp"),
-            original_timestamp=of("originalTimestamp"),
-            received_at=of("receivedAt"),
-            sent_at=of("sentAt"),
+            timestamp=_as_time(of("timestamp")),
+            original_timestamp=_as_time(of("originalTimestamp")),
+            received_at=_as_time(of("receivedAt")),
+            sent_at=_as_time(of("sentAt")),
             context=Context.read(of("context") or {}),
             integrations=of("integrations") or {},
             traits=of("traits") or {},
             event_name=of("event"),
             properties=of("properties") or {},
+            previous_id=of("previousId"),
+            group_id=of("groupId"),
+            name=of("name"),
+            category=of("category"),
         )
 
     def document(self) -> dict[str, Json]:
@@ -133,3 +159,7 @@ class Message(Struct, frozen=True, kw_only=True, rename="camel"):
         fields = {name: getattr(self, field) for name, field in names}
         fields["context"] = self.context.document()
         return {name: value for name, value in fields.items() if value not in (None, {})}
+
+
+def _as_time(value: Json) -> Time:
+    return value if type(value) in (str, int, float) else None

@@ -17,12 +17,16 @@ JsonObject = Mapping[str, Json]
 
 
 class Identity(Struct, frozen=True):
-    """The identifiers that name one Klaviyo profile; at least one of them is set."""
+    """The identifiers that name one Klaviyo profile; at least one of them is set.
+
+    `anonymous_id` is an identifier of events only: no other endpoint takes it.
+    """
 
     email: str | None = None
     external_id: str | None = None
     phone_number: str | None = None
     kx: str | None = field(default=None, name="_kx")
+    anonymous_id: str | None = None
 
     def attributes(self) -> dict[str, str]:
         """The identifiers that are set, under Klaviyo's attribute names."""
@@ -35,6 +39,8 @@ class Identity(Struct, frozen=True):
             found["phone_number"] = self.phone_number
         if self.kx is not None:
             found["_kx"] = self.kx
+        if self.anonymous_id is not None:
+            found["anonymous_id"] = self.anonymous_id
         return found
 
     @classmethod
@@ -45,6 +51,7 @@ class Identity(Struct, frozen=True):
             external_id=attributes.get("external_id"),
             phone_number=attributes.get("phone_number"),
             kx=attributes.get("_kx"),
+            anonymous_id=attributes.get("anonymous_id"),
         )
 
 
@@ -96,7 +103,8 @@ class CreateEvent(_Effect, frozen=True, tag="create_event"):
 class AddToList(_Effect, frozen=True, tag="add_to_list"):
     """Put the profile on a list at once: no confirmation e-mail, no consent recorded.
 
-    The list is `list_id`, or else the one called `list_name`, which is created where there is none.
+    The list is `list_id`, or else the one called `list_name`, which is created where there is none,
+    with `opt_in_process` (`single_opt_in` or `double_opt_in`) or, without one, the account's own.
     `profile_id` is Klaviyo's own id once an upsert has returned it; without it the client asks
     Klaviyo for the id by the identity. Of the steps of one person on one list the latest by `time`
     (as in `UpsertProfile`) stands.
@@ -108,6 +116,7 @@ class AddToList(_Effect, frozen=True, tag="add_to_list"):
     profile_id: str | None = None
     list_name: str | None = None
     time: str | None = None
+    opt_in_process: str | None = None
 
 
 class RemoveFromList(_Effect, frozen=True, tag="remove_from_list"):
@@ -178,6 +187,19 @@ class DeleteProfile(_Effect, frozen=True, tag="delete_profile"):
     time: str | None = None
 
 
+class MergeProfiles(_Effect, frozen=True, tag="merge_profiles"):
+    """Merge the profile of the `previous` identifiers into that of the `identity`, for good.
+
+    Where one of them is not there, or both are one, there is nothing to do. `time` as in
+    `UpsertProfile`.
+    """
+
+    message_id: str | None
+    identity: Identity
+    previous: Identity
+    time: str | None = None
+
+
 class CheckImport(_Effect, frozen=True, tag="check_import"):
     """Look whether a bulk import job has ended, and which of its profiles it refused.
 
@@ -201,6 +223,7 @@ Operation = (
     | Subscribe
     | Unsubscribe
     | DeleteProfile
+    | MergeProfiles
     | CheckImport
 )
 

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from klaviyo_mapping.attributes import Candidates, as_coordinate, candidates_in
-from klaviyo_mapping.identity import IDENTIFIERS, Named
+from klaviyo_mapping.attributes import Candidates, as_coordinate, as_locale, candidates_in
+from klaviyo_mapping.identity import IDENTIFIERS, Named, as_own_id
 from klaviyo_mapping.keys import Precedence, Shape, as_object, first
 from klaviyo_mapping.message import Message
 from klaviyo_mapping.operations import Json, JsonObject, UpsertProfile
@@ -15,6 +15,7 @@ from klaviyo_mapping.text import as_identifier
 from klaviyo_mapping.times import time_of
 
 # What the context knows comes after every trait: `context.timezone`, `context.location.latitude`.
+DEVICE = Precedence({"ip": ("ip",)})
 CONTEXT_LOCATION = Precedence({name: (name,) for name in ("latitude", "longitude")})
 
 
@@ -61,12 +62,29 @@ def upsert_profile(
     )
 
 
+def with_context(upsert: UpsertProfile, message: Message) -> UpsertProfile:
+    """The upsert with the locale and the address of the device that the message's context knows.
+
+    A trait of that name comes first. `0.0.0.0` is what Segment's libraries send in place of an
+    address that they are told to hide.
+    """
+    attributes = dict(upsert.attributes)
+    locale = None if message.context.locale is None else as_locale(message.context.locale)
+    if locale is not None:
+        attributes.setdefault("locale", locale)
+    address = _as_address(message.context.ip)
+    if address is not None and not DEVICE.keys_in(message.traits)["ip"]:
+        location = attributes.get("location") or {}
+        attributes["location"] = {**location, "ip": address}
+    return replace(upsert, attributes=attributes)
+
+
 def with_user_id(upsert: UpsertProfile, message: Message, settings: Settings) -> UpsertProfile:
     """The upsert with the user id as the custom property `keep_user_id`.
 
     As it is when the id names the profile anyway, or there is none.
     """
-    user_id = as_identifier(message.user_id)
+    user_id = as_own_id(message.user_id)
     if settings.keep_user_id is None or not settings.enforce_email or user_id is None:
         return upsert
     properties = {**upsert.properties, settings.keep_user_id: user_id}
@@ -90,6 +108,18 @@ def _fill(
                 mapped[owner].add(key)
             break
     return filled
+
+
+def _as_address(value: Json) -> str | None:
+    """An IP address that is one; Klaviyo would refuse the whole profile for another text."""
+    # Imported here, since few settings ask for it.
+    from ipaddress import ip_address
+
+    try:
+        address = ip_address(value.strip()) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return None if address is None or address.is_unspecified else str(address)
 
 
 def _add_context(location: dict[str, Json], message: Message) -> None:

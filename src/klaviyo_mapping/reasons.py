@@ -14,10 +14,12 @@ class DropReason(StrEnum):
     EVENT_NAME_TOO_LONG = "event_name_too_long"
     DENIED_BY_RULES = "denied_by_rules"
     MISSING_USER_ID = "missing_user_id"
+    MISSING_PREVIOUS_ID = "missing_previous_id"
     MISSING_EMAIL = "missing_email"
     INVALID_EMAIL = "invalid_email"
     EXTERNAL_ID_TOO_LONG = "external_id_too_long"
     MISSING_IDENTIFIER = "missing_identifier"
+    NOTHING_TO_MERGE = "nothing_to_merge"
 
 
 class MappingWarning(StrEnum):
@@ -28,6 +30,7 @@ class MappingWarning(StrEnum):
     PRODUCTS_NOT_A_LIST = "products_not_a_list"
     CHANNEL_LEFT_OUT = "channel_left_out"
     CONSENTED_AT_MISSING = "consented_at_missing"
+    TOO_MANY_PROPERTIES = "too_many_properties"
     OPTION_IGNORED = "option_ignored"
 
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from klaviyo_mapping.context import traits_in_context
 from klaviyo_mapping.keys import normalise
-from klaviyo_mapping.message import Context, Message
+from klaviyo_mapping.message import EVENT_TYPES, Context, Message
 from klaviyo_mapping.operations import Json
 from klaviyo_mapping.text import as_text
 
@@ -115,7 +115,7 @@ class Rules:
         ):
             return None
         event_name = message.event_name
-        if message.type == "track" and event_name is not None:
+        if message.type in EVENT_TYPES and event_name is not None:
             if not self.sends(event_name):
                 return None
             event_name = self.renames.get(normalise(event_name), event_name)

@@ -1,6 +1,6 @@
 """The text of a rules file (TOML), checked: every table and key, and that nothing contradicts.
 
-    [types]                              # identify, track, delete
+    [types]                              # identify, track, delete, alias, group, page, screen
     deny = ["delete"]
 
     [events]                             # by name; "*" stands for any characters
@@ -25,10 +25,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from klaviyo_mapping.keys import normalise
-from klaviyo_mapping.message import LONGEST_EVENT_NAME
+from klaviyo_mapping.message import FORWARDABLE, LONGEST_EVENT_NAME
 from klaviyo_mapping.rules import Fields, Patterns, Rules
 
-TYPES = ("identify", "track", "delete")
+TYPES = ("identify", "track", "delete", "alias", *FORWARDABLE)
 
 
 class RulesError(ValueError):

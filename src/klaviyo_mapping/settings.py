@@ -7,13 +7,16 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from klaviyo_mapping.keys import normalise
-from klaviyo_mapping.message import LONGEST_EVENT_NAME
+from klaviyo_mapping.message import FORWARDABLE, LONGEST_EVENT_NAME
 from klaviyo_mapping.rules import Rules
 
 TRUE = frozenset({"true", "1", "yes", "on"})
 FALSE = frozenset({"false", "0", "no", "off"})
 
 LIST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+LONGEST_SOURCE = 100
+"""Klaviyo states no limit for the source of a consent; this is for people to read."""
 
 
 class SettingError(ValueError):
@@ -33,7 +36,8 @@ class Settings:
 
     The first six are the old page's, with its defaults. The others add to it, and are off.
     `audience_lists` has the Klaviyo list of each Engage audience by the audience's key, or is
-    `auto`: the list named after the key.
+    `auto`: the list named after the key. `forward_types` has those of `FORWARDABLE` that are taken,
+    in that order.
     """
 
     confirm_optin: bool = True
@@ -50,6 +54,12 @@ class Settings:
     order_property_names: Literal["classic", "klaviyo"] = "classic"
     ecommerce_metrics: Literal["segment", "klaviyo"] = "segment"
     keep_user_id: str | None = None
+    send_anonymous_id: bool = False
+    forward_aliases: bool = False
+    forward_types: tuple[str, ...] = ()
+    list_opt_in: Literal["account", "single", "double"] = "account"
+    consent_source: str = "Segment"
+    send_context: bool = False
     rules: Rules | None = None
 
     @classmethod
@@ -128,6 +138,19 @@ def _property_name(variable: str, text: str) -> str:
     return text
 
 
+def _types(variable: str, text: str) -> tuple[str, ...]:
+    words = {word.lower() for word in re.split(r"[,;\s]+", text) if word}
+    if not words or not words.issubset(FORWARDABLE):
+        raise SettingError(variable, f"some of {', '.join(FORWARDABLE)}, with commas between them")
+    return tuple(name for name in FORWARDABLE if name in words)
+
+
+def _words(variable: str, text: str) -> str:
+    if len(text) > LONGEST_SOURCE or not text.isprintable():
+        raise SettingError(variable, f"a text of at most {LONGEST_SOURCE} characters on one line")
+    return text
+
+
 def _one_of(*words: str) -> Callable[[str, str], str]:
     def read(variable: str, text: str) -> str:
         if text.lower() not in words:
@@ -162,6 +185,12 @@ READERS: dict[str, Callable[[str, str], Any]] = {
     "order_property_names": _one_of("classic", "klaviyo"),
     "ecommerce_metrics": _one_of("segment", "klaviyo"),
     "keep_user_id": _property_name,
+    "send_anonymous_id": _boolean,
+    "forward_aliases": _boolean,
+    "forward_types": _types,
+    "list_opt_in": _one_of("account", "single", "double"),
+    "consent_source": _words,
+    "send_context": _boolean,
     "rules": _rules,
 }
 """For each setting, what reads it; gets the variable's name and its text, without white space

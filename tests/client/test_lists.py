@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from msgspec.structs import replace
 
 from klaviyo_client.answers import Answer
 from klaviyo_client.delivery import Klaviyo
@@ -101,6 +102,24 @@ def test_a_list_that_there_is_not_is_created(klaviyo: Klaviyo, account: Account)
     assert kinds(deliver(klaviyo, *(enters(n) for n in range(10)))) == {"Delivered": 10}
     [list_id] = named(account)
     assert members(account, list_id) == {email(n) for n in range(10)}
+
+
+@pytest.mark.parametrize("process", ["single_opt_in", "double_opt_in"])
+def test_a_list_is_created_with_the_opt_in_process_of_its_steps(
+    klaviyo: Klaviyo, account: Account, process: str
+) -> None:
+    first, second = enters(0), replace(enters(1), opt_in_process=process)
+    assert kinds(deliver(klaviyo, first, second)) == {"Delivered": 2}
+    [list_id] = named(account)
+    assert account.lists[list_id].opt_in_process == process
+
+
+def test_without_an_opt_in_process_a_list_gets_the_accounts(
+    klaviyo: Klaviyo, account: Account
+) -> None:
+    deliver(klaviyo, enters(0))
+    [list_id] = named(account)
+    assert account.lists[list_id].opt_in_process == "double_opt_in"
 
 
 def test_names_are_asked_for_once_in_the_life_of_a_process(

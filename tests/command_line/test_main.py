@@ -71,7 +71,11 @@ def test_help_says_what_the_exit_statuses_mean() -> None:
         ),
         (("dlq", "list"), 2, "error: name the dead-letter queue: --stack NAME, or --queue-url"),
         (("backfill", "-"), 2, "error: standard input cannot be read twice"),
-        (("backfill", "--only", "page", "events"), 2, "page: expected identify, track"),
+        (
+            ("backfill", "--only", "alias", "events"),
+            2,
+            "alias: expected some of identify, track, group, page, screen",
+        ),
         (("backfill", "--since", "yesterday", "events"), 2, "expected a date or time such as"),
     ],
 )

@@ -63,6 +63,8 @@ def test_settings_are_entered_as_what_they_are() -> None:
     assert kinds["FORWARD_DELETIONS"] == ("switch", ())
     assert kinds["ORDER_PROPERTY_NAMES"] == ("choice", ("classic", "klaviyo"))
     assert kinds["AUDIENCE_LISTS"] == ("text", ())
+    assert kinds["FORWARD_TYPES"] == ("text", ())
+    assert kinds["LIST_OPT_IN"] == ("choice", ("account", "single", "double"))
     assert kinds["RULES"] == ("lines", ())
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from handler.envelope import MAX_BYTES, Entry, EntryTooLargeError, pack, unpack
+from handler.envelope import MAX_BYTES, Entry, Packer, pack
+from handler.unpacking import unpack
 from klaviyo_mapping.operations import (
     AddToList,
     CheckImport,
@@ -127,18 +128,22 @@ def test_nothing_to_pack_is_no_envelope() -> None:
     assert list(pack([])) == []
 
 
-def test_an_entry_larger_than_a_message_is_packed() -> None:
+def test_an_entry_larger_than_a_message_is_packed_into_an_envelope_of_its_own() -> None:
     large = [Entry(message={"é": "x" * 5 * MAX_BYTES}, reason={"code": "invalid_message"})]
     small = [Entry(message={"a": 1}), Entry(message={"b": 2})]
-    [text] = pack([small[0], *large, small[1]])
-    assert len(text) < MAX_BYTES
-    assert unpack(text) == [small[0], *large, small[1]]
+    texts = list(pack([small[0], *large, small[1]]))
+    assert all(len(text) < MAX_BYTES for text in texts)
+    assert [unpack(text) for text in texts] == [small[:1], large, small[1:]]
 
 
-def test_an_entry_that_even_packed_is_larger_than_a_message_is_an_error() -> None:
+def test_an_entry_that_no_envelope_can_hold_leaves_its_neighbours_alone() -> None:
     noise = random.Random(1).randbytes(MAX_BYTES).hex()
-    with pytest.raises(EntryTooLargeError):
-        list(pack([Entry(message=3 * noise)]))
+    small, large = Entry(message={"a": 1}), Entry(message=3 * noise)
+    not_json = Entry(message={"a": float("inf")})
+    packer = Packer()
+    [envelope] = packer.pack([large, small, not_json, small])
+    assert (envelope.entries, unpack(envelope.text)) == ([small, small], [small, small])
+    assert packer.unfit == [large, not_json]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from handler.envelope import READABLE_SCHEMAS, SCHEMA, Entry, pack, unpack
+from handler.envelope import SCHEMA, Entry, pack
+from handler.unpacking import READABLE_SCHEMAS, unpack
 from klaviyo_mapping.operations import (
     AddToList,
     CheckImport,

@@ -81,6 +81,22 @@ def test_both_stand_ins_serve_without_a_secret() -> None:
             {"KLAVIYO_API_URL": "a.klaviyo.com"},
             "KLAVIYO_API_URL: expected a URL that begins with https:// or http://",
         ),
+        (
+            {"KLAVIYO_API_URL": "https://a..klaviyo.com"},
+            "KLAVIYO_API_URL: expected a URL that begins with https:// or http://",
+        ),
+        (
+            {"KLAVIYO_API_URL": "http://127.0.0.1:99999"},
+            "KLAVIYO_API_URL: expected a URL that begins with https:// or http://",
+        ),
+        (
+            {"KLAVIYO_API_URL": "https://[a.klaviyo.com"},
+            "KLAVIYO_API_URL: expected a URL that begins with https:// or http://",
+        ),
+        (
+            {"HTTPS_PROXY": "http://user:password@:3128"},
+            "HTTPS_PROXY: expected the URL of a proxy, such as http://proxy.example:3128",
+        ),
         ({"RETRY_HOURS": "0"}, "RETRY_HOURS: expected a whole number of hours from 1 to 72"),
         ({"RETRY_HOURS": "1.5"}, "RETRY_HOURS: expected a whole number of hours from 1 to 72"),
         ({"ENFORCE_EMAIL": "maybe"}, "ENFORCE_EMAIL: expected true or false"),

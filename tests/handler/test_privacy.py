@@ -106,6 +106,14 @@ def messages(**extra: Any) -> list[dict[str, Any]]:
             "integrations": {"Klaviyo": {"fieldsToAppend": ["custom"]}},
         },
         {"type": "delete", "messageId": "m-11", "userId": f"gone.{CANARIES['e-mail']}"},
+        {
+            "type": "alias",
+            "messageId": "m-12",
+            "userId": CANARIES["e-mail"],
+            "previousId": f"old.{CANARIES['e-mail']}",
+        },
+        {"type": "group", "messageId": "m-13", **IDS, "groupId": "g-1", "traits": extra},
+        {"type": "page", "messageId": "m-14", **IDS, "name": "Home", "properties": extra},
     ]
 
 
@@ -114,6 +122,10 @@ EVERYTHING = {
     "CONSENT_EVENTS": "true",
     "FORWARD_DELETIONS": "true",
     "KEEP_USER_ID": "user_id",
+    "SEND_ANONYMOUS_ID": "true",
+    "FORWARD_ALIASES": "true",
+    "FORWARD_TYPES": "group,page,screen",
+    "SEND_CONTEXT": "true",
     "ECOMMERCE_METRICS": "klaviyo",
 }
 
@@ -180,13 +192,12 @@ def test_nothing_personal_is_written_or_answered(
 
 FAILING = """
 import json, sys
-from handler import webhook
-from klaviyo_client.delivery import Klaviyo
+from handler import intake, webhook
 
 def fail(*_):
     raise RuntimeError(sys.argv[1])
 
-Klaviyo.deliver = fail
+intake.accepted = fail
 print(json.dumps(webhook.lambda_handler(json.load(sys.stdin), None)))
 """
 
@@ -205,7 +216,7 @@ def test_an_unexpected_failure_is_a_503_and_is_written_by_its_type_and_place_alo
     )
     *lines, last = [json.loads(line) for line in ended.stdout.splitlines()]
     [line] = [line for line in lines if line.get("message") == "unexpected failure"]
-    assert (line["error"], line["where"][-1]) == ("RuntimeError", "<string>:7 fail")
+    assert (line["error"], line["where"][-1]) == ("RuntimeError", "<string>:6 fail")
     assert (last["statusCode"], json.loads(last["body"])["error"]) == (
         503,
         {"code": "internal_error", "message": "Segment sends the batch again."},

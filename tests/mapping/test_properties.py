@@ -74,7 +74,9 @@ properties = an_object(
     PROPERTIES, products=st.lists(an_object(PRODUCTS) | value, max_size=6) | value
 )
 contexts = an_object(
-    ("traits", "personas", "location", "timezone", "library"),
+    ("traits", "personas", "location", "timezone", "library", "locale", "ip"),
+    locale=st.sampled_from(["en-US", "de_DE"]) | value,
+    ip=st.sampled_from(["203.0.113.9", "0.0.0.0", "2001:db8::1"]) | value,
     traits=traits | value,
     location=an_object(PLACES) | value,
     library=st.just({"name": "analytics.js"}) | value,
@@ -109,7 +111,9 @@ times = texts | st.sampled_from(["2026-03-01T10:00:00.123Z", "2026-03-01", "9999
 ids = texts | st.integers() | st.sampled_from(["ada@example.org", "x" * 300]) | st.floats(-9, 9)
 others = st.fixed_dictionaries(
     {
-        "type": st.sampled_from(["identify", "track", "track", "delete"]),
+        "type": st.sampled_from(
+            ["identify", "track", "track", "delete", "alias", "group", "page", "screen"]
+        ),
         "event": st.sampled_from(
             [
                 "Order Completed",
@@ -127,6 +131,10 @@ others = st.fixed_dictionaries(
     optional={
         "messageId": texts | st.just("m" * 300),
         "anonymousId": ids,
+        "previousId": ids | value,
+        "groupId": ids | value,
+        "name": st.just("Home") | value,
+        "category": st.just("Shop") | value,
         "timestamp": times,
         "originalTimestamp": times,
         "receivedAt": times,
@@ -171,6 +179,11 @@ choices = st.builds(
     order_property_names=st.sampled_from(["classic", "klaviyo"]),
     ecommerce_metrics=st.sampled_from(["segment", "klaviyo"]),
     keep_user_id=st.sampled_from([None, "user_id"]),
+    send_anonymous_id=st.booleans(),
+    forward_aliases=st.booleans(),
+    forward_types=st.sampled_from([(), ("page",), ("group", "page", "screen")]),
+    list_opt_in=st.sampled_from(["account", "double"]),
+    send_context=st.booleans(),
     rules=st.sampled_from([None, Rules()]),
 )
 

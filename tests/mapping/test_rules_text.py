@@ -75,7 +75,11 @@ NAMES = 'a list of texts such as ["One", "Another"]'
         ('[traits]\nhash = [" "]', "[traits] hash", NAMES),
         ("[types]\nallow = true", "[types] allow", NAMES),
         ("[events]\nallow = []", "[events] allow", "at least one name; leave the key out for none"),
-        ('[types]\ndeny = ["page"]', "[types] deny", "some of identify, track or delete"),
+        (
+            '[types]\ndeny = ["video"]',
+            "[types] deny",
+            "some of identify, track, delete, alias, group, page or screen",
+        ),
         (
             '[types]\nallow = ["track"]\ndeny = ["track"]',
             "[types] deny",

@@ -16,6 +16,9 @@ BOOLEANS = (
     "SEND_PLACED_ORDER_AS_ORDER_COMPLETED",
     "CONSENT_EVENTS",
     "FORWARD_DELETIONS",
+    "SEND_ANONYMOUS_ID",
+    "FORWARD_ALIASES",
+    "SEND_CONTEXT",
 )
 
 
@@ -35,6 +38,12 @@ def test_the_defaults_are_the_old_destinations_and_what_is_beyond_is_off() -> No
         order_property_names="classic",
         ecommerce_metrics="segment",
         keep_user_id=None,
+        send_anonymous_id=False,
+        forward_aliases=False,
+        forward_types=(),
+        list_opt_in="account",
+        consent_source="Segment",
+        send_context=False,
         rules=None,
     )
 
@@ -72,6 +81,13 @@ def test_every_setting_has_a_reader() -> None:
         ("ECOMMERCE_METRICS", "SEGMENT", "segment"),
         ("KEEP_USER_ID", "user_id", "user_id"),
         ("KEEP_USER_ID", "Segment User-Id", "Segment User-Id"),
+        ("FORWARD_TYPES", "page", ("page",)),
+        ("FORWARD_TYPES", "Screen, group,page", ("group", "page", "screen")),
+        ("FORWARD_TYPES", "page screen page", ("page", "screen")),
+        ("LIST_OPT_IN", "Double", "double"),
+        ("LIST_OPT_IN", "single", "single"),
+        ("LIST_OPT_IN", "account", "account"),
+        ("CONSENT_SOURCE", " Web shop ", "Web shop"),
         ("RULES", '[types]\ndeny = ["track"]', Rules(deny_types=frozenset({"track"}))),
     ],
 )
@@ -159,6 +175,26 @@ def test_a_blank_variable_means_the_default(variable: str, text: str) -> None:
                 "(letters, digits, _, -, . and space)",
             )
             for text in ("$id", "user/id", "x" * 65)
+        ),
+        *(
+            (
+                "FORWARD_TYPES",
+                text,
+                "FORWARD_TYPES: expected some of group, page, screen, with commas between them",
+            )
+            for text in ("alias", "page, track", ",", "true")
+        ),
+        *(
+            ("LIST_OPT_IN", text, "LIST_OPT_IN: expected account or single or double")
+            for text in ("single_opt_in", "true", "none")
+        ),
+        *(
+            (
+                "CONSENT_SOURCE",
+                text,
+                "CONSENT_SOURCE: expected a text of at most 100 characters on one line",
+            )
+            for text in ("x" * 101, "web\nshop", "tab\there")
         ),
         (
             "RULES",

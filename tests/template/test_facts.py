@@ -54,6 +54,12 @@ VARIABLES: dict[str, Any] = {
     "ECOMMERCE_METRICS": ref("EcommerceMetrics"),
     "ORDER_PROPERTY_NAMES": ref("OrderPropertyNames"),
     "KEEP_USER_ID": ref("KeepUserId"),
+    "SEND_ANONYMOUS_ID": ref("SendAnonymousId"),
+    "FORWARD_ALIASES": ref("ForwardAliases"),
+    "FORWARD_TYPES": ref("ForwardTypes"),
+    "LIST_OPT_IN": ref("ListOptIn"),
+    "CONSENT_SOURCE": ref("ConsentSource"),
+    "SEND_CONTEXT": ref("SendContext"),
     "RULES_FILE": ref("RulesFile"),
     "POWERTOOLS_LOG_LEVEL": ref("LogLevel"),
     "POWERTOOLS_SERVICE_NAME": ref("AWS::StackName"),
@@ -311,6 +317,8 @@ def test_parameters_defaults_are_the_settings_defaults() -> None:
         ("SubscribeEvent", ["User Subscribed", "x", "x" * 127], ["", " x", "x" * 128]),
         ("UnsubscribeEvent", ["User Unsubscribed", "x", "x" * 127], ["", "x ", "x" * 128]),
         ("KeepUserId", ["", "user_id", "Segment User-Id"], ["$id", "a/b", "x" * 65]),
+        ("ForwardTypes", ["", "page", "group,page, screen"], ["alias", "page,", ",", "page;group"]),
+        ("ConsentSource", ["Segment", "x", "Web shop", "x" * 100], ["", " x", "x" * 101]),
     ],
 )
 def test_parameters_pattern_takes_what_the_setting_takes(

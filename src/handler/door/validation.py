@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from handler.door.body import Unreadable
-from handler.door.nesting import MAX_LEVELS, WRITTEN_OUT, nests_deeper
 from klaviyo_mapping.message import MESSAGE_SCHEMA, Message, canonical
+from klaviyo_mapping.nesting import MAX_LEVELS, WRITTEN_OUT, nests_deeper
 from klaviyo_mapping.operations import Json, JsonObject
 
 
