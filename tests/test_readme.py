@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from handler.codes import RejectionCode, TroubleCode
+from handler.codes import DeferralCode, RejectionCode, TroubleCode
 from handler.door import refusals
 from handler.environment import Environment
 from handler.telemetry import Metric
@@ -30,7 +30,7 @@ def codes() -> Iterator[str]:
     yield from (warning.value for warning in MappingWarning)
     yield from (warning.value for warning in DeliveryWarning)
     yield from (refusal.code for refusal in refusals.Refusal.__subclasses__())
-    yield from (code.value for code in (*RejectionCode, *TroubleCode))
+    yield from (code.value for code in (*DeferralCode, *RejectionCode, *TroubleCode))
 
 
 def variables() -> Iterator[str]:

@@ -17,6 +17,7 @@ from klaviyo_mapping.operations import (
     CreateEvent,
     DeleteProfile,
     Identity,
+    MergeProfiles,
     Operation,
     RemoveFromList,
     Subscribe,
@@ -319,6 +320,7 @@ OPERATIONS: st.SearchStrategy[Operation] = st.one_of(
         st.sampled_from(["+1", None]),
     ),
     st.builds(DeleteProfile, st.just("m"), IDENTITIES),
+    st.builds(MergeProfiles, st.just("m"), IDENTITIES, IDENTITIES),
     st.builds(CheckImport, st.none(), st.just("J"), st.just(("m1", "m2"))),
 )
 

@@ -81,8 +81,10 @@ def _malformed(document: JsonObject, raw: Json, field: str, detail: str) -> Malf
     return Malformed(message_id if isinstance(message_id, str) else None, field, detail, kept(raw))
 
 
-def kept(raw: Json) -> Json:
+def kept(raw: Json | Unreadable) -> Json:
     """The value, or its text where it nests too deeply to travel through a queue as a value."""
+    if isinstance(raw, Unreadable):
+        return raw.text
     if not nests_deeper(raw, MAX_LEVELS + 1):
         return raw
     try:
