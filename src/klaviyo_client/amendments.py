@@ -76,8 +76,9 @@ def _other_channel(operation: Subscribe | Unsubscribe, refused: Refused) -> Oper
     pointer = refused.pointer or ""
     named = _CHANNEL.search(pointer)
     if named is not None:
-        refused_part = ".".join(filter(None, named.groups()))
-        return _without_channels(operation, refused_part)
+        channel, kind = named.groups()
+        without_kind = _without_channels(operation, f"{channel}.{kind}")
+        return without_kind or _without_channels(operation, channel)
     if _names_phone(refused):
         return _without_identifier(operation, "phone_number")
     if _EMAIL.search(pointer) or _EMAIL.search(refused.detail):

@@ -1,6 +1,6 @@
 """The channels and kinds of consent, spelled `channel.kind`, as in `email.marketing`.
 
-https://developers.klaviyo.com/en/reference/bulk_unsubscribe_profiles takes all of them;
+https://developers.klaviyo.com/en/reference/bulk_unsubscribe_profiles takes all of these;
 https://developers.klaviyo.com/en/reference/bulk_subscribe_profiles not `whatsapp.conversational`.
 """
 
@@ -14,9 +14,9 @@ EVERY_CHANNEL = (
     "whatsapp.marketing",
     "whatsapp.transactional",
     "whatsapp.conversational",
-    "push.marketing",
 )
-"""What somebody withdraws who withdraws all consent."""
+"""What somebody withdraws who withdraws all consent. Push is withdrawn by the tokens of the devices,
+which the schema demands and no message has."""
 
 IDENTIFIER_OF = {EMAIL: "email", SMS: "phone_number", WHATSAPP: "phone_number"}
 """What a consent on the channel needs. Push goes to devices: any identifier names their owner."""
