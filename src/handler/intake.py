@@ -16,7 +16,7 @@ from handler.door.refusals import InvalidSignature, InvalidToken, Refusal
 from handler.door.validation import Malformed, kept
 from handler.envelope import Entry
 from handler.queues import Queue
-from handler.reporting import refusal_details, report_delivery, warnings_of
+from handler.reporting import refusal_details, report_delivery
 from handler.settlement import invalid_reason, settle, stamped, written
 from handler.storing import Stored, store
 from handler.telemetry import Metric, Telemetry
@@ -251,10 +251,11 @@ def _mapped_fate(
     message_id: str | None, decision: Mapped, results: Sequence[Result]
 ) -> MessageFate:
     details: dict[str, Json] = {}
-    warnings = [warning.text for warning in decision.warnings]
-    warnings += [each for each in warnings_of(results) if each not in warnings]
+    warnings = dict.fromkeys(warning.text for warning in decision.warnings)
+    for result in results:
+        warnings.update(dict.fromkeys(warning.value for warning in result.warnings))
     if warnings:
-        details["warnings"] = warnings
+        details["warnings"] = list(warnings)
     for result in results:
         if isinstance(result.outcome, Refused):
             details.update(refusal_details(result))

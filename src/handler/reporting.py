@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from handler.telemetry import Metric, Telemetry
 from klaviyo_client.delivery import Delivery, Result
-from klaviyo_client.outcomes import Delivered, Refused, Retryable, RetryReason
+from klaviyo_client.outcomes import Refused, Retryable, RetryReason
 from klaviyo_client.redaction import redact, redact_pointer
 from klaviyo_mapping.operations import Json, kind_of
 
@@ -24,7 +24,7 @@ def report_delivery(telemetry: Telemetry, delivery: Delivery) -> None:
     telemetry.count(Metric.UNAUTHORIZED, sum(reason in AUTHORIZATION for reason in retryable))
     telemetry.count(Metric.REFUSED, len(refused))
     telemetry.count(Metric.IMPORT_FAILURES, len(delivery.import_failures))
-    _report_warnings(telemetry, delivery)
+    _report_warnings(telemetry, delivery.results)
     for text, results in (("refused", refused), ("refused by import", delivery.import_failures)):
         for result in results:
             telemetry.warning(
@@ -35,28 +35,16 @@ def report_delivery(telemetry: Telemetry, delivery: Delivery) -> None:
             )
 
 
-def warnings_of(results: Iterable[Result]) -> list[str]:
-    """The warnings about these operations, each once."""
-    found = (
-        warning.value
-        for result in results
-        if isinstance(result.outcome, Delivered)
-        for warning in result.outcome.warnings
-    )
-    return list(dict.fromkeys(found))
-
-
-def _report_warnings(telemetry: Telemetry, delivery: Delivery) -> None:
-    """What was left undone on purpose, so that an opt-out that did nothing is seen."""
-    warned: dict[str, list[str | None]] = {}
-    for result in delivery.results:
-        if isinstance(result.outcome, Delivered) and result.outcome.warnings:
-            for warning in result.outcome.warnings:
-                warned.setdefault(warning.value, []).append(result.operation.message_id)
-    for code, ids in warned.items():
-        telemetry.count(Metric.WARNED, len(ids))
-        telemetry.count_reason(Metric.WARNED, code, len(ids))
-        telemetry.messages("warned", code, ids)
+def _report_warnings(telemetry: Telemetry, results: Iterable[Result]) -> None:
+    """What the delivered goes without, by warning; each message is named in the log."""
+    by_warning: dict[str, list[str | None]] = {}
+    for result in results:
+        for warning in result.warnings:
+            by_warning.setdefault(warning.value, []).append(result.operation.message_id)
+    for code, message_ids in by_warning.items():
+        telemetry.count(Metric.WARNED, len(message_ids))
+        telemetry.count_reason(Metric.WARNED, code, len(message_ids))
+        telemetry.messages("warned", code, dict.fromkeys(message_ids))
 
 
 def refusal_details(result: Result) -> dict[str, Json]:

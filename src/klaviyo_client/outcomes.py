@@ -18,28 +18,27 @@ class RetryReason(StrEnum):
     CIRCUIT_OPEN = "circuit_open"
     WAITS_FOR_PROFILE = "waits_for_profile"
     IMPORT_PENDING = "import_pending"
+    IMPORT_ERRORS_MISSING = "import_errors_missing"
+    UNEXPECTED_ANSWER = "unexpected_answer"
     UNEXPECTED_FAILURE = "unexpected_failure"
 
 
 class DeliveryWarning(StrEnum):
-    """What was left undone on purpose of an operation that is done with."""
+    """What was left undone of an operation, by Klaviyo or on purpose; the rest of it is done."""
 
+    CHANNEL_LEFT_OUT = "channel_left_out"
     OPTED_OUT = "opted_out"
     NOT_ON_LIST = "not_on_list"
 
 
 class Delivered(Struct, frozen=True):
-    """Klaviyo accepted it, or there was nothing to do.
-
-    `profile_id` is Klaviyo's id where the answer names one.
-    """
+    """Klaviyo accepted it. `profile_id` is Klaviyo's id where the answer names one."""
 
     profile_id: str | None = None
-    warnings: tuple[DeliveryWarning, ...] = ()
 
 
 class Retryable(Struct, frozen=True):
-    """Not accepted for a reason that passes, or that is ours to mend. Send it again.
+    """Not accepted for a reason that passes, or that is ours to repair. Send it again.
 
     `delay` is the time that Klaviyo named, in seconds. `tried` is false when the operation was
     never sent, so that waiting behind a pause does not count as an attempt.

@@ -15,8 +15,8 @@ EVERY_CHANNEL = (
     "whatsapp.transactional",
     "whatsapp.conversational",
 )
-"""What somebody withdraws who withdraws all consent. Push is withdrawn by the tokens of the devices,
-which the schema demands and no message has."""
+"""What somebody withdraws who withdraws all consent. Not push: the schema demands the tokens of the
+devices, which no message has."""
 
 IDENTIFIER_OF = {EMAIL: "email", SMS: "phone_number", WHATSAPP: "phone_number"}
 """What a consent on the channel needs. Push goes to devices: any identifier names their owner."""

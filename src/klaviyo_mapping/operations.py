@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 from msgspec import Struct, ValidationError, convert, field
 from msgspec.structs import replace
 
+from klaviyo_mapping.channels import identifier_of
+
 Json = Any
 """A JSON value as `json.loads` returns it. Values are shared with the message, never changed."""
 JsonObject = Mapping[str, Json]
@@ -206,13 +208,17 @@ class CheckImport(_Effect, frozen=True, tag="check_import"):
     The client makes these, not the mapping: Klaviyo accepts a job with 202 and judges its
     profiles one by one afterwards. `message_ids` stand in the order of the job's profiles. Where
     several messages were merged into one profile, `merged` has the ids of the further ones by the
-    profile's position, written out.
+    profile's position, written out. `read` names the errors that were acted on, and `missing`
+    counts the refused profiles that Klaviyo has not named yet; a check without `message_ids` only
+    stands for one of these.
     """
 
     message_id: str | None
     job_id: str
     message_ids: tuple[str | None, ...] = ()
     merged: JsonObject = {}
+    read: tuple[str, ...] = ()
+    missing: int | None = None
 
 
 Operation = (
@@ -246,10 +252,17 @@ def channels_of(operation: Subscribe | Unsubscribe) -> tuple[str, ...]:
 
 
 def with_channels(consent: ConsentT, channels: tuple[str, ...]) -> ConsentT:
-    """The consent on these channels; they stay unsaid where they are what goes without saying."""
-    plain = replace(consent, channels=())
-    is_plain = set(channels_of(plain)) == set(channels)
-    return plain if is_plain else replace(consent, channels=channels)
+    """The consent on these channels, without an address or a number that none of them needs."""
+    needed = {identifier_of(each) for each in channels}
+    narrowed = replace(
+        consent,
+        email=consent.email if needed & {"email", None} else None,
+        phone_number=consent.phone_number if needed & {"phone_number", None} else None,
+        channels=(),
+    )
+    # Unsaid where it goes without saying: a queue keeps it short.
+    is_plain = set(channels_of(narrowed)) == set(channels)
+    return narrowed if is_plain else replace(narrowed, channels=channels)
 
 
 _BY_EMAIL, _BY_SMS = ("email.marketing",), ("sms.marketing",)
