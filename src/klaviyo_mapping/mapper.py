@@ -81,7 +81,7 @@ def _map_identify(message: Message, settings: Settings, now: datetime) -> Mapped
     if settings.audience_lists is not None:
         step = audience_step(message, named.identity, settings, now)
     if step is None:
-        step = join_list(message, named.identity, settings)
+        step = join_list(message, named.identity, settings, upsert.time)
     operations = (upsert,) if step is None else (upsert, step)
     return Mapped(operations, ignored_options(message, settings))
 
