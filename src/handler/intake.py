@@ -251,8 +251,11 @@ def _mapped_fate(
     message_id: str | None, decision: Mapped, results: Sequence[Result]
 ) -> MessageFate:
     details: dict[str, Json] = {}
-    if decision.warnings:
-        details["warnings"] = [warning.text for warning in decision.warnings]
+    warnings = dict.fromkeys(warning.text for warning in decision.warnings)
+    for result in results:
+        warnings.update(dict.fromkeys(warning.value for warning in result.warnings))
+    if warnings:
+        details["warnings"] = list(warnings)
     for result in results:
         if isinstance(result.outcome, Refused):
             details.update(refusal_details(result))

@@ -208,6 +208,7 @@ class Redelivery:
             lambda: self._left(schedule.delivery),
             self.telemetry,
             apart=True,
+            attempts=[entry.attempts for entry in entries],
         )
         settlement = settle(
             entries,

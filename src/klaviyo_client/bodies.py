@@ -72,28 +72,12 @@ def events_job(items: Iterable[bytes]) -> bytes:
 
 def single_profile(operation: UpsertProfile) -> bytes:
     """https://developers.klaviyo.com/en/reference/create_or_update_profile"""
-    profile = _profile(operation, operation.properties)
-    if operation.append or operation.unappend or operation.unset:
-        profile["meta"] = _patch(operation, operation.unset)
-    return _bytes({"data": profile})
+    return _bytes({"data": _profile(operation)})
 
 
 def profile_item(operation: UpsertProfile) -> bytes:
-    """One profile of an import job.
-
-    A job clears nothing by `null` (https://developers.klaviyo.com/en/docs/data-in), but it unsets
-    custom properties that are named.
-    """
-    properties = operation.properties
-    unset: list[str] = []
-    if None in properties.values():
-        unset = [name for name, value in properties.items() if value is None]
-    if not (unset or operation.append or operation.unappend or operation.unset):
-        return _bytes(_profile(operation, properties))
-    kept = {name: value for name, value in properties.items() if value is not None}
-    profile = _profile(operation, kept)
-    profile["meta"] = _patch(operation, dict.fromkeys([*unset, *operation.unset]))
-    return _bytes(profile)
+    """One profile of an import job."""
+    return _bytes(_profile(operation))
 
 
 def needs_single(operation: UpsertProfile) -> bool:
@@ -242,18 +226,6 @@ def _consent_job(
     return job + b"}}"
 
 
-def _patch(operation: UpsertProfile, unset: Iterable[str]) -> dict[str, Any]:
-    """The `meta` that edits custom properties where they are."""
-    patch: dict[str, Any] = {}
-    if operation.append:
-        patch["append"] = operation.append
-    if operation.unappend:
-        patch["unappend"] = operation.unappend
-    if names := list(unset):
-        patch["unset"] = names
-    return {"patch_properties": patch}
-
-
 def _profile_reference(identity: Identity) -> bytes:
     return b'{"data":{"type":"profile","attributes":' + _bytes(identity.attributes()) + b"}}"
 
@@ -276,12 +248,37 @@ def _metric(name: str) -> msgspec.Raw:
     return msgspec.Raw(_bytes(metric))
 
 
-def _profile(operation: UpsertProfile, properties: Any) -> dict[str, Any]:
+def _profile(operation: UpsertProfile) -> dict[str, Any]:
+    """A profile with its custom properties and their edits.
+
+    A job clears nothing by `null` (https://developers.klaviyo.com/en/docs/data-in), so a custom
+    property that is null is unset by its name, in a job and by itself alike.
+    """
     attributes: dict[str, Any] = dict(operation.identity.attributes())
     attributes.update(operation.attributes)
+    profile: dict[str, Any] = {"type": "profile", "attributes": attributes}
+    properties = operation.properties
+    unset: dict[str, None] = {}
+    if None in properties.values():
+        unset = {name: None for name, value in properties.items() if value is None}
+        properties = {name: value for name, value in properties.items() if value is not None}
     if properties:
         attributes["properties"] = properties
-    return {"type": "profile", "attributes": attributes}
+    if unset or operation.append or operation.unappend or operation.unset:
+        profile["meta"] = _patch(operation, [*dict.fromkeys([*unset, *operation.unset])])
+    return profile
+
+
+def _patch(operation: UpsertProfile, unset: list[str]) -> dict[str, Any]:
+    """The `meta` that edits custom properties where they are."""
+    patch: dict[str, Any] = {}
+    if operation.append:
+        patch["append"] = operation.append
+    if operation.unappend:
+        patch["unappend"] = operation.unappend
+    if unset:
+        patch["unset"] = unset
+    return {"patch_properties": patch}
 
 
 def _bytes(document: Any) -> bytes:

@@ -195,13 +195,17 @@ class CheckImport(_Effect, frozen=True, tag="check_import"):
     The client makes these, not the mapping: Klaviyo accepts a job with 202 and judges its
     profiles one by one afterwards. `message_ids` stand in the order of the job's profiles. Where
     several messages were merged into one profile, `merged` has the ids of the further ones by the
-    profile's position, written out.
+    profile's position, written out. `read` names the errors that were acted on, and `missing`
+    counts the refused profiles that Klaviyo has not named yet; a check without `message_ids` only
+    stands for one of these.
     """
 
     message_id: str | None
     job_id: str
     message_ids: tuple[str | None, ...] = ()
     merged: JsonObject = {}
+    read: tuple[str, ...] = ()
+    missing: int | None = None
 
 
 Operation = (
