@@ -117,6 +117,10 @@ _TEXTS: Mapping[StrEnum, tuple[str, str]] = {
         "Something on the retry queue that was not put there by this destination.",
         "See who writes to the queue. If it is nobody's, delete it.",
     ),
+    RejectionCode.TOO_LARGE: (
+        "It is larger than a message of the queue may be.",
+        "Send less in one message. What fits is kept in the dead-letter queue.",
+    ),
     RetryReason.THROTTLED: (
         "Klaviyo asks us to slow down (its rate limit).",
         "Nothing: it is sent again. If it lasts, let Segment send larger batches.",
@@ -156,6 +160,20 @@ _TEXTS: Mapping[StrEnum, tuple[str, str]] = {
     RetryReason.IMPORT_PENDING: (
         "Klaviyo is still at work on a bulk import.",
         "Nothing: it is looked at again in a minute.",
+    ),
+    RetryReason.UNEXPECTED_FAILURE: (
+        "Something of ours failed while it was sent.",
+        "Nothing: it is sent again without its neighbours. Please report the log's line.",
+    ),
+    RetryReason.IMPORT_ERRORS_MISSING: (
+        "A bulk import refused more profiles than Klaviyo has named so far.",
+        "Nothing: its errors are read again. If they stay incomplete, the dead-letter queue names "
+        "the job and how many are missing.",
+    ),
+    RetryReason.UNEXPECTED_ANSWER: (
+        "The answer was not as Klaviyo documents it: a proxy, a sign-in page or another host may "
+        "have given it.",
+        "If it lasts, see what stands between the functions and Klaviyo, and the API's revision.",
     ),
 }
 

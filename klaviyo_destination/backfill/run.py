@@ -64,7 +64,14 @@ MOST_ATTEMPTS = 8
 
 GIVEN_UP = Refused(200, "import_cancelled", "Klaviyo gave up the import jobs of this profile")
 
-FAILURES = frozenset({RetryReason.UNAVAILABLE, RetryReason.TIMEOUT, RetryReason.CONNECTION_FAILED})
+FAILURES = frozenset(
+    {
+        RetryReason.UNAVAILABLE,
+        RetryReason.TIMEOUT,
+        RetryReason.CONNECTION_FAILED,
+        RetryReason.UNEXPECTED_ANSWER,
+    }
+)
 """What counts as an attempt: being throttled does not."""
 
 OURS_TO_MEND = frozenset({RetryReason.UNAUTHORIZED, RetryReason.FORBIDDEN})
@@ -84,7 +91,11 @@ class Deliverer(Protocol):
     """The client, as far as a run uses it."""
 
     def deliver(
-        self, operations: Sequence[Operation], private_key: str, seconds: float
+        self,
+        operations: Sequence[Operation],
+        private_key: str,
+        seconds: float,
+        attempts: Sequence[int] = (),
     ) -> Delivery: ...
 
 
@@ -304,7 +315,10 @@ class Run:
         )
         self._show(Progress(self._counts, f"sending {doing}" if doing else "waiting for Klaviyo"))
         delivery = self._klaviyo.deliver(
-            [entry.operation for entry in entries], self._private_key, DELIVERY_SECONDS
+            [entry.operation for entry in entries],
+            self._private_key,
+            DELIVERY_SECONDS,
+            [entry.attempts for entry in entries],
         )
         settled = self._settle(entries, delivery)
         self._commit(chunk, surplus, settled, delivery, self._now() - began)
@@ -360,13 +374,16 @@ class Run:
     ) -> None:
         now = self._now()
         pending = outcome.reason is RetryReason.IMPORT_PENDING
-        counts = pending or (moves and outcome.tried and outcome.reason in FAILURES)
+        unnamed = outcome.reason is RetryReason.IMPORT_ERRORS_MISSING
+        counts = pending or unnamed or (moves and outcome.tried and outcome.reason in FAILURES)
         attempts = entry.attempts + counts
         failed_at = entry.failed_at or now
         if not pending:
             settled.trouble = settled.trouble or outcome
             is_old = now - failed_at > self._give_up_seconds
-            if attempts >= MOST_ATTEMPTS and is_old and entry.lane is not Lane.CHECKS:
+            # A job is waited for; errors that Klaviyo never names are not.
+            gives_up = unnamed or entry.lane is not Lane.CHECKS
+            if attempts >= MOST_ATTEMPTS and is_old and gives_up:
                 settled.done.append(entry)
                 settled.rejects.append(self._reject(entry, exhausted_reason(outcome)))
                 return

@@ -1,5 +1,7 @@
 """What Klaviyo said in a delivery, as metrics and log lines. The same for both functions."""
 
+from collections.abc import Iterable
+
 from handler.telemetry import Metric, Telemetry
 from klaviyo_client.delivery import Delivery, Result
 from klaviyo_client.outcomes import Refused, Retryable, RetryReason
@@ -25,6 +27,7 @@ def report_delivery(telemetry: Telemetry, delivery: Delivery) -> None:
     telemetry.count(Metric.UNAUTHORIZED, sum(reason in AUTHORIZATION for reason in retryable))
     telemetry.count(Metric.REFUSED, len(refused))
     telemetry.count(Metric.IMPORT_FAILURES, len(delivery.import_failures))
+    _report_warnings(telemetry, delivery.results)
     for text, results in (("refused", refused), ("refused by import", delivery.import_failures)):
         for result in results:
             telemetry.warning(
@@ -33,6 +36,18 @@ def report_delivery(telemetry: Telemetry, delivery: Delivery) -> None:
                 operation=kind_of(result.operation),
                 **refusal_details(result),
             )
+
+
+def _report_warnings(telemetry: Telemetry, results: Iterable[Result]) -> None:
+    """What the delivered goes without, by warning; each message is named in the log."""
+    by_warning: dict[str, list[str | None]] = {}
+    for result in results:
+        for warning in result.warnings:
+            by_warning.setdefault(warning.value, []).append(result.operation.message_id)
+    for code, message_ids in by_warning.items():
+        telemetry.count(Metric.WARNED, len(message_ids))
+        telemetry.count_reason(Metric.WARNED, code, len(message_ids))
+        telemetry.messages("warned", code, dict.fromkeys(message_ids))
 
 
 def refusal_details(result: Result) -> dict[str, Json]:

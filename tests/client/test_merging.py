@@ -18,7 +18,17 @@ from klaviyo_mapping.operations import (
     to_json,
 )
 from local.klaviyo import Account, Weather, serve
-from tests.client.fakes import Sent, answer, deliver, event, kinds, scripted, upsert
+from tests.client.fakes import (
+    Sent,
+    answer,
+    deliver,
+    error,
+    event,
+    kinds,
+    refusal,
+    scripted,
+    upsert,
+)
 
 OLD, NEW = Identity(external_id="old"), Identity("ann@shop.example", "new")
 MERGE = MergeProfiles("m", Identity(external_id="new"), OLD)
@@ -234,13 +244,13 @@ def test_a_merge_whose_answer_was_lost_is_harmless(klaviyo: Klaviyo, account: Ac
 
 
 def test_a_profile_that_is_gone_by_now_is_no_error() -> None:
-    klaviyo, _ = scripted(lambda request: answer(404) if request.body else known(request))
+    klaviyo, _ = scripted(lambda request: refusal(404, error()) if request.body else known(request))
     assert outcomes(klaviyo, MERGE) == [Delivered()]
 
 
 def test_a_merge_that_klaviyo_refuses_is_refused() -> None:
-    klaviyo, _ = scripted(lambda request: answer(400) if request.body else known(request))
-    assert outcomes(klaviyo, MERGE) == [Refused(400, "unknown", "")]
+    klaviyo, _ = scripted(lambda request: refusal(400, error()) if request.body else known(request))
+    assert outcomes(klaviyo, MERGE) == [Refused(400, "invalid", "Invalid input.")]
 
 
 def test_events_by_the_same_browser_are_not_one_persons(klaviyo: Klaviyo, account: Account) -> None:

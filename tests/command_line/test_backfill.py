@@ -242,6 +242,14 @@ def test_nobody_is_deleted_on_account_of_an_archive(backfill: Backfill, account:
     assert (report["left_out"], list(account.deleted)) == ({"deletion": 1}, [])
 
 
+def test_nobody_is_merged_on_account_of_an_archive(backfill: Backfill, account: Account) -> None:
+    people = [identify(n, traits={}, userId=f"p{n}@acme-store.example") for n in (1, 2)]
+    alias = {"type": "alias", "messageId": "a", "userId": "p1@acme-store.example"}
+    backfill.write(*people, {**alias, "previousId": "p2@acme-store.example"})
+    _, report = backfill.report("--forward-aliases")
+    assert (report["left_out"], len(account.profiles)) == ({"merge": 1}, 2)
+
+
 def test_rules_count_and_other_rules_are_another_backfill(
     backfill: Backfill, account: Account, tmp_path: Path
 ) -> None:

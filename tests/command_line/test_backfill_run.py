@@ -40,9 +40,13 @@ class Klaviyo:
         self.slept: list[float] = []
 
     def deliver(
-        self, operations: Sequence[Operation], private_key: str, seconds: float
+        self,
+        operations: Sequence[Operation],
+        private_key: str,
+        seconds: float,
+        attempts: Sequence[int] = (),
     ) -> Delivery:
-        del private_key, seconds
+        del private_key, seconds, attempts
         self.told.append([name_of(operation) for operation in operations])
         self.seconds += 0.1
         results = tuple(Result(operation, self.answers(operation)) for operation in operations)
