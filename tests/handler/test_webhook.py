@@ -94,6 +94,21 @@ def test_a_warning_is_told_with_the_message_that_was_delivered(deployment: Deplo
     )
 
 
+def test_a_warning_names_the_option_that_it_is_about(deployment: Deployment) -> None:
+    message = identify(integrations={"Klaviyo": {"listId": "../lists", "confirmOptin": 0}})
+    _, body = deployment.webhook(call(message))
+    assert body["messages"] == [
+        {
+            "message_id": "identify-1",
+            "outcome": "delivered",
+            "warnings": [
+                "option_ignored: integrations.Klaviyo.listId",
+                "option_ignored: integrations.Klaviyo.confirmOptin",
+            ],
+        }
+    ]
+
+
 def test_what_klaviyo_refuses_is_kept_with_its_reason_and_told_without_personal_data(
     deployment: Deployment,
 ) -> None:

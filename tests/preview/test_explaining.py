@@ -15,6 +15,7 @@ from klaviyo_mapping.operations import CreateEvent, Json
 from local.klaviyo import Account, Request
 from preview import (
     ADVICE,
+    Advice,
     MessagePreview,
     Preview,
     Source,
@@ -136,6 +137,13 @@ def test_warnings_come_with_their_advice() -> None:
         ADVICE["product_without_id"],
         ADVICE["product_not_an_object"],
     )
+
+
+def test_a_warning_about_an_option_names_it() -> None:
+    message = the_message(preview_of({**IDENTIFY, "integrations": {"Klaviyo": {"listId": 7}}}))
+    advice = ADVICE["option_ignored"]
+    meaning = f"integrations.Klaviyo.listId: {advice.meaning}"
+    assert message.warnings == (Advice(advice.code, meaning, advice.remedy),)
 
 
 # Requests
