@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.klaviyo import Account, Request
+from local.klaviyo import Account, Policy, Request
 from tests.local.klaviyo_caller import (
     HEADERS,
     account,
