@@ -8,6 +8,7 @@ Klaviyo's bodies are built.
 import json
 import re
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
 from msgspec.structs import replace
 
@@ -89,7 +90,11 @@ def _found(
         if request.endpoint in REWRITTEN:
             alone = [_rewritten(request, plain, marked, item, rehearsal.lists)]
         else:
-            alone = [again for operation in marked for again in _rehearsed(request, operation)]
+            alone = [
+                again
+                for operation, position in zip(marked, positions, strict=True)
+                for again in _rehearsed(request, operation, _earlier(request, rehearsal, position))
+            ]
         written = [(each.path, json.loads(each.body() or b"null")) for each in alone]
     except (*UNPLANNABLE, LookupError):
         return None
@@ -125,12 +130,26 @@ def _rewritten(
     return replace(request, items=(written,), list_ids=list_ids)
 
 
-def _rehearsed(request: Request, marked: Operation) -> Iterator[Request]:
-    """The requests of this kind that the operation alone would be, with marks."""
-    for step in rehearse([marked]).steps:
-        again = step.request
-        if (again.endpoint, again.field) == (request.endpoint, request.field):
-            yield again
+def _rehearsed(request: Request, marked: Operation, earlier: int) -> Sequence[Request]:
+    """The requests of this kind that the operation alone would be, with marks.
+
+    Of several, since a merge looks up two profiles, the one that has so many before it.
+    """
+    alike = [step.request for step in rehearse([marked]).steps if _is_alike(step.request, request)]
+    return alike[earlier : earlier + 1] or alike
+
+
+def _earlier(request: Request, rehearsal: Rehearsal, position: int) -> int:
+    """How many requests of this kind the operation needs before this one."""
+    steps = (step.request for step in rehearsal.steps)
+    return sum(
+        _is_alike(before, request) and any(position in item.covers for item in before.items)
+        for before in takewhile(lambda each: each is not request, steps)
+    )
+
+
+def _is_alike(one: Request, other: Request) -> bool:
+    return (one.endpoint, one.field) == (other.endpoint, other.field)
 
 
 def _there(body: Json, path: Path) -> Path | None:

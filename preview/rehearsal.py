@@ -17,13 +17,12 @@ from klaviyo_client.answers import Answer
 from klaviyo_client.delivery import Run
 from klaviyo_client.endpoints import (
     BULK_IMPORT_PROFILES,
-    GET_IMPORT,
     GET_LIST_MEMBERS,
     GET_LISTS,
     GET_PROFILES,
     LOOKUPS,
-    UPSERT_PROFILE,
     Endpoint,
+    Shape,
 )
 from klaviyo_client.lists import KnownLists
 from klaviyo_client.outcomes import Retryable
@@ -177,22 +176,27 @@ class _Paper:
         )
 
     def _answer(self, request: Request, number: int) -> Answer:
-        if request.endpoint in LOOKUPS:
-            return Answer(
-                200, {"data": [self._found(request, item, number) for item in request.items]}
-            )
-        if request.endpoint is GET_IMPORT:
-            return Answer(200, {"data": {"attributes": {"status": "complete"}}})
-        if request.endpoint is UPSERT_PROFILE:
-            return Answer(200, {"data": {"type": "profile", "id": self._id(IDENTIFIED, number)}})
-        if request.endpoint is BULK_IMPORT_PROFILES:
-            return Answer(202, {"data": {"id": self._id(IDENTIFIED, number)}})
-        return Answer(202, {})
+        """What the endpoint's row calls a success."""
+        endpoint = request.endpoint
+        document: dict[str, Any] = {}
+        if endpoint in LOOKUPS:
+            document["data"] = [self._found(request, item, number) for item in request.items]
+        elif endpoint.shape is Shape.ONE:
+            document["data"] = {
+                "type": endpoint.resource,
+                "id": self._id(IDENTIFIED, number),
+                "attributes": {"status": "complete", "failed_count": 0},
+            }
+        return Answer(min(endpoint.success), document)
 
     def _found(self, request: Request, item: Item, number: int) -> dict[str, Any]:
         value, *_ = json.loads(f"[{unquote(item.body.decode())}]")
         found = self._id(FOUND, value, number)
-        return {"id": found, "attributes": {request.field: value}}
+        return {
+            "type": request.endpoint.resource,
+            "id": found,
+            "attributes": {request.field: value},
+        }
 
     def _id(self, pattern: str, *parts: object) -> str:
         """Words in the place of an id that only the answer tells."""

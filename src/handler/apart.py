@@ -22,22 +22,32 @@ def deliver(
     telemetry: Telemetry,
     *,
     apart: bool,
+    attempts: Sequence[int] = (),
 ) -> Delivery:
-    """Carry the operations out, and say what became of each; `left` gives the seconds for it.
+    """Carry the operations out, and say what became of each; `left` gives the seconds for it, and
+    `attempts` how often each has failed.
 
     After an unexpected failure all of them are to be tried again. With `apart` they are first tried
     in halves, so that only the one to blame is left; what was carried out twice does no harm.
     """
     try:
-        return klaviyo.deliver(operations, key, left())
+        return klaviyo.deliver(operations, key, left(), attempts)
     except Exception as error:
         telemetry.failure("delivery failed", error)
     if not apart or len(operations) == 1:
         return Delivery(tuple(Result(operation, UNEXPECTED) for operation in operations))
     middle = len(operations) // 2
     halves = [
-        deliver(klaviyo, half, key, left, telemetry, apart=True)
-        for half in (operations[:middle], operations[middle:])
+        deliver(
+            klaviyo,
+            operations[half],
+            key,
+            left,
+            telemetry,
+            apart=True,
+            attempts=attempts[half],
+        )
+        for half in (slice(middle), slice(middle, None))
     ]
     return Delivery(
         results=tuple(result for half in halves for result in half.results),

@@ -14,6 +14,12 @@ class RejectionCode(StrEnum):
     TOO_LARGE = "too_large"
 
 
+class DeferralCode(StrEnum):
+    """Why the webhook put a message on the retry queue before it became operations."""
+
+    NOT_MAPPED_YET = "not_mapped_yet"
+
+
 class TroubleCode(StrEnum):
     """Why a whole call was answered with a 503: trouble of our own."""
 

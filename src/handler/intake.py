@@ -1,23 +1,23 @@
 """One webhook call: door, mapping, delivery, queue, answer."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from handler.answer import Fate, MessageFate, accepted, turned_away
 from handler.apart import deliver
 from handler.backoff import PACE, Pace
-from handler.codes import RejectionCode, TroubleCode
+from handler.codes import DeferralCode, RejectionCode, TroubleCode
 from handler.credentials import Credentials, CredentialStore, CredentialsUnavailable
-from handler.deadline import Schedule, of_webhook
-from handler.door.admission import admit
+from handler.deadline import MOST_OPERATIONS, Schedule, of_webhook
+from handler.door.admission import Arrivals, admit
 from handler.door.refusals import InvalidSignature, InvalidToken, Refusal
 from handler.door.validation import Malformed, kept
 from handler.envelope import Entry
 from handler.queues import Queue
 from handler.reporting import refusal_details, report_delivery
-from handler.settlement import invalid_reason, settle, stamped
+from handler.settlement import invalid_reason, settle, stamped, written
 from handler.storing import Stored, store
 from handler.telemetry import Metric, Telemetry
 from klaviyo_client.delivery import Delivery, Klaviyo, Result
@@ -34,6 +34,22 @@ class Unmapped:
 
 
 Decision = Mapped | Dropped | Malformed | Unmapped
+
+
+@dataclass(slots=True)
+class Work:
+    """What a batch came to: a decision for each message that was mapped, and the `others` as
+    they came."""
+
+    message_ids: list[str | None] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    operations: list[Operation] = field(default_factory=list)
+    others: list[Json] = field(default_factory=list)
+
+    @property
+    def received(self) -> int:
+        """The number of messages."""
+        return len(self.decisions) + len(self.others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,58 +92,65 @@ class Intake:
 
     def _admit(
         self, lambda_event: Mapping[str, Any], credentials: Credentials, schedule: Schedule
-    ) -> Iterator[Message | Malformed]:
+    ) -> Arrivals:
         try:
             return admit(lambda_event, credentials.shared_secrets, credentials.webhook_token)
         except (InvalidSignature, InvalidToken):
-            # The secret may have been rotated since it was read.
-            if not self.credentials.changed(self._left(schedule.secret)):
+            # The secret may have been changed since it was read. While nobody can say so, what
+            # seems to be a stranger's may be Segment's, which would discard it on a 401.
+            fresh = self.credentials.fresh(self._left(schedule.secret))
+            if fresh == credentials:
                 raise
-            credentials = self.credentials.get(self._left(schedule.secret))
-            return admit(lambda_event, credentials.shared_secrets, credentials.webhook_token)
+            return admit(lambda_event, fresh.shared_secrets, fresh.webhook_token)
 
     def _failed(self, code: TroubleCode, text: str, received: int = 0) -> dict[str, Any]:
         self.telemetry.count(Metric.FAILED_REQUESTS, 1)
         return turned_away(503, code, text, received)
 
     def _take(
-        self,
-        arrivals: Iterable[Message | Malformed],
-        credentials: Credentials,
-        schedule: Schedule,
+        self, arrivals: Arrivals, credentials: Credentials, schedule: Schedule
     ) -> dict[str, Any]:
         received_at = self.now()
-        message_ids: list[str | None] = []
-        decisions: list[Decision] = []
-        operations: list[Operation] = []
-        # One message after the other, while its parts are in the processor's cache.
-        for arrival in arrivals:
-            decision = self._decide(arrival, received_at)
-            message_ids.append(arrival.message_id)
-            decisions.append(decision)
-            if isinstance(decision, Mapped):
-                operations += decision.operations
+        began = self.klaviyo.clock()
+        work = self._map(arrivals, received_at, schedule.mapping_until(began))
+        delivery_until = schedule.delivery_until(self.klaviyo.clock() - began)
         delivery = deliver(
             self.klaviyo,
-            operations,
+            work.operations,
             credentials.klaviyo_private_key,
-            lambda: self._left(schedule.delivery),
+            lambda: self._left(delivery_until),
             self.telemetry,
             apart=False,
         )
-        stored = self._keep(decisions, operations, delivery, received_at, schedule.queues)
+        stored = self._keep(work, delivery, received_at, schedule.queues)
         if stored.missing:
             self.telemetry.warning(
-                "queue unavailable", code=stored.codes[0], received=len(decisions)
+                "queue unavailable", code=stored.codes[0], received=work.received
             )
             return self._failed(
                 TroubleCode.QUEUE_UNAVAILABLE,
                 "Not every message could be kept. Segment sends the batch again.",
-                len(decisions),
+                work.received,
             )
-        fates = self._fates(message_ids, decisions, delivery)
+        fates = self._fates(work, delivery)
         self._report(fates, delivery)
         return accepted(fates)
+
+    def _map(self, arrivals: Arrivals, received_at: datetime, until: float) -> Work:
+        """Map the messages, until there are operations enough or the time is up."""
+        work = Work()
+        operations, clock = work.operations, self.klaviyo.clock
+        # One message after the other, while its parts are in the processor's cache.
+        for arrival in arrivals:
+            decision = self._decide(arrival, received_at)
+            work.message_ids.append(arrival.message_id)
+            work.decisions.append(decision)
+            if isinstance(decision, Mapped):
+                operations += decision.operations
+            if clock() >= until or len(operations) >= MOST_OPERATIONS:
+                break
+        work.others.extend(arrivals.unchecked())
+        return work
 
     def _decide(self, arrival: Message | Malformed, received_at: datetime) -> Decision:
         if isinstance(arrival, Malformed):
@@ -138,22 +161,16 @@ class Intake:
             self.telemetry.failure("mapping failed", error)
             return Unmapped(kept(arrival.document()))
 
-    def _keep(
-        self,
-        decisions: Sequence[Decision],
-        operations: Sequence[Operation],
-        delivery: Delivery,
-        received_at: datetime,
-        until: float,
-    ) -> Stored:
+    def _keep(self, work: Work, delivery: Delivery, received_at: datetime, until: float) -> Stored:
         """Put on the queues what is not done.
 
         Counted once all is safe: what Segment has to send again is counted then.
         """
+        since = received_at.timestamp()
         settlement = settle(
-            [Entry(operation=operation) for operation in operations],
+            [Entry(operation=operation) for operation in work.operations],
             delivery,
-            now=received_at.timestamp(),
+            now=since,
             retry_seconds=self.retry_seconds,
             chance=self.chance(),
             pace=self.pace,
@@ -162,32 +179,28 @@ class Intake:
             *settlement.dead,
             *(
                 Entry(message=decision.raw, reason=_dead_reason(decision))
-                for decision in decisions
+                for decision in work.decisions
                 if isinstance(decision, Malformed | Unmapped)
             ),
         ]
-        stamp = received_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        waiting = {
+            delay: stamped(entries, written(since)) for delay, entries in settlement.waiting.items()
+        }
+        if work.others:
+            others = [Entry(message=each, first_failed_at=since) for each in work.others]
+            waiting[0] = [*waiting.get(0, ()), *others]
         stored = store(
-            self.retry_queue,
-            self.dead_letter_queue,
-            {delay: stamped(waiting, stamp) for delay, waiting in settlement.waiting.items()},
-            dead,
-            lambda: self._left(until),
+            self.retry_queue, self.dead_letter_queue, waiting, dead, lambda: self._left(until)
         )
         if not stored.missing:
             self.telemetry.count(Metric.DEAD_LETTERED, len(stored.dead))
             self.telemetry.count(Metric.OPERATIONS_QUEUED, settlement.number_waiting)
         return stored
 
-    def _fates(
-        self,
-        message_ids: Sequence[str | None],
-        decisions: Sequence[Decision],
-        delivery: Delivery,
-    ) -> list[MessageFate]:
+    def _fates(self, work: Work, delivery: Delivery) -> list[MessageFate]:
         fates: list[MessageFate] = []
         results = iter(delivery.results)
-        for message_id, decision in zip(message_ids, decisions, strict=True):
+        for message_id, decision in zip(work.message_ids, work.decisions, strict=True):
             if isinstance(decision, Mapped):
                 of_message = [next(results) for _ in decision.operations]
                 fates.append(_mapped_fate(message_id, decision, of_message))
@@ -197,6 +210,10 @@ class Intake:
                 reason = _dead_reason(decision)
                 code = str(reason.pop("code"))
                 fates.append(MessageFate(message_id, Fate.REJECTED, code, reason))
+        fates.extend(
+            MessageFate(_id_of(message), Fate.QUEUED, DeferralCode.NOT_MAPPED_YET.value)
+            for message in work.others
+        )
         return fates
 
     def _report(self, fates: Sequence[MessageFate], delivery: Delivery) -> None:
@@ -225,12 +242,21 @@ class Intake:
         )
 
 
+def _id_of(message: Json) -> str | None:
+    """The id of a message that nobody has checked."""
+    found = message.get("messageId") if isinstance(message, dict) else None
+    return found if isinstance(found, str) else None
+
+
 def _mapped_fate(
     message_id: str | None, decision: Mapped, results: Sequence[Result]
 ) -> MessageFate:
     details: dict[str, Json] = {}
-    if decision.warnings:
-        details["warnings"] = [warning.text for warning in decision.warnings]
+    warnings = dict.fromkeys(warning.text for warning in decision.warnings)
+    for result in results:
+        warnings.update(dict.fromkeys(warning.value for warning in result.warnings))
+    if warnings:
+        details["warnings"] = list(warnings)
     for result in results:
         if isinstance(result.outcome, Refused):
             details.update(refusal_details(result))

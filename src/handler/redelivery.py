@@ -12,7 +12,7 @@ from handler.backoff import PACE, Pace
 from handler.batch import Batch, failures, read, records_of
 from handler.codes import RejectionCode
 from handler.credentials import CredentialStore, CredentialsUnavailable
-from handler.deadline import Schedule, of_retry
+from handler.deadline import MOST_OPERATIONS, Schedule, of_retry
 from handler.door.validation import Malformed, validate
 from handler.envelope import Entry
 from handler.queues import Queue
@@ -27,21 +27,24 @@ from handler.settlement import (
     is_exhausted,
     overdue_reason,
     settle,
+    stamped,
     wait_left,
+    written,
 )
 from handler.storing import Stored, store
 from handler.telemetry import Metric, Telemetry
 from klaviyo_client.delivery import Delivery, Klaviyo
 from klaviyo_client.outcomes import Delivered
 from klaviyo_mapping import Dropped, Settings, map_message
-from klaviyo_mapping.operations import CheckImport
+from klaviyo_mapping.instants import NEVER, instant
 
 
 @dataclass(slots=True)
 class Sorted:
     """What a batch holds, by what is to be done with it; `early` by the seconds still to wait.
 
-    `redriven` names each operation that is back from the dead-letter queue.
+    `redriven` names each operation that is back from the dead-letter queue, `mapped` each that the
+    webhook had no time for.
     """
 
     ready: list[Entry] = field(default_factory=list)
@@ -49,6 +52,7 @@ class Sorted:
     unreadable: list[Entry] = field(default_factory=list)
     hopeless: list[Entry] = field(default_factory=list)
     redriven: list[Entry] = field(default_factory=list)
+    mapped: list[Entry] = field(default_factory=list)
 
     def wait(self, entry: Entry, seconds: int) -> None:
         """Put the entry back untried."""
@@ -105,7 +109,7 @@ class Redelivery:
         """Do what is due, and store the rest; gives the SQS messages that something is missing of,
         `None` among them where it is of the batch as a whole."""
         now = self.now()
-        found = self._sort(batch.entries, now)
+        found = self._sort(batch.entries, now, schedule.mapping_until(self.klaviyo.clock()))
         settlement, delivery = self._deliver(found.ready, key, schedule)
         waiting = {delay: list(entries) for delay, entries in settlement.waiting.items()}
         for delay, entries in found.early.items():
@@ -126,19 +130,26 @@ class Redelivery:
         self._report(found.ready, delivery, now)
         return stored.missing
 
-    def _sort(self, entries: Iterable[Entry], now: datetime) -> Sorted:
-        """The entries by what is to be done with them."""
+    def _sort(self, entries: Iterable[Entry], now: datetime, until: float) -> Sorted:
+        """The entries by what is to be done with them; messages are mapped `until` then."""
         found = Sorted()
         moment = now.timestamp()
+        messages: list[Entry] = []
         for entry in entries:
             if entry.unreadable is not None:
                 found.unreadable.append(entry)
             elif due(entry, moment):
-                self._make_ready(entry, now, found)
+                if entry.operation is None:
+                    messages.append(entry)
+                    continue
+                found.ready.append(entry)
+                if entry.reason is not None:
+                    found.redriven.append(entry)
             elif is_exhausted(entry, moment, self.retry_seconds):
                 found.hopeless.append(dead_letter(entry, overdue_reason()))
             else:
                 found.wait(entry, wait_left(entry, moment))
+        self._map_all(messages, now, until, found)
         found.ready, later = full_requests(sorted(found.ready, key=_sent_at))
         for entry in later:
             # Without its reason: a redriven one has been counted as such.
@@ -146,17 +157,26 @@ class Redelivery:
             found.wait(replace(entry, reason=None, not_before=waits_until), FULL_REQUESTS_SECONDS)
         return found
 
-    def _make_ready(self, entry: Entry, now: datetime, found: Sorted) -> None:
-        """An operation is ready; a message that never became any tries door and mapping again."""
-        before = found.number
-        if entry.operation is not None:
-            found.ready.append(entry)
-        else:
-            self._map(entry, now, found)
-        if entry.reason is not None:
-            found.redriven += [entry] * (found.number - before)
+    def _map_all(
+        self, messages: Iterable[Entry], now: datetime, until: float, found: Sorted
+    ) -> None:
+        """Map messages while there is time, and room for operations; the others wait."""
+        for entry in messages:
+            if found.number < MOST_OPERATIONS and self.klaviyo.clock() < until:
+                self._map(entry, now, found)
+            elif is_exhausted(entry, now.timestamp(), self.retry_seconds):
+                found.hopeless.append(dead_letter(entry, overdue_reason()))
+            else:
+                found.wait(entry, FULL_REQUESTS_SECONDS)
 
     def _map(self, entry: Entry, now: datetime, found: Sorted) -> None:
+        """A message that never became operations tries door and mapping."""
+        before = found.number
+        self._decide(entry, now, found)
+        counted = found.mapped if entry.reason is None else found.redriven
+        counted += [entry] * (found.number - before)
+
+    def _decide(self, entry: Entry, now: datetime, found: Sorted) -> None:
         try:
             message = validate(entry.message)
             if isinstance(message, Malformed):
@@ -171,7 +191,9 @@ class Redelivery:
         if isinstance(decision, Dropped):
             self.telemetry.messages("dropped", decision.reason.value, [message.message_id])
             return
-        found.ready += [replace(entry, operation=each) for each in decision.operations]
+        mapped = [replace(entry, operation=each) for each in decision.operations]
+        since = entry.first_failed_at
+        found.ready += mapped if since is None else stamped(mapped, written(since))
 
     def _deliver(
         self, entries: Sequence[Entry], key: str, schedule: Schedule
@@ -186,6 +208,7 @@ class Redelivery:
             lambda: self._left(schedule.delivery),
             self.telemetry,
             apart=True,
+            attempts=[entry.attempts for entry in entries],
         )
         settlement = settle(
             entries,
@@ -221,7 +244,7 @@ class Redelivery:
         telemetry.count(Metric.OPERATIONS_REDRIVEN, safe(found.redriven))
         telemetry.count(Metric.OPERATIONS_MERGED, batch.merged)
         telemetry.count(Metric.OPERATIONS_RETRIED, ready + hopeless)
-        telemetry.count(Metric.OPERATIONS_QUEUED, new)
+        telemetry.count(Metric.OPERATIONS_QUEUED, new + safe(found.mapped))
         requeued = sum(map(safe, settlement.waiting.values())) - new
         telemetry.count(Metric.RETRY_REQUEUED, requeued)
         dead = safe(settlement.dead) - failed_imports + hopeless
@@ -256,15 +279,13 @@ class Redelivery:
         )
 
 
-def _sent_at(entry: Entry) -> str:
+def _sent_at(entry: Entry) -> float:
     """When the message was sent; a queue keeps no order, so this restores a person's own.
 
-    What has no time keeps its place at the front, as ISO 8601 in UTC sorts as text.
+    What has no time stands in front, in the order in which it came.
     """
-    operation = entry.operation
-    if operation is None or isinstance(operation, CheckImport):
-        return ""
-    return operation.time or ""
+    sent_at = instant(getattr(entry.operation, "time", None))
+    return NEVER if sent_at is None else sent_at
 
 
 def _message_ids(entries: Iterable[Entry]) -> list[str | None]:

@@ -1,5 +1,7 @@
 """What Klaviyo said in a delivery, as metrics and log lines. The same for both functions."""
 
+from collections.abc import Iterable
+
 from handler.telemetry import Metric, Telemetry
 from klaviyo_client.delivery import Delivery, Result
 from klaviyo_client.outcomes import Refused, Retryable, RetryReason
@@ -8,6 +10,9 @@ from klaviyo_mapping.operations import Json, kind_of
 
 LONGEST_DETAIL = 500
 """Of what logs and answers quote of Klaviyo's texts; the dead-letter queue has more."""
+
+READ_OF_DETAIL = 4_000
+"""Of what is looked at for it: beyond any value that could begin in what is quoted."""
 
 AUTHORIZATION = frozenset({RetryReason.UNAUTHORIZED, RetryReason.FORBIDDEN})
 
@@ -22,6 +27,7 @@ def report_delivery(telemetry: Telemetry, delivery: Delivery) -> None:
     telemetry.count(Metric.UNAUTHORIZED, sum(reason in AUTHORIZATION for reason in retryable))
     telemetry.count(Metric.REFUSED, len(refused))
     telemetry.count(Metric.IMPORT_FAILURES, len(delivery.import_failures))
+    _report_warnings(telemetry, delivery.results)
     for text, results in (("refused", refused), ("refused by import", delivery.import_failures)):
         for result in results:
             telemetry.warning(
@@ -32,6 +38,18 @@ def report_delivery(telemetry: Telemetry, delivery: Delivery) -> None:
             )
 
 
+def _report_warnings(telemetry: Telemetry, results: Iterable[Result]) -> None:
+    """What the delivered goes without, by warning; each message is named in the log."""
+    by_warning: dict[str, list[str | None]] = {}
+    for result in results:
+        for warning in result.warnings:
+            by_warning.setdefault(warning.value, []).append(result.operation.message_id)
+    for code, message_ids in by_warning.items():
+        telemetry.count(Metric.WARNED, len(message_ids))
+        telemetry.count_reason(Metric.WARNED, code, len(message_ids))
+        telemetry.messages("warned", code, dict.fromkeys(message_ids))
+
+
 def refusal_details(result: Result) -> dict[str, Json]:
     """A refusal for logs and answers: pointer and text, with everything personal masked."""
     refused = result.outcome
@@ -40,9 +58,9 @@ def refusal_details(result: Result) -> dict[str, Json]:
     details: dict[str, Json] = {
         "status": refused.status,
         "code": refused.code[:LONGEST_DETAIL],
-        # Cut when it is redacted: half of an address would not be recognised as one.
-        "detail": redact(refused.detail, result.operation)[:LONGEST_DETAIL],
+        # Cut again when it is redacted: half of an address would not be recognised as one.
+        "detail": redact(refused.detail[:READ_OF_DETAIL], result.operation)[:LONGEST_DETAIL],
     }
     if refused.pointer is not None:
-        details["pointer"] = redact_pointer(refused.pointer)[:LONGEST_DETAIL]
+        details["pointer"] = redact_pointer(refused.pointer[:READ_OF_DETAIL])[:LONGEST_DETAIL]
     return details

@@ -7,6 +7,7 @@ travels on with its own history.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
@@ -133,6 +134,11 @@ def exhausted_reason(last: Retryable) -> dict[str, Json]:
     if last.status is not None:
         reason["status"] = last.status
     return reason
+
+
+def written(moment: float) -> str:
+    """A time in Unix seconds as operations have it."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def stamped(entries: Iterable[Entry], received_at: str) -> list[Entry]:

@@ -13,13 +13,30 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from klaviyo_client.endpoints import Endpoint, Shape
 from klaviyo_client.outcomes import Delivered, Outcome, Refused, Retryable, RetryReason
 
 MAX_DELAY = 3600.0
 """Seconds. A longer `Retry-After` is cut to this, so that a wrong one cannot park data for days."""
 
+MAX_RESET = 60.0
+"""Seconds. Klaviyo's limits are for windows of a second and of a minute. A longer
+`RateLimit-Reset` is cut to this: many gateways write a Unix time there."""
+
+PARTIAL_FAILURE = "X-Klaviyo-Partial-Failure"
+"""The header of a 2xx that took the rest and left out what it names, as in `phone_number`
+(Klaviyo's guide "Consent and compliance")."""
+
 AUTHENTICATION_CODES = frozenset({"authentication_failed", "not_authenticated", "missing_api_key"})
 """Klaviyo's guides give a missing or wrong key the status 400; these codes tell it apart."""
+
+REFUSALS = frozenset({400, 404, 409, 422})
+"""Statuses by which Klaviyo refuses what it was sent, with `errors` in the body. Without these a
+proxy, a firewall or another host has answered. Every other 4xx is about the way, the method, the
+revision or the address: ours to repair. https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling"""
+
+TOO_LARGE = frozenset({413, 414})
+"""Refusals that a server in front of Klaviyo also gives, in a body of its own."""
 
 TOO_MANY_REQUESTS = 429
 
@@ -59,7 +76,8 @@ class Answer:
 
     `document` is the JSON body, `{}` when there is none. `retry_after` is in seconds. `remaining`
     says how many requests the endpoint still takes, and `reset` in how many seconds it takes
-    more; Klaviyo rounds that down, so that 0 means within a second.
+    more; Klaviyo rounds that down, so that 0 means within a second. `left_out` names what a
+    partial success has not taken. `is_foreign` when there is a body that is no JSON object.
     """
 
     status: int
@@ -68,6 +86,8 @@ class Answer:
     retry_after: float | None = None
     remaining: int | None = None
     reset: float | None = None
+    left_out: tuple[str, ...] = ()
+    is_foreign: bool = False
 
 
 class Headers(Protocol):
@@ -80,31 +100,36 @@ def read(status: int, headers: Headers, body: bytes) -> Answer:
     """Read an answer; whatever is not as documented counts as absent."""
     document = _document(body)
     remaining = _number(headers.get("RateLimit-Remaining"))
+    reset = _number(headers.get("RateLimit-Reset"))
+    left_out = headers.get(PARTIAL_FAILURE)
     return Answer(
         status,
-        document,
-        _errors(document),
+        document or {},
+        _errors(document or {}),
         retry_after=_retry_after(headers),
         remaining=None if remaining is None else int(remaining),
-        reset=_number(headers.get("RateLimit-Reset")),
+        reset=None if reset is None else min(reset, MAX_RESET),
+        left_out=() if left_out is None else _listed(left_out),
+        is_foreign=document is None,
     )
 
 
-def outcome_of(answer: Answer) -> Outcome:
-    """What an answer means for the operations of its request.
+def outcome_of(answer: Answer, endpoint: Endpoint) -> Outcome:
+    """What an endpoint's answer means for the operations of its request.
 
-    | status | outcome |
+    | answer | outcome |
     |---|---|
-    | 2xx | delivered |
+    | a status and a body that the endpoint's row names | delivered |
     | 429 | retryable, after `Retry-After` |
-    | 401, 403, and a 400 whose code is about the key | retryable: ours to mend |
-    | 408, 5xx, anything below 200 or 3xx | retryable |
-    | other 4xx | refused |
+    | 401, 403, and a 400 whose code is about the key | retryable: ours to repair |
+    | 408, 5xx | retryable |
+    | 400, 404, 409, 422 with `errors`; 413, 414 | refused |
+    | anything else: 1xx, 3xx, another 2xx or 4xx, HTML | retryable: not Klaviyo's own answer |
 
-    A revoked key or a blocked address must cost no event, hence the third row.
+    A revoked key, a blocked address or a proxy's page must cost no event.
     """
     status = answer.status
-    if 200 <= status < 300:
+    if status in endpoint.success and _is_as_documented(answer, endpoint):
         return Delivered(_profile_id(answer.document))
     if status == TOO_MANY_REQUESTS:
         return Retryable(RetryReason.THROTTLED, answer.retry_after, status)
@@ -112,10 +137,27 @@ def outcome_of(answer: Answer) -> Outcome:
         return Retryable(RetryReason.UNAUTHORIZED, answer.retry_after, status)
     if status == 403:
         return Retryable(RetryReason.FORBIDDEN, answer.retry_after, status)
-    if status == 408 or not 400 <= status < 500:
+    if status == 408 or 500 <= status < 600:
         return Retryable(RetryReason.UNAVAILABLE, answer.retry_after, status)
-    first = answer.errors[0] if answer.errors else ApiError("unknown", "")
-    return refusal(status, first)
+    if (status in REFUSALS and answer.errors) or status in TOO_LARGE:
+        first = answer.errors[0] if answer.errors else ApiError("unknown", "")
+        return refusal(status, first)
+    return Retryable(RetryReason.UNEXPECTED_ANSWER, answer.retry_after, status)
+
+
+def _is_as_documented(answer: Answer, endpoint: Endpoint) -> bool:
+    data = answer.document.get("data")
+    if endpoint.shape is Shape.ONE:
+        return _is_resource(data, endpoint.resource)
+    if endpoint.shape is Shape.MANY:
+        return isinstance(data, list) and all(
+            _is_resource(entry, endpoint.resource) for entry in data
+        )
+    return not answer.is_foreign and not answer.errors
+
+
+def _is_resource(data: object, kind: str) -> bool:
+    return isinstance(data, dict) and data.get("type") == kind and _text(data.get("id")) is not None
 
 
 def refusal(status: int, error: ApiError) -> Refused:
@@ -163,14 +205,19 @@ def resources(answer: Answer) -> list[tuple[str, Mapping[str, Any]]]:
     return found
 
 
-def _document(body: bytes) -> Mapping[str, Any]:
+def _document(body: bytes) -> Mapping[str, Any] | None:
+    """The JSON object of a body, `{}` when there is no body, `None` for anything else."""
     if not body:
         return {}
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(name for part in text.split(",") if (name := part.strip()))
 
 
 def _errors(document: Mapping[str, Any]) -> tuple[ApiError, ...]:

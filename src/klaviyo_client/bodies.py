@@ -12,12 +12,14 @@ from typing import Any
 
 import msgspec
 
+from klaviyo_mapping.channels import identifier_of
 from klaviyo_mapping.operations import (
     CreateEvent,
     Identity,
     Subscribe,
     Unsubscribe,
     UpsertProfile,
+    channels_of,
 )
 
 _encode = msgspec.json.Encoder().encode
@@ -72,28 +74,12 @@ def events_job(items: Iterable[bytes]) -> bytes:
 
 def single_profile(operation: UpsertProfile) -> bytes:
     """https://developers.klaviyo.com/en/reference/create_or_update_profile"""
-    profile = _profile(operation, operation.properties)
-    if operation.append or operation.unappend or operation.unset:
-        profile["meta"] = _patch(operation, operation.unset)
-    return _bytes({"data": profile})
+    return _bytes({"data": _profile(operation)})
 
 
 def profile_item(operation: UpsertProfile) -> bytes:
-    """One profile of an import job.
-
-    A job clears nothing by `null` (https://developers.klaviyo.com/en/docs/data-in), but it unsets
-    custom properties that are named.
-    """
-    properties = operation.properties
-    unset: list[str] = []
-    if None in properties.values():
-        unset = [name for name, value in properties.items() if value is None]
-    if not (unset or operation.append or operation.unappend or operation.unset):
-        return _bytes(_profile(operation, properties))
-    kept = {name: value for name, value in properties.items() if value is not None}
-    profile = _profile(operation, kept)
-    profile["meta"] = _patch(operation, dict.fromkeys([*unset, *operation.unset]))
-    return _bytes(profile)
+    """One profile of an import job."""
+    return _bytes(_profile(operation))
 
 
 def needs_single(operation: UpsertProfile) -> bool:
@@ -129,7 +115,7 @@ def subscription_item(operation: Subscribe) -> bytes:
     consent = {"consent": "SUBSCRIBED"}
     if operation.historical_import and operation.consented_at is not None:
         consent["consented_at"] = operation.consented_at
-    return _consents(operation.email, operation.phone_number, consent)
+    return _consents(operation, consent)
 
 
 def subscription_settings(operation: Subscribe) -> bytes:
@@ -152,7 +138,7 @@ def subscription_job(items: Iterable[bytes], list_id: str | None, settings: byte
 
 def unsubscription_item(operation: Unsubscribe) -> bytes:
     """One profile of an unsubscription job."""
-    return _consents(operation.email, operation.phone_number, {"consent": "UNSUBSCRIBED"})
+    return _consents(operation, {"consent": "UNSUBSCRIBED"})
 
 
 def unsubscription_job(items: Iterable[bytes], list_id: str | None) -> bytes:
@@ -214,17 +200,21 @@ def deletion(profile_id: str) -> bytes:
     )
 
 
-def _consents(email: str | None, phone_number: str | None, consent: dict[str, str]) -> bytes:
+def _consents(operation: Subscribe | Unsubscribe, consent: dict[str, str]) -> bytes:
+    """A channel whose identifier is missing is left out: Klaviyo would refuse the whole job."""
     attributes: dict[str, Any] = {}
-    subscriptions = {}
-    if email is not None:
-        attributes["email"] = email
-        subscriptions["email"] = {"marketing": consent}
-    if phone_number is not None:
-        attributes["phone_number"] = phone_number
-        subscriptions["sms"] = {"marketing": consent}
-    if not subscriptions:
+    if operation.email is not None:
+        attributes["email"] = operation.email
+    if operation.phone_number is not None:
+        attributes["phone_number"] = operation.phone_number
+    if not attributes:
         raise ValueError("neither an e-mail address nor a phone number")
+    subscriptions: dict[str, Any] = {}
+    for each in channels_of(operation):
+        needed = identifier_of(each)
+        if needed is None or needed in attributes:
+            channel, _, kind = each.partition(".")
+            subscriptions.setdefault(channel, {})[kind] = consent
     attributes["subscriptions"] = subscriptions
     return _bytes({"type": "profile", "attributes": attributes})
 
@@ -240,18 +230,6 @@ def _consent_job(
         relationships = {"list": {"data": {"type": "list", "id": list_id}}}
         job += b',"relationships":' + _bytes(relationships)
     return job + b"}}"
-
-
-def _patch(operation: UpsertProfile, unset: Iterable[str]) -> dict[str, Any]:
-    """The `meta` that edits custom properties where they are."""
-    patch: dict[str, Any] = {}
-    if operation.append:
-        patch["append"] = operation.append
-    if operation.unappend:
-        patch["unappend"] = operation.unappend
-    if names := list(unset):
-        patch["unset"] = names
-    return {"patch_properties": patch}
 
 
 def _profile_reference(identity: Identity) -> bytes:
@@ -276,12 +254,37 @@ def _metric(name: str) -> msgspec.Raw:
     return msgspec.Raw(_bytes(metric))
 
 
-def _profile(operation: UpsertProfile, properties: Any) -> dict[str, Any]:
+def _profile(operation: UpsertProfile) -> dict[str, Any]:
+    """A profile with its custom properties and their edits.
+
+    A job clears nothing by `null` (https://developers.klaviyo.com/en/docs/data-in), so a custom
+    property that is null is unset by its name, in a job and by itself alike.
+    """
     attributes: dict[str, Any] = dict(operation.identity.attributes())
     attributes.update(operation.attributes)
+    profile: dict[str, Any] = {"type": "profile", "attributes": attributes}
+    properties = operation.properties
+    unset: dict[str, None] = {}
+    if None in properties.values():
+        unset = {name: None for name, value in properties.items() if value is None}
+        properties = {name: value for name, value in properties.items() if value is not None}
     if properties:
         attributes["properties"] = properties
-    return {"type": "profile", "attributes": attributes}
+    if unset or operation.append or operation.unappend or operation.unset:
+        profile["meta"] = _patch(operation, [*dict.fromkeys([*unset, *operation.unset])])
+    return profile
+
+
+def _patch(operation: UpsertProfile, unset: list[str]) -> dict[str, Any]:
+    """The `meta` that edits custom properties where they are."""
+    patch: dict[str, Any] = {}
+    if operation.append:
+        patch["append"] = operation.append
+    if operation.unappend:
+        patch["unappend"] = operation.unappend
+    if unset:
+        patch["unset"] = unset
+    return {"patch_properties": patch}
 
 
 def _bytes(document: Any) -> bytes:

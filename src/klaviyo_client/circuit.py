@@ -14,8 +14,11 @@ WEIGHT = {
     RetryReason.TIMEOUT: FAILURES_TO_OPEN,
     RetryReason.UNAVAILABLE: 1,
     RetryReason.CONNECTION_FAILED: 1,
+    RetryReason.UNEXPECTED_ANSWER: 0,
 }
-"""What a failure counts. One timeout opens at once: it has already cost a whole call its time."""
+"""What a failure counts. One timeout opens at once: it has already cost a whole call its time. An
+answer that is not as documented opens nothing, since it may be about one endpoint only, but a probe
+that meets it does not close the circuit."""
 
 FIRST_OPEN_SECONDS = 1.0
 LONGEST_OPEN_SECONDS = 30.0

@@ -13,6 +13,7 @@ from typing import TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
+from klaviyo_client.caution import SUSPECT_AFTER, cautious
 from klaviyo_client.consent import plan_introductions, plan_subscriptions, plan_unsubscriptions
 from klaviyo_client.ledger import Ledger
 from klaviyo_client.lists import KnownLists, fill_in_known, has_no_list, plan_list_lookups
@@ -21,6 +22,7 @@ from klaviyo_client.order import Order, holds_back, keys_of, order_of, waits_for
 from klaviyo_client.outcomes import (
     UNTRIED,
     Delivered,
+    DeliveryWarning,
     Outcome,
     Refused,
     Retryable,
@@ -62,10 +64,11 @@ Plan = TypeVar("Plan")
 
 
 class Result(Struct, frozen=True):
-    """An operation as it was last sent, and what became of it."""
+    """An operation as it was last sent, what became of it, and what it goes on without."""
 
     operation: Operation
     outcome: Outcome
+    warnings: tuple[DeliveryWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +119,18 @@ class Klaviyo:
         )
 
     def deliver(
-        self, operations: Sequence[Operation], private_key: str, seconds: float
+        self,
+        operations: Sequence[Operation],
+        private_key: str,
+        seconds: float,
+        attempts: Sequence[int] = (),
     ) -> Delivery:
-        """Carry the operations out within `seconds`, and say what became of each."""
+        """Carry the operations out within `seconds`, and say what became of each.
+
+        `attempts` says of each how often it has failed; without them none has.
+        """
         waiting = self._waiting.at(self.clock())
-        run = Run(self._sender, self._lists, operations, private_key, seconds, waiting)
+        run = Run(self._sender, self._lists, operations, private_key, seconds, waiting, attempts)
         delivery = run.carry_out()
         self._waiting.remember(_failed(delivery), self.clock())
         return delivery
@@ -153,6 +163,7 @@ class Run:
         private_key: str,
         seconds: float,
         waiting: Mapping[Key, Retryable],
+        attempts: Sequence[int] = (),
     ) -> None:
         self._courier = courier
         self._lists = lists
@@ -163,6 +174,7 @@ class Run:
         self._act: frozenset[int] | None = None
         self._deadline = courier.clock() + seconds
         self._held_back = dict(waiting)
+        self._attempts = attempts if max(attempts, default=0) >= SUSPECT_AFTER else ()
         self._requests = 0
 
     def carry_out(self) -> Delivery:
@@ -173,7 +185,11 @@ class Run:
             self._perform_all()
         return Delivery(
             results=tuple(
-                Result(operation, ledger.outcomes.get(position, UNTRIED))
+                Result(
+                    operation,
+                    ledger.outcomes.get(position, UNTRIED),
+                    ledger.warnings.get(position, ()),
+                )
                 for position, operation in enumerate(ledger.operations)
             ),
             follow_ups=tuple(ledger.follow_ups),
@@ -317,6 +333,8 @@ class Run:
 
     def _send(self, requests: Iterable[Request], start_by: float) -> None:
         limits = Limits(start_by, self._deadline)
+        if self._attempts:
+            requests = cautious(requests, self._attempts)
         self._requests += self._courier.send(
             requests, self._private_key, limits, self._settler.settle
         )

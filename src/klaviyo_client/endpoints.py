@@ -5,6 +5,7 @@ the steady one. `max_items` is what one request may carry.
 """
 
 from dataclasses import dataclass
+from enum import Enum
 
 MAX_BODY_BYTES = 5_000_000
 """Of any request, decompressed (Klaviyo's rate limit guide: 5 MB)."""
@@ -16,11 +17,22 @@ MAX_PROFILE_BYTES = 100_000
 """Of one profile in an import (OpenAPI, bulk_import_profiles: 100 KB)."""
 
 
-@dataclass(frozen=True, slots=True)
+class Shape(Enum):
+    """What the body of a successful answer holds."""
+
+    NOTHING = "nothing that is needed"
+    ONE = "one resource under data"
+    MANY = "a list of resources under data, which may be empty"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Endpoint:
     """One operation of Klaviyo's API. `{id}` in the path is a list or an import job.
 
-    What is not `repeatable` would do something else the second time.
+    `success` are the statuses of an answer that says yes, and `shape` is what it then holds, of
+    which type of `resource`. Any other answer but a documented refusal is no answer at all: a
+    proxy or a sign-in page may have written it. What is not `repeatable` would do something else
+    the second time.
     """
 
     name: str
@@ -30,18 +42,46 @@ class Endpoint:
     per_minute: int
     max_items: int = 1
     repeatable: bool = True
+    success: frozenset[int] = frozenset({202})
+    shape: Shape = Shape.NOTHING
+    resource: str = ""
 
+
+OK = frozenset({200})
 
 CREATE_EVENT = Endpoint("create_event", "POST", "/api/events", 350, 3500)
 BULK_CREATE_EVENTS = Endpoint(
     "bulk_create_events", "POST", "/api/event-bulk-create-jobs", 10, 150, 1000
 )
-UPSERT_PROFILE = Endpoint("create_or_update_profile", "POST", "/api/profile-import", 75, 750)
+UPSERT_PROFILE = Endpoint(
+    "create_or_update_profile",
+    "POST",
+    "/api/profile-import",
+    75,
+    750,
+    success=frozenset({200, 201}),
+    shape=Shape.ONE,
+    resource="profile",
+)
 BULK_IMPORT_PROFILES = Endpoint(
-    "bulk_import_profiles", "POST", "/api/profile-bulk-import-jobs", 10, 150, 10_000
+    "bulk_import_profiles",
+    "POST",
+    "/api/profile-bulk-import-jobs",
+    10,
+    150,
+    10_000,
+    shape=Shape.ONE,
+    resource="profile-bulk-import-job",
 )
 GET_IMPORT = Endpoint(
-    "get_bulk_import_profiles_job", "GET", "/api/profile-bulk-import-jobs/{id}", 10, 150
+    "get_bulk_import_profiles_job",
+    "GET",
+    "/api/profile-bulk-import-jobs/{id}",
+    10,
+    150,
+    success=OK,
+    shape=Shape.ONE,
+    resource="profile-bulk-import-job",
 )
 GET_IMPORT_ERRORS = Endpoint(
     "get_errors_for_bulk_import_profiles_job",
@@ -49,15 +89,30 @@ GET_IMPORT_ERRORS = Endpoint(
     "/api/profile-bulk-import-jobs/{id}/import-errors",
     10,
     150,
+    success=OK,
+    shape=Shape.MANY,
+    resource="import-error",
 )
 SUBSCRIBE_PROFILES = Endpoint(
     "bulk_subscribe_profiles", "POST", "/api/profile-subscription-bulk-create-jobs", 75, 750, 1000
 )
 ADD_TO_LIST = Endpoint(
-    "add_profiles_to_list", "POST", "/api/lists/{id}/relationships/profiles", 10, 150, 1000
+    "add_profiles_to_list",
+    "POST",
+    "/api/lists/{id}/relationships/profiles",
+    10,
+    150,
+    1000,
+    success=frozenset({204}),
 )
 REMOVE_FROM_LIST = Endpoint(
-    "remove_profiles_from_list", "DELETE", "/api/lists/{id}/relationships/profiles", 10, 150, 1000
+    "remove_profiles_from_list",
+    "DELETE",
+    "/api/lists/{id}/relationships/profiles",
+    10,
+    150,
+    1000,
+    success=frozenset({204}),
 )
 UNSUBSCRIBE_PROFILES = Endpoint(
     "bulk_unsubscribe_profiles",
@@ -72,14 +127,53 @@ UNSUBSCRIBE_PROFILES = Endpoint(
 REQUEST_DELETION = Endpoint(
     "request_profile_deletion", "POST", "/api/data-privacy-deletion-jobs", 3, 60
 )
-MERGE_PROFILES = Endpoint("merge_profiles", "POST", "/api/profile-merge", 10, 150)
-"""One source a request. Documented as 201; live answers are 202."""
-GET_PROFILES = Endpoint("get_profiles", "GET", "/api/profiles", 75, 750, 100)
-GET_LIST_MEMBERS = Endpoint(
-    "get_profiles_for_list", "GET", "/api/lists/{id}/profiles", 75, 750, 100
+MERGE_PROFILES = Endpoint(
+    "merge_profiles",
+    "POST",
+    "/api/profile-merge",
+    10,
+    150,
+    success=frozenset({201, 202}),
+    shape=Shape.ONE,
+    resource="profile",
 )
-GET_LISTS = Endpoint("get_lists", "GET", "/api/lists", 75, 750, 10)
-CREATE_LIST = Endpoint("create_list", "POST", "/api/lists", 10, 150, repeatable=False)
+"""One source a request. Documented as 201; live answers are 202."""
+GET_PROFILES = Endpoint(
+    "get_profiles",
+    "GET",
+    "/api/profiles",
+    75,
+    750,
+    100,
+    success=OK,
+    shape=Shape.MANY,
+    resource="profile",
+)
+GET_LIST_MEMBERS = Endpoint(
+    "get_profiles_for_list",
+    "GET",
+    "/api/lists/{id}/profiles",
+    75,
+    750,
+    100,
+    success=OK,
+    shape=Shape.MANY,
+    resource="profile",
+)
+GET_LISTS = Endpoint(
+    "get_lists", "GET", "/api/lists", 75, 750, 10, success=OK, shape=Shape.MANY, resource="list"
+)
+CREATE_LIST = Endpoint(
+    "create_list",
+    "POST",
+    "/api/lists",
+    10,
+    150,
+    repeatable=False,
+    success=frozenset({201}),
+    shape=Shape.ONE,
+    resource="list",
+)
 """And 150 a day."""
 
 LOOKUPS = frozenset({GET_PROFILES, GET_LIST_MEMBERS, GET_LISTS})

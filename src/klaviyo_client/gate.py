@@ -109,7 +109,7 @@ class Gate:
             traffic.in_flight -= 1
             if isinstance(reply, Answer) and reply.remaining is not None:
                 traffic.learn(now, reply.remaining, reply.reset or 0.0)
-            reason = _trouble(reply)
+            reason = _trouble(reply, endpoint)
             if isinstance(reply, Answer) and reply.status == TOO_MANY_REQUESTS:
                 traffic.paused_until = max(traffic.paused_until, now + pause_after(reply))
             if reason in WEIGHT:
@@ -124,12 +124,12 @@ class Gate:
             if probe or seconds >= SLOW_SECONDS:
                 self._circuit.failed(self._clock(), RetryReason.TIMEOUT, probe=probe)
 
-    def answered_late(self, reply: Answer | Retryable, seconds: float) -> None:
+    def answered_late(self, endpoint: Endpoint, reply: Answer | Retryable, seconds: float) -> None:
         """An abandoned request was answered `seconds` after it was sent.
 
         A failure was counted when it was abandoned. An answer shows that Klaviyo is back.
         """
-        if seconds < LATE_SECONDS and _trouble(reply) not in WEIGHT:
+        if seconds < LATE_SECONDS and _trouble(reply, endpoint) not in WEIGHT:
             with self._lock:
                 self._circuit.answered()
 
@@ -145,6 +145,6 @@ def _throttled(seconds: float) -> Retryable:
     return Retryable(RetryReason.THROTTLED, seconds, tried=False)
 
 
-def _trouble(reply: Answer | Retryable) -> RetryReason | None:
-    outcome = outcome_of(reply) if isinstance(reply, Answer) else reply
+def _trouble(reply: Answer | Retryable, endpoint: Endpoint) -> RetryReason | None:
+    outcome = outcome_of(reply, endpoint) if isinstance(reply, Answer) else reply
     return outcome.reason if isinstance(outcome, Retryable) else None

@@ -5,10 +5,12 @@ https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from klaviyo_client.answers import Answer, ApiError, api_error, refusal
+from msgspec import Struct
+from msgspec.structs import replace
+
+from klaviyo_client.answers import Answer, ApiError, api_error, refusal, resources
 from klaviyo_client.outcomes import Delivered, Outcome, Refused, Retryable, RetryReason
 from klaviyo_mapping.operations import CheckImport, Identity, UpsertProfile
 
@@ -23,22 +25,26 @@ FIRST_PAGE = "?page%5Bsize%5D=100"
 _IDENTIFIERS = frozenset({"email", "external_id", "phone_number", "_kx"})
 
 
-def job_id(answer: Answer) -> str | None:
-    """The id of the job that an import request has started."""
-    data = answer.document.get("data")
-    found = data.get("id") if isinstance(data, dict) else None
-    return found if isinstance(found, str) and found else None
+def job_id(answer: Answer) -> str:
+    """The id of the job that an import request has started; an answer without is no success."""
+    [(found, _)] = resources(answer)
+    return found
 
 
 def verdict(answer: Answer) -> Outcome | None:
     """What the job's state means; `None` when it has ended with errors that have to be read."""
-    attributes = _object(_object(answer.document.get("data")).get("attributes"))
-    status = attributes.get("status")
+    status = _attributes(answer).get("status")
     if status == "complete":
-        return None if attributes.get("failed_count") else Delivered()
+        return Delivered() if failed_count(answer) == 0 else None
     if status == "cancelled":
         return Refused(answer.status, "import_cancelled", "Klaviyo cancelled the import job")
     return Retryable(RetryReason.IMPORT_PENDING, PENDING_DELAY, answer.status)
+
+
+def failed_count(answer: Answer) -> int | None:
+    """How many profiles the job has refused; `None` when the answer does not say."""
+    number = _attributes(answer).get("failed_count")
+    return number if isinstance(number, int) and not isinstance(number, bool) else None
 
 
 def list_ids(answer: Answer) -> tuple[str, ...] | None:
@@ -51,27 +57,36 @@ def list_ids(answer: Answer) -> tuple[str, ...] | None:
     return tuple(found for found in ids if isinstance(found, str))
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """A profile that a job has refused: the upsert that would repeat it, under the id of the first
-    message that it came from, and the ids of the `further` ones."""
+    message that it came from, and the ids of the `further` ones.
 
+    `key` tells it from the job's other failures, however often they are read.
+    """
+
+    key: str
     upsert: UpsertProfile
-    refused: Refused
+    refusals: tuple[Refused, ...]
     further: tuple[str | None, ...] = ()
 
 
 def failures(answer: Answer, check: CheckImport) -> list[Failure]:
-    """The refused profiles on this page."""
+    """The refused profiles on this page. Several errors of one profile are one failure."""
     listed = answer.document.get("data")
-    found = []
-    for entry in listed if isinstance(listed, list) else ():
+    found: dict[str, Failure] = {}
+    for number, entry in enumerate(listed if isinstance(listed, list) else ()):
         attributes = _object(_object(entry).get("attributes"))
         error = api_error(attributes)
+        key = str(_object(entry).get("id", number)) if error.item is None else f"#{error.item}"
+        refused = refusal(answer.status, error)
+        if key in found:
+            known = found[key]
+            found[key] = replace(known, refusals=(*known.refusals, refused))
+            continue
         first, *further = _message_ids(error, check)
         upsert = _upsert(attributes.get("original_payload"), first)
-        found.append(Failure(upsert, refusal(answer.status, error), tuple(further)))
-    return found
+        found[key] = Failure(key, upsert, (refused,), tuple(further))
+    return list(found.values())
 
 
 def _message_ids(error: ApiError, check: CheckImport) -> list[str | None]:
@@ -123,6 +138,10 @@ def _without_nulls(attributes: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in attributes.items()
         if value is not None
     }
+
+
+def _attributes(answer: Answer) -> Mapping[str, Any]:
+    return _object(_object(answer.document.get("data")).get("attributes"))
 
 
 def _object(value: object) -> Mapping[str, Any]:

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from klaviyo_client.endpoints import UNSUBSCRIBE_PROFILES, UPSERT_PROFILE
+from klaviyo_client.endpoints import REQUEST_DELETION, UNSUBSCRIBE_PROFILES, UPSERT_PROFILE
 from klaviyo_client.outcomes import (
     Delivered,
+    DeliveryWarning,
     Outcome,
     Refused,
     Retryable,
@@ -23,16 +24,20 @@ from klaviyo_mapping.operations import (
     UpsertProfile,
 )
 
+IN_PARTS = frozenset({UNSUBSCRIBE_PROFILES, REQUEST_DELETION})
+"""Endpoints where one operation can be several items, all of which must arrive."""
+
 
 @dataclass(slots=True)
 class Ledger:
     """`operations` as they were last sent; `outcomes` by their position.
 
     `follow_ups` are new operations to be kept. `import_failures` are the profiles that an import
-    job has refused for good.
+    job has refused for good. `warnings` say, by position, what an operation goes on without.
 
-    What lookups have brought to light, by position: `profile_ids`, and of a merge
-    first the `previous_ids`, those of the profiles that are to go; how many identifiers have been
+    What lookups have brought to light, by position: the `profile_ids`, of a deletion all that there
+    are, and of a merge first the `previous_ids`, those of the profiles that are to go; how many
+    identifiers have been
     `asked` for in vain; by position and channel, who of the `members` of a list it is, if any; who
     was `introduced` to Klaviyo; and by name, the `lists` there are as (created, id). `gone` are
     lists that turned out to be no more, `uncreatable` names that Klaviyo has refused.
@@ -42,7 +47,8 @@ class Ledger:
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     follow_ups: list[Operation] = field(default_factory=list)
     import_failures: list[tuple[UpsertProfile, Refused]] = field(default_factory=list)
-    profile_ids: dict[int, str] = field(default_factory=dict)
+    warnings: dict[int, tuple[DeliveryWarning, ...]] = field(default_factory=dict)
+    profile_ids: dict[int, tuple[str, ...]] = field(default_factory=dict)
     previous_ids: dict[int, str] = field(default_factory=dict)
     asked: dict[int, int] = field(default_factory=dict)
     members: dict[tuple[int, str], str | None] = field(default_factory=dict)
@@ -56,6 +62,12 @@ class Ledger:
         """The positions of the operations without an outcome."""
         return [n for n in range(len(self.operations)) if n not in self.outcomes]
 
+    def warn(self, position: int, warning: DeliveryWarning) -> None:
+        """Note what the operation goes on without, once."""
+        known = self.warnings.get(position, ())
+        if warning not in known:
+            self.warnings[position] = (*known, warning)
+
     def record(self, request: Request, outcome: Outcome) -> None:
         """The outcome of all that the request carried."""
         for item in request.items:
@@ -64,8 +76,7 @@ class Ledger:
     def record_item(self, request: Request, item: Item, outcome: Outcome) -> None:
         """The outcome of one item, and what it means for the list steps that hang on it."""
         for position in item.covers:
-            # One unsubscription can be two items, and both must have arrived.
-            if request.endpoint is UNSUBSCRIBE_PROFILES and isinstance(outcome, Delivered):
+            if request.endpoint in IN_PARTS and isinstance(outcome, Delivered):
                 self.outcomes.setdefault(position, outcome)
             else:
                 self.outcomes[position] = outcome

@@ -4,14 +4,14 @@ A hundred identifiers go into one request. Whoever is not found by one identifie
 the next that the operation has.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
 from klaviyo_client.answers import Answer, next_page, resources
 from klaviyo_client.endpoints import GET_LIST_MEMBERS, GET_PROFILES, MAX_QUERY_BYTES, Endpoint
 from klaviyo_client.ledger import Ledger
-from klaviyo_client.outcomes import Delivered, Refused, Retryable, RetryReason
+from klaviyo_client.outcomes import Delivered, DeliveryWarning, Refused, Retryable, RetryReason
 from klaviyo_client.planner import Item, Request, chunks
 from klaviyo_client.queries import SINGLE_VALUED, asked_for, comparable, shown
 from klaviyo_mapping.operations import (
@@ -111,11 +111,11 @@ def plan_member_lookups(
 def read(ledger: Ledger, request: Request, answer: Answer) -> list[Request]:
     """Note who was found; returns the requests that are still needed to know about the others."""
     found = resources(answer)
-    by_value = {
-        value: profile_id
-        for profile_id, attributes in reversed(found)
-        if (value := shown(request.field, attributes)) is not None
-    }
+    by_value: dict[Hashable, list[str]] = {}
+    for profile_id, attributes in found:
+        value = shown(request.field, attributes)
+        if value is not None:
+            by_value.setdefault(value, []).append(profile_id)
     values = {
         item: comparable(request.field, _value(ledger, item.covers, request.field))
         for item in request.items
@@ -125,16 +125,16 @@ def read(ledger: Ledger, request: Request, answer: Answer) -> list[Request]:
             _note(ledger, request, item, by_value[value])
     missing = [item for item, value in values.items() if value not in by_value]
     following = next_page(answer)
-    if missing and following is not None and following != request.query:
-        if request.page >= MOST_PAGES:
-            ledger.record(request, Retryable(RetryReason.UNAVAILABLE))
-            return []
-        further = replace(request, items=tuple(missing), query=following, page=request.page + 1)
-        return [further]
-    strangers = len(found) > sum(value in by_value for value in values.values())
-    if strangers and missing and request.field in SHOWN_AS_OTHERS:
+    if following is not None and following != request.query:
+        further = [*missing, *_with_more(ledger, set(values).difference(missing))]
+        if further:
+            return _next_page(ledger, replace(request, items=tuple(further)), following)
+    known = sum(len(by_value[value]) for value in values.values() if value in by_value)
+    if len(found) > known and missing and request.field in SHOWN_AS_OTHERS:
         if len(request.items) == 1:
-            _note(ledger, request, missing[0], found[0][0] if len(found) == 1 else None)
+            # Of several that do not show the value, none may be the one that is meant.
+            ids = [profile_id for profile_id, _ in found] if len(found) == 1 else []
+            _note(ledger, request, missing[0], ids)
             return []
         return [
             replace(request, items=tuple(half), query="", page=0)
@@ -142,8 +142,27 @@ def read(ledger: Ledger, request: Request, answer: Answer) -> list[Request]:
             if half
         ]
     for item in missing:
-        _note(ledger, request, item, None)
+        _note(ledger, request, item, [])
     return []
+
+
+def _next_page(ledger: Ledger, request: Request, query: str) -> list[Request]:
+    if request.page >= MOST_PAGES:
+        ledger.record(request, Retryable(RetryReason.UNAVAILABLE))
+        return []
+    return [replace(request, query=query, page=request.page + 1)]
+
+
+def _with_more(ledger: Ledger, items: Iterable[Item]) -> Iterator[Item]:
+    """Of what is found, that for which the first profile is not enough: a deletion is about all."""
+    for item in items:
+        deletions = tuple(
+            position
+            for position in item.covers
+            if isinstance(ledger.operations[position], DeleteProfile)
+        )
+        if deletions:
+            yield replace(item, covers=deletions)
 
 
 def refuse_lookup(ledger: Ledger, request: Request, refused: Refused) -> None:
@@ -163,9 +182,11 @@ def settle_unknown(ledger: Ledger, pending: Iterable[int]) -> None:
     for position in pending:
         operation = ledger.operations[position]
         if isinstance(operation, RemoveFromList | DeleteProfile | MergeProfiles):
-            profile_id = ledger.profile_ids.get(position, getattr(operation, "profile_id", None))
-            if profile_id is not None:
-                there = profile_id != ledger.previous_ids.get(position)
+            profile_ids = ledger.profile_ids.get(position, ())
+            if profile_ids:
+                there = profile_ids[0] != ledger.previous_ids.get(position)
+            elif getattr(operation, "profile_id", None) is not None:
+                there = True
             else:
                 there = ledger.asked.get(position, 0) < len(sources(ledger, position))
         elif isinstance(operation, Unsubscribe) and operation.list_id is not None:
@@ -178,6 +199,8 @@ def settle_unknown(ledger: Ledger, pending: Iterable[int]) -> None:
             continue
         if not there:
             ledger.outcomes[position] = Delivered()
+            if isinstance(operation, MergeProfiles):
+                ledger.warn(position, DeliveryWarning.NOTHING_TO_MERGE)
 
 
 def _requests(
@@ -199,18 +222,20 @@ def _value(ledger: Ledger, positions: Sequence[int], field: str) -> str:
     return dict(sources(ledger, positions[0]))[field]
 
 
-def _note(ledger: Ledger, request: Request, item: Item, profile_id: str | None) -> None:
-    """Whom the item's value belongs to, if to anybody."""
+def _note(ledger: Ledger, request: Request, item: Item, profile_ids: Sequence[str]) -> None:
+    """Whom the item's value belongs to, if to anybody. A step is about the first of several."""
+    first = profile_ids[0] if profile_ids else None
     for position in item.covers:
         operation = ledger.operations[position]
         if request.endpoint is GET_LIST_MEMBERS:
-            ledger.members[position, request.field] = profile_id
-        elif profile_id is None:
+            ledger.members[position, request.field] = first
+        elif first is None:
             ledger.asked[position] = ledger.asked.get(position, 0) + 1
         elif isinstance(operation, RemoveFromList):
-            ledger.operations[position] = replace(operation, profile_id=profile_id)
+            ledger.operations[position] = replace(operation, profile_id=first)
         elif isinstance(operation, MergeProfiles) and position not in ledger.previous_ids:
-            ledger.previous_ids[position] = profile_id
+            ledger.previous_ids[position] = first
             ledger.asked[position] = 0
         else:
-            ledger.profile_ids[position] = profile_id
+            known = ledger.profile_ids.get(position, ())
+            ledger.profile_ids[position] = tuple(dict.fromkeys((*known, *profile_ids)))

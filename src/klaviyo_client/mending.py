@@ -6,12 +6,12 @@ in one form is sent once more in another where there is one, and what was merged
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
 from klaviyo_client.amendments import amended
-from klaviyo_client.answers import Answer, ApiError, refusal
+from klaviyo_client.answers import Answer, refusal
 from klaviyo_client.endpoints import (
     ADD_TO_LIST,
     BULK_CREATE_EVENTS,
@@ -28,10 +28,10 @@ from klaviyo_client.endpoints import (
 from klaviyo_client.ledger import Ledger
 from klaviyo_client.lists import look_again
 from klaviyo_client.lookups import refuse_lookup
-from klaviyo_client.outcomes import Delivered, Outcome, Refused
+from klaviyo_client.outcomes import Delivered, DeliveryWarning, Outcome, Refused
 from klaviyo_client.planner import UNPLANNABLE, Item, Request, profile_item
 from klaviyo_client.plans import rebuilt
-from klaviyo_mapping.operations import AddToList, Operation
+from klaviyo_mapping.operations import AddToList, Operation, Subscribe, Unsubscribe
 
 ITEM_STATUSES = frozenset({400, 404, 409, 413, 414, 422})
 """Refusals that can be about one item of many; any other is about the request as a whole."""
@@ -53,29 +53,29 @@ def mend(ledger: Ledger, request: Request, answer: Answer, refused: Refused) -> 
     if lists:
         return _without_lists(ledger, request, lists, refused)
     if len(request.items) == 1:
-        return _mend_item(ledger, request, request.items[0], refused)
+        refusals = [refusal(answer.status, error) for error in answer.errors] or [refused]
+        return _mend_item(ledger, request, request.items[0], refusals)
     is_query = request.endpoint in LOOKUPS
     if answer.status not in ITEM_STATUSES or (
         any(error.parameter for error in answer.errors) and not is_query
     ):
         ledger.record(request, refused)
         return []
-    named = {
-        error.item: error
-        for error in reversed(answer.errors)
-        if error.item is not None and error.item < len(request.items)
-    }
+    named: dict[int, list[Refused]] = {}
+    for error in answer.errors:
+        if error.item is not None and error.item < len(request.items):
+            named.setdefault(error.item, []).append(refusal(answer.status, error))
     if is_query or not named:
         middle = len(request.items) // 2
         halves = request.items[:middle], request.items[middle:]
         if is_query:
             request = replace(request, query="", page=0)
         return [replace(request, items=half) for half in halves]
-    return _without_named(ledger, request, answer.status, named)
+    return _without_named(ledger, request, named)
 
 
 def _without_named(
-    ledger: Ledger, request: Request, status: int, named: dict[int, ApiError]
+    ledger: Ledger, request: Request, named: Mapping[int, Sequence[Refused]]
 ) -> list[Request]:
     kept: list[Item] = []
     apart: list[Request] = []
@@ -83,7 +83,7 @@ def _without_named(
         if number not in named:
             kept.append(item)
             continue
-        for mended in _mend_item(ledger, request, item, refusal(status, named[number])):
+        for mended in _mend_item(ledger, request, item, named[number]):
             if mended.endpoint is request.endpoint:
                 kept.extend(mended.items)
             else:
@@ -93,8 +93,11 @@ def _without_named(
     return apart
 
 
-def _mend_item(ledger: Ledger, request: Request, item: Item, refused: Refused) -> list[Request]:
+def _mend_item(
+    ledger: Ledger, request: Request, item: Item, refusals: Sequence[Refused]
+) -> list[Request]:
     """The item in another form, or in parts; without either it is refused for good."""
+    refused = refusals[0]
     if request.endpoint in LOOKUPS:
         refuse_lookup(ledger, request, refused)
         return []
@@ -104,7 +107,7 @@ def _mend_item(ledger: Ledger, request: Request, item: Item, refused: Refused) -
         _without_profile(ledger, request, item, refused)
         return []
     try:
-        again = _in_another_form(ledger, request, item, refused)
+        again = in_another_form(ledger, request, item, refusals)
         again = again or _in_parts(ledger, request, item, refused)
     except UNPLANNABLE:
         again = []
@@ -113,13 +116,17 @@ def _mend_item(ledger: Ledger, request: Request, item: Item, refused: Refused) -
     return again
 
 
-def _in_another_form(
-    ledger: Ledger, request: Request, item: Item, refused: Refused
+def in_another_form(
+    ledger: Ledger, request: Request, item: Item, refusals: Sequence[Refused]
 ) -> list[Request]:
+    """The item without what the refusals are about, if anything gives way."""
     changed = False
     for position in (*item.covers, *item.joins):
-        other_form = amended(ledger.operations[position], refused)
+        operation = ledger.operations[position]
+        other_form = amended(operation, refusals)
         if other_form is not None:
+            if isinstance(operation, Subscribe | Unsubscribe):
+                ledger.warn(position, DeliveryWarning.CHANNEL_LEFT_OUT)
             ledger.operations[position] = other_form
             changed = True
     if not changed:
@@ -220,7 +227,10 @@ def _without_profile(ledger: Ledger, request: Request, item: Item, refused: Refu
     """The profile is no more, merged away or deleted: its steps look for it anew."""
     for position in item.covers:
         if not ledger.forget_profile(position):
-            ledger.outcomes[position] = _without_it(request, refused)
+            only = replace(item, covers=(position,), joins=())
+            ledger.record_item(request, only, _without_it(request, refused))
+            if request.endpoint is MERGE_PROFILES:
+                ledger.warn(position, DeliveryWarning.NOTHING_TO_MERGE)
 
 
 def _without_it(request: Request, refused: Refused) -> Outcome:

@@ -18,7 +18,18 @@ class RetryReason(StrEnum):
     CIRCUIT_OPEN = "circuit_open"
     WAITS_FOR_PROFILE = "waits_for_profile"
     IMPORT_PENDING = "import_pending"
+    IMPORT_ERRORS_MISSING = "import_errors_missing"
+    UNEXPECTED_ANSWER = "unexpected_answer"
     UNEXPECTED_FAILURE = "unexpected_failure"
+
+
+class DeliveryWarning(StrEnum):
+    """What was left undone of an operation, by Klaviyo or on purpose; the rest of it is done."""
+
+    CHANNEL_LEFT_OUT = "channel_left_out"
+    OPTED_OUT = "opted_out"
+    NOT_ON_LIST = "not_on_list"
+    NOTHING_TO_MERGE = "nothing_to_merge"
 
 
 class Delivered(Struct, frozen=True):
@@ -28,7 +39,7 @@ class Delivered(Struct, frozen=True):
 
 
 class Retryable(Struct, frozen=True):
-    """Not accepted for a reason that passes, or that is ours to mend. Send it again.
+    """Not accepted for a reason that passes, or that is ours to repair. Send it again.
 
     `delay` is the time that Klaviyo named, in seconds. `tried` is false when the operation was
     never sent, so that waiting behind a pause does not count as an attempt.

@@ -71,13 +71,24 @@ class Item(Struct, frozen=True):
     joins: tuple[int, ...] = ()
 
 
+class Series(Struct, frozen=True):
+    """Items that follow a request of their kind, as it turns out (`caution`).
+
+    `was_answered` once Klaviyo has taken one of the series; `misses` counts those that failed.
+    """
+
+    items: tuple[Item, ...]
+    was_answered: bool = False
+    misses: int = 0
+
+
 class Request(Struct, frozen=True):
     """One HTTP request and the operations that hang on it.
 
     `target` is the id in the path; `list_ids` the lists that the profiles of an import job join,
     or the list of a consent job, whose further attributes are `settings`; `field` is what a lookup
     compares, and `page` counts its pages; `rest` what must follow, one request an item, once this
-    one has ended.
+    one has ended; `series` what follows only if this one goes well.
     """
 
     endpoint: Endpoint
@@ -89,6 +100,7 @@ class Request(Struct, frozen=True):
     settings: bytes = b""
     field: str = ""
     page: int = 0
+    series: Series | None = None
 
     @property
     def path(self) -> str:
@@ -137,7 +149,7 @@ def plan_profiles(
 def plan_steps(operations: Sequence[Operation], pending: Sequence[int]) -> list[Request]:
     """Events, list members whose profile id is known, and checks of imports."""
     members: dict[str, dict[str, list[int]]] = {}
-    checks: list[Request] = []
+    checks: dict[str, list[int]] = {}
     for position in pending:
         operation = operations[position]
         if isinstance(operation, AddToList):
@@ -145,11 +157,14 @@ def plan_steps(operations: Sequence[Operation], pending: Sequence[int]) -> list[
                 of_list = members.setdefault(operation.list_id, {})
                 of_list.setdefault(operation.profile_id, []).append(position)
         elif isinstance(operation, CheckImport):
-            checks.append(Request(GET_IMPORT, (Item(b"", (position,)),), target=operation.job_id))
+            checks.setdefault(operation.job_id, []).append(position)
     return [
         *_event_requests(operations, pending),
         *member_requests(ADD_TO_LIST, members),
-        *checks,
+        *(
+            Request(GET_IMPORT, (Item(b"", tuple(positions)),), target=job_id)
+            for job_id, positions in checks.items()
+        ),
     ]
 
 

@@ -30,10 +30,10 @@ def plan_merges(
     for position in pending:
         if not isinstance(operations[position], MergeProfiles):
             continue
-        profile_id = ledger.profile_ids.get(position)
+        profile_ids = ledger.profile_ids.get(position)
         source_id = ledger.previous_ids.get(position)
-        if profile_id is not None and source_id is not None and profile_id != source_id:
-            pairs.setdefault((profile_id, source_id), []).append(position)
+        if profile_ids and source_id is not None and profile_ids[0] != source_id:
+            pairs.setdefault((profile_ids[0], source_id), []).append(position)
     return [
         Request(MERGE_PROFILES, (Item(bodies.merge(*pair), tuple(positions)),))
         for pair, positions in pairs.items()
@@ -43,12 +43,12 @@ def plan_merges(
 def plan_deletions(
     operations: Sequence[Operation], pending: Iterable[int], ledger: Ledger
 ) -> list[Request]:
-    """One request for each profile that is known and to be deleted."""
+    """One request for each profile that was found: several may have one external id."""
     profiles: dict[str, list[int]] = {}
     for position in pending:
-        profile_id = ledger.profile_ids.get(position)
-        if profile_id is not None and isinstance(operations[position], DeleteProfile):
-            profiles.setdefault(profile_id, []).append(position)
+        if isinstance(operations[position], DeleteProfile):
+            for profile_id in ledger.profile_ids.get(position, ()):
+                profiles.setdefault(profile_id, []).append(position)
     return [
         Request(REQUEST_DELETION, (Item(bodies.deletion(profile_id), tuple(positions)),))
         for profile_id, positions in profiles.items()

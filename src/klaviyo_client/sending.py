@@ -235,14 +235,14 @@ class _Sending:
     def _abandon(self, flight: _Flight, future: Future[Reply]) -> None:
         began, endpoint = flight.began, flight.request.endpoint
         self._gate.abandoned(endpoint, self._clock() - began, probe=flight.probe)
-        future.add_done_callback(partial(self._learn_late, began))
+        future.add_done_callback(partial(self._learn_late, endpoint, began))
         outcome = UNTRIED if future.cancel() else Retryable(RetryReason.TIMEOUT)
         self._enqueue(self._settle(flight.request, outcome))
 
-    def _learn_late(self, began: float, future: Future[Reply]) -> None:
+    def _learn_late(self, endpoint: Endpoint, began: float, future: Future[Reply]) -> None:
         """In a worker thread."""
         if not future.cancelled() and future.exception() is None:
-            self._gate.answered_late(future.result(), self._clock() - began)
+            self._gate.answered_late(endpoint, future.result(), self._clock() - began)
 
     def _settle_all(self, queue: deque[Request], outcome: Retryable) -> None:
         while queue:
@@ -251,4 +251,5 @@ class _Sending:
 
 def _probe_of(request: Request) -> tuple[Request, Request]:
     """One item of a bulk request, which a healthy Klaviyo answers at once, and the others."""
-    return replace(request, items=request.items[:1]), replace(request, items=request.items[1:])
+    probe = replace(request, items=request.items[:1], series=None)
+    return probe, replace(request, items=request.items[1:])

@@ -1,12 +1,13 @@
 """What a reply means for each operation of its request, and what is to be sent on its account."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
 from klaviyo_client import imports
 from klaviyo_client.amendments import amended
 from klaviyo_client.answers import Answer, next_page, outcome_of
+from klaviyo_client.caution import following
 from klaviyo_client.endpoints import (
     BULK_IMPORT_PROFILES,
     CREATE_LIST,
@@ -22,8 +23,16 @@ from klaviyo_client.ledger import Ledger
 from klaviyo_client.lists import KnownLists, read_created, read_lists
 from klaviyo_client.lookups import read
 from klaviyo_client.mending import mend
-from klaviyo_client.outcomes import Delivered, Outcome, Refused, Retryable, waiting_for
-from klaviyo_client.planner import Request
+from klaviyo_client.outcomes import (
+    Delivered,
+    Outcome,
+    Refused,
+    Retryable,
+    RetryReason,
+    waiting_for,
+)
+from klaviyo_client.partial_success import record_partly
+from klaviyo_client.planner import Request, Series
 from klaviyo_mapping.operations import AddToList, CheckImport, Identity, UpsertProfile
 
 UNSUBSCRIPTION_SECONDS = 60.0
@@ -37,18 +46,35 @@ class Settler:
     def __init__(self, ledger: Ledger, lists: KnownLists) -> None:
         self._ledger = ledger
         self._lists = lists
-        self._import_errors: dict[int, list[imports.Failure]] = {}
+        self._import_errors: dict[str, dict[str, imports.Failure]] = {}
+        self._failed_counts: dict[str, int] = {}
 
     def settle(self, request: Request, reply: Answer | Retryable) -> list[Request]:
         """Record what the reply means; returns the requests that are to be sent on its account.
 
         A `Retryable` in place of an answer says why there is none.
         """
+        series = request.series
+        if series is not None:
+            request = replace(request, series=None)
         again = self._settle(request, reply)
+        if series is not None:
+            again = [*again, *self._continue(request, series, reply)]
         return again if again or not request.rest else self._go_on(request)
 
+    def _continue(
+        self, request: Request, series: Series, reply: Answer | Retryable
+    ) -> list[Request]:
+        """The next piece of the series. What ends it is the outcome of all that is left, so that
+        what failed together travels together."""
+        outcome = outcome_of(reply, request.endpoint) if isinstance(reply, Answer) else reply
+        further = following(request, series, outcome)
+        if not further:
+            self._ledger.record(replace(request, items=series.items), outcome)
+        return further
+
     def _settle(self, request: Request, reply: Answer | Retryable) -> list[Request]:
-        outcome = outcome_of(reply) if isinstance(reply, Answer) else reply
+        outcome = outcome_of(reply, request.endpoint) if isinstance(reply, Answer) else reply
         if isinstance(reply, Answer):
             if isinstance(outcome, Refused):
                 return mend(self._ledger, request, reply, outcome)
@@ -58,6 +84,15 @@ class Settler:
                     return reader(self, request, reply)
                 if request.endpoint is BULK_IMPORT_PROFILES:
                     self._follow_import(request, reply)
+                if reply.left_out:
+                    return record_partly(self._ledger, request, reply, outcome)
+        if (
+            request.endpoint is GET_IMPORT_ERRORS
+            and isinstance(outcome, Retryable)
+            and outcome.reason is RetryReason.UNEXPECTED_ANSWER
+        ):
+            self._act_on_import_errors(request, (), outcome)
+            return []
         if request.endpoint is UNSUBSCRIBE_PROFILES and request.list_ids:
             outcome = _not_too_soon(outcome)
         self._ledger.record(request, outcome)
@@ -69,8 +104,8 @@ class Settler:
         outcome = self._ledger.outcomes.get((item.covers or item.joins)[0])
         if not isinstance(outcome, Retryable):
             return [replace(request, items=request.rest[:1], rest=request.rest[1:])]
-        for following in request.rest:
-            self._ledger.record_item(request, following, waiting_for(outcome))
+        for later in request.rest:
+            self._ledger.record_item(request, later, waiting_for(outcome))
         return []
 
     def _read_lookup(self, request: Request, answer: Answer) -> list[Request]:
@@ -84,8 +119,6 @@ class Settler:
 
     def _follow_import(self, request: Request, answer: Answer) -> None:
         job_id = imports.job_id(answer)
-        if job_id is None:
-            return
         operations = self._ledger.operations
         message_ids = []
         merged = {}
@@ -98,11 +131,11 @@ class Settler:
         self._ledger.follow_ups.append(check)
 
     def _look_at_import(self, request: Request, answer: Answer) -> list[Request]:
-        [position] = request.items[0].covers
         verdict = imports.verdict(answer)
         if verdict is not None:
-            self._ledger.outcomes[position] = verdict
+            self._ledger.record(request, verdict)
             return []
+        self._failed_counts[request.target] = imports.failed_count(answer) or 0
         list_ids = imports.list_ids(answer)
         if list_ids is None and not request.query:
             return [replace(request, query=imports.WITH_LISTS)]
@@ -116,33 +149,67 @@ class Settler:
         ]
 
     def _read_import_errors(self, request: Request, answer: Answer) -> list[Request]:
-        """Act on the errors once all are read: a check that must come again reads them again."""
-        [position] = request.items[0].covers
-        errors = self._import_errors.setdefault(position, [])
-        check = self._ledger.operations[position]
-        if isinstance(check, CheckImport):
-            errors.extend(imports.failures(answer, check))
+        """Act on the errors once all pages are read."""
+        errors = self._import_errors.setdefault(request.target, {})
+        for check in self._checks(request):
+            if check.message_ids or not errors:
+                found = imports.failures(answer, check)
+                errors.update((failure.key, failure) for failure in found)
         page = next_page(answer)
         if page is not None and page != request.query:
             return [replace(request, query=page)]
-        for failure in errors:
-            self._after_import_error(failure, request.list_ids)
-        self._ledger.outcomes[position] = Delivered()
+        outcome = Retryable(RetryReason.IMPORT_ERRORS_MISSING, status=answer.status)
+        self._act_on_import_errors(request, list(errors.values()), outcome)
         return []
+
+    def _act_on_import_errors(
+        self, request: Request, errors: Sequence[imports.Failure], otherwise: Retryable
+    ) -> None:
+        """Each error that is new to its check; `otherwise` is the outcome while some are missing.
+
+        For each profile that is missing one entry waits, the check itself or a count of one, so
+        that as many end in the dead-letter queue as can never be named.
+        """
+        failed = self._failed_counts.get(request.target, 0)
+        for position, check in zip(request.items[0].covers, self._checks(request), strict=True):
+            missing = failed - len(errors)
+            if check.message_ids:
+                new = [failure for failure in errors if failure.key not in check.read]
+                for failure in new:
+                    self._after_import_error(failure, request.list_ids)
+                read = (*check.read, *(failure.key for failure in new))
+                missing = failed - len(read)
+                if missing > 0 and check.missing is None:
+                    one = CheckImport(None, check.job_id, missing=1)
+                    self._ledger.follow_ups.extend([one] * (missing - 1))
+                check = replace(check, read=read, missing=missing)
+            if missing > 0 or otherwise.reason is RetryReason.UNEXPECTED_ANSWER:
+                self._ledger.operations[position] = check
+                self._ledger.outcomes[position] = otherwise
+            else:
+                self._ledger.outcomes[position] = Delivered()
+
+    def _checks(self, request: Request) -> list[CheckImport]:
+        operations = self._ledger.operations
+        return [
+            check
+            for position in request.items[0].covers
+            if isinstance(check := operations[position], CheckImport)
+        ]
 
     def _after_import_error(self, failure: imports.Failure, list_ids: tuple[str, ...]) -> None:
         """A profile that the job refused has not joined its lists either.
 
         Every message that was merged into it is accounted for.
         """
-        upsert, refused = failure.upsert, failure.refused
-        mended = amended(upsert, refused)
-        if isinstance(mended, UpsertProfile):
-            self._ledger.follow_ups.append(mended)
-            upsert = mended
+        upsert = failure.upsert
+        other_form = amended(upsert, failure.refusals)
+        if isinstance(other_form, UpsertProfile):
+            self._ledger.follow_ups.append(other_form)
+            upsert = other_form
         else:
             self._ledger.import_failures.extend(
-                (replace(upsert, message_id=message_id), refused)
+                (replace(upsert, message_id=message_id), failure.refusals[0])
                 for message_id in (upsert.message_id, *failure.further)
             )
         if upsert.identity != Identity():

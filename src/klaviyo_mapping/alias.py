@@ -6,12 +6,11 @@ https://segment.com/docs/connections/spec/alias/
 from datetime import datetime
 
 from klaviyo_mapping.email import as_email
-from klaviyo_mapping.identity import LONGEST_EXTERNAL_ID
+from klaviyo_mapping.identity import LONGEST_EXTERNAL_ID, as_own_id
 from klaviyo_mapping.message import Message
 from klaviyo_mapping.operations import Identity, Json, MergeProfiles
 from klaviyo_mapping.reasons import DropReason
 from klaviyo_mapping.settings import Settings
-from klaviyo_mapping.text import as_identifier
 from klaviyo_mapping.times import time_of
 
 
@@ -21,9 +20,9 @@ def merge_of(message: Message, settings: Settings, now: datetime) -> MergeProfil
     Whom an id names is what we ourselves may have told Klaviyo: the address that it is, and the
     external id unless `enforce_email` is on. A merge cannot be taken back.
     """
-    if as_identifier(message.user_id) is None:
+    if as_own_id(message.user_id) is None:
         return DropReason.MISSING_USER_ID
-    if as_identifier(message.previous_id) is None:
+    if as_own_id(message.previous_id) is None:
         return DropReason.MISSING_PREVIOUS_ID
     identity = _named_by(message.user_id, settings)
     if isinstance(identity, DropReason):
@@ -38,7 +37,7 @@ def merge_of(message: Message, settings: Settings, now: datetime) -> MergeProfil
 
 def _named_by(sent: Json, settings: Settings) -> Identity | DropReason:
     """Whom one id names."""
-    email, external_id = as_email(sent), as_identifier(sent)
+    email, external_id = as_email(sent), as_own_id(sent)
     if settings.enforce_email:
         return DropReason.MISSING_EMAIL if email is None else Identity(email=email)
     if external_id is not None and len(external_id) > LONGEST_EXTERNAL_ID:

@@ -8,8 +8,8 @@ from datetime import datetime
 from klaviyo_mapping.integration import as_boolean, as_list_id
 from klaviyo_mapping.keys import Precedence, as_object, first, normalise
 from klaviyo_mapping.message import Message
-from klaviyo_mapping.operations import AddToList, Identity, Json, RemoveFromList
-from klaviyo_mapping.settings import LIST_ID, Settings
+from klaviyo_mapping.operations import AddToList, Identity, Json, JsonObject, RemoveFromList
+from klaviyo_mapping.settings import Settings
 from klaviyo_mapping.text import as_identifier
 from klaviyo_mapping.times import time_of
 
@@ -23,6 +23,8 @@ PERSONAS = Precedence(
 )
 AUDIENCE_SETTINGS = Precedence({"list_id": ("listId",)})
 
+CLASSES = frozenset({"audience", "journey_step"})
+EXITED = normalise("Audience Exited")
 OPT_IN_PROCESSES = {"account": None, "single": "single_opt_in", "double": "double_opt_in"}
 """Klaviyo's names for the settings; the account's default needs none."""
 
@@ -33,13 +35,14 @@ def audience_step(
     """What an audience's message does to the audience's list.
 
     None for any other message, and for an audience that has no list. An audience is known by its
-    computation class and by the boolean under its key, since events can be renamed.
+    computation class and by the boolean under its key, since events can be renamed. Without that
+    key somebody enters, unless the event's name says that they leave.
     """
     personas = as_object(message.context.personas)
     if personas is None or settings.audience_lists is None:
         return None
     keys = PERSONAS.keys_in(personas)
-    if first(personas, keys["class"], _as_word) != "audience":
+    if not is_audience(personas):
         return None
     key = first(personas, keys["key"], as_identifier)
     if key is None:
@@ -49,8 +52,8 @@ def audience_step(
         return None
     named = first(personas, keys["settings"], as_object) or {}
     list_id = (
-        first(named, AUDIENCE_SETTINGS.keys_in(named)["list_id"], _as_list_id)
-        or first(personas, keys["external_id"], _as_list_id)
+        first(named, AUDIENCE_SETTINGS.keys_in(named)["list_id"], as_list_id)
+        or first(personas, keys["external_id"], as_list_id)
         or _list_in_table(key, settings)
     )
     list_name = key if list_id is None and settings.audience_lists == "auto" else None
@@ -70,11 +73,18 @@ def audience_step(
     )
 
 
+def is_audience(personas: JsonObject) -> bool:
+    """Whether `context.personas` is that of an audience, or of a step of a journey."""
+    return first(personas, PERSONAS.keys_in(personas)["class"], _as_word) in CLASSES
+
+
 def _is_member(message: Message, key: str) -> bool | None:
-    """What stands under the audience's key; None when that is no boolean."""
+    """Whether the message says that its person belongs to the audience; None when it is unclear."""
     document = message.traits if message.type == "identify" else message.properties
     wanted = normalise(key)
     spellings = [each for each in document if normalise(each) == wanted]
+    if not spellings:
+        return message.type != "track" or normalise(message.event_name or "") != EXITED
     spellings.sort(key=lambda each: each != key)  # the exact one first
     return first(document, spellings, as_boolean)
 
@@ -88,11 +98,6 @@ def _list_in_table(key: str, settings: Settings) -> str | None:
         return table[key]
     wanted = normalise(key)
     return next((list_id for each, list_id in table.items() if normalise(each) == wanted), None)
-
-
-def _as_list_id(value: Json) -> str | None:
-    list_id = as_list_id(value)
-    return list_id if list_id is not None and LIST_ID.fullmatch(list_id) else None
 
 
 def _as_word(value: Json) -> str | None:

@@ -11,36 +11,46 @@ from functools import partial
 from msgspec.structs import replace
 
 from klaviyo_mapping.amounts import as_amount, total
-from klaviyo_mapping.event import MOVED, ORDER_COMPLETED, currency_of, event_of, without
-from klaviyo_mapping.keys import Precedence, first, normalise
+from klaviyo_mapping.event import (
+    EVENT_ID,
+    MOVED,
+    ORDER_COMPLETED,
+    VALUE,
+    currency_of,
+    event_of,
+    moved_in,
+    without,
+)
+from klaviyo_mapping.event_names import Commerce, commerce_of
+from klaviyo_mapping.keys import Precedence, first
 from klaviyo_mapping.message import Message
 from klaviyo_mapping.operations import CreateEvent, Identity, Json, JsonObject
-from klaviyo_mapping.order import as_list, order_properties, products_of
+from klaviyo_mapping.order import order_properties
 from klaviyo_mapping.order_names import CART, KLAVIYO
 from klaviyo_mapping.product import Product, read_product
-from klaviyo_mapping.reasons import MappingWarning, Warned
+from klaviyo_mapping.products import Products, read_products
 from klaviyo_mapping.result import Mapped
 from klaviyo_mapping.text import as_identifier
 from klaviyo_mapping.unique_id import within_limit
 
 VIEWED = Precedence(
     {
-        "value": ("$value", "revenue"),
+        "value": (VALUE, "revenue"),
         "currency": ("currency",),
-        "unique_id": ("$event_id", "eventId"),
+        "unique_id": (EVENT_ID,),
         "compare_at_price": ("compare_at_price",),
-        "moved": MOVED,
+        **MOVED,
     }
 )
 CART_FIELDS = Precedence(
     {
-        "value": ("$value", "revenue", "value", "total"),
+        "value": (VALUE, "revenue", "value", "total"),
         "currency": ("currency",),
-        "unique_id": ("$event_id", "eventId"),
+        "unique_id": (EVENT_ID,),
         "cart_id": ("checkout_id", "cart_id", "order_id"),
         "checkout_url": ("checkout_url",),
         "products": ("products",),
-        "moved": MOVED,
+        **MOVED,
     }
 )
 REASON = Precedence({"reason": ("reason", "cancel_reason", "refund_reason")})
@@ -76,38 +86,42 @@ def map_commerce(
     Its properties are those of Klaviyo's guide, beside all that was sent, under its own key; but
     `products` become `Items`.
     """
-    mapped = BY_EVENT_NAME.get(normalise(event_name))
+    commerce = commerce_of(event_name)
+    mapped = None if commerce is None else MAPPED.get(commerce)
     return None if mapped is None else mapped(message, identity, now)
 
 
 def _product_viewed(message: Message, identity: Identity, now: datetime) -> Mapped:
     sent = message.properties
     keys = VIEWED.keys_in(sent)
+    currency = currency_of(sent, keys)
+    as_price = partial(as_amount, currency=currency)
     properties = {
-        **without(sent, keys["moved"]),
-        **_named(VIEWED_PRODUCT, read_product(sent)),
-        **_present({"CompareAtPrice": first(sent, keys["compare_at_price"], as_amount)}),
+        **without(sent, moved_in(sent, keys)),
+        **_named(VIEWED_PRODUCT, read_product(sent, currency)),
+        **_present({"CompareAtPrice": first(sent, keys["compare_at_price"], as_price)}),
     }
     return Mapped((event_of(message, identity, "Viewed Product", keys, properties, now),))
 
 
 def _product_added(message: Message, identity: Identity, now: datetime) -> Mapped:
     """The value is that of the cart where its products were sent, else that of the line."""
-    added = read_product(message.properties)
-    in_cart, warnings = _products(message)
-    items = in_cart or [replace(added, further={})]
+    sent = message.properties
+    in_cart = _in_cart(sent)
+    added = read_product(sent, currency_of(sent, CART_FIELDS.keys_in(sent)))
+    items = list(in_cart.by_position.values()) or [replace(added, further={})]
     generated = _named(ADDED_ITEM, added)
-    return Mapped(
-        (_cart_event(message, identity, "Added to Cart", items, generated, now),), warnings
-    )
+    event = _cart_event(message, identity, "Added to Cart", in_cart, items, generated, now)
+    return Mapped((event,), in_cart.warnings)
 
 
 def _checkout_started(message: Message, identity: Identity, now: datetime) -> Mapped:
     """Its `unique_id` is the cart's id with the second, unless the message has one."""
-    items, warnings = _products(message)
+    in_cart = _in_cart(message.properties)
+    items = list(in_cart.by_position.values())
     categories = [each for item in items for each in item.fields.get("Categories", ())]
     event = _cart_event(
-        message, identity, "Started Checkout", items, {"Categories": categories}, now
+        message, identity, "Started Checkout", in_cart, items, {"Categories": categories}, now
     )
     sent = message.properties
     keys = CART_FIELDS.keys_in(sent)
@@ -116,13 +130,19 @@ def _checkout_started(message: Message, identity: Identity, now: datetime) -> Ma
     if cart_id is not None and event.time is not None and not is_named:
         second = int(datetime.fromisoformat(event.time).timestamp())
         event = replace(event, unique_id=within_limit(f"{cart_id}_{second}"))
-    return Mapped((event,), warnings)
+    return Mapped((event,), in_cart.warnings)
+
+
+def _in_cart(sent: JsonObject) -> Products:
+    keys = CART_FIELDS.keys_in(sent)
+    return read_products(sent, keys["products"], currency_of(sent, keys))
 
 
 def _cart_event(
     message: Message,
     identity: Identity,
     metric: str,
+    in_cart: Products,
     items: Sequence[Product],
     generated: JsonObject,
     now: datetime,
@@ -130,7 +150,8 @@ def _cart_event(
     sent = message.properties
     keys = CART_FIELDS.keys_in(sent)
     properties = {
-        **without(sent, (*keys["products"], *keys["moved"])),
+        **without(sent, (*in_cart.taken, *moved_in(sent, keys))),
+        **in_cart.beyond,
         **_present(generated),
         **_present(
             {
@@ -151,23 +172,17 @@ def _order_event(metric: str, message: Message, identity: Identity, now: datetim
     """As the order placed, with its `unique_id`: else Klaviyo's lifetime value passes it over."""
     sent = message.properties
     keys = ORDER_COMPLETED.keys_in(sent)
-    products, warnings = _products(message)
+    currency = currency_of(sent, keys)
+    read = read_products(sent, keys["products"], currency)
     order_id = first(sent, keys["order_id"], as_identifier)
     reason = first(sent, REASON.keys_in(sent)["reason"], as_identifier)
     properties = {
-        **without(sent, (*keys["products"], *keys["moved"])),
-        **order_properties(sent, order_id, products, KLAVIYO),
+        **without(sent, (*read.taken, *moved_in(sent, keys))),
+        **read.beyond,
+        **order_properties(sent, order_id, read.by_position.values(), currency, KLAVIYO),
         **_present({"Reason": reason}),
     }
-    return Mapped((event_of(message, identity, metric, keys, properties, now),), warnings)
-
-
-def _products(message: Message) -> tuple[list[Product], tuple[Warned, ...]]:
-    sent = message.properties
-    entries = first(sent, CART_FIELDS.keys_in(sent)["products"], as_list) or []
-    products = list(products_of(entries).values())
-    is_whole = len(products) == len(entries)
-    return products, () if is_whole else (Warned(MappingWarning.PRODUCT_NOT_AN_OBJECT),)
+    return Mapped((event_of(message, identity, metric, keys, properties, now),), read.warnings)
 
 
 def _named(names: Mapping[str, str], product: Product) -> dict[str, Json]:
@@ -180,19 +195,11 @@ def _present(generated: JsonObject) -> dict[str, Json]:
     return {name: value for name, value in generated.items() if value not in (None, [])}
 
 
-BY_EVENT_NAME: Mapping[str, Callable[[Message, Identity, datetime], Mapped]] = {
-    normalise(event_name): mapped
-    for mapped, event_names in (
-        (_product_viewed, ("Product Viewed", "Viewed Product")),
-        (_product_added, ("Product Added", "Added Product")),
-        (_checkout_started, ("Checkout Started", "Started Checkout")),
-        (partial(_order_event, "Fulfilled Order"), ("Order Fulfilled", "Fulfilled Order")),
-        (
-            partial(_order_event, "Canceled Order"),
-            ("Order Cancelled", "Order Canceled", "Cancelled Order", "Canceled Order"),
-        ),
-        (partial(_order_event, "Refunded Order"), ("Order Refunded", "Refunded Order")),
-    )
-    for event_name in event_names
+MAPPED: Mapping[Commerce, Callable[[Message, Identity, datetime], Mapped]] = {
+    Commerce.PRODUCT_VIEWED: _product_viewed,
+    Commerce.PRODUCT_ADDED: _product_added,
+    Commerce.CHECKOUT_STARTED: _checkout_started,
+    Commerce.ORDER_FULFILLED: partial(_order_event, "Fulfilled Order"),
+    Commerce.ORDER_CANCELLED: partial(_order_event, "Canceled Order"),
+    Commerce.ORDER_REFUNDED: partial(_order_event, "Refunded Order"),
 }
-"""By the names in both versions of Segment's e-commerce spec, as `normalise` writes them."""

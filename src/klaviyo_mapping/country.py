@@ -1,37 +1,61 @@
 """The country that a message is about, as the region to read a national phone number by."""
 
-import re
+from collections.abc import Iterator
 
 from klaviyo_mapping.keys import Precedence, as_object, first
 from klaviyo_mapping.message import Message
 from klaviyo_mapping.operations import Json, JsonObject
+from klaviyo_mapping.text import as_identifier
 
 TRAITS = Precedence({"$country": ("$country",), "address": ("address",), "country": ("country",)})
 PLACE = Precedence({"country": ("country",)})
 """An address, or Segment's `context.location`."""
 
-_TWO_LETTERS = re.compile(r"[A-Za-z]{2}")
+ALIASES = {"UK": "GB", "EL": "GR"}
+"""Two letters that are in use for a country beside its own code, as in the European Union."""
+
+UNKNOWN = ""
+"""A country that is named, and not recognised."""
 
 
-def country_of(message: Message, traits: JsonObject) -> str | None:
-    """The first of these that is a two-letter code, in capitals; None without one.
+def region_of(message: Message, traits: JsonObject, default: str | None) -> str | None:
+    """The region of the first country that is named, in capitals; `default` where none is.
 
-    The traits `$country`, `address.country` and `country`, then `context.location.country`.
+    Asked are the traits `$country`, `address.country` and `country`, then
+    `context.location.country`. A country that is not recognised is no region at all: by the
+    default one its number could be somebody else's.
     """
+    for named in _named(message, traits):
+        region = region_named(named)
+        if region is not None:
+            return region or None
+    return default
+
+
+def region_named(country: Json) -> str | None:
+    """The region that a value names; `UNKNOWN` where it names another, None where it names none.
+
+    Two characters that are no country's code name none: `XX`, `EU`, `T1`.
+    """
+    text = (as_identifier(country) or "").strip().upper()
+    if not text:
+        return None
+    if len(text) != 2:
+        return UNKNOWN
+    from phonenumbers import SUPPORTED_REGIONS
+
+    code = ALIASES.get(text, text)
+    return code if code in SUPPORTED_REGIONS else None
+
+
+def _named(message: Message, traits: JsonObject) -> Iterator[Json]:
     keys = TRAITS.keys_in(traits)
-    return (
-        first(traits, keys["$country"], _as_code)
-        or _country_of_place(first(traits, keys["address"], as_object))
-        or first(traits, keys["country"], _as_code)
-        or _country_of_place(as_object(message.context.location))
-    )
+    yield from (traits[key] for key in keys["$country"])
+    yield from _named_in_place(first(traits, keys["address"], as_object))
+    yield from (traits[key] for key in keys["country"])
+    yield from _named_in_place(as_object(message.context.location))
 
 
-def _country_of_place(place: JsonObject | None) -> str | None:
-    return first(place, PLACE.keys_in(place)["country"], _as_code) if place else None
-
-
-def _as_code(value: Json) -> str | None:
-    if isinstance(value, str) and _TWO_LETTERS.fullmatch(value.strip()):
-        return value.strip().upper()
-    return None
+def _named_in_place(place: JsonObject | None) -> Iterator[Json]:
+    if place:
+        yield from (place[key] for key in PLACE.keys_in(place)["country"])

@@ -59,6 +59,12 @@ def _taken(names: Sequence[str], properties: dict[str, Json]) -> dict[str, Json]
     return {key: properties.pop(key) for key in keys}
 
 
+def are_names(value: Json) -> bool | None:
+    """True for a name or a list of names; None for anything else."""
+    listed = value if isinstance(value, list) else [value]
+    return all(isinstance(each, str) for each in listed) or None
+
+
 def _as_names(value: Json) -> Sequence[str] | None:
     listed = [value] if isinstance(value, str) else value
     if not isinstance(listed, list):

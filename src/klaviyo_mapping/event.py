@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 
-from klaviyo_mapping.amounts import as_amount
+from klaviyo_mapping.amounts import Amount, as_amount
+from klaviyo_mapping.event_names import Commerce, commerce_of
 from klaviyo_mapping.identity import PROPERTIES
-from klaviyo_mapping.keys import SHAPES_KEPT, Precedence, Shape, first, normalise
+from klaviyo_mapping.keys import SHAPES_KEPT, Precedence, Shape, first
 from klaviyo_mapping.message import Message
 from klaviyo_mapping.operations import CreateEvent, Identity, Json, JsonObject
 from klaviyo_mapping.text import as_identifier
@@ -14,17 +15,18 @@ from klaviyo_mapping.times import time_of
 from klaviyo_mapping.unique_id import content_id, within_limit
 
 ORDER_ID = ("order_id", "orderId", "id")
-MOVED = ("$value", "$event_id")
-"""Klaviyo's old names for fields of an event: they leave its properties."""
+VALUE, EVENT_ID = "$value", "$event_id"
+MOVED = {VALUE: (VALUE,), EVENT_ID: (EVENT_ID,)}
+"""Klaviyo's old names for fields of an event: what fills the field leaves the properties."""
 
 ORDER_COMPLETED = Precedence(
     {
-        "value": ("$value", "revenue", "total"),
+        "value": (VALUE, "revenue", "total"),
         "currency": ("currency",),
-        "unique_id": ("$event_id", *ORDER_ID, "eventId"),
+        "unique_id": (EVENT_ID, *ORDER_ID, "eventId"),
         "order_id": ORDER_ID,
         "products": ("products",),
-        "moved": MOVED,
+        **MOVED,
         **PROPERTIES,
     }
 )
@@ -32,36 +34,34 @@ ORDER_COMPLETED = Precedence(
 # tells several refunds of one order apart.
 ORDER_TAKEN_BACK = Precedence(
     {
-        "value": ("$value", "revenue", "total"),
+        "value": (VALUE, "revenue", "total"),
         "currency": ("currency",),
-        "unique_id": ("$event_id", "eventId", *ORDER_ID),
-        "moved": MOVED,
+        "unique_id": (EVENT_ID, "eventId", *ORDER_ID),
+        **MOVED,
         **PROPERTIES,
     }
 )
 ANY_OTHER = Precedence(
     {
-        "value": ("$value", "revenue"),
+        "value": (VALUE, "revenue"),
         "currency": ("currency",),
-        "unique_id": ("$event_id", "eventId"),
-        "moved": MOVED,
+        # An `eventId` may be the id of a concert or a meeting, which many messages are about.
+        "unique_id": (EVENT_ID,),
+        **MOVED,
         **PROPERTIES,
     }
 )
-FIELDS_BY_EVENT_NAME = {
-    normalise(event_name): fields
-    for fields, event_names in (
-        (ORDER_COMPLETED, ("Order Completed", "Completed Order")),
-        (ORDER_TAKEN_BACK, ("Order Refunded", "Order Cancelled", "Order Canceled")),
-    )
-    for event_name in event_names
+FIELDS = {
+    Commerce.ORDER_COMPLETED: ORDER_COMPLETED,
+    Commerce.ORDER_CANCELLED: ORDER_TAKEN_BACK,
+    Commerce.ORDER_REFUNDED: ORDER_TAKEN_BACK,
 }
 
 
-@lru_cache(maxsize=SHAPES_KEPT)
 def fields_of(event_name: str) -> Precedence:
-    """The table by which an event of this name is read; its spelling is matched like a key's."""
-    return FIELDS_BY_EVENT_NAME.get(normalise(event_name), ANY_OTHER)
+    """The table by which an event of this name is read."""
+    commerce = commerce_of(event_name)
+    return ANY_OTHER if commerce is None else FIELDS.get(commerce, ANY_OTHER)
 
 
 def track_event(
@@ -72,7 +72,7 @@ def track_event(
     now: datetime,
 ) -> CreateEvent:
     """The event of a track other than an order: its properties but for those that move."""
-    properties = without(message.properties, keys["moved"])
+    properties = without(message.properties, moved_in(message.properties, keys))
     return event_of(message, identity, metric, keys, properties, now)
 
 
@@ -90,7 +90,8 @@ def event_of(
     When no source gives a `value`, there is none, and no currency.
     """
     sent = message.properties
-    value = first(sent, keys["value"], as_amount)
+    currency = currency_of(sent, keys)
+    value = _value_of(sent, keys, currency)
     unique_id = first(sent, keys["unique_id"], as_identifier)
     unique_id = unique_id or as_identifier(message.message_id) or content_id(message, metric)
     return CreateEvent(
@@ -101,7 +102,31 @@ def event_of(
         properties,
         time_of(message, now),
         value,
-        None if value is None else currency_of(sent, keys),
+        None if value is None else currency,
+    )
+
+
+def _value_of(sent: JsonObject, keys: Mapping[str, Shape], currency: str | None) -> Amount | None:
+    for key in keys["value"]:
+        amount = as_amount(sent[key], currency)
+        if amount is not None:
+            return amount
+    return None
+
+
+def moved_in(sent: JsonObject, keys: Mapping[str, Shape]) -> Shape:
+    """The keys of Klaviyo's old names whose values fill a field; what cannot be read stays.
+
+    A null says nothing, so that it goes as well.
+    """
+    if not keys[VALUE] and not keys[EVENT_ID]:
+        return ()
+    readers = ((VALUE, as_amount), (EVENT_ID, as_identifier))
+    return tuple(
+        key
+        for name, read in readers
+        for key in keys[name]
+        if sent[key] is None or read(sent[key]) is not None
     )
 
 

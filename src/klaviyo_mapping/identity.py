@@ -1,22 +1,25 @@
 """Whose profile a message is about: the identifiers, or why there are none."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from klaviyo_mapping.context import is_from_engage
-from klaviyo_mapping.country import country_of
+from klaviyo_mapping.context import is_from_engage, traits_in_context
+from klaviyo_mapping.country import region_of
 from klaviyo_mapping.email import as_email
-from klaviyo_mapping.keys import Precedence, Shape
+from klaviyo_mapping.keys import Precedence, Shape, first
 from klaviyo_mapping.message import Message
 from klaviyo_mapping.operations import Identity, Json, JsonObject
-from klaviyo_mapping.phone import is_e164, to_e164
+from klaviyo_mapping.phone import is_plain, to_e164
 from klaviyo_mapping.reasons import DropReason
 from klaviyo_mapping.settings import Settings
 from klaviyo_mapping.text import as_identifier
 
 LONGEST_EXTERNAL_ID = 255
+LONGEST_EXCHANGE_ID = 255
+"""Klaviyo's own have under 100 characters. It stands in every operation of a message."""
 
 EMAIL = ("$email", "email")
 EXCHANGE_ID = ("$exchange_id", "exchange_id", "_kx")
@@ -36,6 +39,10 @@ TRAITS = Precedence(
 
 Beside the identifiers those that `klaviyo_mapping.profile` asks for by name: one table is one look.
 """
+
+# What SDKs and templates write for want of an id. Segment's identity resolution blocks the same:
+# https://segment.com/docs/unify/identity-resolution/identity-resolution-settings/
+_PLACEHOLDER = re.compile(r"null|undefined|anonymous|-1|(?!0$)[0-]+", re.IGNORECASE)
 
 IDENTIFIERS = ("email", "external_id", "phone_number", "_kx")
 
@@ -70,13 +77,14 @@ def name_profile(
     blank text or what is no such identifier is passed over for the next one.
     """
     found_under: dict[str, str] = {}
-    kx = _find(places, "_kx", as_identifier, found_under)
+    kx = _find(places, "_kx", _as_exchange_id, found_under)
     if kx is None and _lacks_user_id(message, settings):
         return DropReason.MISSING_USER_ID
-    email = _find(places, "email", as_email, found_under) or as_email(message.user_id)
-    if email is None and settings.enforce_email:
-        found = _is_anything_sent(places, "email")
-        return DropReason.INVALID_EMAIL if found else DropReason.MISSING_EMAIL
+    email = (
+        _find(places, "email", as_email, found_under)
+        or _email_in_context(message)
+        or as_email(message.user_id)
+    )
     traits, keys = places[-1]
     phone_number = None
     if keys["phone_number"]:
@@ -86,6 +94,11 @@ def name_profile(
             lambda sent: as_phone_number(sent, message, traits, settings),
             found_under,
         )
+    if email is None and settings.enforce_email:
+        if phone_number is None and kx is None and _has_placeholder_only(message, settings):
+            return DropReason.MISSING_USER_ID
+        found = _is_anything_sent(_places_of_email(message, places), "email")
+        return DropReason.INVALID_EMAIL if found else DropReason.MISSING_EMAIL
     external_id = None
     if not settings.enforce_email:
         external_id = _external_id(message, places, settings, found_under)
@@ -95,8 +108,15 @@ def name_profile(
             return DropReason.EXTERNAL_ID_TOO_LONG
         external_id = None
     if external_id is None and not named_otherwise:
+        if _has_placeholder_only(message, settings):
+            return DropReason.MISSING_USER_ID
         return DropReason.MISSING_IDENTIFIER
     return Named(Identity(email, external_id, phone_number, kx), found_under)
+
+
+def _as_exchange_id(value: Json) -> str | None:
+    kx = as_identifier(value)
+    return kx if kx is not None and len(kx) <= LONGEST_EXCHANGE_ID else None
 
 
 def _find(
@@ -130,13 +150,13 @@ def named_in_event(named: Named, message: Message, settings: Settings) -> Identi
     It is no external id then, as it is elsewhere for want of a user id.
     """
     identity = named.identity
-    anonymous_id = as_identifier(message.anonymous_id) if settings.send_anonymous_id else None
+    anonymous_id = as_own_id(message.anonymous_id) if settings.send_anonymous_id else None
     if anonymous_id is None or len(anonymous_id) > LONGEST_EXTERNAL_ID:
         return identity
     external_id = identity.external_id
     if external_id == anonymous_id and "external_id" not in named.found_under:
         # Klaviyo would take one id for two profiles: an external id's and an anonymous one's.
-        external_id = as_identifier(message.user_id)
+        external_id = as_own_id(message.user_id)
     return replace(identity, external_id=external_id, anonymous_id=anonymous_id)
 
 
@@ -151,11 +171,43 @@ def _lacks_user_id(message: Message, settings: Settings) -> bool:
 def _external_id(
     message: Message, places: Sequence[Place], settings: Settings, found_under: dict[str, str]
 ) -> str | None:
-    external_id = _find(places, "external_id", as_identifier, found_under)
-    external_id = external_id or as_identifier(message.user_id)
+    external_id = _find(places, "external_id", as_own_id, found_under)
+    external_id = external_id or as_own_id(message.user_id)
     if external_id is None and settings.fallback_on_anonymous_id:
-        return as_identifier(message.anonymous_id)
+        return as_own_id(message.anonymous_id)
     return external_id
+
+
+def as_own_id(value: Json) -> str | None:
+    """A user id or an anonymous id that is one person's, written out; None for a placeholder."""
+    text = as_identifier(value)
+    return None if text is None or _PLACEHOLDER.fullmatch(text.strip()) else text
+
+
+def _has_placeholder_only(message: Message, settings: Settings) -> bool:
+    """Whether there is a placeholder in place of the user id, and no id that may stand in for it.
+
+    Engage addresses people by e-mail, so that it need not send a user id.
+    """
+    if as_identifier(message.user_id) is None or as_own_id(message.user_id) is not None:
+        return False
+    if settings.fallback_on_anonymous_id and as_own_id(message.anonymous_id) is not None:
+        return False
+    return not is_from_engage(message)
+
+
+def _email_in_context(message: Message) -> str | None:
+    """The address that mobile SDKs send with an identify, beside its traits."""
+    if message.type != "identify":
+        return None
+    traits, keys = place_in_traits(traits_in_context(message))
+    return first(traits, keys["email"], as_email)
+
+
+def _places_of_email(message: Message, places: Sequence[Place]) -> Sequence[Place]:
+    if message.type != "identify":
+        return places
+    return (*places, place_in_traits(traits_in_context(message)))
 
 
 def as_phone_number(
@@ -166,9 +218,11 @@ def as_phone_number(
     if text is None:
         return None
     text = text.strip()
-    if is_e164(text):
+    if is_plain(text):
         return text
-    return to_e164(text, country_of(message, traits) or settings.default_country)
+    if text.startswith("+"):
+        return to_e164(text, None)
+    return to_e164(text, region_of(message, traits, settings.default_country))
 
 
 def _is_blank(sent: Json) -> bool:

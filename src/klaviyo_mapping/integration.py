@@ -3,6 +3,7 @@
 from klaviyo_mapping.keys import Precedence, as_object, first
 from klaviyo_mapping.message import Message
 from klaviyo_mapping.operations import Json, JsonObject
+from klaviyo_mapping.settings import LIST_ID
 
 INTEGRATIONS = Precedence({"Klaviyo": ("Klaviyo",)})
 OPTIONS = Precedence({"list_id": ("listId",), "confirm_optin": ("confirmOptin",)})
@@ -37,8 +38,9 @@ def options_of(message: Message) -> JsonObject:
 
 
 def as_list_id(value: Json) -> str | None:
-    """A text that is not blank, trimmed."""
-    return (value.strip() or None) if isinstance(value, str) else None
+    """The text of a list id, trimmed; it becomes a part of URLs."""
+    text = value.strip() if isinstance(value, str) else ""
+    return text if LIST_ID.fullmatch(text) else None
 
 
 def as_boolean(value: Json) -> bool | None:

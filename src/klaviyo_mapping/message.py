@@ -12,7 +12,8 @@ from klaviyo_mapping.operations import Json, JsonObject
 
 _TEXT = {"type": ["string", "null"]}
 _ID = {"type": ["string", "number", "null"]}
-_OBJECT = {"type": ["object", "null"]}
+# PHP's `json_encode` writes an empty object as `[]`.
+_OBJECT = {"if": {"const": []}, "else": {"type": ["object", "null"]}}
 _ANYTHING: dict[str, Any] = {}
 
 MESSAGE_SCHEMA: dict[str, Any] = {
@@ -24,10 +25,10 @@ MESSAGE_SCHEMA: dict[str, Any] = {
         "messageId": _TEXT,
         "userId": _ID,
         "anonymousId": _ID,
-        "timestamp": _TEXT,
-        "originalTimestamp": _TEXT,
-        "receivedAt": _TEXT,
-        "sentAt": _TEXT,
+        "timestamp": _ANYTHING,
+        "originalTimestamp": _ANYTHING,
+        "receivedAt": _ANYTHING,
+        "sentAt": _ANYTHING,
         "context": _OBJECT,
         "integrations": _OBJECT,
         "traits": _OBJECT,
@@ -64,6 +65,10 @@ def canonical(raw: JsonObject) -> dict[str, Json]:
     Values are shared with `raw`, which stays as it is.
     """
     return {name: raw[key] for name, keys in _FIELDS.keys_in(raw).items() for key in keys}
+
+
+Time = str | int | float | None
+"""A time as it was sent: a text, or Unix time in milliseconds or in seconds."""
 
 
 class Context(Struct, frozen=True, kw_only=True):
@@ -107,10 +112,10 @@ class Message(Struct, frozen=True, kw_only=True, rename="camel"):
     message_id: str | None = None
     user_id: str | int | float | None = None
     anonymous_id: str | int | float | None = None
-    timestamp: str | None = None
-    original_timestamp: str | None = None
-    received_at: str | None = None
-    sent_at: str | None = None
+    timestamp: Time = None
+    original_timestamp: Time = None
+    received_at: Time = None
+    sent_at: Time = None
     context: Context = NO_CONTEXT
     integrations: dict[str, Json] = {}
     traits: dict[str, Json] = {}
@@ -125,7 +130,7 @@ class Message(Struct, frozen=True, kw_only=True, rename="camel"):
     def from_canonical(cls, document: JsonObject) -> "Message":
         """The message of a document that satisfies `MESSAGE_SCHEMA`, which is not checked again.
 
-        Objects that are null or absent become empty ones.
+        Objects that are null, `[]` or absent become empty ones, and times of another type None.
         """
         of = document.get
         return cls(
@@ -133,10 +138,10 @@ class Message(Struct, frozen=True, kw_only=True, rename="camel"):
             message_id=of("messageId"),
             user_id=of("userId"),
             anonymous_id=of("anonymousId"),
-            timestamp=of("timestamp"),
-            original_timestamp=of("originalTimestamp"),
-            received_at=of("receivedAt"),
-            sent_at=of("sentAt"),
+            timestamp=_as_time(of("timestamp")),
+            original_timestamp=_as_time(of("originalTimestamp")),
+            received_at=_as_time(of("receivedAt")),
+            sent_at=_as_time(of("sentAt")),
             context=Context.read(of("context") or {}),
             integrations=of("integrations") or {},
             traits=of("traits") or {},
@@ -154,3 +159,7 @@ class Message(Struct, frozen=True, kw_only=True, rename="camel"):
         fields = {name: getattr(self, field) for name, field in names}
         fields["context"] = self.context.document()
         return {name: value for name, value in fields.items() if value not in (None, {})}
+
+
+def _as_time(value: Json) -> Time:
+    return value if type(value) in (str, int, float) else None

@@ -4,17 +4,20 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from klaviyo_mapping.context import is_from_analytics_js
-from klaviyo_mapping.event import currency_of, event_of, without
-from klaviyo_mapping.keys import Shape, as_object, first
+from klaviyo_mapping.event import currency_of, event_of, moved_in, without
+from klaviyo_mapping.keys import Shape, first
 from klaviyo_mapping.message import Message
 from klaviyo_mapping.operations import CreateEvent, Identity, Json, JsonObject
 from klaviyo_mapping.order_names import NAMES, OrderNames
-from klaviyo_mapping.product import Product, read_product
+from klaviyo_mapping.product import Product
+from klaviyo_mapping.products import read_products
 from klaviyo_mapping.reasons import MappingWarning, Warned
 from klaviyo_mapping.result import Mapped
 from klaviyo_mapping.settings import Settings
 from klaviyo_mapping.text import as_identifier
 from klaviyo_mapping.unique_id import within_limit
+
+LONGEST_REPEATED = 1_000
 
 
 def map_order(
@@ -31,12 +34,13 @@ def map_order(
     sent = message.properties
     order_id = first(sent, keys["order_id"], as_identifier)
     currency = currency_of(sent, keys)
-    entries = first(sent, keys["products"], as_list) or []
-    products = products_of(entries)
+    read = read_products(sent, keys["products"], currency)
+    products = read.by_position
     names = NAMES[settings.order_property_names]
     properties = {
-        **without(sent, (*keys["products"], *keys["moved"])),
-        **order_properties(sent, order_id, products.values(), names),
+        **without(sent, (*read.taken, *moved_in(sent, keys))),
+        **read.beyond,
+        **order_properties(sent, order_id, products.values(), currency, names),
     }
     order = event_of(message, identity, _metric(message, settings), keys, properties, now)
     prefix = order_id or order.unique_id
@@ -48,16 +52,10 @@ def map_order(
         _ordered_product(order, order_id, product, unique_id, currency, names)
         for product, unique_id in zip(products.values(), unique_ids, strict=True)
     ]
-    return Mapped((order, *ordered_products), _warnings(entries, products.values()))
-
-
-def products_of(entries: Sequence[Json]) -> dict[int, Product]:
-    """The products among the entries, by their position, counted from one."""
-    return {
-        position: read_product(entry)
-        for position, entry in enumerate(entries, start=1)
-        if as_object(entry) is not None
-    }
+    warnings = read.warnings
+    if any(product.identifier is None for product in products.values()):
+        warnings = (Warned(MappingWarning.PRODUCT_WITHOUT_ID), *warnings)
+    return Mapped((order, *ordered_products), warnings)
 
 
 def _metric(message: Message, settings: Settings) -> str:
@@ -69,7 +67,11 @@ def _metric(message: Message, settings: Settings) -> str:
 
 
 def order_properties(
-    sent: JsonObject, order_id: str | None, products: Collection[Product], names: OrderNames
+    sent: JsonObject,
+    order_id: str | None,
+    products: Collection[Product],
+    currency: str | None,
+    names: OrderNames,
 ) -> dict[str, Json]:
     """What an order's event says of it and its products; nothing is said of what is not."""
     fields = [product.fields for product in products]
@@ -78,7 +80,7 @@ def order_properties(
         names.item_names: [item["Name"] for item in fields if "Name" in item],
         "Items": [{**product.further, **names.of_item(product.fields)} for product in products],
         "OrderId": order_id,
-        **names.of_order(sent, fields),
+        **names.of_order(sent, fields, currency),
     }
     return {name: value for name, value in generated.items() if value}
 
@@ -96,10 +98,10 @@ def _ordered_product(
         if field in product.fields:
             properties[name] = product.fields[field]
     if order_id is not None:
-        properties["OrderId"] = order_id
+        properties["OrderId"] = _short(order_id)
     value = product.line_price
     return CreateEvent(
-        message_id=order.message_id,
+        message_id=None if order.message_id is None else _short(order.message_id),
         identity=order.identity,
         metric="Ordered Product",
         unique_id=unique_id,
@@ -108,6 +110,11 @@ def _ordered_product(
         value=value,
         value_currency=None if value is None else currency,
     )
+
+
+def _short(repeated: str) -> str:
+    """What each product's event repeats, or a hash of it: 1,000 events must not repeat 30 KB."""
+    return repeated if len(repeated) <= LONGEST_REPEATED else within_limit(repeated)
 
 
 def _told_apart(wanted: Sequence[str], taken: str) -> list[str]:
@@ -123,18 +130,3 @@ def _told_apart(wanted: Sequence[str], taken: str) -> list[str]:
         seen.add(unique_id)
         unique_ids.append(unique_id)
     return unique_ids
-
-
-def _warnings(entries: Sequence[Json], products: Collection[Product]) -> tuple[Warned, ...]:
-    """Each warning that applies, once."""
-    warnings = []
-    if any(product.identifier is None for product in products):
-        warnings.append(Warned(MappingWarning.PRODUCT_WITHOUT_ID))
-    if len(products) < len(entries):
-        warnings.append(Warned(MappingWarning.PRODUCT_NOT_AN_OBJECT))
-    return tuple(warnings)
-
-
-def as_list(value: Json) -> list[Json] | None:
-    """The value when it is a list."""
-    return value if isinstance(value, list) else None

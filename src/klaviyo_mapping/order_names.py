@@ -5,6 +5,7 @@ Klaviyo's: https://developers.klaviyo.com/en/docs/guide_to_integrating_a_platfor
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from klaviyo_mapping.amounts import as_amount
 from klaviyo_mapping.keys import Precedence, first
@@ -31,7 +32,9 @@ class OrderNames:
             return fields
         return {self.items.get(name, name): value for name, value in fields.items()}
 
-    def of_order(self, sent: JsonObject, fields: Sequence[JsonObject]) -> dict[str, Json]:
+    def of_order(
+        self, sent: JsonObject, fields: Sequence[JsonObject], currency: str | None
+    ) -> dict[str, Json]:
         """What the order's event says further."""
         if not self.tells_more:
             return {}
@@ -39,7 +42,9 @@ class OrderNames:
         return {
             "Brands": [item["Brand"] for item in fields if "Brand" in item],
             "DiscountCode": first(sent, keys["DiscountCode"], as_identifier),
-            "DiscountValue": first(sent, keys["DiscountValue"], as_amount),
+            "DiscountValue": first(
+                sent, keys["DiscountValue"], partial(as_amount, currency=currency)
+            ),
             "BillingAddress": first(sent, keys["BillingAddress"], _as_address),
             "ShippingAddress": first(sent, keys["ShippingAddress"], _as_address),
         }

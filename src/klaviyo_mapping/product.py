@@ -68,8 +68,8 @@ class Product(Struct, frozen=True):
         return self.fields.get("Row Total")
 
 
-def read_product(document: JsonObject) -> Product:
-    """The product of one entry of `products`.
+def read_product(document: JsonObject, currency: str | None) -> Product:
+    """The product of one entry of `products`, whose price is in `currency` if it names no other.
 
     What cannot be read as its field is a further key. A null that could have filled one is left
     out. Without a quantity there is one.
@@ -86,7 +86,10 @@ def read_product(document: JsonObject) -> Product:
             if found:
                 further[key] = sent
             elif sent is not None:
-                value = sent if read is None else read(sent)
+                if field == "Item Price":
+                    value = as_amount(sent, currency)
+                else:
+                    value = sent if read is None else read(sent)
                 if value is None:
                     further[key] = sent
                 else:

@@ -6,7 +6,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from klaviyo_mapping.attributes import Candidates, as_coordinate, as_locale, candidates_in
-from klaviyo_mapping.identity import IDENTIFIERS, Named
+from klaviyo_mapping.identity import IDENTIFIERS, Named, as_own_id
 from klaviyo_mapping.keys import Precedence, Shape, as_object, first
 from klaviyo_mapping.message import Message
 from klaviyo_mapping.operations import Json, JsonObject, UpsertProfile
@@ -84,7 +84,7 @@ def with_user_id(upsert: UpsertProfile, message: Message, settings: Settings) ->
 
     As it is when the id names the profile anyway, or there is none.
     """
-    user_id = as_identifier(message.user_id)
+    user_id = as_own_id(message.user_id)
     if settings.keep_user_id is None or not settings.enforce_email or user_id is None:
         return upsert
     properties = {**upsert.properties, settings.keep_user_id: user_id}

@@ -3,10 +3,16 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from klaviyo_mapping.message import Message
+from klaviyo_mapping.message import Message, Time
 
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 FURTHEST_AHEAD = timedelta(days=365)
+
+_UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LEAST_MILLISECONDS = 10**11
+"""Unix time below it is in seconds: in milliseconds it would be before 1973."""
+_UNIX_LIMIT = 10**14
+"""The year 5138 in milliseconds. A much larger number would be no date of Python's."""
 
 
 def time_of(message: Message, now: datetime) -> str | None:
@@ -15,19 +21,34 @@ def time_of(message: Message, now: datetime) -> str | None:
 
 
 def first_time(
-    sources: Iterable[str | None], now: datetime, *, ahead: timedelta = FURTHEST_AHEAD
+    sources: Iterable[Time], now: datetime, *, ahead: timedelta = FURTHEST_AHEAD
 ) -> str | None:
-    """The first source that is an ISO 8601 time between 1990 and so long after `now`.
+    """The first source that is a time between 1990 and so long after `now`.
 
-    A time without an offset is in UTC. The result is `2026-03-01T10:00:00Z`, with milliseconds
-    when there are any: `2026-03-01T10:00:00.123Z`.
+    A text is ISO 8601; without an offset it is in UTC. A number is Unix time. The result is
+    `2026-03-01T10:00:00Z`, with what there is below the second: `2026-03-01T10:00:00.123Z`,
+    `2026-03-01T10:00:00.123456Z`.
     """
     latest = now + ahead
-    for text in sources:
-        time = _parse(text) if text else None
-        if time is not None and EARLIEST <= time <= latest:
-            return _in_segments_form(text) or _write(time)
+    for source in sources:
+        if isinstance(source, str):
+            time = _parse(source) if source else None
+            if time is not None and EARLIEST <= time <= latest:
+                return _in_segments_form(source) or _write(time)
+        elif source is not None:
+            time = _from_unix(source)
+            if time is not None and EARLIEST <= time <= latest:
+                return _write(time)
     return None
+
+
+def _from_unix(number: int | float) -> datetime | None:
+    """Unix time in milliseconds, or in seconds where the number is too small for those."""
+    if not 0 < number < _UNIX_LIMIT:
+        return None
+    if number < _LEAST_MILLISECONDS:
+        return _UNIX_EPOCH + timedelta(seconds=number)
+    return _UNIX_EPOCH + timedelta(milliseconds=number)
 
 
 def _parse(text: str) -> datetime | None:
@@ -38,13 +59,17 @@ def _parse(text: str) -> datetime | None:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _in_segments_form(text: str | None) -> str | None:
+def _in_segments_form(text: str) -> str | None:
     """What `_write` gives of a time as Segment writes it: `2026-03-01T10:00:00.000Z`."""
-    if text and len(text) == 24 and text[7] + text[10] + text[19] + text[23] == "-T.Z":
+    if len(text) == 24 and text[7] + text[10] + text[19] + text[23] == "-T.Z":
         return f"{text[:19]}Z" if text[20:23] == "000" else text
     return None
 
 
 def _write(time: datetime) -> str:
-    precision = "milliseconds" if time.microsecond >= 1000 else "seconds"
-    return time.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+    precision = "microseconds" if time.microsecond % 1000 else "milliseconds"
+    return (
+        time.astimezone(UTC)
+        .isoformat(timespec=precision if time.microsecond else "seconds")
+        .replace("+00:00", "Z")
+    )

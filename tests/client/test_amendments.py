@@ -11,6 +11,7 @@ from klaviyo_mapping.operations import (
     Identity,
     Operation,
     Subscribe,
+    Unsubscribe,
     UpsertProfile,
 )
 
@@ -19,6 +20,12 @@ PHONE_BY_DETAIL = Refused(400, "invalid", "Invalid phone number format", "/data"
 EMAIL = Refused(400, "invalid", "Invalid email address", "/data/attributes/email")
 CONFLICT = Refused(409, "duplicate_profile", "A profile already exists.", "/data/attributes")
 CONFLICT_IN_A_JOB = Refused(200, "duplicate_profile", "A profile already exists.")
+
+
+def at(place: str) -> Refused:
+    """A refusal that points at an attribute."""
+    return Refused(400, "invalid", "Invalid input.", f"/data/attributes/{place}")
+
 
 BOTH = Identity(email="a@shop.example", phone_number="+15005550006")
 E_MAIL = Identity(email="a@shop.example")
@@ -74,6 +81,92 @@ NO_PHONE = Identity("a@shop.example", "7", None, "kx")
             id="conflict without an e-mail: the external id alone",
         ),
         pytest.param(
+            UpsertProfile("m", ALL, properties={"plan": "pro"}),
+            EMAIL,
+            UpsertProfile(
+                "m",
+                Identity(None, "7", "+15005550006", "kx"),
+                properties={"email": "a@shop.example", "plan": "pro"},
+            ),
+            id="profile: the e-mail address beside other identifiers becomes a custom property",
+        ),
+        pytest.param(
+            CreateEvent("m", ALL, "Viewed", "u"),
+            EMAIL,
+            CreateEvent("m", Identity(None, "7", "+15005550006", "kx"), "Viewed", "u"),
+            id="event: the e-mail address beside other identifiers is left out",
+        ),
+        pytest.param(
+            UpsertProfile("m", ALL),
+            at("external_id"),
+            UpsertProfile(
+                "m",
+                Identity("a@shop.example", None, "+15005550006", "kx"),
+                properties={"external_id": "7"},
+            ),
+            id="profile: the external id becomes a custom property",
+        ),
+        pytest.param(
+            UpsertProfile("m", E_MAIL, {"location": {"timezone": "Mars", "city": "Rome"}}),
+            at("location/timezone"),
+            UpsertProfile("m", E_MAIL, {"location": {"city": "Rome"}}, {"timezone": "Mars"}),
+            id="profile: a time zone",
+        ),
+        pytest.param(
+            UpsertProfile("m", E_MAIL, {"location": {"latitude": "far"}}, {"latitude": "kept"}),
+            at("location/latitude"),
+            UpsertProfile("m", E_MAIL, {}, {"latitude": "kept"}),
+            id="profile: the last field of the location, whose name is taken",
+        ),
+        pytest.param(
+            UpsertProfile("m", E_MAIL, {"location": {"city": "Rome"}, "title": "Dr"}),
+            at("location"),
+            UpsertProfile("m", E_MAIL, {"title": "Dr"}, {"location": {"city": "Rome"}}),
+            id="profile: the location as a whole",
+        ),
+        pytest.param(
+            UpsertProfile("m", E_MAIL, {"locale": "xx-YY-zz", "title": "Dr"}),
+            at("locale"),
+            UpsertProfile("m", E_MAIL, {"title": "Dr"}, {"locale": "xx-YY-zz"}),
+            id="profile: a locale",
+        ),
+        pytest.param(
+            UpsertProfile("m", E_MAIL, {"title": None}),
+            at("title"),
+            UpsertProfile("m", E_MAIL),
+            id="profile: an attribute that cannot be cleared",
+        ),
+        pytest.param(
+            CreateEvent("m", E_MAIL, "Viewed", "u", {"a": 1}, value=1, value_currency="XXX"),
+            at("value_currency"),
+            CreateEvent("m", E_MAIL, "Viewed", "u", {"currency": "XXX", "a": 1}, value=1),
+            id="event: the value without its currency",
+        ),
+        pytest.param(
+            Subscribe("m", "a@shop.example", "L", "+15005550006"),
+            PHONE,
+            Subscribe("m", "a@shop.example", "L"),
+            id="subscription: e-mail only, the number is refused",
+        ),
+        pytest.param(
+            Subscribe("m", "a@shop.example", "L", "+15005550006"),
+            at("age_gated_date_of_birth"),
+            Subscribe("m", "a@shop.example", "L"),
+            id="subscription: e-mail only, the account has an age gate for SMS",
+        ),
+        pytest.param(
+            Subscribe("m", "a@shop.example", "L", "+15005550006"),
+            EMAIL,
+            Subscribe("m", None, "L", "+15005550006"),
+            id="subscription: SMS only, the address is refused",
+        ),
+        pytest.param(
+            Unsubscribe("m", "a@shop.example", None, "+15005550006"),
+            PHONE,
+            Unsubscribe("m", "a@shop.example", None),
+            id="withdrawal: the channel that is not refused",
+        ),
+        pytest.param(
             UpsertProfile("m", ALL),
             CONFLICT_IN_A_JOB,
             UpsertProfile("m", E_MAIL),
@@ -84,13 +177,21 @@ NO_PHONE = Identity("a@shop.example", "7", None, "kx")
 def test_the_refusal_is_avoided(
     operation: Operation, refused: Refused, expected: Operation
 ) -> None:
-    assert amended(operation, refused) == expected
+    assert amended(operation, [refused]) == expected
 
 
 @pytest.mark.parametrize(
     ("operation", "refused"),
     [
-        pytest.param(UpsertProfile("m", BOTH), EMAIL, id="another attribute"),
+        pytest.param(UpsertProfile("m", E_MAIL), EMAIL, id="no other identifier"),
+        pytest.param(UpsertProfile("m", BOTH), at("title"), id="an attribute that is not there"),
+        pytest.param(UpsertProfile("m", BOTH), at("properties/plan"), id="a custom property"),
+        pytest.param(CreateEvent("m", BOTH, "V", "u"), at("time"), id="when an event was"),
+        pytest.param(
+            Unsubscribe("m", "a@shop.example", None, "+15005550006"),
+            at("subscriptions"),
+            id="withdrawal: no channel is named",
+        ),
         pytest.param(UpsertProfile("m", E_MAIL), PHONE, id="there is no phone number"),
         pytest.param(
             UpsertProfile("m", Identity(phone_number="+1")), PHONE, id="nothing would be left"
@@ -105,13 +206,24 @@ def test_the_refusal_is_avoided(
     ],
 )
 def test_there_is_no_other_form(operation: Operation, refused: Refused) -> None:
-    assert amended(operation, refused) is None
+    assert amended(operation, [refused]) is None
 
 
 def test_an_amended_operation_is_not_amended_for_the_same_reason_again() -> None:
-    once = amended(UpsertProfile("m", ALL), PHONE)
+    once = amended(UpsertProfile("m", ALL), [PHONE])
     assert once is not None
-    assert amended(once, PHONE) is None
-    twice = amended(once, CONFLICT)
+    assert amended(once, [PHONE]) is None
+    twice = amended(once, [CONFLICT])
     assert twice is not None
-    assert amended(twice, CONFLICT) is None
+    assert amended(twice, [CONFLICT]) is None
+
+
+def test_all_that_an_answer_refuses_gives_way_at_once() -> None:
+    attributes = {"location": {"timezone": "Mars", "city": "Rome"}, "locale": "?"}
+    operation = UpsertProfile("m", ALL, attributes, phone_as_sent={"Phone": "555"})
+    assert amended(operation, [at("location/timezone"), at("locale"), PHONE]) == UpsertProfile(
+        "m",
+        NO_PHONE,
+        {"location": {"city": "Rome"}},
+        {"locale": "?", "timezone": "Mars", "Phone": "555"},
+    )

@@ -7,28 +7,91 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from klaviyo_client import endpoints
 from klaviyo_client.answers import Answer, ApiError, outcome_of, read
+from klaviyo_client.endpoints import Endpoint
 from klaviyo_client.outcomes import Delivered, Outcome, Refused, Retryable, RetryReason
 from tests.client.fakes import Headers, answer, error, refusal
 
 INVALID = error("/data/attributes/email", "Invalid email address")
 
 
+PROFILE = {"type": "profile", "id": "01P"}
+JOB = {"type": "profile-bulk-import-job", "id": "01J"}
+LIST = {"type": "list", "id": "L1"}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "given_answer", "expected"),
+    [
+        (endpoints.CREATE_EVENT, answer(202), Delivered()),
+        (endpoints.CREATE_EVENT, answer(202, {}), Delivered()),
+        (endpoints.BULK_CREATE_EVENTS, answer(202), Delivered()),
+        (endpoints.UPSERT_PROFILE, answer(200, {"data": PROFILE}), Delivered("01P")),
+        (endpoints.UPSERT_PROFILE, answer(201, {"data": PROFILE}), Delivered("01P")),
+        (endpoints.BULK_IMPORT_PROFILES, answer(202, {"data": JOB}), Delivered()),
+        (endpoints.GET_IMPORT, answer(200, {"data": JOB}), Delivered()),
+        (endpoints.GET_IMPORT_ERRORS, answer(200, {"data": []}), Delivered()),
+        (endpoints.SUBSCRIBE_PROFILES, answer(202), Delivered()),
+        (endpoints.UNSUBSCRIBE_PROFILES, answer(202), Delivered()),
+        (endpoints.ADD_TO_LIST, answer(204), Delivered()),
+        (endpoints.REMOVE_FROM_LIST, answer(204), Delivered()),
+        (endpoints.REQUEST_DELETION, answer(202), Delivered()),
+        (endpoints.GET_PROFILES, answer(200, {"data": [PROFILE]}), Delivered()),
+        (endpoints.GET_LIST_MEMBERS, answer(200, {"data": []}), Delivered()),
+        (endpoints.GET_LISTS, answer(200, {"data": [LIST]}), Delivered()),
+        (endpoints.CREATE_LIST, answer(201, {"data": LIST}), Delivered()),
+    ],
+    ids=lambda given: given.name if isinstance(given, Endpoint) else "",
+)
+def test_each_endpoint_has_its_own_success(
+    endpoint: Endpoint, given_answer: Answer, expected: Outcome
+) -> None:
+    assert outcome_of(given_answer, endpoint) == expected
+
+
+ALL = [value for value in vars(endpoints).values() if isinstance(value, Endpoint)]
+
+
+@pytest.mark.parametrize("endpoint", ALL, ids=lambda endpoint: endpoint.name)
+@pytest.mark.parametrize(
+    "given_answer",
+    [
+        pytest.param(read(200, Headers({}), b"<html>Sign in</html>"), id="a sign-in page"),
+        pytest.param(read(202, Headers({}), b"<html></html>"), id="a proxy that accepts"),
+        pytest.param(answer(203), id="a proxy's copy"),
+        pytest.param(answer(207, {"data": []}), id="207"),
+        pytest.param(answer(200, {"errors": [INVALID]}), id="errors in a 200"),
+        pytest.param(answer(202, {"errors": [INVALID]}), id="errors in a 202"),
+        pytest.param(read(200, Headers({}), b'{"data": ['), id="cut JSON"),
+        pytest.param(answer(200, {}), id="an empty object"),
+        pytest.param(answer(200, {"data": None}), id="null"),
+        pytest.param(answer(200, {"data": "x"}), id="text"),
+        pytest.param(answer(200, {"data": [None]}), id="a list of nothing"),
+        pytest.param(answer(200, {"data": [{"type": "account", "id": "A"}]}), id="other resources"),
+        pytest.param(answer(201, {"data": {"type": "list", "id": 5}}), id="no id"),
+        pytest.param(answer(100), id="a 1xx"),
+        pytest.param(answer(301), id="301"),
+        pytest.param(answer(304), id="304"),
+        pytest.param(answer(400), id="400 without errors"),
+        pytest.param(read(404, Headers({}), b"<html></html>"), id="another host's 404"),
+        *(
+            pytest.param(answer(status, {"errors": [INVALID]}), id=str(status))
+            for status in (402, 405, 406, 407, 410, 411, 415, 418, 421, 423, 425, 426, 451)
+        ),
+    ],
+)
+def test_what_is_not_klaviyos_own_answer_costs_nothing(
+    endpoint: Endpoint, given_answer: Answer
+) -> None:
+    """The method, the revision, a proxy and the address are ours to repair."""
+    expected = Retryable(RetryReason.UNEXPECTED_ANSWER, None, given_answer.status)
+    assert outcome_of(given_answer, endpoint) == expected
+
+
 @pytest.mark.parametrize(
     ("given_answer", "expected"),
     [
-        pytest.param(answer(202), Delivered(), id="202 without a body"),
-        pytest.param(answer(204), Delivered(), id="204"),
-        pytest.param(
-            answer(201, {"data": {"type": "profile", "id": "01P"}}),
-            Delivered("01P"),
-            id="201 with the profile's id",
-        ),
-        pytest.param(
-            answer(202, {"data": {"type": "profile-bulk-import-job", "id": "01J"}}),
-            Delivered(),
-            id="a job's id is no profile's",
-        ),
         pytest.param(
             answer(429, Retry_After="7"),
             Retryable(RetryReason.THROTTLED, 7.0, 429),
@@ -60,7 +123,6 @@ INVALID = error("/data/attributes/email", "Invalid email address")
             id="503 with a time",
         ),
         pytest.param(answer(524), Retryable(RetryReason.UNAVAILABLE, None, 524), id="524"),
-        pytest.param(answer(301), Retryable(RetryReason.UNAVAILABLE, None, 301), id="301"),
         pytest.param(
             refusal(400, INVALID),
             Refused(400, "invalid", "Invalid email address", "/data/attributes/email"),
@@ -71,16 +133,36 @@ INVALID = error("/data/attributes/email", "Invalid email address")
             Refused(409, "duplicate_profile", "A profile already exists."),
             id="409",
         ),
-        pytest.param(answer(404), Refused(404, "unknown", ""), id="404 without a body"),
-        pytest.param(answer(410), Refused(410, "unknown", ""), id="410"),
-        pytest.param(answer(413), Refused(413, "unknown", ""), id="413"),
-        pytest.param(answer(415), Refused(415, "unknown", ""), id="415"),
+        pytest.param(
+            refusal(404, error(None, "Not found.", "not_found")),
+            Refused(404, "not_found", "Not found."),
+            id="404",
+        ),
+        pytest.param(answer(413), Refused(413, "unknown", ""), id="413, in a proxy's own words"),
+        pytest.param(answer(414), Refused(414, "unknown", ""), id="414, in a proxy's own words"),
     ],
 )
 def test_the_status_and_the_error_code_decide_the_outcome(
     given_answer: Answer, expected: Outcome
 ) -> None:
-    assert outcome_of(given_answer) == expected
+    assert outcome_of(given_answer, endpoints.CREATE_EVENT) == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "left_out"),
+    [
+        ("phone_number", ("phone_number",)),
+        ("phone_number, email", ("phone_number", "email")),
+        (" ,", ()),
+        ("", ()),
+        (None, ()),
+    ],
+)
+def test_a_partial_failure_names_what_was_left_out(
+    header: str | None, left_out: tuple[str, ...]
+) -> None:
+    headers = {} if header is None else {"x-klaviyo-partial-failure": header}
+    assert read(202, Headers(headers), b"").left_out == left_out
 
 
 @pytest.mark.parametrize(
@@ -138,6 +220,12 @@ def test_retry_after_is_read_leniently_and_at_most_an_hour(
         pytest.param({"RateLimit-Remaining": "12;w=1", "RateLimit-Reset": "1.5s"}, 12, 1.5),
         pytest.param({"RateLimit-Remaining": "many", "RateLimit-Reset": "-1"}, None, None),
         pytest.param({"RateLimit-Remaining": "9" * 400}, 1_000_000_000, None),
+        pytest.param(
+            {"RateLimit-Remaining": "0", "RateLimit-Reset": "1795392000"},
+            0,
+            60.0,
+            id="a Unix time counts as a minute, Klaviyo's longest window",
+        ),
         pytest.param({}, None, None, id="none, as on a 429"),
     ],
 )
@@ -166,7 +254,8 @@ def test_ratelimit_headers_are_read_leniently(
 )
 def test_a_body_that_is_not_as_documented_counts_as_absent(body: bytes) -> None:
     assert read(400, Headers({}), body).errors == ()
-    assert outcome_of(read(503, Headers({}), body)) == Retryable(RetryReason.UNAVAILABLE, None, 503)
+    outcome = outcome_of(read(503, Headers({}), body), endpoints.CREATE_EVENT)
+    assert outcome == Retryable(RetryReason.UNAVAILABLE, None, 503)
 
 
 @pytest.mark.parametrize(
@@ -240,5 +329,8 @@ def test_whatever_the_answer_there_is_an_outcome(
 ) -> None:
     named = {"Retry-After": retry_after, "RateLimit-Remaining": remaining}
     headers = Headers({name: value for name, value in named.items() if value is not None})
-    outcome = outcome_of(read(status, headers, json.dumps(document).encode()))
-    assert isinstance(outcome, Delivered) == (200 <= status < 300)
+    given_answer = read(status, headers, json.dumps(document).encode())
+    outcome = outcome_of(given_answer, endpoints.CREATE_EVENT)
+    assert isinstance(outcome, Delivered | Refused | Retryable)
+    if isinstance(outcome, Delivered):
+        assert (status, given_answer.is_foreign, given_answer.errors) == (202, False, ())

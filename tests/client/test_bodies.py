@@ -51,8 +51,9 @@ FULL_ATTRIBUTES = {
 }
 
 
-def profile(attributes: dict[str, Any]) -> dict[str, Any]:
-    return {"data": {"type": "profile", "attributes": attributes}}
+def profile(attributes: dict[str, Any], meta: dict[str, Any] | None = None) -> dict[str, Any]:
+    found = {"type": "profile", "attributes": attributes}
+    return {"data": found if meta is None else {**found, "meta": meta}}
 
 
 def entry(identifiers: dict[str, Any], attributes: dict[str, Any]) -> dict[str, Any]:
@@ -127,8 +128,9 @@ CASES: dict[str, tuple[str, bytes, dict[str, Any]]] = {
             {
                 "email": "a@shop.example",
                 "first_name": None,
-                "properties": {"plan": None, "age": 0},
-            }
+                "properties": {"age": 0},
+            },
+            {"patch_properties": {"unset": ["plan"]}},
         ),
     ),
     "bulk_import_profiles without lists": (

@@ -18,7 +18,17 @@ from klaviyo_mapping.operations import (
     to_json,
 )
 from local.klaviyo import Account, Weather, serve
-from tests.client.fakes import Sent, answer, deliver, event, kinds, scripted, upsert
+from tests.client.fakes import (
+    Sent,
+    answer,
+    deliver,
+    error,
+    event,
+    kinds,
+    refusal,
+    scripted,
+    upsert,
+)
 
 NUMBER = "+14155552671"
 ANN = Identity("ann@shop.example", "7", NUMBER)
@@ -210,7 +220,7 @@ def test_an_upsert_waits_for_a_deletion_in_the_queue(url: str, account: Account)
 def test_a_profile_that_is_gone_by_now_is_no_error() -> None:
     def script(request: Sent) -> Answer:
         found = {"type": "profile", "id": "01ANN", "attributes": {"external_id": "7"}}
-        return answer(200, {"data": [found]}) if request.method == "GET" else answer(404)
+        return answer(200, {"data": [found]}) if request.method == "GET" else refusal(404, error())
 
     klaviyo, _ = scripted(script)
     assert outcomes(klaviyo, DeleteProfile("m", ANN)) == [Delivered()]
@@ -219,7 +229,7 @@ def test_a_profile_that_is_gone_by_now_is_no_error() -> None:
 def test_a_deletion_that_klaviyo_refuses_is_refused() -> None:
     def script(request: Sent) -> Answer:
         found = {"type": "profile", "id": "01ANN", "attributes": {"external_id": "7"}}
-        return answer(200, {"data": [found]}) if request.method == "GET" else answer(400)
+        return answer(200, {"data": [found]}) if request.method == "GET" else refusal(400, error())
 
     klaviyo, _ = scripted(script)
-    assert outcomes(klaviyo, DeleteProfile("m", ANN)) == [Refused(400, "unknown", "")]
+    assert outcomes(klaviyo, DeleteProfile("m", ANN)) == [Refused(400, "invalid", "Invalid input.")]

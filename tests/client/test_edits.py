@@ -45,13 +45,13 @@ def test_in_a_single_request_meta_stands_beside_the_attributes() -> None:
             "type": "profile",
             "attributes": {
                 "email": "p0@shop.example",
-                "properties": {"plan": "pro", "age": None},
+                "properties": {"plan": "pro"},
             },
             "meta": {
                 "patch_properties": {
                     "append": {"tags": ["new", "hot"]},
                     "unappend": {"colours": "red"},
-                    "unset": ["city"],
+                    "unset": ["age", "city"],
                 }
             },
         }

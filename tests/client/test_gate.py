@@ -182,7 +182,7 @@ def test_a_late_answer_closes_the_circuit_if_it_was_not_too_late(
 ) -> None:
     assert gate.admit(CREATE_EVENT, 5.0) == Go()
     gate.abandoned(CREATE_EVENT, 1.5)
-    gate.answered_late(reply, seconds)
+    gate.answered_late(CREATE_EVENT, reply, seconds)
     assert gate.admit(CREATE_EVENT, 5.0) == admission
 
 

@@ -609,7 +609,8 @@ def test_a_creation_that_names_no_list_comes_again(document: Any) -> None:
             answer(200, {"data": []}) if request.method == "GET" else answer(201, document)
         )
     )
-    assert outcomes(klaviyo, enters(0)) == [Retryable(RetryReason.UNAVAILABLE)]
+    expected = Retryable(RetryReason.UNEXPECTED_ANSWER, status=201)
+    assert outcomes(klaviyo, enters(0)) == [expected]
 
 
 # Order

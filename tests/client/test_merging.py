@@ -5,8 +5,15 @@ from collections import Counter
 import pytest
 
 from klaviyo_client.answers import Answer
-from klaviyo_client.delivery import Klaviyo
-from klaviyo_client.outcomes import Delivered, Outcome, Refused, Retryable, RetryReason
+from klaviyo_client.delivery import Klaviyo, Result
+from klaviyo_client.outcomes import (
+    Delivered,
+    DeliveryWarning,
+    Outcome,
+    Refused,
+    Retryable,
+    RetryReason,
+)
 from klaviyo_mapping.operations import (
     AddToList,
     CreateEvent,
@@ -18,9 +25,20 @@ from klaviyo_mapping.operations import (
     to_json,
 )
 from local.klaviyo import Account, Weather, serve
-from tests.client.fakes import Sent, answer, deliver, event, kinds, scripted, upsert
+from tests.client.fakes import (
+    Sent,
+    answer,
+    deliver,
+    error,
+    event,
+    kinds,
+    refusal,
+    scripted,
+    upsert,
+)
 
 OLD, NEW = Identity(external_id="old"), Identity("ann@shop.example", "new")
+NOTHING = (DeliveryWarning.NOTHING_TO_MERGE,)
 MERGE = MergeProfiles("m", Identity(external_id="new"), OLD)
 
 
@@ -101,7 +119,7 @@ def test_where_there_are_not_two_profiles_there_is_nothing_to_merge(
     deliver(klaviyo, *people)
     before = held(account)
     merge = MergeProfiles("m", Identity("ann@shop.example", "new"), OLD)
-    assert outcomes(klaviyo, merge) == [Delivered()]
+    assert deliver(klaviyo, merge).results == (Result(merge, Delivered(), NOTHING),)
     assert (held(account), requests(account)["merge_profiles"]) == (before, 0)
 
 
@@ -234,13 +252,13 @@ def test_a_merge_whose_answer_was_lost_is_harmless(klaviyo: Klaviyo, account: Ac
 
 
 def test_a_profile_that_is_gone_by_now_is_no_error() -> None:
-    klaviyo, _ = scripted(lambda request: answer(404) if request.body else known(request))
-    assert outcomes(klaviyo, MERGE) == [Delivered()]
+    klaviyo, _ = scripted(lambda request: refusal(404, error()) if request.body else known(request))
+    assert deliver(klaviyo, MERGE).results == (Result(MERGE, Delivered(), NOTHING),)
 
 
 def test_a_merge_that_klaviyo_refuses_is_refused() -> None:
-    klaviyo, _ = scripted(lambda request: answer(400) if request.body else known(request))
-    assert outcomes(klaviyo, MERGE) == [Refused(400, "unknown", "")]
+    klaviyo, _ = scripted(lambda request: refusal(400, error()) if request.body else known(request))
+    assert outcomes(klaviyo, MERGE) == [Refused(400, "invalid", "Invalid input.")]
 
 
 def test_events_by_the_same_browser_are_not_one_persons(klaviyo: Klaviyo, account: Account) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from klaviyo_client.answers import Answer
-from klaviyo_client.endpoints import ADD_TO_LIST, CREATE_EVENT, UPSERT_PROFILE, Endpoint
+from klaviyo_client.endpoints import CREATE_EVENT, SUBSCRIBE_PROFILES, UPSERT_PROFILE, Endpoint
 from klaviyo_client.outcomes import UNTRIED, Retryable, RetryReason
 from klaviyo_client.planner import Item, Request
 from klaviyo_client.sending import CONNECTIONS, Limits, Reply, Sender
@@ -282,8 +282,9 @@ def test_of_a_bulk_request_one_item_goes_ahead_as_the_probe(reply: Reply, sent: 
     line = opened(lambda name: reply, clock)
     clock.sleep(1.0)
     items = tuple(Item(b"%d" % n, (n,)) for n in range(1000))
-    line.send_requests(Request(ADD_TO_LIST, items, target="L1"))
-    assert [len(json.loads(body)["data"]) for body in line.sent] == sent
+    line.send_requests(Request(SUBSCRIBE_PROFILES, items))
+    jobs = [json.loads(body)["data"]["attributes"] for body in line.sent]
+    assert [len(job["profiles"]["data"]) for job in jobs] == sent
     assert len(line.settled) == 2
 
 

@@ -28,7 +28,7 @@ from klaviyo_mapping.message import Message
 SECRET = "s3cret"
 TOKEN = "tok-1"
 GOOD = {"type": "track", "messageId": "m-1", "event": "Größe"}
-BAD = {"type": "track", "messageId": "m-2", "properties": []}
+BAD = {"type": "track", "messageId": "m-2", "properties": [1]}
 MALFORMED = Malformed("m-2", "properties", "must be object or null", BAD)
 DEEP = '{"a":' * 100_000 + "1" + "}" * 100_000
 

@@ -22,6 +22,14 @@ STRAIGHT: list[tuple[str, dict[str, Any]]] = [
         "a context with the keys of Segment's libraries",
         {**PLAIN, "context": {"ip": "::1", "page": {}}},
     ),
+    (
+        "PHP's empty objects",
+        {**PLAIN, "properties": [], "traits": [], "context": [], "integrations": []},
+    ),
+    (
+        "times that are numbers",
+        {**PLAIN, "timestamp": 1763632800000, "originalTimestamp": 1763632800.5, "sentAt": 0},
+    ),
     ("parts of the context of any type", {**PLAIN, "context": {"traits": 5, "timezone": ["x"]}}),
 ]
 ROUND: list[tuple[str, dict[str, Any]]] = [
@@ -30,7 +38,8 @@ ROUND: list[tuple[str, dict[str, Any]]] = [
     ("a key of the context in another spelling", {**PLAIN, "context": {"Traits": {"a": 1}}}),
     ("a key of the context that is not listed", {**PLAIN, "context": {"teapot": {}}}),
     ("null for an object", {**PLAIN, "traits": None}),
-    ("a wrong type", {**PLAIN, "properties": []}),
+    ("a wrong type", {**PLAIN, "properties": [1]}),
+    ("a time that is neither text nor number", {**PLAIN, "timestamp": {"$date": 0}}),
     ("a truth for an id", {**PLAIN, "userId": True}),
     ("a blank type", {**PLAIN, "type": " "}),
     ("no type", {"event": "Tea Bought"}),
@@ -79,7 +88,11 @@ VALUES: st.SearchStrategy[Any] = st.sampled_from(
         "text",
         [],
         [1],
+        [[]],
         {},
+        1763632800000,
+        10**30,
+        "2026-03-01T10:00:00Z",
         {"a": 1},
         {"traits": {"b": 2}},
         {"Traits": {}},

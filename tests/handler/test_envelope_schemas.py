@@ -17,6 +17,7 @@ from klaviyo_mapping.operations import (
     CreateEvent,
     DeleteProfile,
     Identity,
+    MergeProfiles,
     RemoveFromList,
     Subscribe,
     Unsubscribe,
@@ -141,7 +142,29 @@ SCHEMA_1_LISTS = [
     ),
 ]
 
-FILES = {"schema-1.json": SCHEMA_1, "schema-1-lists.json": SCHEMA_1_LISTS}
+SCHEMA_1_MERGES = [
+    Entry(
+        MergeProfiles("m-1", ADA, Identity(external_id="user-0"), "2026-11-23T10:00:00Z"),
+        attempts=1,
+        first_failed_at=FAILED,
+        not_before=AGAIN,
+    ),
+    Entry(
+        CreateEvent(
+            "m-2",
+            Identity("ada@acme-store.example", anonymous_id="a-1"),
+            "Viewed Home Page",
+            "m-2",
+        )
+    ),
+    Entry(AddToList("m-3", ADA, None, list_name="repeat_buyers", opt_in_process="double_opt_in")),
+]
+
+FILES = {
+    "schema-1.json": SCHEMA_1,
+    "schema-1-lists.json": SCHEMA_1_LISTS,
+    "schema-1-merges.json": SCHEMA_1_MERGES,
+}
 
 
 @pytest.mark.parametrize(("file", "entries"), FILES.items(), ids=FILES)

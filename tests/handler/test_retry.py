@@ -1,6 +1,7 @@
 """The retry function, whole: real handler, moto's server, the stand-in over HTTP."""
 
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,12 +10,13 @@ from handler import assembly
 from klaviyo_mapping.operations import AddToList, CreateEvent, Identity, UpsertProfile, to_json
 from local.klaviyo import Account, Weather
 from tests.deployment import Deployment
-from tests.handler.calls import batch, envelope, track
+from tests.handler.calls import batch, envelope, order, track
 
 PERSON = "person1@acme-store.example"
 IDENTITY = Identity(email=PERSON)
 DONE: dict[str, Any] = {"batchItemFailures": []}
 DAY = 86_400
+TEN_O_CLOCK = datetime(2026, 11, 23, 10, 0, tzinfo=UTC).timestamp()
 
 
 def event(number: int = 1) -> dict[str, Any]:
@@ -213,3 +215,55 @@ def test_without_credentials_the_batch_is_left_to_sqs(deployment: Deployment) ->
 @pytest.mark.parametrize("lambda_event", [{}, {"Records": []}, {"Records": None}])
 def test_an_empty_batch_is_done(deployment: Deployment, lambda_event: dict[str, Any]) -> None:
     assert deployment.retry(lambda_event) == DONE
+
+
+def put_aside(since: float, *messages: dict[str, Any]) -> str:
+    """Messages that a webhook call had no time for."""
+    return envelope(*({"message": each, "first_failed_at": since} for each in messages))
+
+
+def test_messages_that_were_not_mapped_are_mapped_and_delivered(deployment: Deployment) -> None:
+    now = time.time()
+    waiting = put_aside(now, track(1), order(2, 3), {"type": "page"})
+    assert deployment.retry(batch(waiting)) == {"batchItemFailures": []}
+    assert sorted(event.metric for event in deployment.account.events) == [
+        "Item Added",
+        "Order Completed",
+        *(3 * ["Ordered Product"]),
+    ]
+    assert deployment.waiting() == deployment.dead() == []
+
+
+def test_a_message_without_a_time_counts_from_when_it_was_put_on_the_queue(
+    deployment: Deployment,
+) -> None:
+    message = track(1)
+    del message["timestamp"]
+    deployment.retry(batch(put_aside(TEN_O_CLOCK, message)))
+    [event] = deployment.account.events
+    assert event.time == "2026-11-23T10:00:00+00:00"
+
+
+def test_what_there_is_no_time_to_map_waits_on(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handler.deadline.MAPPING_SHARE", 0.0)
+    now = time.time()
+    waiting = put_aside(now, track(1), track(2))
+    assert deployment.retry(batch(waiting)) == {"batchItemFailures": []}
+    assert deployment.account.events == []
+    assert deployment.waiting() == [
+        {"message": track(1), "first_failed_at": now},
+        {"message": track(2), "first_failed_at": now},
+    ]
+
+
+def test_a_batch_maps_messages_while_there_is_room_for_their_operations(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handler.redelivery.MOST_OPERATIONS", 4)
+    now = time.time()
+    waiting = put_aside(now, order(1, 4), track(2))
+    deployment.retry(batch(waiting))
+    assert len(deployment.account.events) == 5
+    assert deployment.waiting() == [{"message": track(2), "first_failed_at": now}]

@@ -94,6 +94,21 @@ def test_a_warning_is_told_with_the_message_that_was_delivered(deployment: Deplo
     )
 
 
+def test_a_warning_names_the_option_that_it_is_about(deployment: Deployment) -> None:
+    message = identify(integrations={"Klaviyo": {"listId": "../lists", "confirmOptin": 0}})
+    _, body = deployment.webhook(call(message))
+    assert body["messages"] == [
+        {
+            "message_id": "identify-1",
+            "outcome": "delivered",
+            "warnings": [
+                "option_ignored: integrations.Klaviyo.listId",
+                "option_ignored: integrations.Klaviyo.confirmOptin",
+            ],
+        }
+    ]
+
+
 def test_what_klaviyo_refuses_is_kept_with_its_reason_and_told_without_personal_data(
     deployment: Deployment,
 ) -> None:
@@ -261,6 +276,21 @@ def test_both_secrets_of_a_rotation_are_valid(deployment: Deployment) -> None:
     ]
 
 
+def test_while_the_secret_is_half_written_a_wrong_signature_is_no_strangers(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handler.credentials.REFRESH_SECONDS", 0.0)
+    handle = assembly.webhook(deployment.variables).handle
+    statuses = [handle(call(track(), secret="new"))["statusCode"]]
+    secret_of(deployment, klaviyo_private_key=PRIVATE_KEY)
+    statuses += [
+        handle(call(track(), secret=each))["statusCode"] for each in ("new", SHARED_SECRET)
+    ]
+    secret_of(deployment, klaviyo_private_key=PRIVATE_KEY, segment_shared_secret="new\n")
+    statuses += [handle(call(track(), secret=each))["statusCode"] for each in ("new", "x")]
+    assert statuses == [401, 503, 200, 200, 401]
+
+
 @pytest.mark.parametrize(
     ("document", "message"),
     [
@@ -342,3 +372,32 @@ def _is_of(event: Any, account: Account) -> bool:
         "person1@acme-store.example",
         "person2@acme-store.example",
     }
+
+
+def not_mapped_yet(*message_ids: str | None) -> list[dict[str, Any]]:
+    return [
+        {"message_id": message_id, "outcome": "queued", "reason": "not_mapped_yet"}
+        for message_id in message_ids
+    ]
+
+
+def test_what_there_is_no_time_to_map_waits_as_it_came(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handler.deadline.MAPPING_SHARE", 0.0)
+    messages = [track(1), track(2), {"type": 5, "messageId": "malformed"}, None]
+    waiting = not_mapped_yet("track-2", "malformed", None)
+    assert deployment.webhook(call(messages)) == accepted(
+        *waiting, received=4, delivered=1, queued=3
+    )
+    assert [entry["message"] for entry in deployment.waiting()] == messages[1:]
+    assert [event.unique_id for event in deployment.account.events] == ["track-1"]
+
+
+def test_a_call_takes_on_so_many_operations_and_no_more(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handler.intake.MOST_OPERATIONS", 6)
+    answer = deployment.webhook(call([order(1, 4), track(2), track(3)]))
+    assert answer == accepted(*not_mapped_yet("track-3"), received=3, delivered=2, queued=1)
+    assert len(deployment.account.events) == 6

@@ -11,7 +11,8 @@ from klaviyo_mapping.message import Context
 
 check = fastjsonschema.compile(MESSAGE_SCHEMA, use_default=False)
 
-TEXTS = ("messageId", "timestamp", "originalTimestamp", "receivedAt", "sentAt", "event")
+TEXTS = ("messageId", "event")
+TIMES = ("timestamp", "originalTimestamp", "receivedAt", "sentAt")
 IDS = ("userId", "anonymousId")
 UNTYPED = ("previousId", "groupId", "name", "category")
 ANYTHING: list[Any] = ["text", 1, True, ["text"], {}, None]
@@ -38,19 +39,22 @@ FULL = {
 }
 
 
+ANY_TYPE: list[Any] = ["text", 1763632800000, 0.5, True, [1], {}, None]
+AN_OBJECT: list[Any] = [{}, {"any": [1, None]}, [], None]
 ACCEPTED: list[tuple[str, Any]] = [
     ("type", "identify"),
     ("type", "anything"),
     *((field, value) for field in TEXTS for value in ("text", "", None)),
     *((field, value) for field in IDS for value in ("text", "", 42, 4.2, None)),
-    *((field, value) for field in OBJECTS for value in ({}, {"any": [1, None]}, None)),
+    *((field, value) for field in TIMES for value in ANY_TYPE),
+    *((field, value) for field in OBJECTS for value in AN_OBJECT),
     ("version", True),
     *((field, value) for field in UNTYPED for value in ANYTHING),
 ]
 NO_TYPE: list[Any] = ["", "  ", None, 1, True, ["track"], {}]
 NO_TEXT: list[Any] = [1, True, ["text"], {}]
 NO_ID: list[Any] = [True, False, ["u1"], {}]
-NO_OBJECT: list[Any] = ["text", 1, False, []]
+NO_OBJECT: list[Any] = ["text", 1, False, [1], [[]], [None]]
 REFUSED: list[tuple[str, Any]] = [
     *(("type", value) for value in NO_TYPE),
     *((field, value) for field in TEXTS for value in NO_TEXT),
@@ -134,7 +138,12 @@ def test_a_message_with_every_field() -> None:
     )
 
 
-@pytest.mark.parametrize("absent", [{}, dict.fromkeys(FULL)], ids=["absent", "null"])
+PHPS_EMPTY: dict[str, Any] = {field: [] for field in OBJECTS}
+
+
+@pytest.mark.parametrize(
+    "absent", [{}, dict.fromkeys(FULL), PHPS_EMPTY], ids=["absent", "null", "PHP's empty object"]
+)
 def test_absent_objects_are_empty_and_other_absent_fields_none(absent: dict[str, Any]) -> None:
     assert Message.from_canonical({**absent, "type": "track"}) == Message(
         type="track",
@@ -155,6 +164,18 @@ def test_absent_objects_are_empty_and_other_absent_fields_none(absent: dict[str,
         name=None,
         category=None,
     )
+
+
+@pytest.mark.parametrize("time", ["2026-03-01", "later", 1763632800000, 1763632800.5, 0])
+def test_a_text_or_a_number_may_be_a_time(time: Any) -> None:
+    document = {"type": "track", **dict.fromkeys(TIMES, time)}
+    assert Message.from_canonical(document).document() == document
+
+
+@pytest.mark.parametrize("time", [True, [1763632800000], {"$date": "2026-03-01"}, None])
+def test_what_is_neither_is_no_time(time: Any) -> None:
+    document = {"type": "track", **dict.fromkeys(TIMES, time)}
+    assert Message.from_canonical(document) == Message(type="track")
 
 
 def test_a_message_gives_back_the_document_that_it_was_read_from() -> None:

@@ -15,6 +15,7 @@ from klaviyo_mapping.operations import CreateEvent, Json
 from local.klaviyo import Account, Request
 from preview import (
     ADVICE,
+    Advice,
     MessagePreview,
     Preview,
     Source,
@@ -136,6 +137,13 @@ def test_warnings_come_with_their_advice() -> None:
         ADVICE["product_without_id"],
         ADVICE["product_not_an_object"],
     )
+
+
+def test_a_warning_about_an_option_names_it() -> None:
+    message = the_message(preview_of({**IDENTIFY, "integrations": {"Klaviyo": {"listId": 7}}}))
+    advice = ADVICE["option_ignored"]
+    meaning = f"integrations.Klaviyo.listId: {advice.meaning}"
+    assert message.warnings == (Advice(advice.code, meaning, advice.remedy),)
 
 
 # Requests
@@ -321,7 +329,7 @@ def test_without_tracing_there_are_no_traces() -> None:
         ('[{"a": tru}]', 1, 8, "a value should stand here"),
         ('{"a": 1}\n{"a": 2}', 2, 1, "there is something after the end of the message"),
         ('{"a": "b', 1, 7, "this text has no closing quote"),
-        ('{"NaN": 1,\n"a": NaN}', 2, 6, "NaN is no JSON number; write null"),
+        ('{"NaN": 1,\n"a": NaN}', 2, 6, "NaN is not a JSON number; write null"),
     ],
 )
 def test_text_that_is_no_json_is_told_with_its_place(

@@ -46,6 +46,10 @@ def audience(is_member: bool, email: str = MARIA) -> dict[str, Json]:
     return {**track("Audience", email, vips=is_member), "context": {"personas": personas}}
 
 
+def alias(email: str = MARIA, previous: str = "old@acme-store.example") -> dict[str, Json]:
+    return {"type": "alias", "messageId": "a", "userId": email, "previousId": previous}
+
+
 def delete(email: str = MARIA) -> dict[str, Json]:
     return {"type": "delete", "messageId": "d", "userId": email}
 
@@ -57,7 +61,12 @@ AUDIENCE = [
     "context.personas.computation_key",
     "properties.vips",
 ]
-EVERYTHING = {"audience_lists": "auto", "consent_events": True, "forward_deletions": True}
+EVERYTHING = {
+    "audience_lists": "auto",
+    "consent_events": True,
+    "forward_deletions": True,
+    "forward_aliases": True,
+}
 
 
 def preview_of(*messages: Json, **settings: Any) -> Preview:
@@ -98,6 +107,16 @@ def of(request: RequestPreview) -> dict[str, list[str]]:
                 ("DELETE", "/api/lists/WmB7kT/relationships/profiles", 1),
             ],
             id="leaves a list",
+        ),
+        pytest.param(
+            alias(),
+            {"forward_aliases": True},
+            [
+                ("GET", "/api/profiles", None),
+                ("GET", "/api/profiles", 1),
+                ("POST", "/api/profile-merge", 2),
+            ],
+            id="merges two profiles",
         ),
         pytest.param(
             audience(True),
@@ -204,6 +223,21 @@ def test_what_follows_a_deletion_comes_later() -> None:
     ]
 
 
+def test_a_merge_follows_two_look_ups_of_everybody() -> None:
+    preview = preview_of(alias(), alias(TOM, "tom@old.example"), forward_aliases=True)
+    assert told(preview) == [
+        ("GET", "/api/profiles", None),
+        ("GET", "/api/profiles", 1),
+        ("POST", "/api/profile-merge", 2),
+        ("POST", "/api/profile-merge", 2),
+    ]
+    [first, second] = [request.body["data"] for request in preview.requests[2:]]
+    assert [first["id"], second["id"]] == [
+        f"<the id of {MARIA} in the answer to request 2>",
+        f"<the id of {TOM} in the answer to request 2>",
+    ]
+
+
 def test_ids_of_several_people_are_told_apart() -> None:
     preview = preview_of(audience(False), audience(False, TOM), **JOIN_AND_LEAVE)
     [look_up, leave] = preview.requests
@@ -221,7 +255,7 @@ def test_lookup_says_what_happens_where_nothing_is_found() -> None:
 
 
 def test_preview_is_the_same_each_time() -> None:
-    messages = [audience(True), track("User Unsubscribed", TOM), delete(TOM), identify()]
+    messages = [audience(True), track("User Unsubscribed", TOM), alias(), delete(TOM), identify()]
     assert preview_of(*messages, **EVERYTHING) == preview_of(*messages, **EVERYTHING)
 
 
@@ -242,6 +276,19 @@ def test_preview_is_the_same_each_time() -> None:
                 },
             ],
             id="leaves a list",
+        ),
+        pytest.param(
+            alias("user-1", "user-0"),
+            {"forward_aliases": True},
+            [
+                {"": ["previousId"]},
+                {"": ["userId"]},
+                {
+                    "/data/id": ["userId"],
+                    "/data/relationships/profiles/data/0/id": ["previousId"],
+                },
+            ],
+            id="merges two profiles",
         ),
         pytest.param(
             track("User Subscribed", channels="email", list_id="WmB7kT", custom_source="Till"),

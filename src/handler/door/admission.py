@@ -3,24 +3,42 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from handler.door.body import read_messages
+from handler.door.body import Body
 from handler.door.request import WebhookRequest
 from handler.door.signature import verify
 from handler.door.token import verify_token
-from handler.door.validation import Malformed, validate
+from handler.door.validation import Malformed, kept, validate
 from klaviyo_mapping.message import Message
+from klaviyo_mapping.operations import Json
 
 
-def admit(
-    lambda_event: Any, secrets: Sequence[str], token: str | None
-) -> Iterator[Message | Malformed]:
-    """The messages of a request, in order, each of them valid or with what is wrong with it.
+class Arrivals:
+    """Messages, in order, each of them valid or with what is wrong with it.
+
+    One is read and checked when it is asked for. Whoever has to stop hands on the others.
+    """
+
+    __slots__ = ("_body",)
+
+    def __init__(self, body: bytes) -> None:
+        self._body = Body(body)
+
+    def __iter__(self) -> Iterator[Message | Malformed]:
+        return map(validate, self._body.messages())
+
+    def unchecked(self) -> Iterator[Json]:
+        """The messages that were not asked for, as they came."""
+        return map(kept, self._body.values())
+
+
+def admit(lambda_event: Any, secrets: Sequence[str], token: str | None) -> Arrivals:
+    """The messages of a request.
 
     Size comes first, then the token and the signature over the bytes as they came; only what has
-    passed is parsed. A message is checked when it is asked for. Raises a `Refusal` when the whole
-    request is turned away, and `SecretError` when `secrets` or `token` cannot be used.
+    passed is parsed. Raises a `Refusal` when the whole request is turned away, and `SecretError`
+    when `secrets` or `token` cannot be used.
     """
     request = WebhookRequest.from_lambda_event(lambda_event)
     verify_token(request.authorization, token)
     verify(request.body, request.signature, secrets)
-    return map(validate, read_messages(request.body))
+    return Arrivals(request.body)

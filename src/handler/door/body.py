@@ -4,7 +4,7 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,35 +35,56 @@ class Unreadable:
     detail: str
 
 
-def read_messages(body: bytes) -> Iterator[Message | Json | Unreadable]:
-    """The values of a JSON array, or the one object; those that read as a `Message` as such.
+class Body:
+    """The values of a JSON array, or the one object, each of which is taken once and in order.
 
     That all is JSON is known at once; an element is read when it is asked for, so that a large
-    batch needs little more memory than the body. What msgspec refuses is read once more by `json`:
+    batch needs little more memory than the body. What msgspec rejects is read once more by `json`:
     then a number beyond the range of a double is `None`, as JavaScript writes it, and half a
     surrogate pair U+FFFD. An element that nests too deeply to be read is `Unreadable`; its
     neighbours are read. Raises `NotJson` (also for `NaN`, `Infinity` and a byte order mark) and
     `NoMessage` (an empty body, an empty array, or a scalar).
     """
-    return _read(body, read_element)
+
+    __slots__ = ("_left",)
+
+    def __init__(self, body: bytes) -> None:
+        self._left = iter(_elements(body))
+
+    def messages(self) -> Iterator[Message | Json | Unreadable]:
+        """The elements not taken yet; those that read as a `Message` as such."""
+        return self._read(read_element)
+
+    def values(self) -> Iterator[Json | Unreadable]:
+        """The elements not taken yet, every message as plain JSON with all that was sent."""
+        return self._read(read_value)
+
+    def _read(self, read: Callable[[Raw], Json]) -> Iterator[Json | Unreadable]:
+        for element in self._left:
+            yield _element(element, read) if isinstance(element, Raw) else element
+
+
+def read_messages(body: bytes) -> Iterator[Message | Json | Unreadable]:
+    """The messages of a `Body`."""
+    return Body(body).messages()
 
 
 def read_values(body: bytes) -> Iterator[Json | Unreadable]:
-    """As `read_messages`, and every message as plain JSON with all that was sent."""
-    return _read(body, read_value)
+    """The values of a `Body`."""
+    return Body(body).values()
 
 
-def _read(body: bytes, read: Callable[[Raw], Json]) -> Iterator[Json | Unreadable]:
+def _elements(body: bytes) -> Sequence[Raw | Json | Unreadable]:
     if not body.strip(JSON_SPACE):
         raise NoMessage("The body is empty. Send one message or an array of messages.")
     text = _text(body)
     try:
         elements = raw_elements(body)
     except (DecodeError, RecursionError):
-        return iter(_read_leniently(_mended(text)))
+        return _read_leniently(_mended(text))
     if not elements:
         raise NoMessage(NO_MESSAGE)
-    return (_element(element, read) for element in elements)
+    return elements
 
 
 def _element(element: Raw, read: Callable[[Raw], Json]) -> Json | Unreadable:

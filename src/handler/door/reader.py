@@ -8,12 +8,13 @@ with a key that is not listed here, or with a field of another type, is read as 
 
 from collections.abc import Callable
 
-from msgspec import Raw, ValidationError
+from msgspec import Raw, ValidationError, field
 from msgspec.json import Decoder
+from msgspec.structs import replace
 
 from handler.door.elements import JSON_SPACE
-from handler.door.nesting import MAX_LEVELS, nests_deeper
 from klaviyo_mapping.message import Context, Message
+from klaviyo_mapping.nesting import MAX_LEVELS, nests_deeper
 from klaviyo_mapping.operations import Json
 
 _ANYTHING = Raw()
@@ -49,11 +50,17 @@ class _Context(Context, frozen=True, kw_only=True, forbid_unknown_fields=True, r
 
 _NO_CONTEXT = _Context()
 
+_Empty = tuple[()]
+"""PHP's `json_encode` writes an empty object as `[]`."""
+
 
 class _Message(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """A message, with what Segment adds to it on its way."""
+    """A message, with what Segment adds to it on its way; `[]` is not an empty object yet."""
 
-    context: _Context = _NO_CONTEXT
+    context: _Context | _Empty = _NO_CONTEXT  # type: ignore[assignment]
+    integrations: dict[str, Json] | _Empty = field(default_factory=dict)  # type: ignore[assignment]
+    traits: dict[str, Json] | _Empty = field(default_factory=dict)  # type: ignore[assignment]
+    properties: dict[str, Json] | _Empty = field(default_factory=dict)  # type: ignore[assignment]
     channel: Raw = _ANYTHING
     project_id: Raw = _ANYTHING
     version: Raw = _ANYTHING
@@ -88,7 +95,21 @@ def read_element(element: Raw) -> Json:
         message = _message_of(element)
     except ValidationError:
         return read_value(element)
-    return message if _is_fit(message) else read_value(element)
+    if not _is_fit(message):
+        return read_value(element)
+    objects = (message.properties, message.traits, message.integrations, message.context)
+    return _with_objects(message) if () in objects else message
+
+
+def _with_objects(message: _Message) -> _Message:
+    """The message with an empty object in place of each `[]`."""
+    return replace(
+        message,
+        context=message.context or _NO_CONTEXT,
+        integrations=message.integrations or {},
+        traits=message.traits or {},
+        properties=message.properties or {},
+    )
 
 
 def _is_fit(message: _Message) -> bool:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from handler.door.body import Unreadable
-from handler.door.nesting import MAX_LEVELS, WRITTEN_OUT, nests_deeper
 from klaviyo_mapping.message import MESSAGE_SCHEMA, Message, canonical
+from klaviyo_mapping.nesting import MAX_LEVELS, WRITTEN_OUT, nests_deeper
 from klaviyo_mapping.operations import Json, JsonObject
 
 
@@ -81,8 +81,10 @@ def _malformed(document: JsonObject, raw: Json, field: str, detail: str) -> Malf
     return Malformed(message_id if isinstance(message_id, str) else None, field, detail, kept(raw))
 
 
-def kept(raw: Json) -> Json:
+def kept(raw: Json | Unreadable) -> Json:
     """The value, or its text where it nests too deeply to travel through a queue as a value."""
+    if isinstance(raw, Unreadable):
+        return raw.text
     if not nests_deeper(raw, MAX_LEVELS + 1):
         return raw
     try:

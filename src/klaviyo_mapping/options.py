@@ -1,0 +1,84 @@
+"""Options of a message that cannot be read: the settings decide in their place.
+
+What a message may leave out is left out by null and by blank text as well.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from klaviyo_mapping.audience import AUDIENCE_SETTINGS, PERSONAS, is_audience
+from klaviyo_mapping.consent import CONSENT, is_consent_event
+from klaviyo_mapping.edits import EDITS, are_names
+from klaviyo_mapping.integration import OPTIONS, as_boolean, as_list_id, options_of
+from klaviyo_mapping.keys import Shape, as_object, first
+from klaviyo_mapping.message import Message
+from klaviyo_mapping.operations import Json, JsonObject
+from klaviyo_mapping.reasons import MappingWarning, Warned
+from klaviyo_mapping.settings import Settings
+
+Read = Callable[[Json], object]
+"""Gives None for what it cannot read."""
+
+
+def ignored_options(message: Message, settings: Settings) -> tuple[Warned, ...]:
+    """A warning for each option that would have counted, had it been possible to read it."""
+    options: list[Option] = []
+    if message.type == "identify":
+        if message.integrations:
+            options += _of_identify(message)
+    elif settings.consent_events and is_consent_event(message, settings):
+        options += _of_consent(message)
+    if settings.audience_lists is not None:
+        options += _of_audience(message)
+    return tuple(
+        Warned(MappingWarning.OPTION_IGNORED, name)
+        for name, document, keys, read in options
+        if keys and _is_unread([document[key] for key in keys], read)
+    )
+
+
+Option = tuple[str, JsonObject, Shape, Read]
+"""An option's name, where it may stand, under which keys, and what reads it."""
+
+
+def _of_identify(message: Message) -> Iterator[Option]:
+    options = options_of(message)
+    if options:
+        keys = OPTIONS.keys_in(options)
+        yield "integrations.Klaviyo.listId", options, keys["list_id"], as_list_id
+        yield "integrations.Klaviyo.confirmOptin", options, keys["confirm_optin"], as_boolean
+        keys = EDITS.keys_in(options)
+        yield "integrations.Klaviyo.fieldsToUnset", options, keys["unset"], are_names
+        yield "integrations.Klaviyo.fieldsToAppend", options, keys["append"], are_names
+        yield "integrations.Klaviyo.fieldsToUnappend", options, keys["unappend"], are_names
+
+
+def _of_consent(message: Message) -> Iterator[Option]:
+    options = options_of(message)
+    list_id = OPTIONS.keys_in(options)["list_id"]
+    yield "integrations.Klaviyo.listId", options, list_id, as_list_id
+    sent = message.properties
+    keys = CONSENT.keys_in(sent)
+    yield "properties.list_id", sent, keys["list_id"], as_list_id
+    yield "properties.all_lists", sent, keys["all_lists"], as_boolean
+    yield "properties.historical_import", sent, keys["historical_import"], as_boolean
+
+
+def _of_audience(message: Message) -> Iterator[Option]:
+    personas = as_object(message.context.personas)
+    if personas is None or not is_audience(personas):
+        return
+    keys = PERSONAS.keys_in(personas)
+    named = first(personas, keys["settings"], as_object) or {}
+    list_id = AUDIENCE_SETTINGS.keys_in(named)["list_id"]
+    yield "context.personas.audience_settings.listId", named, list_id, as_list_id
+    yield "context.personas.external_audience_id", personas, keys["external_id"], as_list_id
+
+
+def _is_unread(values: Sequence[Json], read: Read) -> bool:
+    """Whether something was sent, and none of it can be read."""
+    sent = [each for each in values if each is not None and not _is_blank(each)]
+    return bool(sent) and all(read(each) is None for each in sent)
+
+
+def _is_blank(value: Json) -> bool:
+    return isinstance(value, str) and not value.strip()
