@@ -123,9 +123,11 @@ def group_of(entry: Entry) -> Group:
     if entry.operation is not None:
         detail = redact(detail, entry.operation)
     detail = detail or str(reason.get("last") or "")
-    pointer = reason.get("pointer") or reason.get("field")
+    pointer, at_fault = reason.get("pointer"), reason.get("field")
     if isinstance(pointer, str):
         detail = f"{redact_pointer(pointer)}: {detail}"
+    elif isinstance(at_fault, str):
+        detail = f"{at_fault}: {detail}"
     klaviyo_code, status = reason.get("klaviyo_code"), reason.get("status")
     return Group(
         str(reason.get("code", "unknown")),
