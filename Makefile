@@ -33,7 +33,7 @@ test: $(COMMAND) ## Check format, lint, types and layers, and run the tests
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
 
-faults: $(COMMAND) ## Send 100,000 messages through everything that can fail (2 minutes)
+faults: $(COMMAND) ## Send 100,000 messages through everything that can fail, three times (10 minutes)
 	$(BIN)/python -m tests.faults
 
 bench: $(COMMAND) ## Measure speed, cold start, memory and size (2 minutes; BASE=a commit, PEER=a folder)
