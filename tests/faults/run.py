@@ -421,4 +421,12 @@ CLIMATE: Sequence[Callable[[int], tuple[Weather, ...]]] = (
         Weather(endpoints=frozenset({"bulk_create_events", "bulk_import_profiles"}), throttle=2),
         *poison("pointer", "pointer", faults=storm(seed)),
     ),
+    # Answers that are not Klaviyo's: a sign-in page, another API, a retired revision.
+    lambda _: (Weather(status=200, html=True),),
+    lambda _: (Weather(status=200, body='{"data": null}'),),
+    lambda _: (Weather(status=410),),
+    # Poison in other clothes.
+    lambda _: poison("500", "403"),
+    lambda _: poison("cut", "408"),
+    lambda _: (Weather(missing_errors=1), *poison("silent", "import")),
 )
