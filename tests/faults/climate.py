@@ -60,7 +60,10 @@ CLIMATE: Mapping[str, Callable[[int], Weathers]] = {
     "the revision is retired": lambda _: (Weather(status=410),),
     "poison breaks its requests, 500 and 403": lambda _: poison("500", "403"),
     "poison breaks its requests, cut and 408": lambda _: poison("cut", "408"),
-    "import errors are missing": lambda _: (Weather(missing_errors=1), *poison("silent", "import")),
+    "import errors are missing": lambda _: (
+        Weather(endpoints=frozenset({"get_errors_for_bulk_import_profiles_job"}), missing_errors=1),
+        *poison("silent", "import"),
+    ),
     "two requests hang": lambda _: (Weather(hang=5.0, times=2), *poison("silent", "silent")),
     "bulk endpoints are throttled": lambda seed: (
         Weather(endpoints=BULK, throttle=2),
