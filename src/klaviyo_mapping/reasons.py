@@ -1,4 +1,4 @@
-"""Why a message goes no further: the stable codes of answers, logs, metrics and the README."""
+"""Why a message is dropped: the stable codes of answers, logs, metrics and the documentation."""
 
 from enum import StrEnum
 
