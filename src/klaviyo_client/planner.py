@@ -32,6 +32,7 @@ from klaviyo_client.endpoints import (
     UPSERT_PROFILE,
     Endpoint,
     bulk_from,
+    fits_path,
 )
 from klaviyo_client.persons import Person, distinct_events, persons_of, union
 from klaviyo_mapping.operations import (
@@ -101,6 +102,11 @@ class Request(Struct, frozen=True):
     field: str = ""
     page: int = 0
     series: Series | None = None
+
+    def __post_init__(self) -> None:
+        """Raises `ValueError` for an id that no path may hold, wherever it comes from."""
+        if self.target and not fits_path(self.target):
+            raise ValueError("an id that cannot stand in a path")
 
     @property
     def path(self) -> str:
