@@ -9,6 +9,7 @@ EMAIL, SMS, WHATSAPP, PUSH = "email", "sms", "whatsapp", "push"
 EVERY_CHANNEL = (
     "email.marketing",
     "email.open_tracking",
+    "email.click_tracking",
     "sms.marketing",
     "sms.transactional",
     "whatsapp.marketing",
