@@ -29,7 +29,7 @@ class LastWords:
 def may_repeat(operations: Iterable[Operation]) -> bool:
     """Whether anybody is subscribed to one list more than once."""
     subscribed = [
-        (operation.list_id, operation.email and operation.email.lower(), operation.phone_number)
+        (operation.list_id, operation.email.lower() if operation.email else operation.phone_number)
         for operation in operations
         if isinstance(operation, Subscribe)
     ]
