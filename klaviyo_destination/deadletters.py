@@ -1,7 +1,7 @@
-"""The dead-letter queue: read without taking, group by reason, move back, delete.
+"""The dead-letter queue: read it, group entries by reason, redrive and delete them.
 
-`handler.envelope` says what an SQS message holds. What is read is hidden from other readers
-meanwhile, and shown again at the end; nobody loses a message by a look.
+`handler.envelope` says what an SQS message holds. Messages that are read are hidden from other
+readers for the time, and visible again at the end; reading loses no message.
 """
 
 import json
@@ -14,19 +14,19 @@ from typing import Any
 from handler.envelope import Entry, document_of
 from handler.queues import Queue, QueueUnavailable
 from handler.unpacking import unpack
-from klaviyo_client.redaction import redact, redact_pointer
+from klaviyo_client.redaction import redact, redact_code, redact_pointer
 from klaviyo_destination.aws import client, reaching
 from klaviyo_destination.troubles import Misuse, Trouble
 from klaviyo_mapping.operations import Json, kind_of
 
 HIDDEN_SECONDS = 300
-"""So long SQS shows a message to nobody else once it was read."""
+"""Seconds for which SQS hides a message after it was read."""
 
 LOOK_SECONDS = 1
-"""Long polling, since a short look asks only some of SQS's servers."""
+"""Seconds of long polling. A short poll asks only some of SQS's servers."""
 
 A_CALL = 10
-"""Messages that one call of SQS gives or takes."""
+"""Messages in one call to SQS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +119,20 @@ SAMPLE_IDS = 5
 def group_of(entry: Entry) -> Group:
     """An empty group for the entry's reason, with everything personal masked."""
     reason = entry.reason or {}
-    detail = str(reason.get("detail") or reason.get("last") or "")
+    detail = str(reason.get("detail") or "")
     if entry.operation is not None:
         detail = redact(detail, entry.operation)
-    pointer = reason.get("pointer") or reason.get("field")
+    detail = detail or str(reason.get("last") or "")
+    pointer, at_fault = reason.get("pointer"), reason.get("field")
     if isinstance(pointer, str):
         detail = f"{redact_pointer(pointer)}: {detail}"
+    elif isinstance(at_fault, str):
+        detail = f"{at_fault}: {detail}"
     klaviyo_code, status = reason.get("klaviyo_code"), reason.get("status")
     return Group(
         str(reason.get("code", "unknown")),
         detail,
-        klaviyo_code if isinstance(klaviyo_code, str) else None,
+        redact_code(klaviyo_code) if isinstance(klaviyo_code, str) else None,
         status if isinstance(status, int) else None,
     )
 

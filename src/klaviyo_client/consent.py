@@ -112,7 +112,7 @@ def plan_unsubscriptions(
         if operation.list_id is None:
             if needs_standing(operation) and position not in ledger.judged:
                 continue
-            key = (_lower(operation.email), operation.phone_number, operation.channels)
+            key = (_lower(operation.email), operation.phone_number, channels_of(operation))
             everywhere.setdefault(key, []).append(position)
             continue
         for channel in CHANNELS:
