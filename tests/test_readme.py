@@ -13,7 +13,7 @@ from handler.codes import DeferralCode, RejectionCode, TroubleCode
 from handler.door import refusals
 from handler.environment import Environment
 from handler.telemetry import Metric
-from klaviyo_client.outcomes import RetryReason
+from klaviyo_client.outcomes import DeliveryWarning, RetryReason
 from klaviyo_mapping import Mapped, Message, canonical, map_message
 from klaviyo_mapping.reasons import DropReason, MappingWarning
 from klaviyo_mapping.rules import Rules
@@ -28,6 +28,7 @@ def codes() -> Iterator[str]:
     yield from (reason.value for reason in DropReason)
     yield from (reason.value for reason in RetryReason)
     yield from (warning.value for warning in MappingWarning)
+    yield from (warning.value for warning in DeliveryWarning)
     yield from (refusal.code for refusal in refusals.Refusal.__subclasses__())
     yield from (code.value for code in (*DeferralCode, *RejectionCode, *TroubleCode))
 

@@ -36,7 +36,7 @@ from handler.telemetry import Metric, Telemetry
 from klaviyo_client.delivery import Delivery, Klaviyo
 from klaviyo_client.outcomes import Delivered
 from klaviyo_mapping import Dropped, Settings, map_message
-from klaviyo_mapping.operations import CheckImport
+from klaviyo_mapping.instants import NEVER, instant
 
 
 @dataclass(slots=True)
@@ -279,15 +279,13 @@ class Redelivery:
         )
 
 
-def _sent_at(entry: Entry) -> str:
+def _sent_at(entry: Entry) -> float:
     """When the message was sent; a queue keeps no order, so this restores a person's own.
 
-    What has no time keeps its place at the front, as ISO 8601 in UTC sorts as text.
+    What has no time stands in front, in the order in which it came.
     """
-    operation = entry.operation
-    if operation is None or isinstance(operation, CheckImport):
-        return ""
-    return operation.time or ""
+    sent_at = instant(getattr(entry.operation, "time", None))
+    return NEVER if sent_at is None else sent_at
 
 
 def _message_ids(entries: Iterable[Entry]) -> list[str | None]:

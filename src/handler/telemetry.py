@@ -41,7 +41,7 @@ class Metric(StrEnum):
     RETRY_DEAD_LETTERED = "OperationsDeadLetteredLater"  # of these, put on the dead-letter queue
     DEAD_LETTERED = "OperationsDeadLettered"  # entries put on the dead-letter queue, from anywhere
     REFUSED = "OperationsRefused"  # operations that Klaviyo refused for good
-    WARNED = "OperationsWarned"  # operations that go on without a part; by warning as well
+    WARNED = "OperationsWarned"  # operations of which a part was left undone; by warning too
     THROTTLED = "OperationsThrottled"  # operations that met a rate limit
     UNAUTHORIZED = "OperationsUnauthorized"  # operations answered with 401 or 403
     KLAVIYO_REQUESTS = "KlaviyoRequests"  # HTTP requests sent to Klaviyo

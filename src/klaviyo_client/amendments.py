@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from klaviyo_client.outcomes import Refused
+from klaviyo_mapping.channels import identifier_of
 from klaviyo_mapping.operations import (
     AddToList,
     CreateEvent,
@@ -20,6 +21,8 @@ from klaviyo_mapping.operations import (
     Subscribe,
     Unsubscribe,
     UpsertProfile,
+    channels_of,
+    with_channels,
 )
 
 CONFLICT = 409
@@ -58,19 +61,52 @@ def _without(operation: Operation, refused: Refused) -> Operation | None:
 
 
 def _other_channel(operation: Subscribe | Unsubscribe, refused: Refused) -> Operation | None:
-    """The consent for the channel that is not refused; there must be the other.
+    """The consent without what is refused of it; something must be left.
 
     Whatever a subscription is refused for, the e-mail address may do without the phone number: SMS
-    has rules of its own, such as an age gate. A withdrawal loses only a channel that is named.
+    has rules of its own, such as an age gate. A withdrawal loses only what is named, or what an
+    account may lack: marketing by e-mail and by SMS is what every account has.
     """
+    named = CHANNEL.search(refused.pointer or "")
+    if named is not None:
+        channel, kind = named.groups()
+        without_kind = _without_channels(operation, f"{channel}.{kind}")
+        return without_kind or _without_channels(operation, channel)
+    if PHONE.named_by(refused) is not None:
+        return _for_others_than(operation, "phone_number")
+    if EMAIL.named_by(refused) is not None:
+        return _for_others_than(operation, "email")
+    plain = replace(operation, channels=())
+    if set(channels_of(plain)) < set(channels_of(operation)):
+        return plain
+    return _for_others_than(operation, "phone_number") if isinstance(operation, Subscribe) else None
+
+
+def _without_channels(operation: Subscribe | Unsubscribe, refused: str) -> Operation | None:
+    """Without a channel or one of its kinds, and without the identifier that no other needs."""
+    channels = tuple(
+        each
+        for each in channels_of(operation)
+        if each != refused and not each.startswith(f"{refused}.")
+    )
+    if not channels or channels == channels_of(operation):
+        return None
+    return with_channels(operation, channels)
+
+
+def _for_others_than(operation: Subscribe | Unsubscribe, identifier: str) -> Operation | None:
+    """Without the address or the number; there must be the other."""
     if operation.email is None or operation.phone_number is None:
         return None
-    if PHONE.named_by(refused) is None:
-        if EMAIL.named_by(refused) is not None:
-            return replace(operation, email=None)
-        if isinstance(operation, Unsubscribe):
-            return None
-    return replace(operation, phone_number=None)
+    channels = tuple(each for each in channels_of(operation) if identifier_of(each) != identifier)
+    if not channels:
+        return None
+    gone = (
+        replace(operation, email=None)
+        if identifier == "email"
+        else replace(operation, phone_number=None)
+    )
+    return with_channels(gone, channels)
 
 
 def _identified_by(
@@ -180,6 +216,9 @@ def _row(
     by_detail = None if detail is None else re.compile(detail, re.IGNORECASE)
     return GivesWay(take_out, re.compile(pointer), by_detail, name)
 
+
+CHANNEL = re.compile(r"/subscriptions/([a-z_]+)(?:/([a-z_]+))?")
+"""A channel, and a kind of consent on it."""
 
 PHONE = _row(
     _without_identifier, "phone_number|/subscriptions/sms", "phone[_ ]number", "phone_number"

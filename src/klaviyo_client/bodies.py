@@ -12,12 +12,14 @@ from typing import Any
 
 import msgspec
 
+from klaviyo_mapping.channels import identifier_of
 from klaviyo_mapping.operations import (
     CreateEvent,
     Identity,
     Subscribe,
     Unsubscribe,
     UpsertProfile,
+    channels_of,
 )
 
 _encode = msgspec.json.Encoder().encode
@@ -113,7 +115,7 @@ def subscription_item(operation: Subscribe) -> bytes:
     consent = {"consent": "SUBSCRIBED"}
     if operation.historical_import and operation.consented_at is not None:
         consent["consented_at"] = operation.consented_at
-    return _consents(operation.email, operation.phone_number, consent)
+    return _consents(operation, consent)
 
 
 def subscription_settings(operation: Subscribe) -> bytes:
@@ -136,7 +138,7 @@ def subscription_job(items: Iterable[bytes], list_id: str | None, settings: byte
 
 def unsubscription_item(operation: Unsubscribe) -> bytes:
     """One profile of an unsubscription job."""
-    return _consents(operation.email, operation.phone_number, {"consent": "UNSUBSCRIBED"})
+    return _consents(operation, {"consent": "UNSUBSCRIBED"})
 
 
 def unsubscription_job(items: Iterable[bytes], list_id: str | None) -> bytes:
@@ -198,17 +200,21 @@ def deletion(profile_id: str) -> bytes:
     )
 
 
-def _consents(email: str | None, phone_number: str | None, consent: dict[str, str]) -> bytes:
+def _consents(operation: Subscribe | Unsubscribe, consent: dict[str, str]) -> bytes:
+    """A channel whose identifier is missing is left out: Klaviyo would refuse the whole job."""
     attributes: dict[str, Any] = {}
-    subscriptions = {}
-    if email is not None:
-        attributes["email"] = email
-        subscriptions["email"] = {"marketing": consent}
-    if phone_number is not None:
-        attributes["phone_number"] = phone_number
-        subscriptions["sms"] = {"marketing": consent}
-    if not subscriptions:
+    if operation.email is not None:
+        attributes["email"] = operation.email
+    if operation.phone_number is not None:
+        attributes["phone_number"] = operation.phone_number
+    if not attributes:
         raise ValueError("neither an e-mail address nor a phone number")
+    subscriptions: dict[str, Any] = {}
+    for each in channels_of(operation):
+        needed = identifier_of(each)
+        if needed is None or needed in attributes:
+            channel, _, kind = each.partition(".")
+            subscriptions.setdefault(channel, {})[kind] = consent
     attributes["subscriptions"] = subscriptions
     return _bytes({"type": "profile", "attributes": attributes})
 

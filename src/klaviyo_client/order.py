@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from klaviyo_client.persons import SHARED_BY_SEVERAL, identifiers
+from klaviyo_mapping.instants import is_before
 from klaviyo_mapping.operations import (
     AddToList,
     CreateEvent,
@@ -248,5 +249,4 @@ def _superseded(
 
 def _is_before(one: Operation, other: Operation) -> bool:
     """Whether its time says so; without times, positions decide."""
-    first, second = getattr(one, "time", None), getattr(other, "time", None)
-    return first is not None and second is not None and first < second
+    return is_before(getattr(one, "time", None), getattr(other, "time", None))

@@ -24,9 +24,11 @@ class RetryReason(StrEnum):
 
 
 class DeliveryWarning(StrEnum):
-    """What Klaviyo did not take of an operation, which goes on without it."""
+    """What was left undone of an operation, by Klaviyo or on purpose; the rest of it is done."""
 
     CHANNEL_LEFT_OUT = "channel_left_out"
+    OPTED_OUT = "opted_out"
+    NOT_ON_LIST = "not_on_list"
 
 
 class Delivered(Struct, frozen=True):

@@ -11,7 +11,6 @@ from klaviyo_mapping.message import Message
 from klaviyo_mapping.operations import Identity, Json, MergeProfiles
 from klaviyo_mapping.reasons import DropReason
 from klaviyo_mapping.settings import Settings
-from klaviyo_mapping.text import as_identifier
 from klaviyo_mapping.times import time_of
 
 
@@ -38,7 +37,7 @@ def merge_of(message: Message, settings: Settings, now: datetime) -> MergeProfil
 
 def _named_by(sent: Json, settings: Settings) -> Identity | DropReason:
     """Whom one id names."""
-    email, external_id = as_email(sent), as_identifier(sent)
+    email, external_id = as_email(sent), as_own_id(sent)
     if settings.enforce_email:
         return DropReason.MISSING_EMAIL if email is None else Identity(email=email)
     if external_id is not None and len(external_id) > LONGEST_EXTERNAL_ID:

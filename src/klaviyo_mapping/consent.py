@@ -1,9 +1,10 @@
-"""Tracks that give and withdraw consent to marketing, by e-mail and by SMS."""
+"""Tracks that give and withdraw consent, by e-mail and by SMS."""
 
 import re
 from collections.abc import Mapping, Set
 from datetime import datetime, timedelta
 
+from klaviyo_mapping.channels import EMAIL, EVERY_CHANNEL, SMS
 from klaviyo_mapping.context import traits_in_context
 from klaviyo_mapping.identity import as_phone_number
 from klaviyo_mapping.integration import as_boolean, as_list_id, list_id_of
@@ -28,7 +29,6 @@ CONSENT = Precedence(
 )
 """The properties of a consent event."""
 
-EMAIL, SMS = "email", "sms"
 CHANNELS = {"phone": SMS}
 """What else than its name a message may call a channel."""
 
@@ -68,25 +68,35 @@ def _subscribe(message: Message, identity: Identity, settings: Settings, now: da
     subscribe = Subscribe(
         message.message_id,
         email,
-        _list_id(message, keys, settings),
+        _list_id(message, keys) or settings.list_id,
         phone_number=phone_number,
         historical_import=is_historical,
         consented_at=consented_at,
         custom_source=first(sent, keys["custom_source"], as_identifier) or settings.consent_source,
         time=time_of(message, now),
+        is_consent=True,
     )
     return subscribe, warnings
 
 
 def _unsubscribe(message: Message, identity: Identity, settings: Settings, now: datetime) -> Step:
+    """The list is the message's own: that of the settings would narrow what somebody withdraws."""
     sent = message.properties
     keys = CONSENT.keys_in(sent)
+    time = time_of(message, now)
+    is_everything = first(sent, keys["all_lists"], as_boolean) or False
+    if is_everything and first(sent, keys["channels"], _as_channels) is None:
+        email, phone_number = identity.email, _phone_number(message, identity, keys, settings)
+        if email is None and phone_number is None:
+            return None, (Warned(MappingWarning.CHANNEL_LEFT_OUT),)
+        whole = Unsubscribe(
+            message.message_id, email, None, phone_number, time, channels=EVERY_CHANNEL
+        )
+        return whole, ()
     email, phone_number, warnings = _channels(message, identity, keys, settings)
     if email is None and phone_number is None:
         return None, warnings
-    is_everywhere = first(sent, keys["all_lists"], as_boolean)
-    list_id = None if is_everywhere else _list_id(message, keys, settings)
-    time = time_of(message, now)
+    list_id = None if is_everything else _list_id(message, keys)
     return Unsubscribe(message.message_id, email, list_id, phone_number, time), warnings
 
 
@@ -95,22 +105,14 @@ def _channels(
 ) -> tuple[str | None, str | None, tuple[Warned, ...]]:
     """The address and the number that the consent is about; a warning where a channel has none.
 
-    The channels are those that the message names, else those for which it has something. A number
-    in the properties comes before that in the traits, and need not name the profile.
+    The channels are those that the message names, else those for which the event itself has
+    something: a number in the context's traits is no consent to SMS.
     """
     sent = message.properties
-    place = {**traits_in_context(message), **sent}
-    phone_number = (
-        first(
-            sent,
-            keys["phone_number"],
-            lambda value: as_phone_number(value, message, place, settings),
-        )
-        or identity.phone_number
-    )
-    has_phone = phone_number or any(as_identifier(sent[key]) for key in keys["phone_number"])
+    phone_number = _phone_number(message, identity, keys, settings)
     wanted = first(sent, keys["channels"], _as_channels)
     if wanted is None:
+        has_phone = any(as_identifier(sent[key]) for key in keys["phone_number"])
         there = {EMAIL: identity.email, SMS: has_phone}
         wanted = {channel for channel, found in there.items() if found}
     reached = {
@@ -123,9 +125,25 @@ def _channels(
     return reached.get(EMAIL), reached.get(SMS), warnings
 
 
-def _list_id(message: Message, keys: Mapping[str, Shape], settings: Settings) -> str | None:
-    in_properties = first(message.properties, keys["list_id"], as_list_id)
-    return list_id_of(message) or in_properties or settings.list_id
+def _phone_number(
+    message: Message, identity: Identity, keys: Mapping[str, Shape], settings: Settings
+) -> str | None:
+    """The number in the properties, which need not name the profile; without one the person's.
+
+    One that cannot be made valid is not replaced by another one.
+    """
+    sent = message.properties
+    if not any(as_identifier(sent[key]) for key in keys["phone_number"]):
+        return identity.phone_number
+    place = {**traits_in_context(message), **sent}
+    return first(
+        sent, keys["phone_number"], lambda value: as_phone_number(value, message, place, settings)
+    )
+
+
+def _list_id(message: Message, keys: Mapping[str, Shape]) -> str | None:
+    """The list that the message itself names."""
+    return list_id_of(message) or first(message.properties, keys["list_id"], as_list_id)
 
 
 def _consented_at(message: Message, keys: Mapping[str, Shape], now: datetime) -> str | None:

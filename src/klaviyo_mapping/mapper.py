@@ -47,7 +47,7 @@ def map_message(message: Message, settings: Settings, now: datetime) -> Mapped |
     `now`, with a time zone, only decides whether a time lies too far ahead to be taken. Never
     raises for a message that satisfies `MESSAGE_SCHEMA`.
     """
-    if message.type in NOUNS and message.type in settings.forward_types:
+    if settings.forward_types and message.type in settings.forward_types and message.type in NOUNS:
         message = as_event(message)
     reason = _refuse(message, settings)
     if reason is not None:
@@ -81,7 +81,7 @@ def _map_identify(message: Message, settings: Settings, now: datetime) -> Mapped
     if settings.audience_lists is not None:
         step = audience_step(message, named.identity, settings, now)
     if step is None:
-        step = join_list(message, named.identity, settings)
+        step = join_list(message, named.identity, settings, upsert.time)
     operations = (upsert,) if step is None else (upsert, step)
     return Mapped(operations, ignored_options(message, settings))
 
@@ -100,7 +100,7 @@ def _map_track(message: Message, settings: Settings, now: datetime) -> Mapped | 
             return Mapped((step,), ignored_options(message, settings))
     if settings.send_anonymous_id:
         identity = named_in_event(named, message, settings)
-    mapped = _counted(_map_event(message, identity, fields, keys, settings, now))
+    mapped = _map_event(message, identity, fields, keys, settings, now)
     if settings.consent_events:
         consent, warnings = consent_step(message, named.identity, settings, now)
         operations = mapped.operations if consent is None else (*mapped.operations, consent)
@@ -128,10 +128,12 @@ def _map_event(
     if settings.ecommerce_metrics == "klaviyo":
         mapped = map_commerce(message, identity, event_name, now)
         if mapped is not None:
-            return mapped
+            return _counted(mapped)
     if fields is ORDER_COMPLETED:
-        return map_order(message, identity, keys, settings, now)
-    return Mapped((track_event(message, identity, event_name, keys, now),))
+        return _counted(map_order(message, identity, keys, settings, now))
+    event = track_event(message, identity, event_name, keys, now)
+    mapped = Mapped((event,))
+    return mapped if len(event.properties) <= MOST_PROPERTIES else _counted(mapped)
 
 
 def _counted(mapped: Mapped) -> Mapped:

@@ -7,14 +7,23 @@ from klaviyo_mapping.settings import Settings
 
 
 def join_list(
-    message: Message, identity: Identity, settings: Settings
+    message: Message, identity: Identity, settings: Settings, time: str | None
 ) -> Subscribe | AddToList | None:
-    """The list step of an identify; None without a list id or without an e-mail address."""
+    """The list step of an identify; None without a list id or without an e-mail address.
+
+    An identify is no consent: the subscription leaves alone who has opted out. `time` is that of
+    the message.
+    """
     list_id = list_id_of(message) or settings.list_id
     if list_id is None or identity.email is None:
         return None
     confirm_optin = confirm_optin_of(message)
     if settings.confirm_optin if confirm_optin is None else confirm_optin:
-        source = settings.consent_source
-        return Subscribe(message.message_id, identity.email, list_id, custom_source=source)
-    return AddToList(message.message_id, identity, list_id)
+        return Subscribe(
+            message.message_id,
+            identity.email,
+            list_id,
+            custom_source=settings.consent_source,
+            time=time,
+        )
+    return AddToList(message.message_id, identity, list_id, time=time)

@@ -6,9 +6,12 @@ no harm. `to_json` and `from_json` are each other's inverse and are the queue's 
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import Struct, ValidationError, convert, field
+from msgspec.structs import replace
+
+from klaviyo_mapping.channels import identifier_of
 
 Json = Any
 """A JSON value as `json.loads` returns it. Values are shared with the message, never changed."""
@@ -133,11 +136,16 @@ class RemoveFromList(_Effect, frozen=True, tag="remove_from_list"):
 
 
 class Subscribe(_Effect, frozen=True, tag="subscribe"):
-    """Subscribe an e-mail address, a phone number (SMS) or both to marketing.
+    """Subscribe the owner of an e-mail address, a phone number or both.
 
-    On a list, by the list's own opt-in process; without one by the account's. `historical_import`
-    records a consent given earlier, at `consented_at` (ISO 8601 in UTC), and asks nobody to
-    confirm. `custom_source` says where it was given.
+    `channels` are spelled as in `EVERY_CHANNEL`; without any, marketing by e-mail where there is an
+    address and by SMS where there is a number. On a list, by the list's own opt-in process; without
+    one by the account's. `historical_import` records a consent given earlier, at `consented_at`
+    (ISO 8601 in UTC), and asks nobody to confirm. `custom_source` says where it was given.
+
+    Only with `is_consent` has the person said yes, at `time`: that removes an opt-out of before.
+    Otherwise, as for an identify with a list and for what a release before this field has left in a
+    queue, nobody is subscribed who has opted out.
     """
 
     message_id: str | None
@@ -148,13 +156,17 @@ class Subscribe(_Effect, frozen=True, tag="subscribe"):
     consented_at: str | None = None
     custom_source: str | None = None
     time: str | None = None
+    channels: tuple[str, ...] = ()
+    is_consent: bool = False
 
 
 class Unsubscribe(_Effect, frozen=True, tag="unsubscribe"):
-    """Withdraw the marketing consent of an e-mail address, a phone number (SMS) or both.
+    """Withdraw consent of the owner of an e-mail address, a phone number or both.
 
-    From a list when there is one, and then from that list alone; without one from everything.
+    From a list when there is one, and then from that list only; without one from the account.
     Klaviyo unsubscribes globally whoever is not on the list named, so the client looks first.
+    `channels` as in `Subscribe`. For a channel whose identifier is missing here, the client looks
+    up the one that the person has.
     """
 
     message_id: str | None
@@ -162,6 +174,7 @@ class Unsubscribe(_Effect, frozen=True, tag="unsubscribe"):
     list_id: str | None
     phone_number: str | None = None
     time: str | None = None
+    channels: tuple[str, ...] = ()
 
 
 class DeleteProfile(_Effect, frozen=True, tag="delete_profile"):
@@ -224,6 +237,36 @@ Operation = (
 def kind_of(operation: Operation | type[Operation]) -> str:
     """The name of the operation's effect, as it stands in the queue's format."""
     return str(operation.__struct_config__.tag)
+
+
+ConsentT = TypeVar("ConsentT", bound=Subscribe | Unsubscribe)
+
+
+def channels_of(operation: Subscribe | Unsubscribe) -> tuple[str, ...]:
+    """The channels that the consent is about, spelled as in `EVERY_CHANNEL`."""
+    if operation.channels:
+        return operation.channels
+    if operation.phone_number is None:
+        return _BY_EMAIL
+    return _BY_SMS if operation.email is None else _BY_BOTH
+
+
+def with_channels(consent: ConsentT, channels: tuple[str, ...]) -> ConsentT:
+    """The consent on these channels, without an address or a number that none of them needs."""
+    needed = {identifier_of(each) for each in channels}
+    narrowed = replace(
+        consent,
+        email=consent.email if needed & {"email", None} else None,
+        phone_number=consent.phone_number if needed & {"phone_number", None} else None,
+        channels=(),
+    )
+    # Unsaid where it goes without saying: a queue keeps it short.
+    is_plain = set(channels_of(narrowed)) == set(channels)
+    return narrowed if is_plain else replace(narrowed, channels=channels)
+
+
+_BY_EMAIL, _BY_SMS = ("email.marketing",), ("sms.marketing",)
+_BY_BOTH = (*_BY_EMAIL, *_BY_SMS)
 
 
 def to_json(operation: Operation) -> dict[str, Json]:

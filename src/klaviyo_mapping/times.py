@@ -26,7 +26,8 @@ def first_time(
     """The first source that is a time between 1990 and so long after `now`.
 
     A text is ISO 8601; without an offset it is in UTC. A number is Unix time. The result is
-    `2026-03-01T10:00:00Z`, with milliseconds when there are any: `2026-03-01T10:00:00.123Z`.
+    `2026-03-01T10:00:00Z`, with what there is below the second: `2026-03-01T10:00:00.123Z`,
+    `2026-03-01T10:00:00.123456Z`.
     """
     latest = now + ahead
     for source in sources:
@@ -66,5 +67,9 @@ def _in_segments_form(text: str) -> str | None:
 
 
 def _write(time: datetime) -> str:
-    precision = "milliseconds" if time.microsecond >= 1000 else "seconds"
-    return time.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+    precision = "microseconds" if time.microsecond % 1000 else "milliseconds"
+    return (
+        time.astimezone(UTC)
+        .isoformat(timespec=precision if time.microsecond else "seconds")
+        .replace("+00:00", "Z")
+    )

@@ -287,7 +287,7 @@ def test_consents_of_one_person_apply_in_the_order_in_which_they_were_sent(
     consents.account.set_weather()
     if is_down:
         drained(single)
-    assert person(consents.account).consents == {EMAIL: state}
+    assert person(consents.account).consents[EMAIL] == state
 
 
 # Deletion

@@ -1,0 +1,27 @@
+"""The channels and kinds of consent, spelled `channel.kind`, as in `email.marketing`.
+
+https://developers.klaviyo.com/en/reference/bulk_unsubscribe_profiles takes all of these;
+https://developers.klaviyo.com/en/reference/bulk_subscribe_profiles not `whatsapp.conversational`.
+"""
+
+EMAIL, SMS, WHATSAPP, PUSH = "email", "sms", "whatsapp", "push"
+
+EVERY_CHANNEL = (
+    "email.marketing",
+    "email.open_tracking",
+    "sms.marketing",
+    "sms.transactional",
+    "whatsapp.marketing",
+    "whatsapp.transactional",
+    "whatsapp.conversational",
+)
+"""What somebody withdraws who withdraws all consent. Not push: the schema demands the tokens of the
+devices, which no message has."""
+
+IDENTIFIER_OF = {EMAIL: "email", SMS: "phone_number", WHATSAPP: "phone_number"}
+"""What a consent on the channel needs. Push goes to devices: any identifier names their owner."""
+
+
+def identifier_of(channel: str) -> str | None:
+    """The identifier that a `channel.kind` needs; None where any will do."""
+    return IDENTIFIER_OF.get(channel.partition(".")[0])
