@@ -33,13 +33,13 @@ test: $(COMMAND) ## Check format, lint, types and layers, and run the tests
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
 
-faults: $(COMMAND) ## Send 100,000 messages through everything that can fail (2 minutes)
+faults: $(COMMAND) ## Send 100,000 messages through everything that can fail, three times (10 minutes)
 	$(BIN)/python -m tests.faults
 
 bench: $(COMMAND) ## Measure speed, cold start, memory and size (2 minutes; BASE=a commit, PEER=a folder)
 	$(BIN)/python -m bench $(if $(BASE),--base $(BASE)) $(if $(FRESH),--fresh) $(if $(PEER),--peer $(PEER))
 
-bench-memory: $(COMMAND) ## Measure what each memory size of Lambda's would make of it (2 minutes)
+bench-memory: $(COMMAND) ## Measure each of Lambda's memory sizes (2 minutes)
 	$(BIN)/python -m bench.memory
 
 bench-drain: $(COMMAND) ## Measure how fast a backlog of 200,000 events leaves (3 minutes)
@@ -48,14 +48,14 @@ bench-drain: $(COMMAND) ## Measure how fast a backlog of 200,000 events leaves (
 bench-hang: $(COMMAND) ## Measure the webhook's answers while Klaviyo hangs (1 minute)
 	$(BIN)/python -m bench.hang
 
-bench-backfill: $(COMMAND) ## Bring 1,000,000 messages of an archive in, killed twice (8 minutes)
+bench-backfill: $(COMMAND) ## Load 1,000,000 messages of an archive, killed twice (8 minutes)
 	$(BIN)/python -m bench.backfill
 
-format: $(COMMAND) ## Format the code, and mend what the linter can mend
+format: $(COMMAND) ## Format the code, and fix what the linter can fix
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
-clean: ## Remove what make has made
+clean: ## Remove everything that make has made
 	rm -rf .venv .venv-* .run .aws-sam
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src preview klaviyo_destination local tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

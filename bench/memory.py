@@ -20,9 +20,10 @@ from pathlib import Path
 from bench import artifact, far_ends, messages
 from bench.figures import Figure
 from bench.measuring import KEY, Ends, Files, Record, Subject, Task, in_turns
-from bench.processor import NoQuotaError, limited, share_of
+from bench.processor import NoQuotaError, limited
 from bench.report import number
 from local.function import ROOT
+from local.limits import share_of
 
 RESULTS = Path(__file__).resolve().parent / "results"
 ROUNDS = 3

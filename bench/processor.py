@@ -1,15 +1,10 @@
-"""A share of a processor, as Lambda gives it with the memory.
-
-1,769 MB are one: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
-"""
+"""A share of a processor, given out by Linux itself. `local.limits` says how much Lambda gives."""
 
 import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-ONE_PROCESSOR_MB = 1_769
 
 PERIOD = 20_000
 """Microseconds in which a share is given out and used up."""
@@ -19,11 +14,6 @@ GROUPS = Path("/sys/fs/cgroup")
 
 class NoQuotaError(Exception):
     """This machine gives out no shares; the text says why."""
-
-
-def share_of(megabytes: int) -> float:
-    """What of a processor a function of so much memory has; ours never use more than one."""
-    return min(megabytes / ONE_PROCESSOR_MB, 1.0)
 
 
 @contextmanager

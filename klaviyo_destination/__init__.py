@@ -1,6 +1,6 @@
-"""The command line `klaviyo-destination`: look before, mend after, and bring history along.
+"""The command line `klaviyo-destination`: preview messages, operate a deployment, load an archive.
 
-Not deployed. It uses what the functions use (door, mapping, client, envelope), and nothing in
-`src/` knows of it. `main` is the command, `commands/` has a module for each of its verbs, `console`
-is all that writes to the terminal.
+Not deployed. It uses what the functions use (door, mapping, client, envelope). Nothing in `src/`
+imports it. `main` is the command, `commands/` has one module for each verb, and only `console`
+writes to the terminal.
 """

@@ -130,7 +130,7 @@ def _decompressed(stream: IO[bytes]) -> IO[bytes]:
 
 
 def _line(text: IO[bytes]) -> bytes:
-    """The next line; of one that is too long more than enough, and the rest is passed by."""
+    """The next line. Of one that is too long, enough to tell; the rest is skipped."""
     line = text.readline(LONGEST_LINE + 2)
     rest = line
     while len(rest) == LONGEST_LINE + 2 and not rest.endswith(b"\n"):
@@ -209,8 +209,8 @@ def _opener(path: Path) -> Callable[[], IO[bytes]]:
 def _objects(url: str) -> Iterator[Source]:
     """The objects below an S3 prefix, or the one of that very key.
 
-    Each is copied to a temporary file before it is read: while Klaviyo's limits are waited out, S3
-    would cut the connection.
+    Each is copied to a temporary file before it is read: S3 would cut the connection while the run
+    waits for Klaviyo's limits.
     """
     from klaviyo_destination.aws import client, reaching
 

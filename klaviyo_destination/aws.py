@@ -21,7 +21,7 @@ def client(service: str) -> Any:
     from botocore.exceptions import NoRegionError, ProfileNotFound
 
     if region := os.environ.get("AWS_REGION"):
-        # The aws command reads it; boto3 reads the other one alone.
+        # The aws command reads it; boto3 reads only the other one.
         os.environ.setdefault("AWS_DEFAULT_REGION", region)
     config = Config(
         connect_timeout=5,
@@ -67,8 +67,8 @@ REMEDIES = {
     "UnauthorizedOperation": "give your own AWS user or role the right to do this",
     "ExpiredToken": "sign in to AWS again",
     "InvalidClientTokenId": "sign in to AWS again",
-    "NonExistentQueue": "there is no such queue here; are URL and region the right ones?",
-    "QueueDoesNotExist": "there is no such queue here; are URL and region the right ones?",
+    "NonExistentQueue": "there is no such queue here; check the URL and the region",
+    "QueueDoesNotExist": "there is no such queue here; check the URL and the region",
     "NoSuchBucket": "there is no such bucket",
     "ResourceNotFound": "there is none of this name here; is the region the right one?",
 }

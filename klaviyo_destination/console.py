@@ -1,7 +1,7 @@
-"""All that is written to the terminal: results to standard output, everything else to the other.
+"""Writes to the terminal: results to standard output, everything else to standard error.
 
-Texts from messages, queues and Klaviyo are shown as they are, never as markup, and without control
-characters, which a terminal would obey.
+Texts from messages, queues and Klaviyo are never read as markup. Control characters are escaped,
+because a terminal would obey them.
 """
 
 import json
@@ -18,7 +18,7 @@ from rich.text import Text
 GOOD, BAD, DOUBTFUL, FAINT, STRONG = "green", "red", "yellow", "dim", "bold"
 
 UNLIMITED = 100_000
-"""The width where there is no terminal: whoever reads a pipe wants whole lines."""
+"""The width without a terminal: a program that reads the output needs whole lines."""
 
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -31,7 +31,7 @@ def output() -> Console:
 
 
 def messages() -> Console:
-    """Standard error, for progress and for what went wrong."""
+    """Standard error, for progress and errors."""
     return _console(sys.stderr.isatty(), stderr=True)
 
 
@@ -47,19 +47,19 @@ def _console(is_terminal: bool, *, stderr: bool) -> Console:
 
 
 def complain(text: str) -> None:
-    """One line about what went wrong."""
+    """Write one line about an error."""
     console = messages()
     line = Text("error: ", style=BAD if console.is_terminal else "")
     console.print(line + Text(plain(text)), soft_wrap=True)
 
 
 def note(text: str) -> None:
-    """One line beside the result."""
+    """Write one line that is not part of the result."""
     messages().print(Text(plain(text), style=FAINT), soft_wrap=True)
 
 
 def say(*parts: str | Text) -> None:
-    """One line of the result."""
+    """Write one line of the result."""
     texts = (part if isinstance(part, Text) else Text(plain(part)) for part in parts)
     output().print(Text(" ").join(texts), soft_wrap=True)
 
@@ -96,7 +96,7 @@ def write_table(heads: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
 
 
 def plain(text: str) -> str:
-    """The text without what a terminal would obey or a reader be misled by."""
+    """The text with escapes for characters that control a terminal or reorder text."""
     return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 

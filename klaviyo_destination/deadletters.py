@@ -1,7 +1,7 @@
-"""The dead-letter queue: read without taking, group by reason, move back, delete.
+"""The dead-letter queue: read it, group entries by reason, redrive and delete them.
 
-`handler.envelope` says what an SQS message holds. What is read is hidden from other readers
-meanwhile, and shown again at the end; nobody loses a message by a look.
+`handler.envelope` says what an SQS message holds. Messages that are read are hidden from other
+readers for the time, and visible again at the end; reading loses no message.
 """
 
 import json
@@ -20,13 +20,13 @@ from klaviyo_destination.troubles import Misuse, Trouble
 from klaviyo_mapping.operations import Json, kind_of
 
 HIDDEN_SECONDS = 300
-"""So long SQS shows a message to nobody else once it was read."""
+"""Seconds for which SQS hides a message after it was read."""
 
 LOOK_SECONDS = 1
-"""Long polling, since a short look asks only some of SQS's servers."""
+"""Seconds of long polling. A short poll asks only some of SQS's servers."""
 
 A_CALL = 10
-"""Messages that one call of SQS gives or takes."""
+"""Messages in one call to SQS."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at. Nothing in it is secret."""
+    """The result of one check. It holds no secret."""
 
     name: str
     health: Health
@@ -53,7 +53,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A request that only a key with the scope is let through with."""
+    """A request that Klaviyo accepts only from a key with the scope."""
 
     scope: str
     method: str
@@ -68,13 +68,14 @@ PROBES = (
     Probe("lists:write", "POST", "/api/profile-bulk-import-jobs"),
     Probe("subscriptions:write", "POST", "/api/profile-subscription-bulk-create-jobs"),
 )
-"""The scopes of the README. Who needs several comes after those that need one of them."""
+"""The scopes that `docs/settings.md` lists. A request that needs several scopes comes after those
+that need one of them."""
 
 DELETION = Probe("data-privacy:write", "POST", "/api/data-privacy-deletion-jobs")
-"""What `FORWARD_DELETIONS` needs besides."""
+"""What `FORWARD_DELETIONS` needs in addition."""
 
 MOST_LISTS = 10
-"""Lists that Klaviyo shows at once."""
+"""Lists on one page of Klaviyo's answer."""
 
 
 class Doctor:
@@ -85,7 +86,7 @@ class Doctor:
         self._settings: Settings | None = None
         self._key: str | None = None
         self._knows_key = False
-        self._unasked = "Klaviyo did not take the key"
+        self._unasked = "Klaviyo did not accept the key"
 
     def examine(self) -> Iterator[Check]:
         """Every check, one after the other; none of them raises."""
@@ -105,7 +106,7 @@ class Doctor:
     def _look_at_stack(self) -> Iterator[Check]:
         stack = self._context.stack
         if stack is None:
-            found = "none named: the environment's variables are looked at"
+            found = "none named: the environment's variables are checked"
             yield Check("stack", Health.SKIPPED, found, "name one with --stack NAME")
             return
         if stack.status.endswith("_COMPLETE") and "ROLLBACK" not in stack.status:
@@ -171,7 +172,7 @@ class Doctor:
 
     def _look_at_key(self) -> Iterator[Check]:
         if self._key is None:
-            self._unasked = "there is no key to ask with"
+            self._unasked = "there is no key"
             yield Check("Klaviyo", Health.SKIPPED, self._unasked)
             return
         url = self._context.api_url
@@ -204,9 +205,7 @@ class Doctor:
                 yield _trouble("scopes", reply, probe.scope)
                 return
         if lacking:
-            remedy = (
-                "make a private key with all the scopes of the README, and put it in the secret"
-            )
+            remedy = "make a key with every scope in docs/settings.md, and put it into the secret"
             yield Check("scopes", Health.BAD, f"the key lacks {', '.join(lacking)}", remedy)
         else:
             yield Check("scopes", Health.GOOD, ", ".join(probe.scope for probe in probes))
@@ -291,7 +290,7 @@ def revision_check(today: date) -> Check:
     age = counted((today - released()).days, "day")
     if today >= retired:
         found = f"{REVISION}, {age} old: Klaviyo has retired it, on {retired}"
-        return Check("revision", Health.BAD, found, "upgrade at once, as the README says")
+        return Check("revision", Health.BAD, found, "upgrade at once, see docs/operating.md")
     if today >= deprecated:
         found = f"{REVISION}, {age} old: deprecated; Klaviyo retires it on {retired}"
         return Check("revision", Health.DOUBTFUL, found, "upgrade before then")
@@ -334,7 +333,7 @@ def _account(document: Mapping[str, Any]) -> str:
 
 
 def _trouble(name: str, reply: Answer | Retryable, about: str) -> Check:
-    """What stands in the way, and what helps."""
+    """The problem and its remedy."""
     if isinstance(reply, Retryable):
         if reply.reason is RetryReason.UNAUTHORIZED:
             return Check(name, Health.BAD, "the key cannot be sent at all", "is it pasted whole?")

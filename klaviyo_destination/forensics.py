@@ -1,6 +1,7 @@
-"""Why a signature does not match: what usually happens to a body, a secret or a header, undone.
+"""Finds out why a signature does not match, by undoing what usually happens to a request.
 
-Pure. Each change is a hypothesis; if the signature is right with it, that is what happened.
+Pure. Each change of the body, the secret or the header is a hypothesis. If the signature matches
+after it was undone, it is the cause.
 """
 
 import base64
@@ -21,7 +22,7 @@ from handler.door.signature import verify
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What has happened, under a stable code, and what to do."""
+    """What happened, with a stable code and the remedy."""
 
     code: str
     meaning: str
@@ -30,7 +31,7 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Whether the door would take the request; if not, why, as far as it can be told.
+    """Whether the door would accept the request, and if not, the causes that were found.
 
     `signed` is what the signature is over: `body`, or `first_element` of a batch.
     """
@@ -59,7 +60,7 @@ def _first_of_parsed(body: bytes) -> bytes | None:
 
 
 COMPACT = {"separators": (",", ":"), "ensure_ascii": False}
-RAW = "Hand the door the body's bytes as they came, before anything parses them."
+RAW = "Pass the bytes of the body on as they came, before anything parses them."
 
 BODIES: Sequence[tuple[Cause | None, Change]] = (
     (None, lambda body: body),
@@ -68,7 +69,7 @@ BODIES: Sequence[tuple[Cause | None, Change]] = (
         lambda body: body.rstrip(b"\r\n"),
     ),
     (
-        Cause("newline_removed", "A line break was taken off the end of the body.", RAW),
+        Cause("newline_removed", "The line break at the end of the body was removed.", RAW),
         lambda body: body + b"\n",
     ),
     (
@@ -92,26 +93,26 @@ BODIES: Sequence[tuple[Cause | None, Change]] = (
         gzip.decompress,
     ),
     (
-        Cause("reserialised", "The body was parsed and written anew, with other spaces.", RAW),
+        Cause("reserialised", "The body was parsed and written again, with other spaces.", RAW),
         _reserialised(**COMPACT),
     ),
     (
-        Cause("reserialised", "The body was parsed and written anew, with \\u escapes.", RAW),
+        Cause("reserialised", "The body was parsed and written again, with \\u escapes.", RAW),
         _reserialised(separators=(",", ":")),
     ),
     (
-        Cause("reserialised", "The body was parsed and written anew, without its spaces.", RAW),
+        Cause("reserialised", "The body was parsed and written again, without its spaces.", RAW),
         _reserialised(),
     ),
     (
-        Cause("reserialised", "The body was parsed and written anew, without its layout.", RAW),
+        Cause("reserialised", "The body was parsed and written again, without its layout.", RAW),
         _reserialised(indent=2, ensure_ascii=False),
     ),
     (
         Cause(
             "reserialised_batch",
             "The signature is over the first element as Segment wrote it; the batch was parsed "
-            "and written anew.",
+            "and written again.",
             RAW,
         ),
         _first_of_parsed,
@@ -119,7 +120,7 @@ BODIES: Sequence[tuple[Cause | None, Change]] = (
 )
 """What may have happened to the body, and how to undo it."""
 
-SAME_TEXT = "Set the very same text in Segment and in the secret."
+SAME_TEXT = "Set exactly the same text in Segment and in the secret."
 
 SECRETS: Sequence[tuple[Cause | None, Change]] = (
     (None, lambda secret: secret),
@@ -150,7 +151,7 @@ SECRETS: Sequence[tuple[Cause | None, Change]] = (
         base64.b64encode,
     ),
 )
-"""What may be the matter with the secret."""
+"""What may be wrong with the secret, and how to undo it."""
 
 ALGORITHMS = (
     (None, "sha1"),
@@ -180,8 +181,8 @@ MALFORMED = Cause(
 )
 DECORATED = Cause(
     "decorated",
-    "The signature is right, but stands in the header with a prefix, quotes or spaces.",
-    "Send the 40 hexadecimal digits alone.",
+    "The signature is right, but the header adds a prefix, quotes or spaces.",
+    "Send only the 40 hexadecimal digits.",
 )
 IN_BASE64 = Cause(
     "signature_in_base64",
@@ -193,7 +194,7 @@ _HEX = re.compile(r"[0-9A-Fa-f]{40}(?:[0-9A-Fa-f]{24})?")
 
 
 def examine(body: bytes, signature: str | None, secrets: Sequence[str]) -> Finding:
-    """Whether the signature is right as the door sees it, and why not."""
+    """Whether the door accepts the signature, and if not, why."""
     if not signature or not signature.strip():
         return Finding(False, causes=(MISSING,))
     try:
@@ -226,7 +227,7 @@ def _explain(body: bytes, signature: str, secrets: Sequence[str]) -> Finding:
 
 
 def _digest(signature: str) -> tuple[bytes | None, tuple[Cause, ...]]:
-    """The bytes that the header means, and what is the matter with how it says so."""
+    """The bytes of the signature, and what is wrong with the way the header writes them."""
     text = signature.strip()
     if _HEX.fullmatch(text):
         return bytes.fromhex(text), () if text == signature else (DECORATED,)

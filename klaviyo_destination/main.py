@@ -1,4 +1,4 @@
-"""The command and its verbs: which module has them, and how every one of them ends."""
+"""The command and its verbs: which module holds each, and how all of them end."""
 
 import importlib
 import os
@@ -20,17 +20,17 @@ NAME = "klaviyo-destination"
 COMMANDS = {
     "preview": "Show what messages become in Klaviyo. Nothing is sent.",
     "send": "Post messages to the webhook, signed as Segment signs them.",
-    "verify": "Tell why a captured request's signature does or does not match.",
+    "verify": "Explain why a captured request's signature does or does not match.",
     "doctor": "Check settings, secret, key, lists and queues.",
-    "dlq": "Look at the dead-letter queue, and empty it with care.",
-    "backfill": "Bring an archive's messages into Klaviyo, without setting off flows.",
+    "dlq": "List, show, export, redrive or purge the dead-letter queue.",
+    "backfill": "Load an archive's messages into Klaviyo, without starting flows.",
 }
 """Each verb and its one line of help; `klaviyo_destination.commands` has a module of its name."""
 
 EPILOG = """\b
 Exit status:
-  0    done, nothing to object to
-  1    done, and something was found: a rejection, a wrong signature, a fault in the set-up
+  0    done, no problem found
+  1    done, a problem was found: a rejection, a wrong signature, a fault in the set-up
   2    called wrongly; nothing was done
   3    not finished: something is out of reach, or refused as a whole; run it again
   4    a fault of the command itself
@@ -43,7 +43,7 @@ Completion (bash; zsh and fish alike), in ~/.bashrc:
 
 
 class CommandLine(click.Group):
-    """Loads a verb when it is called, and turns whatever happens into one line and a status."""
+    """Loads a verb when it is called, and turns every error into one line and an exit status."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         """The verbs, in the order of help."""
@@ -88,7 +88,7 @@ class CommandLine(click.Group):
             complain("interrupted")
             status = Status.INTERRUPTED
         except BrokenPipeError:
-            # Who read the output has left (`| head`): nothing to say, and nobody to say it to.
+            # The reader of the output has left (`| head`): there is nobody to tell.
             sys.stdout = None
             status = Status.OK
         except OSError as error:
@@ -103,7 +103,7 @@ class CommandLine(click.Group):
 
 
 def _fault(error: Exception) -> str:
-    """Where it happened; the exception's own words could quote what it was about."""
+    """The error's type and place. Its text is left out, since it could quote personal data."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(place.filename).name}:{place.lineno}"
     return f"a fault of the command itself: {type(error).__name__} at {where}. Please report it."
@@ -120,14 +120,14 @@ def command() -> None:
     """The Klaviyo destination for Segment, from the terminal.
 
     Secrets come from the environment (SEGMENT_SHARED_SECRET, KLAVIYO_PRIVATE_KEY), from the stack's
-    secret (--stack) or from a prompt. Colours are shown on a terminal alone, and not with NO_COLOR.
+    secret (--stack) or from a prompt. Colours appear on a terminal only, and not with NO_COLOR.
     """
 
 
 def run() -> None:
     """The entry of the installed command. SIGTERM ends it as Ctrl-C does.
 
-    Whoever interrupts is not kept waiting for requests that are under way.
+    It ends at once, without waiting for requests that are under way.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

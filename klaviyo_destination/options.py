@@ -1,7 +1,7 @@
-"""Options that several verbs share, and the values that they come to.
+"""Options that several verbs share, and the values that result.
 
-A value comes from the option, else from `--env-file`, else from the stack that `--stack` names or,
-without it, from the environment. Settings that nothing names have their defaults.
+A value comes from the option, else from `--env-file`, else from the stack that `--stack` names, or
+without one from the environment. Other settings have their defaults.
 """
 
 import os
@@ -24,31 +24,31 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 SETTING_HELP = {
-    "confirm_optin": "Lists: let the list's own opt-in process ask, or join at once.",
-    "enforce_email": "Name profiles by their e-mail address alone.",
+    "confirm_optin": "Lists: let the list's own opt-in process ask, or add people at once.",
+    "enforce_email": "Only the e-mail address names a profile.",
     "list_id": "The list that identified people join.",
-    "fallback_on_anonymous_id": "Take the anonymousId where there is no userId.",
-    "send_placed_order_as_order_completed": "Call an order's metric by its Segment name.",
-    "default_country": "The country of telephone numbers that name none.",
+    "fallback_on_anonymous_id": "Use the anonymousId if there is no userId.",
+    "send_placed_order_as_order_completed": "Give an order's metric its Segment name.",
+    "default_country": "The country of phone numbers in messages that name no country.",
     "audience_lists": "Lists of Engage audiences: auto, or a JSON object of keys and list ids.",
     "consent_events": "Let two tracks change the consent to marketing.",
     "subscribe_event": "The name of the track that subscribes.",
     "unsubscribe_event": "The name of the track that unsubscribes.",
     "forward_deletions": "Let a delete message delete the profile.",
-    "order_property_names": "Whose names the properties of orders have.",
-    "ecommerce_metrics": "Whose names e-commerce events have.",
-    "keep_user_id": "The custom property that keeps the userId while it names nobody.",
-    "send_anonymous_id": "Let events carry the anonymousId beside other identifiers.",
+    "order_property_names": "The naming of orders' properties.",
+    "ecommerce_metrics": "The naming of e-commerce metrics.",
+    "keep_user_id": "The custom property that keeps the userId while it does not name the profile.",
+    "send_anonymous_id": "Send the anonymousId on events, beside other identifiers.",
     "forward_aliases": "Let an alias merge two profiles.",
-    "forward_types": "Further types of messages: group, page, screen, with commas between them.",
+    "forward_types": "More types of messages: group, page, screen, separated by commas.",
     "list_opt_in": "The opt-in process of lists that are created.",
     "consent_source": "Where a consent was given, for messages that do not say.",
-    "send_context": "Take locale and IP address from the context where no trait has them.",
+    "send_context": "Use locale and IP address of the context if no trait has them.",
 }
-"""The settings of the README, one line each; one without a line has an option all the same."""
+"""One line of help for each setting. A setting without a line has an option all the same."""
 
 IN_A_FILE = "rules"
-"""The setting that is no option: its text is given as a file."""
+"""The setting that is no option of its own: `--rules-file` names a file with its text."""
 
 
 def setting_options(command: Command) -> Command:
@@ -75,7 +75,7 @@ def setting_options(command: Command) -> Command:
     return click.option(
         "--env-file",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="Settings as NAME=value lines, as in the README's table.",
+        help="Settings as NAME=value lines, named as in docs/settings.md.",
     )(command)
 
 
@@ -158,7 +158,7 @@ class Context:
         return key or asked("KLAVIYO_PRIVATE_KEY", "Klaviyo private key")
 
     def shared_secrets(self, given: str | None = None) -> list[str]:
-        """What Segment signs with, more than one during a rotation."""
+        """Segment's shared secrets; more than one during a rotation."""
         if given:
             return [given]
         text = self.variables.get("SEGMENT_SHARED_SECRET", "")
@@ -175,7 +175,7 @@ class Context:
         return [asked("SEGMENT_SHARED_SECRET", "Segment shared secret")]
 
     def webhook_token(self) -> str | None:
-        """The second secret, where one is required."""
+        """The second secret, if one is required."""
         if token := self.variables.get("WEBHOOK_TOKEN"):
             return token
         return self._secret.get("webhook_token") if self.stack is not None else None
@@ -188,7 +188,7 @@ class Context:
 
 
 def asked(variable: str, prompt: str) -> str:
-    """A secret, typed without being shown. Raises `Misuse` where there is no terminal."""
+    """A secret, typed without being shown. Raises `Misuse` without a terminal."""
     if not sys.stdin.isatty():
         raise Misuse(f"{variable} is not set, and there is no terminal to ask for it")
     text: str = click.prompt(prompt, hide_input=True, err=True)

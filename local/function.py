@@ -15,13 +15,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from local.limits import Limits
 from local.tracing import MOST_INVOCATIONS, trace_of
 
 ROOT = Path(__file__).resolve().parent.parent
 IMPORTS = (ROOT / "src", ROOT)
 
-MAX_EVENT_BYTES = 6 * 1024 * 1024
-"""The largest payload of a synchronous invocation.
+MAX_EVENT_BYTES = MAX_ANSWER_BYTES = 6 * 1024 * 1024
+"""The largest payload of a synchronous invocation, on its way there and back.
 
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 """
@@ -47,6 +48,7 @@ class LambdaFunction:
 
     `log` takes what the handler writes to standard output and standard error. A process that has
     died is replaced at the next call. `allows_recursion` is `RecursiveLoop: Allow`.
+    `limits` hold once the handler is loaded; Lambda gives more of a processor until then.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class LambdaFunction:
         imports: Sequence[Path] = IMPORTS,
         *,
         allows_recursion: bool = False,
+        limits: Limits | None = None,
     ) -> None:
         self._name = name
         self._handler = handler
@@ -70,6 +73,7 @@ class LambdaFunction:
         self._timeout_seconds = timeout_seconds
         self._log = log
         self._allows_recursion = allows_recursion
+        self._limits = limits
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._is_ready = False
@@ -153,6 +157,8 @@ class LambdaFunction:
         if not self._is_ready:
             self._read(INIT_SECONDS)
             self._is_ready = True
+            if self._limits is not None:
+                self._limits.watch(self._start())
 
     def _exchange(self, line: str) -> dict[str, Any]:
         self._ready()
@@ -163,7 +169,10 @@ class LambdaFunction:
             process.stdin.flush()
         except BrokenPipeError:
             pass  # there will be nothing to read either
-        reply: dict[str, Any] = json.loads(self._read(self._timeout_seconds))
+        text = self._read(self._timeout_seconds)
+        if len(text) > MAX_ANSWER_BYTES:
+            raise FunctionError("the answer is larger than 6 MiB")
+        reply: dict[str, Any] = json.loads(text)
         return reply
 
     def _read(self, seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Every reason in plain words: what it means, and what to do about it."""
+"""What each reason means, and what to do about it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -54,15 +54,15 @@ _TEXTS: Mapping[StrEnum, tuple[str, str]] = {
         "Send one as traits.email (identify), properties.email (track), or turn ENFORCE_EMAIL off.",
     ),
     DropReason.INVALID_EMAIL: (
-        "There is something in the place of the e-mail address, but it is no address.",
-        "Mend the address where it is sent, or turn ENFORCE_EMAIL off.",
+        "What was found in the place of the e-mail address is not an address.",
+        "Correct the address at its source, or turn ENFORCE_EMAIL off.",
     ),
     DropReason.EXTERNAL_ID_TOO_LONG: (
         "The user id has more than 255 characters, and nothing else says who this is.",
         "Shorten the id where it is sent, or send an e-mail address as well.",
     ),
     DropReason.MISSING_IDENTIFIER: (
-        "Nothing in the message says whom it is about.",
+        "Nothing in the message names the profile.",
         "Send an e-mail address, a user id or a telephone number.",
     ),
     DropReason.NOTHING_TO_MERGE: (
@@ -98,44 +98,48 @@ _TEXTS: Mapping[StrEnum, tuple[str, str]] = {
         "Send a list id of letters, digits, _ and -, true or false, or a list of names.",
     ),
     RejectionCode.INVALID_MESSAGE: (
-        "It is not a Segment message as it should be.",
-        "Mend the field where it is sent. It is kept in the dead-letter queue.",
+        "It is not a valid Segment message.",
+        "Correct the field at its source, then redrive. It is kept in the dead-letter queue.",
     ),
     RejectionCode.INTERNAL_ERROR: (
-        "Something of ours failed on this message.",
+        "A fault in this destination: the mapping failed on the message.",
         "Please report it. The message is kept in the dead-letter queue.",
     ),
     RejectionCode.REFUSED: (
-        "Klaviyo will not take it.",
-        "Read Klaviyo's own words, mend it where it is sent, then redrive.",
+        "Klaviyo refuses it.",
+        "Read Klaviyo's own words, correct it at its source, then redrive.",
     ),
     RejectionCode.RETRIES_EXHAUSTED: (
-        "It failed again and again until the time for retries (RETRY_HOURS) was over.",
+        "Every retry failed until RETRY_HOURS had passed.",
         "See that Klaviyo answers again, then redrive.",
+    ),
+    RejectionCode.TOO_LARGE: (
+        "It has more than 1 MB even when compressed, which no queue accepts.",
+        "Send less in one message. Only its message id was kept.",
     ),
     RejectionCode.UNREADABLE: (
         "Something on the retry queue that was not put there by this destination.",
-        "See who writes to the queue. If it is nobody's, delete it.",
+        "Find out what writes to the queue. If nothing needs it, delete it.",
     ),
     RejectionCode.TOO_LARGE: (
         "It is larger than a message of the queue may be.",
         "Send less in one message. What fits is kept in the dead-letter queue.",
     ),
     RetryReason.THROTTLED: (
-        "Klaviyo asks us to slow down (its rate limit).",
-        "Nothing: it is sent again. If it lasts, let Segment send larger batches.",
+        "Klaviyo throttles (its rate limit is reached).",
+        "Nothing: it is retried. If it lasts, let Segment send larger batches.",
     ),
     RetryReason.UNAVAILABLE: (
-        "Klaviyo is out of order at the moment.",
-        "Nothing: it is sent again.",
+        "Klaviyo has a failure at the moment.",
+        "Nothing: it is retried.",
     ),
     RetryReason.TIMEOUT: (
         "Klaviyo did not answer in time.",
-        "Nothing: it is sent again.",
+        "Nothing: it is retried.",
     ),
     RetryReason.CONNECTION_FAILED: (
         "Klaviyo could not be reached, or the connection broke.",
-        "Nothing: it is sent again. If it lasts, look at the function's network.",
+        "Nothing: it is retried. If it lasts, check the function's network.",
     ),
     RetryReason.UNAUTHORIZED: (
         "Klaviyo does not know the private key.",
@@ -146,20 +150,24 @@ _TEXTS: Mapping[StrEnum, tuple[str, str]] = {
         "Give the key its scopes in Klaviyo; until then everything waits.",
     ),
     RetryReason.OUT_OF_TIME: (
-        "The time for this call was up before its turn came.",
-        "Nothing: it is sent again.",
+        "The time of this call was up before it was sent.",
+        "Nothing: it is retried.",
     ),
     RetryReason.CIRCUIT_OPEN: (
-        "Klaviyo failed a moment ago, so it is left in peace for a few seconds.",
-        "Nothing: it is sent again.",
+        "Klaviyo failed a moment ago, so nothing is sent for a few seconds.",
+        "Nothing: it is retried.",
     ),
     RetryReason.WAITS_FOR_PROFILE: (
         "It waits for an earlier change of the same person.",
         "Nothing: it follows as soon as that one is through.",
     ),
+    RetryReason.UNEXPECTED_FAILURE: (
+        "A fault in this destination while it was sent.",
+        "Please report it. It is retried without the operations around it.",
+    ),
     RetryReason.IMPORT_PENDING: (
-        "Klaviyo is still at work on a bulk import.",
-        "Nothing: it is looked at again in a minute.",
+        "Klaviyo is still working on a bulk import.",
+        "Nothing: it is checked again in a minute.",
     ),
     RetryReason.UNEXPECTED_FAILURE: (
         "Something of ours failed while it was sent.",
@@ -197,12 +205,12 @@ TITLES: Mapping[str, str] = {
     "bulk_create_events": "Record events in bulk",
     "create_or_update_profile": "Create or update a profile",
     "bulk_import_profiles": "Create or update profiles in bulk",
-    "get_bulk_import_profiles_job": "See whether the bulk import is done",
+    "get_bulk_import_profiles_job": "Check whether the bulk import is done",
     "get_errors_for_bulk_import_profiles_job": "Read what the bulk import refused",
     "bulk_subscribe_profiles": "Subscribe, by the opt-in process of the list or the account",
     "bulk_unsubscribe_profiles": "Withdraw the consent to marketing",
-    "add_profiles_to_list": "Put on a list at once",
-    "remove_profiles_from_list": "Take off a list; consent stays as it is",
+    "add_profiles_to_list": "Add to a list at once",
+    "remove_profiles_from_list": "Remove from a list; consent is unchanged",
     "request_profile_deletion": "Delete the profile for good",
     "merge_profiles": "Merge one profile into another for good",
     "get_profiles": "Look up whose profile it is",

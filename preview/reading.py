@@ -1,4 +1,4 @@
-"""A text that somebody pasted, as messages; what is no JSON is told with its line and column."""
+"""Reads pasted text as messages. An error in the JSON has its line and column."""
 
 import json
 import re
@@ -70,7 +70,7 @@ def read(text: str) -> Sequence[Json | TooDeep]:
 
 
 def _fault(text: str) -> tuple[int, str] | None:
-    """Where the text stops to be JSON, and why; `None` when it is JSON or cannot be told."""
+    """Where the text stops being JSON, and why; `None` if it is JSON or the place is unknown."""
     if not text.strip(" \t\r\n"):
         return None
     try:
@@ -81,7 +81,7 @@ def _fault(text: str) -> tuple[int, str] | None:
         return None
     for found in _CONSTANT.finditer(text):
         if found["constant"]:
-            return found.start(), f"{found['constant']} is no JSON number; write null"
+            return found.start(), f"{found['constant']} is not a JSON number; write null"
     return None
 
 

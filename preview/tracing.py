@@ -173,7 +173,7 @@ class _Search:
         is_alike = [each["kind"] for each in document] == [each["kind"] for each in self._base]
         places: list[Path] = []
         for position, base in enumerate(self._base):
-            if position >= len(document):
+            if position >= len(document) or document[position]["kind"] != base["kind"]:
                 places.append((position,))
                 continue
             for place, may_have_moved in _differences(base, document[position], (position,)):

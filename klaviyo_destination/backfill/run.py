@@ -1,13 +1,13 @@
 """One backfill: rounds of reading, delivering and committing, until nothing is left to do.
 
-A round reads as many messages as give full bulk requests of events, delivers these together with
-the profiles whose turn it is, and commits what came of it as one change. A crash costs the round:
-it is done again, and repeats have one effect in Klaviyo.
+A round reads enough messages for full bulk requests of events, delivers these together with the
+next profiles, and commits the results as one change. After a crash the round is repeated, and
+repeats have one effect in Klaviyo.
 
-Profile updates wait in the state, in the archive's order. They leave together, up to
-`MOST_PROFILES`, and the next ones only after Klaviyo has ended the import jobs of those before
-them: a job runs when it pleases, and must not overtake an earlier one about the same person. Events
-need not wait for profiles, since with `backfill` they set off no flow that would look at one.
+Profile updates wait in the state, in the archive's order. Up to `MOST_PROFILES` are sent together,
+and the next ones only after Klaviyo has finished the import jobs of those before them: Klaviyo runs
+a job when it chooses, and it must not overtake an earlier one about the same person. Events need
+not wait for profiles, since events with `backfill` start no flow that would read a profile.
 """
 
 import time
@@ -53,16 +53,17 @@ MOST_MESSAGES = 4 * EVENTS_A_ROUND
 """Read in one round, where few of them are events."""
 
 MOST_PROFILES = 20_000
-"""Profile operations that leave together; their bodies are in memory at once."""
+"""Profile operations that are sent together; their bodies are in memory at the same time."""
 
 DELIVERY_SECONDS = 180.0
 PATIENCE_SECONDS = 65.0
-"""A pause that is waited out in place: the minute of Klaviyo's steady limit, and a little more."""
+"""The longest pause that a delivery waits for itself: a little more than the minute of Klaviyo's
+steady limit."""
 
 MOST_ATTEMPTS = 8
-"""Of one operation while others are delivered; when it has failed for long, it is a reject."""
+"""Attempts of one operation while others are delivered. After the last it is a reject."""
 
-GIVEN_UP = Refused(200, "import_cancelled", "Klaviyo gave up the import jobs of this profile")
+GIVEN_UP = Refused(200, "import_cancelled", "Klaviyo cancelled the import jobs of this profile")
 
 FAILURES = frozenset(
     {
@@ -72,19 +73,19 @@ FAILURES = frozenset(
         RetryReason.UNEXPECTED_ANSWER,
     }
 )
-"""What counts as an attempt: being throttled does not."""
+"""Failures that count as an attempt. Being throttled does not."""
 
-OURS_TO_MEND = frozenset({RetryReason.UNAUTHORIZED, RetryReason.FORBIDDEN})
-"""What no waiting helps against."""
+OURS_TO_FIX = frozenset({RetryReason.UNAUTHORIZED, RetryReason.FORBIDDEN})
+"""Failures that waiting does not repair."""
 
 LONGEST_PAUSE = 60.0
 """Seconds between two rounds that have delivered nothing, doubled up to this."""
 
 MOST_IMPORTS = 3
-"""How often a profile is put into a job, when Klaviyo gives up the jobs."""
+"""How often a profile is put into a job if Klaviyo cancels the jobs."""
 
 CHECK_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
-"""Until an import job is looked at, the first time, the second time and so on."""
+"""Seconds until the first, second, … check of an import job."""
 
 
 class Deliverer(Protocol):
@@ -100,13 +101,12 @@ class Deliverer(Protocol):
 
 
 class NotTaken(Trouble):
-    """Klaviyo does not take the key, or took nothing for too long."""
+    """Klaviyo does not accept the key, or accepted nothing for too long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is, for whoever shows it: what is committed, what it is doing now, and why
-    nothing moves, if nothing does."""
+    """How far a run is: what is committed, what it is doing now, and if nothing moves, why."""
 
     counts: Counts
     doing: str = ""
@@ -238,7 +238,7 @@ class _Settled:
     delivered: Counter[str] = field(default_factory=Counter)
     trouble: Retryable | None = None
     given_up: bool = False
-    """Klaviyo has given an import job up."""
+    """Klaviyo has cancelled an import job."""
 
 
 class Run:
@@ -281,7 +281,7 @@ class Run:
         self._moved_at = now()
 
     def carry_out(self) -> Counts:
-        """Go on until all is delivered or rejected. Raises `NotTaken` when Klaviyo hinders it."""
+        """Run until all is delivered or rejected. Raises `NotTaken` if Klaviyo accepts nothing."""
         try:
             while not self._is_done():
                 self._round()
@@ -470,14 +470,14 @@ class Run:
         words = "" if trouble is None or moves else f"Klaviyo: {trouble.reason.value}"
         return Progress(self._counts, trouble=words)
 
-    # When to go on
+    # When to continue
 
     def _pause(
         self, settled: _Settled, delivery: Delivery, began: float, *, has_read: bool
     ) -> None:
-        """Wait where going on at once would be of no use."""
+        """Wait if the next round would be of no use yet."""
         trouble = settled.trouble
-        if trouble is not None and trouble.reason in OURS_TO_MEND:
+        if trouble is not None and trouble.reason in OURS_TO_FIX:
             raise NotTaken(_about_the_key(trouble))
         if settled.delivered or settled.done or has_read:
             self._moved_at = self._now()
@@ -490,7 +490,7 @@ class Run:
         self._failures += 1
         if self._now() - self._moved_at > self._give_up_seconds:
             raise NotTaken(
-                f"Klaviyo has taken nothing for {self._give_up_seconds / 60:.0f} minutes "
+                f"Klaviyo has accepted nothing for {self._give_up_seconds / 60:.0f} minutes "
                 f"({trouble.reason.value}). What waits is kept: run the same command again"
             )
         named = trouble.delay or 0.0
@@ -500,7 +500,8 @@ class Run:
         """Nothing but import jobs is left for now."""
         if self._now() - self._moved_at > self._give_up_seconds:
             raise NotTaken(
-                f"Klaviyo has been at an import job for {self._give_up_seconds / 60:.0f} minutes. "
+                "Klaviyo has been working on an import job for "
+                f"{self._give_up_seconds / 60:.0f} minutes. "
                 "What waits is kept: run the same command again later"
             )
         due = self._state.next_due(Lane.CHECKS)
@@ -526,8 +527,8 @@ def _about_the_key(trouble: Retryable) -> str:
     if trouble.reason is RetryReason.UNAUTHORIZED:
         return "Klaviyo does not know the key (401): set a valid one and run the same command again"
     return (
-        "Klaviyo forbids it to this key (403): give it the scopes of the README (`doctor` names "
-        "what is missing) and run the same command again"
+        "Klaviyo forbids this to the key (403): give it every scope in docs/settings.md (`doctor` "
+        "names what is missing) and run the same command again"
     )
 
 

@@ -19,7 +19,7 @@ from klaviyo_destination.troubles import Misuse, Trouble
 from klaviyo_mapping.operations import Operation, from_json, to_json
 
 MOST_BYTES = 32_000_000
-"""Of operations that are held in memory at once."""
+"""The most bytes of operations that are in memory at the same time."""
 
 SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -123,7 +123,7 @@ class State:
             self._database.close()
             if "locked" in str(error):
                 raise Trouble(f"another backfill is at work with {path}: let it end") from None
-            raise Misuse(f"{path} is no state of a backfill: name another --state") from None
+            raise Misuse(f"{path} is not the state of a backfill: name another --state") from None
 
     def _prepare(self) -> None:
         database = self._database
@@ -204,7 +204,7 @@ class State:
         )
 
     def replace(self, entries: Iterable[Waiting]) -> None:
-        """Keep what was tried in vain at its place."""
+        """Keep failed entries at their place."""
         self._database.executemany(
             "REPLACE INTO waiting VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (self._row(entry, entry.rank) for entry in entries),

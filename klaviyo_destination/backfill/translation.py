@@ -1,4 +1,4 @@
-"""What one message of an archive becomes: operations, a counted reason, or a reject."""
+"""What a message of an archive becomes: operations, a counted reason, or a reject."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,24 +28,24 @@ from klaviyo_mapping.times import time_of
 
 
 class LeftOut(StrEnum):
-    """Why a message or a step is left out on request, besides the mapping's own reasons."""
+    """Why a message or a step is left out on request, in addition to the mapping's own reasons."""
 
     NOT_ONLY = "not_only"
     """`--only` names other types."""
     BEFORE = "before_since"
     AFTER = "after_until"
     LIST_STEP = "list_step"
-    """Lists are joined and left with `--with-lists` alone."""
+    """Lists are joined and left only with `--with-lists`."""
     CONSENT = "consent"
-    """Consent is given and withdrawn with `--with-consent` alone."""
+    """Consent is given and withdrawn only with `--with-consent`."""
     DELETION = "deletion"
-    """Nobody is deleted on account of an archive: whoever has come back since would go, too."""
+    """An archive deletes nobody: it would also delete people who have come back since."""
     MERGE = "merge"
-    """Nor is anybody merged: an id may belong to somebody else by now."""
+    """An archive merges nobody: an id may belong to somebody else by now."""
 
 
 MISSING_TIME = "missing_time"
-"""An event that says nowhere when it happened would be recorded as of now, which is wrong."""
+"""Klaviyo would record an event without a time as of now, which is wrong."""
 
 
 @dataclass(frozen=True, slots=True)

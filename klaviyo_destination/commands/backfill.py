@@ -1,4 +1,4 @@
-"""`backfill`: an archive through the same mapping and bulk delivery, safe to interrupt."""
+"""`backfill`: loads an archive by the same mapping, in bulk requests; safe to interrupt."""
 
 import hashlib
 import json
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from klaviyo_destination.backfill.translation import Selection, Translator
 
 STEADY = 150
-"""Bulk requests that Klaviyo takes in a minute; an account has one such allowance for everybody."""
+"""Bulk requests that Klaviyo accepts in a minute. All keys of an account share this limit."""
 
 NOTE_SECONDS = 30.0
-"""How often progress is noted where there is no terminal."""
+"""Seconds between two lines of progress without a terminal."""
 
 EPILOG = """\b
 Examples:
@@ -44,19 +44,18 @@ Examples:
   klaviyo-destination backfill --since 2026-01-01 --only track --share 50 archive/
 
 \b
-It is safe to interrupt, to kill and to repeat: run the same command again, and it goes on where
-it was. Every event keeps its id, so that Klaviyo records it once. Profiles are updated in the
-order of the archive: files as named, those of a folder or prefix in the order of their names.
-Lists are left alone unless --with-lists is given, and consent unless --with-consent is: both may
-send mail to everybody of the archive, and undo what people have chosen since. Nobody is deleted
-or merged.
-What Klaviyo refuses is kept in the rejects file with its reason.
+It is safe to interrupt, kill and repeat: the same command continues where it stopped. Every event
+keeps its id, so Klaviyo records it once. Profiles are updated in the order of the archive: files in
+the order given, those of a folder or prefix by name. Lists change only with --with-lists, and
+consent only with --with-consent: either can send mail to everybody in the archive, and undo what
+people have chosen since. Nobody is deleted or merged. The rejects file keeps what Klaviyo
+refuses, with its reason.
 
 \b
 With --json: {"finished", "messages", "mapped", "left_out": {reason: n}, "steps_left_out": {…},
 "rejected": {code: n}, "delivered": {kind: n}, "waiting", "requests", "seconds", "state",
-"rejects"}. What is left out has the mapping's reason, or not_only, before_since, after_until;
-steps that are left out, list_step, consent, deletion or merge.
+"rejects"}. Left-out messages have the mapping's reason, or not_only, before_since, after_until;
+left-out steps have list_step, consent, deletion or merge.
 Exit status: 0 all delivered, 1 something was rejected, 3 not finished (run it again).
 """
 
@@ -109,22 +108,24 @@ def _types(_context: click.Context, _parameter: click.Parameter, text: str) -> f
     "--state",
     "state_path",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Where to keep what is done. [default: backfill-….state, by the files' names]",
+    help="The file that keeps progress. [default: backfill-….state, by the files' names]",
 )
 @click.option(
     "--rejects",
     "rejects_path",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Where to keep what is refused. [default: as the state, .rejects.jsonl]",
+    help="The file that keeps rejects. [default: as the state, .rejects.jsonl]",
 )
-@click.option("--restart", is_flag=True, help="Forget the state, and begin anew.")
+@click.option(
+    "--restart", is_flag=True, help="Forget the state, and start again from the beginning."
+)
 @click.option(
     "--give-up-after",
     type=click.FloatRange(0.01),
     default=15.0,
     show_default=True,
     metavar="MINUTES",
-    help="Stop when Klaviyo has taken nothing for so long.",
+    help="Stop when Klaviyo has accepted nothing for this long.",
 )
 @stack_option
 @setting_options
@@ -219,7 +220,7 @@ def _state(path: Path, began_with: Mapping[str, Any], restart: bool) -> "Iterato
             if changed:
                 raise Misuse(
                     f"{path} is of a backfill with other {' and '.join(changed)}: use the same, "
-                    "or --restart to begin anew, or another --state"
+                    "or --restart to start again, or another --state"
                 )
         yield state
     finally:
@@ -243,7 +244,7 @@ def _carry_out(
     key = context.private_key()
     before = _counts(state)
     if before.messages:
-        console.note(f"Going on after {console.counted(before.messages, 'message')}.")
+        console.note(f"Continuing after {console.counted(before.messages, 'message')}.")
     with _progress(sources, before) as show:
         run = Run(
             sources,
@@ -259,7 +260,7 @@ def _carry_out(
         trouble = _through(run)
     if isinstance(trouble, KeyboardInterrupt):
         done = console.counted(_counts(state).messages, "message")
-        console.complain(f"interrupted; {done} done so far. Run the same command to go on")
+        console.complain(f"interrupted; {done} done so far. Run the same command to continue")
         return Status.INTERRUPTED
     status = _report(_counts(state), state, rejects_path, as_json)
     if trouble is not None:
@@ -269,7 +270,7 @@ def _carry_out(
 
 
 def _through(run: "Run") -> Trouble | KeyboardInterrupt | None:
-    """Carry it out; what has stopped it, if something has."""
+    """Run it. The result is what stopped it, or `None`."""
     try:
         run.carry_out()
     except (Trouble, KeyboardInterrupt) as stopped:
@@ -286,7 +287,7 @@ def _counts(state: "State") -> "Counts":
 
 
 def _rehearse(sources: Sequence["Source"], translator: "Translator", as_json: bool) -> int:
-    """Read and map everything, and say what it would come to."""
+    """Read and map everything, and report what would be sent."""
     from klaviyo_destination.backfill.run import EVENTS_A_ROUND, Reading, add_counts
     from klaviyo_destination.backfill.state import Counts, Position
     from klaviyo_mapping.operations import kind_of
@@ -322,7 +323,7 @@ def _rehearse(sources: Sequence["Source"], translator: "Translator", as_json: bo
 
 
 def _report(counts: "Counts", state: "State", rejects_path: Path, as_json: bool) -> int:
-    """Say what it has come to; the status says whether anything was rejected."""
+    """Report the result. The status says whether anything was rejected."""
     waiting = state.count()
     finished = bool(state.fact("is_done"))
     rejected = sum(counts.rejected.values())
@@ -366,7 +367,7 @@ def _write_counts(counts: "Counts", delivered: str) -> None:
 
 @contextmanager
 def _progress(sources: Sequence["Source"], before: "Counts") -> "Iterator[Any]":
-    """A way to show progress: a bar on a terminal, else a line now and then."""
+    """Shows progress: a bar on a terminal, else a line from time to time."""
     terminal = console.messages()
     total = sum(source.size for source in sources)
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""`dlq`: what is in the dead-letter queue and why; back to the retry queue, or away."""
+"""`dlq`: list, show, export, redrive and purge the dead-letter queue."""
 
 import os
 import time
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from klaviyo_destination.deadletters import DeadLetterQueue, Group, Selection
 
 LOOK_SECONDS = 1.0
-"""How often to ask how far a redrive is."""
+"""Seconds between two questions about a redrive's progress."""
 
 EPILOG = """\b
 Examples:
@@ -28,7 +28,7 @@ Examples:
 
 \b
 The queue is the stack's (--stack), --queue-url, or DEAD_LETTER_QUEUE_URL. An SQS message holds
-many entries; each has its own reason, the README tells what they mean.
+many entries, each with its own reason; docs/answers-and-reasons.md explains them.
 """
 
 
@@ -59,7 +59,7 @@ def selecting(command: Command) -> Command:
 
 
 def examples(*calls: str) -> str:
-    """An epilog; calls without a queue are about the stack klaviyo-destination."""
+    """An epilog. Calls without a queue use the stack klaviyo-destination."""
     where = " --stack klaviyo-destination"
     lines = (
         f"  klaviyo-destination dlq {call}{'' if '--queue-url' in call else where}"
@@ -73,7 +73,7 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="Only say what wou
 
 @click.group("dlq", epilog=EPILOG)
 def command() -> None:
-    """Look at the dead-letter queue, and empty it with care."""
+    """List, show, export, redrive or purge the dead-letter queue."""
 
 
 @command.command("list", epilog=examples("list", 'list --json --queue-url "$QUEUE_URL"'))
@@ -121,7 +121,7 @@ def _show_groups(groups: "list[Group]", letters: int, entries: int) -> None:
     from preview import ADVICE
 
     console.write_table(
-        ("number", "reason", "detail", "what", "oldest", "for instance"),
+        ("number", "reason", "detail", "what", "oldest", "example"),
         (
             (
                 group.count,
@@ -158,7 +158,7 @@ def show(
     stack_name: str | None,
     as_json: bool,
 ) -> int:
-    """Show entries whole: what was to be sent, personal data included, and why it was not.
+    """Show whole entries: what was to be sent, with personal data, and why it was not sent.
 
     With --json one line for each: {"sqs_message_id", "sent_at", "message_id", "operation",
     "message" or "unreadable", "reason"}.
@@ -183,7 +183,7 @@ def show(
                 for line in json.dumps(document, indent=2, ensure_ascii=False).splitlines():
                     console.say(line)
     if not number:
-        console.note("There is no such entry.")
+        console.note("No entry matches.")
     return Status.OK
 
 
@@ -247,11 +247,11 @@ def redrive(
     stack_name: str | None,
     as_json: bool,
 ) -> int:
-    """Move entries back to the retry queue, to be tried anew with a full window.
+    """Move entries back to the retry queue. They are retried with a full window.
 
-    All of them by SQS's own move task; with --reason or --message-id those alone, by sending them
-    again. Mend the cause first; repeats do no harm. With --json: {"dry_run", "moved", "unit"
-    (sqs_messages, entries)}.
+    Without a selection SQS's own move task moves all of them; with --reason or --message-id only
+    those are sent again. Fix the cause first. Repeats do no harm. With --json: {"dry_run", "moved",
+    "unit" (sqs_messages, entries)}.
     """
     from handler.queues import Queue
     from klaviyo_destination.deadletters import put
@@ -278,12 +278,12 @@ def _move_all(queue: "DeadLetterQueue", retry_url: str) -> int:
                 break
             time.sleep(LOOK_SECONDS)
     except KeyboardInterrupt:
-        console.note("SQS goes on with the redrive by itself.")
+        console.note("SQS continues the redrive by itself.")
         raise
     moved = int(task.get("ApproximateNumberOfMessagesMoved", 0))
     if task.get("Status") != "COMPLETED":
         raise Trouble(
-            f"the redrive has ended as {task.get('Status')} after {moved:,} SQS messages "
+            f"the redrive ended as {task.get('Status')} after {moved:,} SQS messages "
             f"({task.get('FailureReason', 'no reason given')}): run it again"
         )
     return moved
@@ -333,7 +333,7 @@ def purge(
 
 
 def _drop(_entries: Any) -> None:
-    """Nothing keeps what is purged."""
+    """Purged entries are kept nowhere."""
 
 
 def _tell(what: str, verb: str, number: int, unit: str, dry_run: bool, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""`doctor`: whether everything is set up, and what would help."""
+"""`doctor`: checks the set-up, with a remedy for each problem."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -25,10 +25,10 @@ Examples:
   KLAVIYO_PRIVATE_KEY=pk_… klaviyo-destination doctor --list-id Y6nRLr
 
 \b
-Changes nothing. Klaviyo is asked with the key of the stack's secret, or of KLAVIYO_PRIVATE_KEY;
-scopes that write are tried with empty requests, which Klaviyo refuses as invalid.
+Changes nothing. It uses the key of the stack's secret, or KLAVIYO_PRIVATE_KEY. Scopes that write
+are checked with empty requests, which Klaviyo refuses as invalid.
 With --json: {"healthy", "checks": [{"name", "health" (good, doubtful, bad, skipped), "found",
-"remedy"}]}. Exit status: 1 when anything is bad.
+"remedy"}]}. Exit status: 1 if anything is bad.
 """
 
 MARKS = {

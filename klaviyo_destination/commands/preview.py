@@ -1,4 +1,4 @@
-"""`preview`: what messages would become in Klaviyo, and why one would not."""
+"""`preview`: what messages would become in Klaviyo, or why they are dropped."""
 
 import json
 from collections import Counter
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from preview import MessagePreview, Preview, RequestPreview
 
 LIMIT = 4_000
-"""As many messages as a webhook's batch may hold."""
+"""The most messages in a batch of the webhook."""
 
 EPILOG = """\b
 Examples:
@@ -56,7 +56,7 @@ rejected or cannot be read.
     type=click.IntRange(1),
     default=LIMIT,
     show_default=True,
-    help="How many messages to look at.",
+    help="The most messages to read.",
 )
 @stack_option
 @setting_options

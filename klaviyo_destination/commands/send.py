@@ -1,4 +1,4 @@
-"""`send`: messages to the webhook, signed as Segment signs them, and what it answers."""
+"""`send`: posts messages to the webhook, signed as Segment signs them, and shows its answers."""
 
 import json
 import time
@@ -24,14 +24,14 @@ Examples:
   klaviyo-destination send --single --stack klaviyo-destination-dev events/batch.json
 
 \b
-One message is posted as an object; several as arrays of --batch-size, of which the first element
-is signed, as Segment does. The secret comes from SEGMENT_SHARED_SECRET, the stack's secret or a
-prompt; WEBHOOK_TOKEN or the stack's secret give the token, where one is required.
+One message is posted as an object. Several are posted as arrays of --batch-size; as Segment does,
+only the first element is signed. The secret comes from SEGMENT_SHARED_SECRET, the stack's secret or
+a prompt. If a token is required, it comes from WEBHOOK_TOKEN or the stack's secret.
 
 \b
 With --json, for each request one line: {"status", "milliseconds", "messages", "answer"}.
-Exit status: 0 all taken, 1 something was rejected or turned away, 3 not taken (Segment would send
-it again).
+Exit status: 0 all accepted, 1 something was rejected or refused, 3 not accepted (Segment would
+retry it).
 """
 
 
@@ -46,13 +46,13 @@ it again).
     type=click.IntRange(1, 4_000),
     default=1_000,
     show_default=True,
-    help="Messages a request.",
+    help="Messages in a request.",
 )
 @click.option("--single", is_flag=True, help="One request for each message.")
 @click.option(
     "--secret",
     metavar="TEXT",
-    help="What to sign with. Lists of processes show it: better set SEGMENT_SHARED_SECRET.",
+    help="The shared secret. Lists of processes show it; SEGMENT_SHARED_SECRET is safer.",
 )
 @stack_option
 @json_option
@@ -119,7 +119,7 @@ def _values(files: Sequence[str]) -> Iterator[str]:
 
 
 def _bodies(first: str, others: Iterator[str], size: int) -> Iterator[tuple[bytes, int]]:
-    """Request bodies and how many messages each holds: one alone as an object, else arrays."""
+    """Request bodies, and how many messages each holds: a single one is an object, else arrays."""
     batch = [first, *islice(others, size - 1)]
     is_alone = len(batch) == 1
     while batch:
@@ -130,7 +130,7 @@ def _bodies(first: str, others: Iterator[str], size: int) -> Iterator[tuple[byte
 
 
 class _Post:
-    """Posts bodies one after the other, shows the answers and keeps the worst status."""
+    """Posts bodies in order, shows the answers, and keeps the worst status."""
 
     def __init__(self, url: str, secret: str, token: str | None, as_json: bool) -> None:
         import requests
@@ -163,7 +163,9 @@ class _Post:
         except requests.Timeout:
             raise Trouble(f"no answer within {SECONDS:.0f} seconds from {self._url}") from None
         except (requests.RequestException, UnicodeError):
-            raise Trouble(f"no connection to {self._url}: is the URL right, is it up?") from None
+            raise Trouble(
+                f"no connection to {self._url}: check the URL, and that it is running"
+            ) from None
         spent = round((time.monotonic() - began) * 1000)
         try:
             answer = response.json()
@@ -198,14 +200,14 @@ class _Post:
             console.say(f"     {line}")
         if status == 401:
             console.note(
-                "The webhook knows another secret than the one used here: see the stack's secret, "
-                "SEGMENT_SHARED_SECRET, and `klaviyo-destination verify`."
+                "The webhook has another secret than the one used here: check the stack's secret "
+                "and SEGMENT_SHARED_SECRET, and try `klaviyo-destination verify`."
             )
 
 
 def _in_words(answer: Any) -> str:
     if not isinstance(answer, dict) or "received" not in answer:
-        return "an answer that is not this destination's; is the URL the right one?"
+        return "not this destination's answer; check the URL"
     error = answer.get("error")
     if isinstance(error, dict):
         return f"{error.get('code')}: {error.get('message')}"

@@ -16,8 +16,8 @@ Examples:
   cat body.json | SEGMENT_SHARED_SECRET=… klaviyo-destination verify - --signature "$SIGNATURE"
 
 \b
-FILE is the body as it came, byte by byte; or the event of an HTTP API (as in the functions' test
-events), which brings its header along. The secret comes from SEGMENT_SHARED_SECRET, the stack's
+FILE is the body, byte by byte as it came; or the event of an HTTP API (such as the functions' test
+events), which contains the header. The secret comes from SEGMENT_SHARED_SECRET, the stack's
 secret or a prompt. With --json: {"matches", "signed" (body, first_element, null), "causes":
 [{"code", "meaning", "remedy"}], "body_bytes"}. Exit status: 0 it matches, 1 it does not.
 """
@@ -29,14 +29,14 @@ secret or a prompt. With --json: {"matches", "signed" (body, first_element, null
 @click.option(
     "--secret",
     metavar="TEXT",
-    help="The shared secret. Lists of processes show it: better set SEGMENT_SHARED_SECRET.",
+    help="The shared secret. Lists of processes show it; SEGMENT_SHARED_SECRET is safer.",
 )
 @stack_option
 @json_option
 def command(
     file: str, signature: str | None, secret: str | None, stack_name: str | None, as_json: bool
 ) -> int:
-    """Tell why a captured request's signature does or does not match, and what to do."""
+    """Explain why a captured request's signature does or does not match, and what to do."""
     from klaviyo_destination.archive import read_whole
     from klaviyo_destination.forensics import examine
 

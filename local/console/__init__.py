@@ -1,6 +1,6 @@
 """The console: a page on loopback that shows what would happen, and what does. Never deployed.
 
-`server` answers the page's requests, and `guard` turns away whoever is not the page. `journal`
+`server` answers the page's requests, and `guard` refuses every client except the page. `journal`
 knows what became of each message, `watch` looks on once a second, `static/` is the page itself.
 """
 

@@ -109,7 +109,7 @@ def _guard(app: Flask) -> None:
             headers.get("Host"), headers.get("Origin"), headers.get("Sec-Fetch-Site"), port
         ):
             return None
-        return jsonify(error="This console answers its own page alone."), 403
+        return jsonify(error="This console answers only its own page."), 403
 
     @app.after_request
     def protect(response: Response) -> Response:

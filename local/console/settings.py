@@ -22,13 +22,13 @@ class Help:
 HELP: Mapping[str, Help] = {
     "confirm_optin": Help(
         "Ask people before they join a list",
-        "On: the list's own opt-in process asks them. Off: they are on the list at once, without"
-        " consent on record.",
+        "On: the list's own opt-in process asks them. Off: they join the list at once, without"
+        " recorded consent.",
     ),
     "enforce_email": Help(
         "Only people with an e-mail address",
         "On: a message without an address is dropped, and nobody appears twice. Off: the user id or"
-        " the telephone number will do.",
+        " the phone number is enough.",
     ),
     "list_id": Help(
         "List to join",
@@ -36,16 +36,16 @@ HELP: Mapping[str, Help] = {
         "Y6nRLr",
     ),
     "fallback_on_anonymous_id": Help(
-        "Take anonymous visitors too",
-        "On: without a user id, the anonymous id counts. This makes many profiles.",
+        "Include anonymous visitors",
+        "On: without a user id, the anonymous id is used. This creates many profiles.",
     ),
     "send_placed_order_as_order_completed": Help(
         "Call orders “Order Completed”",
         "Off: they are called “Placed Order”, as Klaviyo's shops do.",
     ),
     "default_country": Help(
-        "Country of telephone numbers",
-        "For numbers that name none: two letters.",
+        "Country of phone numbers",
+        "For messages that name no country: two letters.",
         "US",
     ),
     "audience_lists": Help(
@@ -74,7 +74,7 @@ HELP: Mapping[str, Help] = {
     ),
     "keep_user_id": Help(
         "Property that keeps the user id",
-        "For as long as the address alone names people.",
+        "While only the e-mail address names people.",
         "user_id",
     ),
     "send_anonymous_id": Help(
@@ -109,7 +109,7 @@ HELP: Mapping[str, Help] = {
         '[events]\ndeny = ["Debug *"]',
     ),
 }
-"""By setting. One that is not here appears in the form all the same, under its own name."""
+"""By setting. A setting that is not here appears in the form under its own name."""
 
 
 class Kind(StrEnum):

@@ -46,22 +46,22 @@ MOODS = (
     Mood(
         "throttled",
         "Throttled",
-        "Klaviyo says “too many requests” (429) and asks to be left in peace for this long.",
+        "Klaviyo says “too many requests” (429) and asks us to wait for this long.",
         "seconds",
         lambda seconds: (Weather(throttle=round(seconds)),),
     ),
     Mood(
         "down",
         "Down",
-        "Every request fails (503). All that arrives waits in the queue.",
+        "Every request fails (503). Everything that arrives waits in the queue.",
         None,
         lambda _: (Weather(down=True),),
     ),
     Mood(
         "refusing",
         "Refuses one person",
-        "Klaviyo will not take this person (400). Trying again is no use, so it goes to the"
-        " dead-letter queue.",
+        "Klaviyo refuses this person (400). A retry would not help, so it goes to the dead-letter"
+        " queue.",
         "email",
         lambda email: (Weather(refuse_items="pointer", refuses=About(email)),),
     ),

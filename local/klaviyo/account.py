@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from threading import RLock
 
-from local.klaviyo import control, gate, imports, judge, routes
+from local.klaviyo import control, gate, imports, judge, partial, routes
 from local.klaviyo.call import Call
 from local.klaviyo.events import EventRecord, Keep
 from local.klaviyo.exchange import Json, Reply, Request, Response
@@ -22,10 +22,18 @@ from local.klaviyo.problems import Refusal, throttled
 from local.klaviyo.profiles import Profiles
 from local.klaviyo.routes import Route
 from local.klaviyo.state import State
-from local.klaviyo.weather import Fate, Sky, Weather
+from local.klaviyo.weather import POISONED, Fate, Sky, Weather
 
 UNKNOWN = "unknown"
 """The endpoint of requests that none has answered."""
+
+
+class Poisoned(Exception):  # noqa: N818
+    """An item makes the whole request fail, with this response or with none."""
+
+    def __init__(self, response: Response | None) -> None:
+        super().__init__()
+        self.response = response
 
 
 class Account:
@@ -162,6 +170,11 @@ class Account:
             self._state.add_list(list_id, name, opt_in_process, self.now)
             return self._state.lists[list_id]
 
+    def add_twin(self, external_id: str, email: str) -> None:
+        """Add a profile whose external id another one has, as imports may leave behind."""
+        with self._lock:
+            self._state.profiles.add_twin(external_id, email, self.now)
+
     def delete_list(self, list_id: str) -> None:
         """Delete a list, as somebody may do in Klaviyo's console."""
         with self._lock:
@@ -186,11 +199,14 @@ class Account:
         with self._lock:
             fate = self._sky.fate(route.name)
         items = 0
-        carried_out = fate.answer
+        carried_out, lost = fate.answer, fate.lost
         if fate.effect:
-            carried_out, items = self._carry_out(request, route, target, fate)
-        self._note(request, route.name, carried_out, items, answered=not fate.lost)
-        return Reply(None if fate.lost else carried_out, fate.delay)
+            try:
+                carried_out, items = self._carry_out(request, route, target, fate)
+            except Poisoned as poisoned:
+                carried_out, lost = poisoned.response, poisoned.response is None
+        self._note(request, route.name, carried_out, items, answered=not lost)
+        return Reply(None if lost else carried_out, fate.delay)
 
     def _carry_out(
         self, request: Request, route: Route, target: str, fate: Fate
@@ -202,7 +218,7 @@ class Account:
         except Refusal as refusal:
             return refusal.response(), items
         try:
-            gate.admit(request, route, key, self._keys, self._policy.revision)
+            gate.admit(request, route, key, self._keys, self._policy)
             document, items = self._judged(request, route, fate)
             response = self._answered(request, route, target, document, fate)
         except Refusal as refusal:
@@ -223,6 +239,7 @@ class Account:
             return None, 0
         document = judge.parse(request.body)
         refusal = fate.refuse_items
+        whole = refusal in POISONED
         findings = judge.judge(
             route.name,
             document,
@@ -230,10 +247,12 @@ class Account:
                 now=self.now,
                 policy=self._policy,
                 historical_import=judge.historical_import(document),
-                refuses=fate.refuses if refusal in ("pointer", "silent") else None,
-                refusal="silent" if refusal == "silent" else "pointer",
+                refuses=fate.refuses if whole or refusal in ("pointer", "silent") else None,
+                refusal="whole" if whole else "silent" if refusal == "silent" else "pointer",
             ),
         )
+        if findings.is_poisoned:
+            raise Poisoned(POISONED[str(refusal)])
         if findings.problems:
             raise Refusal(400, *findings.problems)
         return document, findings.items
@@ -241,6 +260,7 @@ class Account:
     def _answered(
         self, request: Request, route: Route, target: str, document: Json, fate: Fate
     ) -> Response:
+        rest = partial.left_out(route.name, document, self._policy)
         with self._lock:
             call = Call(
                 state=self._settled(),
@@ -249,10 +269,15 @@ class Account:
                 path=request.path,
                 target=target,
                 parameters=request.parameters(),
-                document=document,
+                document=document if rest is None else rest,
                 fails=fate.refuses if fate.refuse_items == "import" else None,
+                missing_errors=fate.missing_errors,
             )
-            return route.answer(call)
+            response = route.answer(call)
+        if rest is None:
+            return response
+        headers = {**response.headers, partial.HEADER: "phone_number"}
+        return Response(response.status, headers, response.body)
 
     def _settled(self) -> State:
         with self._lock:

@@ -18,7 +18,9 @@ Entry = TypeVar("Entry")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`target` is the id in the path; `fails` the items that an import job must refuse later."""
+    """`target` is the id in the path; `fails` the items that an import job must refuse later, and
+    `missing_errors` how many of its errors its list lacks.
+    """
 
     state: State
     now: datetime
@@ -28,6 +30,7 @@ class Call:
     parameters: Mapping[str, str] = field(default_factory=dict)
     document: Json = None
     fails: Predicate | None = None
+    missing_errors: int = 0
 
     def fields(self, resource: str) -> frozenset[str] | None:
         """The sparse fieldset for a type of resource; `None` when there is none."""

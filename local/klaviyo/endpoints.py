@@ -123,7 +123,8 @@ def get_bulk_import_profiles_job(call: Call) -> Response:
 
 
 def get_errors_for_bulk_import_profiles_job(call: Call) -> Response:
-    page, following = call.page(_require_job(call).failures, default=20, most=100)
+    failures = _require_job(call).failures[call.missing_errors :]
+    page, following = call.page(failures, default=20, most=100)
     fields = call.fields("import-error")
     return call.many([resources.import_error(failure, fields) for failure in page], following)
 
@@ -243,11 +244,13 @@ def _filtered(call: Call, chosen: filters.Filter) -> list[Profile]:
     profiles = call.state.profiles
     if chosen.bound is not None:
         return [each for each in profiles if chosen.admits(getattr(each, chosen.field))]
-    looked_up = (
-        profiles.get(value) if chosen.field == "id" else profiles.by(chosen.field, value)
-        for value in chosen.values
-    )
-    return list({each.id: each for each in looked_up if each is not None}.values())
+    if chosen.field == "id":
+        looked_up = [each for value in chosen.values if (each := profiles.get(value)) is not None]
+    else:
+        looked_up = [
+            each for value in chosen.values for each in profiles.all_by(chosen.field, value)
+        ]
+    return list({each.id: each for each in looked_up}.values())
 
 
 def _wants_consents(call: Call) -> bool:

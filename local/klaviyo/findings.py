@@ -17,14 +17,14 @@ class Facts:
     """What the rules may look at beside the value itself.
 
     `refuses` picks items, by their attributes, to refuse although nothing is wrong with them;
-    `refusal` says whether the refusal names the item.
+    `refusal` says whether the refusal names the item, or the request fails as a whole.
     """
 
     now: datetime
     policy: Policy
     historical_import: bool = False
     refuses: Predicate | None = None
-    refusal: Literal["pointer", "silent"] = "pointer"
+    refusal: Literal["pointer", "silent", "whole"] = "pointer"
 
 
 @dataclass(slots=True)
@@ -34,6 +34,7 @@ class Findings:
     facts: Facts
     problems: list[Problem] = field(default_factory=list)
     items: int = 0
+    is_poisoned: bool = False
     seen: set[Hashable] = field(default_factory=set)
 
     def add(self, pointer: str | None, detail: str) -> None:

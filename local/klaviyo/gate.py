@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 
 from local.klaviyo.exchange import MEDIA_TYPE, Request
 from local.klaviyo.openapi import QUERIES
+from local.klaviyo.policy import Policy
 from local.klaviyo.problems import Problem, Refusal
 from local.klaviyo.routes import Route
 
@@ -37,7 +38,7 @@ def authenticate(request: Request, keys: Keys) -> str:
     return key
 
 
-def admit(request: Request, route: Route, key: str, keys: Keys, revision: str) -> None:
+def admit(request: Request, route: Route, key: str, keys: Keys, policy: Policy) -> None:
     """Raise a `Refusal` when scopes (403), revision, query (400), type (415) or size (413) fail."""
     if isinstance(keys, Mapping) and not route.scopes <= set(keys[key]):
         detail = "You do not have permission to perform this action."
@@ -45,8 +46,10 @@ def admit(request: Request, route: Route, key: str, keys: Keys, revision: str) -
     given = request.headers.get("revision")
     if given is None:
         raise Refusal(400, Problem("A revision header is required.", "/data/"))
-    if given != revision:
-        raise Refusal(400, Problem(f"The revision must be {revision}.", "/data/"))
+    if given in policy.retired:
+        raise Refusal(410, Problem(f"Revision {given} is retired.", "/data/", "gone", "Gone."))
+    if given != policy.revision:
+        raise Refusal(400, Problem(f"The revision must be {policy.revision}.", "/data/"))
     _admit_query(request, route)
     if route.method != "GET":
         _admit_body(request, route)

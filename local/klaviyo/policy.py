@@ -17,6 +17,12 @@ class Policy:
     up. `refused_phones` are refused as if they were elsewhere. `import_seconds` is how long an
     import job takes. With `drops_example_addresses`, what is about example.com and test.com
     addresses is accepted and forgotten, as in a live account.
+
+    `left_out_phones` are taken with a 2xx that leaves them out and says so in
+    `X-Klaviyo-Partial-Failure` (Klaviyo's guide "Consent and compliance"). With an `age_gate`, SMS
+    consent needs a date of birth (klaviyo-api-php 8.0.0, its changelog). `retired` are revisions
+    that have reached their end: 410
+    (https://developers.klaviyo.com/en/docs/api_versioning_and_deprecation_policy).
     """
 
     revision: str = REVISION
@@ -25,3 +31,6 @@ class Policy:
     refused_phones: frozenset[str] = frozenset()
     import_seconds: float = 0.0
     drops_example_addresses: bool = False
+    left_out_phones: frozenset[str] = frozenset()
+    age_gate: bool = False
+    retired: frozenset[str] = frozenset()

@@ -64,6 +64,7 @@ class Profiles:
     def __init__(self) -> None:
         self._by_id: dict[str, Profile] = {}
         self._by_identifier: dict[tuple[str, str], Profile] = {}
+        self._twins: dict[tuple[str, str], list[Profile]] = {}
         self._merged: dict[str, str] = {}
         self._created = 0
 
@@ -80,6 +81,24 @@ class Profiles:
     def by(self, identifier: str, value: str) -> Profile | None:
         """By one of `IDENTIFIERS`."""
         return self._by_identifier.get(_key(identifier, value))
+
+    def all_by(self, identifier: str, value: str) -> list[Profile]:
+        """Every profile with this identifier, the one that is written to first."""
+        key = _key(identifier, value)
+        owner = self._by_identifier.get(key)
+        return [] if owner is None else [owner, *self._twins.get(key, ())]
+
+    def add_twin(self, external_id: str, email: str, now: datetime) -> Profile:
+        """A further profile with an external id that another one has.
+
+        The external id takes no part in merging profiles, so that there can be several
+        (https://developers.klaviyo.com/en/docs/guide_to_identity_resolution).
+        """
+        twin = self._create(now)
+        self._own(twin, "email", email)
+        twin.identifiers["external_id"] = external_id
+        self._twins.setdefault(_key("external_id", external_id), []).append(twin)
+        return twin
 
     def by_email(self, email: str) -> Profile | None:
         """By any of its addresses."""
@@ -154,9 +173,19 @@ class Profiles:
         """Forget the profile."""
         del self._by_id[profile.id]
         for identifier, value in profile.identifiers.items():
-            del self._by_identifier[_key(identifier, value)]
+            self._release(profile, _key(identifier, value))
         for address in profile.secondary_emails:
             del self._by_identifier[_key("email", address)]
+
+    def _release(self, profile: Profile, key: tuple[str, str]) -> None:
+        """The profile's identifier is free, or its twin's."""
+        twins = self._twins.get(key, [])
+        if profile in twins:
+            twins.remove(profile)
+        elif twins:
+            self._by_identifier[key] = twins.pop(0)
+        else:
+            del self._by_identifier[key]
 
     def _create(self, now: datetime) -> Profile:
         self._created += 1
@@ -183,7 +212,7 @@ class Profiles:
     def _disown(self, profile: Profile, identifier: str) -> None:
         value = profile.identifiers.pop(identifier, None)
         if value is not None:
-            del self._by_identifier[_key(identifier, value)]
+            self._release(profile, _key(identifier, value))
 
     def _locate(self, profile: Profile, attributes: Mapping[str, Any], clears: bool) -> None:
         location = attributes.get("location", {})

@@ -65,7 +65,8 @@ def mailing_list(found: MailingList, origin: str, fields: Fields) -> dict[str, A
 
 def job(found: ImportJob, now: datetime, origin: str, fields: Fields) -> dict[str, Any]:
     """An import job as it stands at `now`."""
-    failed = len(found.failures)
+    # Of profiles: one may have several errors (OpenAPI, `failed_count`).
+    failed = len({id(failure.original_payload) for failure in found.failures})
     attributes = {
         "status": found.status(now),
         "created_at": times.written(found.created),

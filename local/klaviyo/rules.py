@@ -257,6 +257,15 @@ def some_events(most: int) -> Rule:
 def consents(profile: dict[str, Any], pointer: str, findings: Findings) -> None:
     """Each channel has its identifier; a historical import says when each consent was given."""
     attributes = profile["attributes"]
+    if (
+        findings.facts.policy.age_gate
+        and attributes["subscriptions"].get("sms") is not None
+        and not attributes.get("age_gated_date_of_birth")
+    ):
+        findings.add(
+            f"{pointer}/attributes/age_gated_date_of_birth",
+            "A date of birth is required to subscribe to SMS.",
+        )
     given = 0
     for channel, kinds in attributes["subscriptions"].items():
         if kinds is None:
@@ -289,6 +298,9 @@ def one_item(value: dict[str, Any], pointer: str, findings: Findings) -> None:
     findings.items += 1
     facts = findings.facts
     if facts.refuses is not None and facts.refuses(value.get("attributes", {})):
+        if facts.refusal == "whole":
+            findings.is_poisoned = True
+            return
         findings.add(
             f"{pointer}/attributes" if facts.refusal == "pointer" else None, "Invalid input."
         )

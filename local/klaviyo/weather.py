@@ -3,11 +3,13 @@
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from local.klaviyo.exchange import JsonObject, Response
 from local.klaviyo.findings import Predicate
 from local.klaviyo.problems import Problem, Refusal, throttled
+
+RefuseItems = Literal["pointer", "silent", "import", "500", "403", "408", "cut"]
 
 HTML = b"<html><head><title>Error</title></head><body><h1>Error</h1></body></html>"
 
@@ -54,11 +56,19 @@ class Weather:
     - `hang`: no answer for so many seconds, then a reset, and no effect;
     - `throttle`: 429 with this `Retry-After`;
     - `status`: this status, without effect (`down` means 503). With `html`, a body that is no JSON;
+      with `body`, this text. So a 200 or 204 is an answer that is not Klaviyo's: a sign-in page
+      (RFC 8952, captive portals), a proxy (RFC 9110, section 7.7), another host;
     - `faults`: random trouble, and for those that it spares:
     - `latency`: the answer is held back for so many seconds; the effect is not. Beside any of it:
     - `refuse_items`: items that `refuses` picks by their attributes are refused with a 400 that
       names them (`"pointer"`) or not (`"silent"`), or by an import job when it is carried out
-      (`"import"`).
+      (`"import"`). In other clothes, each request that holds one fails as a whole: with a `"500"`
+      (https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling), a firewall's `"403"`
+      (https://developers.cloudflare.com/support/troubleshooting/http-status-codes/4xx-client-error/error-403/),
+      a `"408"` (RFC 9110, section 15.5.9), or a `"cut"` connection;
+    - `missing_errors`: so many of an import job's errors are not in its list yet. Klaviyo states
+      nothing of when the list is complete
+      (https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_job).
     """
 
     endpoints: frozenset[str] = frozenset()
@@ -69,10 +79,12 @@ class Weather:
     down: bool = False
     status: int | None = None
     html: bool = False
+    body: str | None = None
     faults: Faults | None = None
     latency: float = 0.0
-    refuse_items: Literal["pointer", "silent", "import"] | None = None
+    refuse_items: RefuseItems | None = None
     refuses: Predicate = is_poison
+    missing_errors: int = 0
 
     def __post_init__(self) -> None:
         for number in (self.times, self.hang, self.throttle, self.status, self.latency):
@@ -80,8 +92,8 @@ class Weather:
                 raise ValueError("numbers must not be negative")
         if self.cut not in (None, "before", "after"):
             raise ValueError("cut: expected before or after")
-        if self.refuse_items not in (None, "pointer", "silent", "import"):
-            raise ValueError("refuse_items: expected pointer, silent or import")
+        if self.refuse_items not in (None, *get_args(RefuseItems)):
+            raise ValueError(f"refuse_items: expected one of {', '.join(get_args(RefuseItems))}")
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Weather":
@@ -112,8 +124,9 @@ class Fate:
     lost: bool = False
     delay: float = 0.0
     effect: bool = True
-    refuse_items: Literal["pointer", "silent", "import"] | None = None
+    refuse_items: RefuseItems | None = None
     refuses: Predicate = is_poison
+    missing_errors: int = 0
 
 
 FINE = Fate()
@@ -166,11 +179,16 @@ def _fate(weather: Weather, dice: random.Random | None) -> Fate:
         return _answered(throttled(weather.throttle).response(), weather)
     status = weather.status or (503 if weather.down else None)
     if status is not None:
-        return _answered(_status(status, weather.html), weather)
+        return _answered(_status(status, weather.html, weather.body), weather)
     fate = Fate(delay=weather.latency)
     if weather.faults is not None and dice is not None:
         fate = _random(weather.faults, dice.random()) or fate
-    return replace(fate, refuse_items=weather.refuse_items, refuses=weather.refuses)
+    return replace(
+        fate,
+        refuse_items=weather.refuse_items,
+        refuses=weather.refuses,
+        missing_errors=weather.missing_errors,
+    )
 
 
 def _random(faults: Faults, draw: float) -> Fate | None:
@@ -194,7 +212,9 @@ def _answered(response: Response, weather: Weather) -> Fate:
     return Fate(response, delay=weather.latency, effect=False)
 
 
-def _status(status: int, html: bool) -> Response:
+def _status(status: int, html: bool, body: str | None = None) -> Response:
+    if body is not None:
+        return Response(status, {"Content-Type": "application/json"}, body.encode())
     if html:
         return Response(status, {"Content-Type": "text/html"}, HTML)
     if status < 400:
@@ -203,3 +223,12 @@ def _status(status: int, html: bool) -> Response:
         status, Problem("The stand-in answers so.", "/data", "error", "Error.")
     )
     return Refusal(status, problem).response()
+
+
+POISONED: Mapping[str, Response | None] = {
+    "500": _status(500, html=True),
+    "403": _status(403, html=True),
+    "408": _status(408, html=True),
+    "cut": None,
+}
+"""How a request fails as a whole for an item of it; `None` is a cut connection."""

@@ -1,6 +1,7 @@
 """The secret: Klaviyo's key and what vouches for Segment, from Secrets Manager."""
 
 import json
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,8 +13,11 @@ KEEP_SECONDS = 300.0
 """A rotated secret is in use everywhere after this."""
 
 REFRESH_SECONDS = 10.0
-"""The least time between two looks at the secret, however often one is asked for: a stranger with
+"""The least time between two reads of the secret, however often one is asked for: a stranger with
 wrong signatures must not run up our bill."""
+
+SCHEME = re.compile(r"bearer\s+", re.IGNORECASE)
+"""What people copy along with the token."""
 
 
 class CredentialsUnavailable(Exception):  # noqa: N818 - the reader's word for a state, not a bug
@@ -48,6 +52,8 @@ class CredentialStore:
         self._lock = threading.Lock()
         self._credentials: Credentials | None = None
         self._read_at = 0.0
+        self._tried_at = 0.0
+        self._trouble: CredentialsUnavailable | None = None
 
     def get(self, seconds: float) -> Credentials:
         """The credentials, within so many seconds. Raises `CredentialsUnavailable`.
@@ -56,28 +62,45 @@ class CredentialStore:
         """
         with self._lock:
             kept = self._credentials
-            if kept is not None and self._clock() - self._read_at < KEEP_SECONDS:
+            if kept is None:
+                return self._read(seconds)
+            if self._clock() - self._read_at < KEEP_SECONDS or self._has_just_failed():
                 return kept
             try:
                 return self._read(seconds)
             except CredentialsUnavailable:
-                if kept is None:
-                    raise
-                self._read_at = self._clock() - KEEP_SECONDS + REFRESH_SECONDS
                 return kept
 
-    def changed(self, seconds: float) -> bool:
-        """Look at the secret again, after it was found wrong; true when its value has changed."""
+    def fresh(self, seconds: float) -> Credentials:
+        """The credentials as the store has them, or had them `REFRESH_SECONDS` ago at most.
+
+        For when they were found wrong. Raises `CredentialsUnavailable` when nobody can say whether
+        they have changed: what seems wrong may then be right. However often it is called, the store
+        is asked once in `REFRESH_SECONDS`.
+        """
         with self._lock:
             kept = self._credentials
             if kept is not None and self._clock() - self._read_at < REFRESH_SECONDS:
-                return False
-            try:
-                return self._read(seconds) != kept
-            except CredentialsUnavailable:
-                return False
+                return kept
+            if self._trouble is not None and self._has_just_failed():
+                raise self._trouble
+            return self._read(seconds)
+
+    def _has_just_failed(self) -> bool:
+        return self._trouble is not None and self._clock() - self._tried_at < REFRESH_SECONDS
 
     def _read(self, seconds: float) -> Credentials:
+        self._tried_at = self._clock()
+        try:
+            self._credentials = _credentials(self._document(seconds))
+        except CredentialsUnavailable as error:
+            self._trouble = error
+            raise
+        self._trouble = None
+        self._read_at = self._clock()
+        return self._credentials
+
+    def _document(self, seconds: float) -> dict[str, Any]:
         environment = self._environment
         if environment.klaviyo_private_key and environment.segment_shared_secret:
             document: dict[str, Any] = {}
@@ -87,15 +110,13 @@ class CredentialStore:
             document["klaviyo_private_key"] = environment.klaviyo_private_key
         if environment.segment_shared_secret:
             document["segment_shared_secret"] = environment.segment_shared_secret
-        self._credentials = _credentials(document)
-        self._read_at = self._clock()
-        return self._credentials
+        return document
 
 
 def _parse(text: str) -> dict[str, Any]:
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise CredentialsUnavailable("the secret is not JSON") from None
     if not isinstance(document, dict):
         raise CredentialsUnavailable("the secret is not a JSON object")
@@ -103,6 +124,10 @@ def _parse(text: str) -> dict[str, Any]:
 
 
 def _credentials(document: dict[str, Any]) -> Credentials:
+    """The secret's fields, without the white space around them that an editor or a shell adds.
+
+    A shared secret counts as it stands, too: Segment may have it with a blank.
+    """
     key = _text(document.get("klaviyo_private_key")).strip()
     if not key or not key.isascii() or not key.isprintable():
         raise CredentialsUnavailable("klaviyo_private_key: expected a Klaviyo private key (pk_…)")
@@ -113,9 +138,12 @@ def _credentials(document: dict[str, Any]) -> Credentials:
             "segment_shared_secret: expected a text, or a list of texts while rotating, none blank"
         )
     token = document.get("webhook_token")
-    if token is not None and not _text(token):
+    if token is not None:
+        token = SCHEME.sub("", f"{_text(token).strip()} ", count=1).strip()
+    if token == "":
         raise CredentialsUnavailable("webhook_token: expected a text that is not blank, or no key")
-    return Credentials(key, tuple(secrets), token)
+    spellings = (each for secret in secrets for each in (secret.strip(), secret))
+    return Credentials(key, tuple(dict.fromkeys(spellings)), token)
 
 
 def _text(value: object) -> str:

@@ -96,11 +96,12 @@ class Intake:
         try:
             return admit(lambda_event, credentials.shared_secrets, credentials.webhook_token)
         except (InvalidSignature, InvalidToken):
-            # The secret may have been rotated since it was read.
-            if not self.credentials.changed(self._left(schedule.secret)):
+            # The secret may have been changed since it was read. While nobody can say so, what
+            # seems to be a stranger's may be Segment's, which would discard it on a 401.
+            fresh = self.credentials.fresh(self._left(schedule.secret))
+            if fresh == credentials:
                 raise
-            credentials = self.credentials.get(self._left(schedule.secret))
-            return admit(lambda_event, credentials.shared_secrets, credentials.webhook_token)
+            return admit(lambda_event, fresh.shared_secrets, fresh.webhook_token)
 
     def _failed(self, code: TroubleCode, text: str, received: int = 0) -> dict[str, Any]:
         self.telemetry.count(Metric.FAILED_REQUESTS, 1)

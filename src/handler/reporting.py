@@ -11,6 +11,9 @@ from klaviyo_mapping.operations import Json, kind_of
 LONGEST_DETAIL = 500
 """Of what logs and answers quote of Klaviyo's texts; the dead-letter queue has more."""
 
+READ_OF_DETAIL = 4_000
+"""Of what is looked at for it: beyond any value that could begin in what is quoted."""
+
 AUTHORIZATION = frozenset({RetryReason.UNAUTHORIZED, RetryReason.FORBIDDEN})
 
 
@@ -55,9 +58,9 @@ def refusal_details(result: Result) -> dict[str, Json]:
     details: dict[str, Json] = {
         "status": refused.status,
         "code": refused.code[:LONGEST_DETAIL],
-        # Cut when it is redacted: half of an address would not be recognised as one.
-        "detail": redact(refused.detail, result.operation)[:LONGEST_DETAIL],
+        # Cut again when it is redacted: half of an address would not be recognised as one.
+        "detail": redact(refused.detail[:READ_OF_DETAIL], result.operation)[:LONGEST_DETAIL],
     }
     if refused.pointer is not None:
-        details["pointer"] = redact_pointer(refused.pointer)[:LONGEST_DETAIL]
+        details["pointer"] = redact_pointer(refused.pointer[:READ_OF_DETAIL])[:LONGEST_DETAIL]
     return details

@@ -9,11 +9,14 @@ from klaviyo_client.endpoints import SUBSCRIBE_PROFILES, UNSUBSCRIBE_PROFILES
 from klaviyo_client.ledger import Ledger
 from klaviyo_client.lookups import CHANNELS
 from klaviyo_client.planner import Item, Request, chunks, single_upsert
+from klaviyo_mapping.channels import identifier_of
 from klaviyo_mapping.operations import (
     Operation,
     Subscribe,
     Unsubscribe,
+    channels_of,
     kind_of,
+    with_channels,
 )
 
 
@@ -98,7 +101,7 @@ def plan_unsubscriptions(
         if operation.email is None and operation.phone_number is None:
             raise ValueError("neither an e-mail address nor a phone number")
         if operation.list_id is None:
-            key = (_lower(operation.email), operation.phone_number)
+            key = (_lower(operation.email), operation.phone_number, channels_of(operation))
             everywhere.setdefault(key, []).append(position)
             continue
         for channel in CHANNELS:
@@ -130,12 +133,20 @@ def unsubscription_item(operations: Sequence[Operation], positions: tuple[int, .
 def _member_item(operations: Sequence[Operation], places: Sequence[tuple[int, str]]) -> Item:
     """One member with all the channels to be ended: a second item would find no member any more."""
     whole = Unsubscribe(None, None, None)
-    for position, channel in places:
-        value = getattr(operations[position], channel)
-        if channel == "email":
-            whole = replace(whole, email=value)
+    channels: dict[str, None] = {}
+    for position, identifier in places:
+        operation = operations[position]
+        if not isinstance(operation, Unsubscribe):
+            continue
+        if identifier == "email":
+            whole = replace(whole, email=operation.email)
         else:
-            whole = replace(whole, phone_number=value)
+            whole = replace(whole, phone_number=operation.phone_number)
+        of_identifier = (
+            each for each in channels_of(operation) if identifier_of(each) == identifier
+        )
+        channels.update(dict.fromkeys(of_identifier))
+    whole = with_channels(whole, tuple(channels))
     positions = tuple(dict.fromkeys(position for position, _ in places))
     return Item(bodies.unsubscription_item(whole), positions)
 
@@ -174,8 +185,9 @@ def _agree(one: Operation, other: Operation) -> bool:
 
 
 def _joint(one: Subscribe, other: Subscribe) -> Subscribe:
-    return replace(
+    both = replace(
         one,
         email=other.email or one.email,
         phone_number=other.phone_number or one.phone_number,
     )
+    return with_channels(both, tuple(dict.fromkeys((*channels_of(one), *channels_of(other)))))

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from klaviyo_client.answers import Answer, next_page, resources
 from klaviyo_client.endpoints import GET_LIST_MEMBERS, GET_PROFILES, MAX_QUERY_BYTES, Endpoint
 from klaviyo_client.ledger import Ledger
-from klaviyo_client.outcomes import Delivered, Refused, Retryable, RetryReason
+from klaviyo_client.outcomes import Delivered, DeliveryWarning, Refused, Retryable, RetryReason
 from klaviyo_client.planner import Item, Request, chunks
 from klaviyo_client.queries import SINGLE_VALUED, asked_for, comparable, shown
 from klaviyo_mapping.operations import (
@@ -199,6 +199,8 @@ def settle_unknown(ledger: Ledger, pending: Iterable[int]) -> None:
             continue
         if not there:
             ledger.outcomes[position] = Delivered()
+            if isinstance(operation, MergeProfiles):
+                ledger.warn(position, DeliveryWarning.NOTHING_TO_MERGE)
 
 
 def _requests(

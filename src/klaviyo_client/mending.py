@@ -229,6 +229,8 @@ def _without_profile(ledger: Ledger, request: Request, item: Item, refused: Refu
         if not ledger.forget_profile(position):
             only = replace(item, covers=(position,), joins=())
             ledger.record_item(request, only, _without_it(request, refused))
+            if request.endpoint is MERGE_PROFILES:
+                ledger.warn(position, DeliveryWarning.NOTHING_TO_MERGE)
 
 
 def _without_it(request: Request, refused: Refused) -> Outcome:

@@ -29,6 +29,7 @@ class DeliveryWarning(StrEnum):
     CHANNEL_LEFT_OUT = "channel_left_out"
     OPTED_OUT = "opted_out"
     NOT_ON_LIST = "not_on_list"
+    NOTHING_TO_MERGE = "nothing_to_merge"
 
 
 class Delivered(Struct, frozen=True):

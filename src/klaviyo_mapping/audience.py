@@ -24,7 +24,6 @@ PERSONAS = Precedence(
 AUDIENCE_SETTINGS = Precedence({"list_id": ("listId",)})
 
 CLASSES = frozenset({"audience", "journey_step"})
-EXITED = normalise("Audience Exited")
 OPT_IN_PROCESSES = {"account": None, "single": "single_opt_in", "double": "double_opt_in"}
 """Klaviyo's names for the settings; the account's default needs none."""
 
@@ -36,7 +35,7 @@ def audience_step(
 
     None for any other message, and for an audience that has no list. An audience is known by its
     computation class and by the boolean under its key, since events can be renamed. Without that
-    key somebody enters, unless the event's name says that they leave.
+    key somebody enters.
     """
     personas = as_object(message.context.personas)
     if personas is None or settings.audience_lists is None:
@@ -84,7 +83,7 @@ def _is_member(message: Message, key: str) -> bool | None:
     wanted = normalise(key)
     spellings = [each for each in document if normalise(each) == wanted]
     if not spellings:
-        return message.type != "track" or normalise(message.event_name or "") != EXITED
+        return True
     spellings.sort(key=lambda each: each != key)  # the exact one first
     return first(document, spellings, as_boolean)
 

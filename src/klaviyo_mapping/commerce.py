@@ -151,6 +151,7 @@ def _cart_event(
     keys = CART_FIELDS.keys_in(sent)
     properties = {
         **without(sent, (*in_cart.taken, *moved_in(sent, keys))),
+        **in_cart.beyond,
         **_present(generated),
         **_present(
             {
@@ -177,6 +178,7 @@ def _order_event(metric: str, message: Message, identity: Identity, now: datetim
     reason = first(sent, REASON.keys_in(sent)["reason"], as_identifier)
     properties = {
         **without(sent, (*read.taken, *moved_in(sent, keys))),
+        **read.beyond,
         **order_properties(sent, order_id, read.by_position.values(), currency, KLAVIYO),
         **_present({"Reason": reason}),
     }

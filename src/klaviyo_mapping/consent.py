@@ -1,16 +1,22 @@
-"""Tracks that give and withdraw consent, by e-mail and by SMS."""
+"""Tracks that give and withdraw consent."""
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 
-from klaviyo_mapping.channels import EMAIL, EVERY_CHANNEL, SMS
+from klaviyo_mapping.channels import (
+    EVERY_CHANNEL,
+    SPOKEN,
+    SUBSCRIBABLE,
+    WITHDRAWABLE,
+    identifier_of,
+)
 from klaviyo_mapping.context import traits_in_context
 from klaviyo_mapping.identity import as_phone_number
 from klaviyo_mapping.integration import as_boolean, as_list_id, list_id_of
 from klaviyo_mapping.keys import Precedence, Shape, first, normalise
 from klaviyo_mapping.message import Message
-from klaviyo_mapping.operations import Identity, Json, Subscribe, Unsubscribe
+from klaviyo_mapping.operations import Identity, Json, Subscribe, Unsubscribe, with_channels
 from klaviyo_mapping.reasons import MappingWarning, Warned
 from klaviyo_mapping.settings import Settings
 from klaviyo_mapping.text import as_identifier
@@ -29,8 +35,10 @@ CONSENT = Precedence(
 )
 """The properties of a consent event."""
 
-CHANNELS = {"phone": SMS}
-"""What else than its name a message may call a channel."""
+_BEFORE_KIND = re.compile(
+    r"(?<=\w)[\s_.-]+(?=(?:marketing|transactional|conversational|open|click|tracking)\b)", re.I
+)
+"""What parts a channel from its kind in a text: "sms transactional" is one channel, not SMS."""
 
 Step = tuple[Subscribe | Unsubscribe | None, tuple[Warned, ...]]
 
@@ -57,13 +65,14 @@ def is_consent_event(message: Message, settings: Settings) -> bool:
 def _subscribe(message: Message, identity: Identity, settings: Settings, now: datetime) -> Step:
     sent = message.properties
     keys = CONSENT.keys_in(sent)
-    email, phone_number, warnings = _channels(message, identity, keys, settings)
+    email, phone_number = identity.email, _phone_number(message, identity, keys, settings)
+    channels, warnings = _channels(message, keys, email, phone_number, SUBSCRIBABLE)
     is_historical = first(sent, keys["historical_import"], as_boolean) or False
     consented_at = _consented_at(message, keys, now) if is_historical else None
     if is_historical and consented_at is None:
         # To ask somebody anew who has said yes long ago would be the wrong way to go on.
         return None, (*warnings, Warned(MappingWarning.CONSENTED_AT_MISSING))
-    if email is None and phone_number is None:
+    if not channels:
         return None, warnings
     subscribe = Subscribe(
         message.message_id,
@@ -76,7 +85,7 @@ def _subscribe(message: Message, identity: Identity, settings: Settings, now: da
         time=time_of(message, now),
         is_consent=True,
     )
-    return subscribe, warnings
+    return with_channels(subscribe, channels), warnings
 
 
 def _unsubscribe(message: Message, identity: Identity, settings: Settings, now: datetime) -> Step:
@@ -85,44 +94,46 @@ def _unsubscribe(message: Message, identity: Identity, settings: Settings, now: 
     keys = CONSENT.keys_in(sent)
     time = time_of(message, now)
     is_everything = first(sent, keys["all_lists"], as_boolean) or False
+    email, phone_number = identity.email, _phone_number(message, identity, keys, settings)
     if is_everything and first(sent, keys["channels"], _as_channels) is None:
-        email, phone_number = identity.email, _phone_number(message, identity, keys, settings)
         if email is None and phone_number is None:
             return None, (Warned(MappingWarning.CHANNEL_LEFT_OUT),)
         whole = Unsubscribe(
             message.message_id, email, None, phone_number, time, channels=EVERY_CHANNEL
         )
         return whole, ()
-    email, phone_number, warnings = _channels(message, identity, keys, settings)
-    if email is None and phone_number is None:
+    channels, warnings = _channels(message, keys, email, phone_number, WITHDRAWABLE)
+    if not channels:
         return None, warnings
     list_id = None if is_everything else _list_id(message, keys)
-    return Unsubscribe(message.message_id, email, list_id, phone_number, time), warnings
+    unsubscribe = Unsubscribe(message.message_id, email, list_id, phone_number, time)
+    return with_channels(unsubscribe, channels), warnings
 
 
 def _channels(
-    message: Message, identity: Identity, keys: Mapping[str, Shape], settings: Settings
-) -> tuple[str | None, str | None, tuple[Warned, ...]]:
-    """The address and the number that the consent is about; a warning where a channel has none.
+    message: Message,
+    keys: Mapping[str, Shape],
+    email: str | None,
+    phone_number: str | None,
+    allowed: Set[str],
+) -> tuple[tuple[str, ...], tuple[Warned, ...]]:
+    """What the consent is about; a warning where some of it cannot be had.
 
     The channels are those that the message names, else those for which the event itself has
     something: a number in the context's traits is no consent to SMS.
     """
     sent = message.properties
-    phone_number = _phone_number(message, identity, keys, settings)
     wanted = first(sent, keys["channels"], _as_channels)
     if wanted is None:
         has_phone = any(as_identifier(sent[key]) for key in keys["phone_number"])
-        there = {EMAIL: identity.email, SMS: has_phone}
-        wanted = {channel for channel, found in there.items() if found}
-    reached = {
-        channel: found
-        for channel, found in ((EMAIL, identity.email), (SMS, phone_number))
-        if found is not None and channel in wanted
-    }
-    is_whole = bool(wanted) and wanted == reached.keys()
-    warnings = () if is_whole else (Warned(MappingWarning.CHANNEL_LEFT_OUT),)
-    return reached.get(EMAIL), reached.get(SMS), warnings
+        there = (("email.marketing", email), ("sms.marketing", has_phone))
+        wanted = [channel for channel, found in there if found]
+    identifiers = {"email": email, "phone_number": phone_number, None: email or phone_number}
+    reached = tuple(
+        each for each in wanted if each in allowed and identifiers[identifier_of(each)] is not None
+    )
+    is_whole = bool(wanted) and len(reached) == len(wanted)
+    return reached, () if is_whole else (Warned(MappingWarning.CHANNEL_LEFT_OUT),)
 
 
 def _phone_number(
@@ -153,10 +164,15 @@ def _consented_at(message: Message, keys: Mapping[str, Shape], now: datetime) ->
     return first_time(texts, now, ahead=timedelta(0))
 
 
-def _as_channels(value: Json) -> Set[str] | None:
-    """The channels of a list, or of a text in which something stands between them."""
-    listed = re.split(r"[,;\s]+", value) if isinstance(value, str) else value
+def _as_channels(value: Json) -> Sequence[str] | None:
+    """The channels of a list, or of a text in which something stands between them, each once.
+
+    A word that is none stays, so that it is missed.
+    """
+    listed: Iterable[Json] | Json = value
+    if isinstance(value, str):
+        listed = re.split(r"[,;\s]+", _BEFORE_KIND.sub("", value))
     if not isinstance(listed, list):
         return None
-    words = {normalise(each) for each in listed if isinstance(each, str)}
-    return {CHANNELS.get(word, word) for word in words if word} or None
+    words = [normalise(each).replace(".", "") for each in listed if isinstance(each, str)]
+    return list(dict.fromkeys(SPOKEN.get(word, word) for word in words if word)) or None

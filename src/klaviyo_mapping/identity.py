@@ -18,6 +18,8 @@ from klaviyo_mapping.settings import Settings
 from klaviyo_mapping.text import as_identifier
 
 LONGEST_EXTERNAL_ID = 255
+LONGEST_EXCHANGE_ID = 255
+"""Klaviyo's own have under 100 characters. It stands in every operation of a message."""
 
 EMAIL = ("$email", "email")
 EXCHANGE_ID = ("$exchange_id", "exchange_id", "_kx")
@@ -75,7 +77,7 @@ def name_profile(
     blank text or what is no such identifier is passed over for the next one.
     """
     found_under: dict[str, str] = {}
-    kx = _find(places, "_kx", as_identifier, found_under)
+    kx = _find(places, "_kx", _as_exchange_id, found_under)
     if kx is None and _lacks_user_id(message, settings):
         return DropReason.MISSING_USER_ID
     email = (
@@ -110,6 +112,11 @@ def name_profile(
             return DropReason.MISSING_USER_ID
         return DropReason.MISSING_IDENTIFIER
     return Named(Identity(email, external_id, phone_number, kx), found_under)
+
+
+def _as_exchange_id(value: Json) -> str | None:
+    kx = as_identifier(value)
+    return kx if kx is not None and len(kx) <= LONGEST_EXCHANGE_ID else None
 
 
 def _find(

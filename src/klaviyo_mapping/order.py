@@ -17,6 +17,8 @@ from klaviyo_mapping.settings import Settings
 from klaviyo_mapping.text import as_identifier
 from klaviyo_mapping.unique_id import within_limit
 
+LONGEST_REPEATED = 1_000
+
 
 def map_order(
     message: Message,
@@ -37,6 +39,7 @@ def map_order(
     names = NAMES[settings.order_property_names]
     properties = {
         **without(sent, (*read.taken, *moved_in(sent, keys))),
+        **read.beyond,
         **order_properties(sent, order_id, products.values(), currency, names),
     }
     order = event_of(message, identity, _metric(message, settings), keys, properties, now)
@@ -95,10 +98,10 @@ def _ordered_product(
         if field in product.fields:
             properties[name] = product.fields[field]
     if order_id is not None:
-        properties["OrderId"] = order_id
+        properties["OrderId"] = _short(order_id)
     value = product.line_price
     return CreateEvent(
-        message_id=order.message_id,
+        message_id=None if order.message_id is None else _short(order.message_id),
         identity=order.identity,
         metric="Ordered Product",
         unique_id=unique_id,
@@ -107,6 +110,11 @@ def _ordered_product(
         value=value,
         value_currency=None if value is None else currency,
     )
+
+
+def _short(repeated: str) -> str:
+    """What each product's event repeats, or a hash of it: 1,000 events must not repeat 30 KB."""
+    return repeated if len(repeated) <= LONGEST_REPEATED else within_limit(repeated)
 
 
 def _told_apart(wanted: Sequence[str], taken: str) -> list[str]:

@@ -1,7 +1,7 @@
 """The `products` of an e-commerce event, in whatever form they were sent."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -12,18 +12,25 @@ from klaviyo_mapping.product import PRODUCT, Product, read_product
 from klaviyo_mapping.reasons import MappingWarning, Warned
 from klaviyo_mapping.text import as_text
 
+MOST_PRODUCTS = 1_000
+"""That are read of one event. A message of Segment's has 32 KB: some hundreds of products with an
+id, a name and a price, or 10,000 empty ones, which anybody may send who knows a site's public write
+key, and each of which would become an event."""
+
 
 @dataclass(frozen=True, slots=True)
 class Products:
     """The products of an event, by their position, counted from one.
 
     `taken` are the keys of the properties that they were read from. Without any, what stands under
-    `products` stays a property.
+    `products` stays a property. `beyond` has those after the first `MOST_PRODUCTS` as they came, to
+    stay properties.
     """
 
     by_position: Mapping[int, Product]
     taken: Shape
     warnings: tuple[Warned, ...] = ()
+    beyond: JsonObject = field(default_factory=dict)
 
 
 def read_products(sent: JsonObject, keys: Shape, currency: str | None) -> Products:
@@ -37,14 +44,20 @@ def read_products(sent: JsonObject, keys: Shape, currency: str | None) -> Produc
             entries = _as_list(sent[key])
     if entries is None:
         return Products({}, (), (Warned(MappingWarning.PRODUCTS_NOT_A_LIST),))
+    warnings: list[Warned] = []
+    beyond: JsonObject = {}
+    if len(entries) > MOST_PRODUCTS:
+        warnings.append(Warned(MappingWarning.PRODUCTS_BEYOND_LIMIT))
+        beyond = {keys[-1]: entries[MOST_PRODUCTS:]}
+        entries = entries[:MOST_PRODUCTS]
     by_position = {
         position: read_product(entry, currency)
         for position, entry in enumerate(entries, start=1)
         if isinstance(entry, dict)
     }
-    is_whole = len(by_position) == len(entries)
-    warnings = () if is_whole else (Warned(MappingWarning.PRODUCT_NOT_AN_OBJECT),)
-    return Products(by_position, keys, warnings)
+    if len(by_position) < len(entries):
+        warnings.append(Warned(MappingWarning.PRODUCT_NOT_AN_OBJECT))
+    return Products(by_position, keys, tuple(warnings), beyond)
 
 
 def _as_list(value: Json) -> Sequence[Json] | None:

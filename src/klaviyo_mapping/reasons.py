@@ -1,4 +1,4 @@
-"""Why a message goes no further: the stable codes of answers, logs, metrics and the README."""
+"""Why a message is dropped: the stable codes of answers, logs, metrics and the documentation."""
 
 from enum import StrEnum
 
@@ -27,6 +27,7 @@ class MappingWarning(StrEnum):
 
     PRODUCT_WITHOUT_ID = "product_without_id"
     PRODUCT_NOT_AN_OBJECT = "product_not_an_object"
+    PRODUCTS_BEYOND_LIMIT = "products_beyond_limit"
     PRODUCTS_NOT_A_LIST = "products_not_a_list"
     CHANNEL_LEFT_OUT = "channel_left_out"
     CONSENTED_AT_MISSING = "consented_at_missing"

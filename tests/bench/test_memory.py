@@ -6,6 +6,7 @@ import pytest
 
 from bench import memory, processor
 from bench.figures import Figure
+from local.limits import share_of
 
 Sizes = dict[int, dict[str, Figure]]
 
@@ -19,7 +20,7 @@ def size_of(cold: float, order: float) -> dict[str, Figure]:
     ("megabytes", "share"), [(256, 256 / 1769), (1024, 1024 / 1769), (1769, 1.0), (3008, 1.0)]
 )
 def test_share_of_a_processor_grows_to_one(megabytes: int, share: float) -> None:
-    assert processor.share_of(megabytes) == share
+    assert share_of(megabytes) == share
 
 
 def test_machine_without_control_groups_is_told(

@@ -5,8 +5,15 @@ from collections import Counter
 import pytest
 
 from klaviyo_client.answers import Answer
-from klaviyo_client.delivery import Klaviyo
-from klaviyo_client.outcomes import Delivered, Outcome, Refused, Retryable, RetryReason
+from klaviyo_client.delivery import Klaviyo, Result
+from klaviyo_client.outcomes import (
+    Delivered,
+    DeliveryWarning,
+    Outcome,
+    Refused,
+    Retryable,
+    RetryReason,
+)
 from klaviyo_mapping.operations import (
     AddToList,
     CreateEvent,
@@ -31,6 +38,7 @@ from tests.client.fakes import (
 )
 
 OLD, NEW = Identity(external_id="old"), Identity("ann@shop.example", "new")
+NOTHING = (DeliveryWarning.NOTHING_TO_MERGE,)
 MERGE = MergeProfiles("m", Identity(external_id="new"), OLD)
 
 
@@ -111,7 +119,7 @@ def test_where_there_are_not_two_profiles_there_is_nothing_to_merge(
     deliver(klaviyo, *people)
     before = held(account)
     merge = MergeProfiles("m", Identity("ann@shop.example", "new"), OLD)
-    assert outcomes(klaviyo, merge) == [Delivered()]
+    assert deliver(klaviyo, merge).results == (Result(merge, Delivered(), NOTHING),)
     assert (held(account), requests(account)["merge_profiles"]) == (before, 0)
 
 
@@ -245,7 +253,7 @@ def test_a_merge_whose_answer_was_lost_is_harmless(klaviyo: Klaviyo, account: Ac
 
 def test_a_profile_that_is_gone_by_now_is_no_error() -> None:
     klaviyo, _ = scripted(lambda request: refusal(404, error()) if request.body else known(request))
-    assert outcomes(klaviyo, MERGE) == [Delivered()]
+    assert deliver(klaviyo, MERGE).results == (Result(MERGE, Delivered(), NOTHING),)
 
 
 def test_a_merge_that_klaviyo_refuses_is_refused() -> None:

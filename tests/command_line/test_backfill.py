@@ -347,7 +347,7 @@ def test_long_outage_ends_with_status_3_and_the_next_run_goes_on(
     backfill.write(*(track(n) for n in range(40)))
     result = backfill.run("--give-up-after", "0.01")
     assert result.exit_code == 3
-    assert "Klaviyo has taken nothing for" in result.stderr
+    assert "Klaviyo has accepted nothing for" in result.stderr
     assert "40 operations wait in" in result.stdout
     account.set_weather()
     status, report = backfill.report()
@@ -358,7 +358,7 @@ def test_long_outage_ends_with_status_3_and_the_next_run_goes_on(
     ("keys", "error"),
     [
         ({"pk_other"}, "Klaviyo does not know the key (401)"),
-        ({KEY: {"profiles:read"}}, "Klaviyo forbids it to this key (403)"),
+        ({KEY: {"profiles:read"}}, "Klaviyo forbids this to the key (403)"),
     ],
 )
 def test_key_that_is_not_taken_stops_it_at_once(keys: Any, error: str, folder: Path) -> None:
@@ -392,7 +392,7 @@ def test_file_of_something_else_is_no_state(backfill: Backfill) -> None:
     backfill.write(track())
     backfill.state.write_text("my diary, and nobody else's business")
     result = backfill.run()
-    assert (result.exit_code, "is no state of a backfill" in result.stderr) == (2, True)
+    assert (result.exit_code, "is not the state of a backfill" in result.stderr) == (2, True)
     assert backfill.state.read_text().startswith("my diary")
 
 
@@ -419,7 +419,7 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(backfill: Backfill, account:
         _, error = process.communicate(timeout=10)
     assert process.returncode == 130
     assert time.monotonic() - began < 3
-    assert "Run the same command to go on" in error
+    assert "Run the same command to continue" in error
     assert "Traceback" not in error
     account.set_weather()
     assert backfill.report()[0] == 0

@@ -16,6 +16,7 @@ from tests.handler.calls import track
 
 VERIFY = ("verify", "events/identify.json")
 ESCAPE = "\x1b["
+PAGE = ROOT / "docs" / "command-line.md"
 
 
 @pytest.mark.parametrize(
@@ -36,12 +37,12 @@ def test_the_list_of_verbs_says_what_each_verb_does(verb: str) -> None:
 
 
 @pytest.mark.parametrize("verb", COMMANDS)
-def test_readme_has_an_example_of_every_verb(verb: str) -> None:
-    assert f"\nklaviyo-destination {verb} " in (ROOT / "README.md").read_text()
+def test_its_page_has_an_example_of_every_verb(verb: str) -> None:
+    assert f"\nklaviyo-destination {verb} " in PAGE.read_text()
 
 
-def test_readme_explains_every_exit_status() -> None:
-    text = (ROOT / "README.md").read_text()
+def test_its_page_explains_every_exit_status() -> None:
+    text = PAGE.read_text()
     assert [f"| {status.value} | " in text for status in Status] == [True] * len(Status)
 
 

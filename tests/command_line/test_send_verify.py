@@ -139,7 +139,7 @@ def test_wrong_secret_is_status_1_and_says_where_to_look(door: Door, file: Path)
     assert status == 1
     assert output.startswith("401 ")
     assert "invalid_signature" in output
-    assert "knows another secret" in error
+    assert "has another secret" in error
 
 
 def test_what_segment_would_send_again_is_status_3(door: Door, file: Path) -> None:
@@ -263,5 +263,5 @@ def test_cause_is_told_with_its_remedy(tmp_path: Path) -> None:
     assert lines(result) == [
         "It does not match.",
         "A line break was added at the end of the body.",
-        "→ Hand the door the body's bytes as they came, before anything parses them.",
+        "→ Pass the bytes of the body on as they came, before anything parses them.",
     ]

@@ -127,7 +127,7 @@ def test_healthy_stack_is_said_to_be_healthy(make_stack: MakeStack) -> None:
             (
                 Health.BAD,
                 "2026-10-15, 731 days old: Klaviyo has retired it, on 2028-10-15",
-                "upgrade at once, as the README says",
+                "upgrade at once, see docs/operating.md",
             ),
         ),
     ],
@@ -174,7 +174,7 @@ def test_klaviyo_in_trouble_is_told(
     status, found = checked("--stack", make_stack())
     assert status == 1
     assert found["Klaviyo"][1].startswith(said)
-    assert found["scopes"] == ("skipped", "Klaviyo did not take the key")
+    assert found["scopes"] == ("skipped", "Klaviyo did not accept the key")
 
 
 @pytest.mark.parametrize(

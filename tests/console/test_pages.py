@@ -118,7 +118,7 @@ def test_fault_in_the_json_is_shown_where_it_is(page: "Page") -> None:
 
 def test_setting_that_cannot_be_read_is_told_at_its_field(page: "Page") -> None:
     open_panel(page, "preview")
-    page.get_by_label("Country of telephone numbers").fill("Germany")
+    page.get_by_label("Country of phone numbers").fill("Germany")
     page.get_by_text("Expected a two-letter country code").wait_for()
     page.get_by_text("A setting cannot be read").wait_for()
 
@@ -207,7 +207,7 @@ def test_refused_person_is_a_dead_letter_and_redriven_is_delivered(page: "Page")
     page.get_by_text("Klaviyo: Refuses one person").wait_for()
     send(page, track(event="Lid Lost"))
     outcome(page, "Refused")
-    page.get_by_text("Klaviyo will not take it.").wait_for()
+    page.get_by_text("Klaviyo refuses it.").wait_for()
 
     open_panel(page, "weather")
     page.get_by_label("Fine").check()
@@ -216,7 +216,7 @@ def test_refused_person_is_a_dead_letter_and_redriven_is_delivered(page: "Page")
     letter.click()
     page.locator(".letters").get_by_text('"Lid Lost"').wait_for()
     page.get_by_role("button", name="Redrive all").click()
-    page.get_by_text("on the way again").wait_for()
+    page.get_by_text("retried. What Klaviyo still refuses comes back.").wait_for()
     letter.wait_for(state="detached", timeout=30_000)
     row = page.locator("tr", has_text="Lid Lost").first
     row.get_by_text("Delivered").wait_for(timeout=30_000)

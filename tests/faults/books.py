@@ -40,4 +40,5 @@ def taken_in(books: Counter[str]) -> int:
 
 def taken_out(books: Counter[str]) -> int:
     """Operations that left it for good."""
-    return books[Metric.RETRY_DELIVERED] + books[Metric.RETRY_DEAD_LETTERED]
+    out = books[Metric.RETRY_DELIVERED] + books[Metric.RETRY_DEAD_LETTERED]
+    return out + books[Metric.OPERATIONS_MERGED]

@@ -8,18 +8,22 @@ from typing import Any
 from local.klaviyo import Account
 from tests.faults.traffic import LIST_ID, Event, Unit
 
+MARKETING = "email.marketing"
+
 Place = tuple[str, ...]
 """What an operation is about: `("event", address, metric, unique id)`, `("profile", address)`,
-`("member", address)`, or `("message", message id)`."""
+`("member", address)`, `("consent", address)` (withdrawn), or `("message", message id)`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Klaviyo:
-    """What the account holds."""
+    """What the account holds. `copies` counts the events of one address, metric and unique id."""
 
     events: Mapping[Event, int]
     properties: Mapping[str, Mapping[str, Any]]
     members: frozenset[str]
+    consents: Mapping[str, str]
+    copies: Counter[Event]
 
     @classmethod
     def of(cls, account: Account) -> "Klaviyo":
@@ -32,6 +36,15 @@ class Klaviyo:
             events,
             {profile.email or "": profile.properties for profile in account.profiles},
             frozenset(addresses[each] for each in account.lists[LIST_ID].members),
+            {
+                profile.email or "": profile.consents[MARKETING]
+                for profile in account.profiles
+                if MARKETING in profile.consents
+            },
+            Counter(
+                (addresses[event.profile_id], event.metric, event.unique_id)
+                for event in account.events
+            ),
         )
 
 
@@ -70,6 +83,8 @@ def _places(entry: Mapping[str, Any], addresses: Mapping[str, str]) -> Iterator[
         yield "member", address
     elif operation["kind"] == "subscribe":
         yield "member", operation["email"]
+    elif operation["kind"] == "unsubscribe":
+        yield "consent", operation["email"]
     else:
         for message_id in operation["message_ids"]:
             yield "profile", addresses[message_id]
@@ -77,13 +92,35 @@ def _places(entry: Mapping[str, Any], addresses: Mapping[str, str]) -> Iterator[
 
 def lost(
     units: Iterable[Unit], klaviyo: Klaviyo, waiting: Held, dead: Held
-) -> list[tuple[str, Place]]:
-    """What of these units is neither where it must end nor waiting in a queue."""
+) -> tuple[list[tuple[str, Place]], list[tuple[str, Place]]]:
+    """What of these units is neither where it must end nor waiting in a queue; and apart from
+    that, what is there without its last word."""
+    missing: list[tuple[str, Place]] = []
+    stale: list[tuple[str, Place]] = []
+    for unit in units:
+        for place in _wanted(unit):
+            if place in waiting.places or _is_settled(unit, place, klaviyo, dead):
+                continue
+            is_there = place[0] == "profile" and place[1] in klaviyo.properties
+            (stale if is_there and not unit.refused else missing).append((unit.kind, place))
+    return missing, stale
+
+
+def doubled(klaviyo: Klaviyo) -> list[tuple[str, Place]]:
+    """The events that are there more than once."""
+    return [("event", ("event", *event)) for event, copies in klaviyo.copies.items() if copies > 1]
+
+
+def widened(units: Iterable[Unit], klaviyo: Klaviyo) -> list[tuple[str, Place]]:
+    """The people whom Klaviyo counts as subscribed, and who have not consented or have withdrawn
+    it since."""
+    units = list(units)
+    given = {address for unit in units for address in unit.consents}
+    given -= {address for unit in units for address in unit.withdrawn}
     return [
-        (unit.kind, place)
-        for unit in units
-        for place in _wanted(unit)
-        if place not in waiting.places and not _is_settled(unit, place, klaviyo, dead)
+        ("consent", ("consent", address))
+        for address, consent in klaviyo.consents.items()
+        if consent == "SUBSCRIBED" and address not in given
     ]
 
 
@@ -91,6 +128,7 @@ def _wanted(unit: Unit) -> Iterator[Place]:
     yield from (("event", *event) for event in unit.events)
     yield from (("profile", address) for address, _ in unit.profiles)
     yield from (("member", address) for address in unit.members)
+    yield from (("consent", address) for address in unit.withdrawn)
     if unit.malformed:
         yield from (("message", message_id) for message_id in unit.message_ids)
 
@@ -104,6 +142,8 @@ def _is_settled(unit: Unit, place: Place, klaviyo: Klaviyo, dead: Held) -> bool:
         return place[1:] in klaviyo.events
     if place[0] == "member":
         return place[1] in klaviyo.members
+    if place[0] == "consent":
+        return klaviyo.consents.get(place[1]) == "UNSUBSCRIBED"
     return klaviyo.properties.get(place[1]) == dict(unit.profiles)[place[1]]
 
 

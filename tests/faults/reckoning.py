@@ -1,7 +1,7 @@
 """Whether a fault run's account adds up, and the table that it prints."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from handler.telemetry import Metric
 from local.klaviyo.log import UNANSWERED
@@ -16,14 +16,40 @@ FATES = {
 }
 
 
+SLOWEST_ANSWER = 5.0
+"""Seconds. Segment gives up then."""
+
+MOST_MEMORY = 400.0
+"""Megabytes, of the 512 that the template has."""
+
+
+def _misfortunes(report: Report) -> dict[str, Sequence[object]]:
+    """What must not be, by its name in the table."""
+    return {
+        "lost": report.lost,
+        "stale": report.stale,
+        "doubled": report.doubled,
+        "consents widened": report.widened,
+        "misplaced": report.surplus,
+    }
+
+
 def problems(report: Report) -> list[str]:
     """What does not add up: nothing, if all is well."""
     answers, written = report.tally.answers, report.books
     into, out = books.taken_in(written), books.taken_out(written)
     events = {event for unit in report.units if not unit.refused for event in unit.events}
     checks = (
-        (not report.lost, f"lost: {report.lost[:3]} of {len(report.lost)}"),
-        (not report.surplus, f"where it does not belong: {report.surplus[:3]}"),
+        *(
+            (not places, f"{name}: {places[:3]} of {len(places)}")
+            for name, places in _misfortunes(report).items()
+        ),
+        (
+            report.tally.slowest_answer < SLOWEST_ANSWER or not report.settings.is_timed,
+            f"the slowest answer took {report.tally.slowest_answer:.1f} s",
+        ),
+        (report.peak_mb < MOST_MEMORY, f"a function has held {report.peak_mb:.0f} MB"),
+        (not report.killed_for_memory, f"{report.killed_for_memory} killed for their memory"),
         (not report.waiting.entries, f"{report.waiting.entries} entries still wait"),
         (len(report.klaviyo.events) == len(events), "an event is missing, or there twice"),
         (
@@ -39,7 +65,8 @@ def problems(report: Report) -> list[str]:
             for metric, fate in {Metric.RECEIVED: "received", **FATES}.items()
         ),
         (
-            written[Metric.OPERATIONS_RETRIED] == written[Metric.RETRY_REQUEUED] + out,
+            written[Metric.OPERATIONS_RETRIED]
+            == written[Metric.RETRY_REQUEUED] + out - written[Metric.OPERATIONS_MERGED],
             "retried is not delivered + put back + dead-lettered",
         ),
         # What died, or could not be stored, is done again and counts again.
@@ -70,7 +97,7 @@ def table(report: Report) -> str:
         ),
         (
             "calls by status",
-            f"{_listed(tally.calls)}; the slowest took {tally.slowest_answer:.1f} s",
+            _listed(tally.calls),
         ),
         ("messages answered", _listed(tally.answers)),
         ("retry batches", _listed(tally.batches)),
@@ -91,8 +118,9 @@ def table(report: Report) -> str:
             f"{later:,} delivered + {buried:,} dead-lettered + {report.waiting.entries:,} waiting "
             f"= {out + report.waiting.entries:,}; {out - into:,} of it repeats after crashes",
         ),
-        ("lost", f"{len(report.lost):,}"),
-        ("misplaced", f"{len(report.surplus):,}"),
+        *((name, f"{len(places):,}") for name, places in _misfortunes(report).items()),
+        ("slowest answer", f"{tally.slowest_answer:.2f} s"),
+        ("peak memory", f"{report.peak_mb:.0f} MB"),
         ("seconds", f"{report.seconds:.0f}"),
     ]
     width = max(len(name) for name, _ in rows)

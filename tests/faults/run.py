@@ -19,10 +19,12 @@ from typing import Any
 
 from local import aws
 from local.function import FunctionError, LambdaFunction
-from local.klaviyo import Faults, Weather
+from local.limits import Limits
 from local.poller import Poller
+from local.template import function as facts_of
 from tests.deployment import Deployment
 from tests.faults import books, ledger
+from tests.faults.climate import CALM, CLIMATE
 from tests.faults.ledger import Held, Klaviyo
 from tests.faults.proxy import FlakyProxy
 from tests.faults.traffic import LARGE, Sizes, Unit, cut, traffic
@@ -31,6 +33,11 @@ from tests.handler.calls import call
 WEBHOOKS = 2
 RETRIES = 2
 """Of the retry function at once: the template's `MaximumConcurrency`."""
+
+FUNCTIONS = {"webhook": "WebhookFunction", "retry": "RetryFunction"}
+
+SETTINGS = {"CONSENT_EVENTS": "true"}
+"""Beside the defaults, so that consents are given and withdrawn."""
 
 P_AGAIN = 0.12
 """That Segment sends part of a batch again although it was, or will be, taken."""
@@ -45,7 +52,7 @@ class Settings:
 
     Segment's batches are spread over `traffic_seconds`, and the weather changes after each
     `weather_seconds`. A retry batch dies with the chance `p_kill`. Without `breaks` only Klaviyo
-    fails: nothing dies, and the queue is there.
+    fails: nothing dies, and the queue is there. With `is_timed` every answer must come in time.
     """
 
     seed: int = 1
@@ -55,9 +62,12 @@ class Settings:
     weather_seconds: float = 2.0
     visibility_seconds: int = 10
     breaks: bool = True
+    is_timed: bool = True
     p_kill: float = 0.15
     queue_seconds: tuple[float, float] = (3.0, 6.0)
     """Between two times when the queue is out of reach."""
+    processor_share: float | None = None
+    """Of a processor, for each function; unset, what Lambda gives with the template's memory."""
 
 
 @dataclass(slots=True)
@@ -71,23 +81,33 @@ class Tally:
     slowest_answer: float = 0.0
     batches: Counter[str] = field(default_factory=Counter)
     snapshots: list[str] = field(default_factory=list)
+    weathers: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How a run ended. `lost` and `surplus` must be empty."""
+    """How a run ended. The five lists of places must be empty.
+
+    `stale` are profiles whose last word does not stand, `widened` consents that nobody has given or
+    that were withdrawn; `peak_mb` is the most memory that a function has held.
+    """
 
     settings: Settings
     units: Sequence[Unit]
     tally: Tally
     books: Counter[str]
     lost: list[tuple[str, ledger.Place]]
+    stale: list[tuple[str, ledger.Place]]
+    doubled: list[tuple[str, ledger.Place]]
+    widened: list[tuple[str, ledger.Place]]
     surplus: list[tuple[str, ledger.Place]]
     klaviyo: Klaviyo
     dead: Held
     waiting: Held
     requests: Counter[tuple[str, int]]
     proxy: Mapping[str, int]
+    peak_mb: float
+    killed_for_memory: int
     seconds: float
 
 
@@ -115,6 +135,7 @@ class Run:
         self._calm = threading.Event()
         self._over = threading.Event()
         self._still = Stillness()
+        self._limits: list[Limits] = []
 
     def carry_out(self) -> Report:
         """Send everything, wait until nothing waits, and look at what there is."""
@@ -134,17 +155,28 @@ class Run:
                 P_LOST_ANSWER if settings.breaks else 0.0,
             )
             stack.enter_context(proxy.serve())
-            variables = {**deployment.variables, "AWS_ENDPOINT_URL": proxy.url}
+            variables = {**deployment.variables, **SETTINGS, "AWS_ENDPOINT_URL": proxy.url}
 
-            def function(name: str, number: int, seconds: float) -> LambdaFunction:
+            def function(name: str, number: int) -> LambdaFunction:
+                facts = facts_of(FUNCTIONS[name])
+                limits = Limits(facts.memory_mb, settings.processor_share)
+                self._limits.append(limits)
                 # A file for each: what two processes write to one may land in one another's lines.
                 log = stack.enter_context((self._logs / f"{name}-{number}.log").open("w"))
                 handler = f"tests.faults.functions.{name}"
-                made = LambdaFunction(name, handler, variables, seconds, log)
+                made = LambdaFunction(
+                    FUNCTIONS[name],
+                    handler,
+                    variables,
+                    facts.timeout_seconds,
+                    log,
+                    allows_recursion=facts.allows_recursion,
+                    limits=limits,
+                )
                 return stack.enter_context(made)
 
-            webhooks = [function("webhook", number, 10) for number in range(WEBHOOKS)]
-            retries = [function("retry", number, 20) for number in range(RETRIES)]
+            webhooks = [function("webhook", number) for number in range(WEBHOOKS)]
+            retries = [function("retry", number) for number in range(RETRIES)]
             for each in (*webhooks, *retries):
                 each.wait()
             for number, each in enumerate(retries):
@@ -291,11 +323,12 @@ class Run:
         dice = random.Random(self._settings.seed + 5)
         account = self._deployment.account
         while not self._calm.is_set():
-            for weather in dice.sample(CLIMATE, len(CLIMATE)):
+            for name, weather in dice.sample(list(CLIMATE.items()), len(CLIMATE)):
+                self._tally.weathers[name] += 1
                 account.set_weather(*weather(dice.randrange(1_000_000)))
                 if self._calm.wait(self._settings.weather_seconds):
                     break
-        account.set_weather(*poison("pointer", "pointer"))
+        account.set_weather(*CALM)
 
     def _drain(self) -> None:
         until = time.monotonic() + DRAIN_SECONDS
@@ -317,7 +350,7 @@ class Run:
             with self._still.stillness():
                 held, waiting, dead = self._look()
                 accepted = list(self._accepted.values())
-            lost = ledger.lost(accepted, held, waiting, dead)
+            lost, _ = ledger.lost(accepted, held, waiting, dead)
             assert not lost, f"on the way: {Counter(kind for kind, _ in lost)}, {lost[:3]}"
             self._tally.snapshots.append(
                 f"{sum(len(unit.messages) for unit in accepted):,} messages taken, none lost: "
@@ -333,18 +366,24 @@ class Run:
 
     def _report(self, proxy: FlakyProxy, seconds: float) -> Report:
         held, waiting, dead = self._look()
+        lost, stale = ledger.lost(self._units, held, Held(), dead)
         return Report(
             settings=self._settings,
             units=self._units,
             tally=self._tally,
             books=books.read(self._logs),
-            lost=ledger.lost(self._units, held, Held(), dead),
+            lost=lost,
+            stale=stale,
+            doubled=ledger.doubled(held),
+            widened=ledger.widened(self._units, held),
             surplus=ledger.surplus(self._units, held, dead),
             klaviyo=held,
             dead=dead,
             waiting=waiting,
             requests=self._deployment.account.counts,
             proxy={"connections reset": proxy.resets, "answers lost": proxy.lost},
+            peak_mb=max(limits.peak_mb for limits in self._limits),
+            killed_for_memory=sum(limits.killed for limits in self._limits),
             seconds=seconds,
         )
 
@@ -380,45 +419,3 @@ class Stillness:
             with self._changed:
                 self._looking = False
                 self._changed.notify_all()
-
-
-def poison(events: Any, imports: Any, **weather: Any) -> tuple[Weather, ...]:
-    """Klaviyo refuses the poison items, named by a pointer, silently or by an import job."""
-    return (
-        Weather(
-            endpoints=frozenset({"create_event", "bulk_create_events"}),
-            refuse_items=events,
-            **weather,
-        ),
-        Weather(endpoints=frozenset({"bulk_import_profiles"}), refuse_items=imports, **weather),
-        Weather(refuse_items="pointer", **weather),
-    )
-
-
-def storm(seed: int) -> Faults:
-    return Faults(
-        seed=seed,
-        p_503=0.05,
-        p_502=0.02,
-        p_429=0.05,
-        p_cut_before=0.04,
-        p_cut_after=0.04,
-        p_slow=0.04,
-        slow=0.3,
-    )
-
-
-CLIMATE: Sequence[Callable[[int], tuple[Weather, ...]]] = (
-    lambda seed: poison("pointer", "import", faults=storm(seed)),
-    lambda seed: poison("silent", "pointer", faults=storm(seed)),
-    lambda seed: poison("pointer", "silent", faults=storm(seed)),
-    lambda seed: poison("silent", "import", faults=storm(seed)),
-    lambda _: poison("pointer", "import"),
-    lambda _: (Weather(down=True),),
-    lambda _: (Weather(status=401),),
-    lambda _: (Weather(hang=5.0, times=2), *poison("silent", "silent")),
-    lambda seed: (
-        Weather(endpoints=frozenset({"bulk_create_events", "bulk_import_profiles"}), throttle=2),
-        *poison("pointer", "pointer", faults=storm(seed)),
-    ),
-)

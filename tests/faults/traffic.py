@@ -25,8 +25,9 @@ Event = tuple[str, str, str]
 class Unit:
     """Messages that Segment sends side by side and in order, and what they must come to.
 
-    `events` and `profiles` (properties by address) must arrive, `members` join the list. `refused`
-    says that Klaviyo will take none of it; `malformed` and `dropped`, that it never gets there.
+    `events` and `profiles` (properties by address) must arrive, `members` join the list,
+    `withdrawn` be unsubscribed; of `consents` Klaviyo may hold a subscription. `refused` says that
+    Klaviyo will take none of it; `malformed` and `dropped`, that it never gets there.
     """
 
     kind: str
@@ -34,6 +35,8 @@ class Unit:
     events: tuple[Event, ...] = ()
     profiles: tuple[tuple[str, dict[str, Any]], ...] = ()
     members: tuple[str, ...] = ()
+    consents: tuple[str, ...] = ()
+    withdrawn: tuple[str, ...] = ()
     refused: bool = False
     malformed: bool = False
     dropped: bool = False
@@ -145,6 +148,28 @@ def _listed(number: int, opt_in: bool) -> Unit:
         (message,),
         profiles=((address, {"plan": f"plan {number}"}),),
         members=(address,),
+        consents=(address,) if opt_in else (),
+    )
+
+
+def _opted_out(number: int, _: random.Random) -> Unit:
+    """Somebody withdraws consent, and is identified for a list later: they stay unsubscribed."""
+    address = _address("out", number)
+    messages = (
+        _message(number, "track", event="User Unsubscribed", properties={"email": address}),
+        _message(
+            number + 1,
+            "identify",
+            traits={"email": address, "plan": "out"},
+            integrations={"Klaviyo": {"listId": LIST_ID, "confirmOptin": True}},
+        ),
+    )
+    return Unit(
+        "opt-out",
+        messages,
+        events=((address, "User Unsubscribed", f"m-{number}"),),
+        profiles=((address, {"plan": "out"}),),
+        withdrawn=(address,),
     )
 
 
@@ -188,11 +213,13 @@ def _poison_profile(number: int, _: random.Random) -> Unit:
 
 
 KINDS = (
-    (_track, 55),
+    (_track, 52),
     (_order, 6),
     (_identify, 14),
     (_subscribed, 6),
     (_added, 6),
+    # 0 until an identify leaves alone who opted out: then 3.
+    (_opted_out, 0),
     (_dropped, 6),
     (_malformed, 3),
     (_poison_event, 2),

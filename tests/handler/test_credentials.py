@@ -42,6 +42,13 @@ SECRET = {"klaviyo_private_key": "pk_1", "segment_shared_secret": "s1"}
         (SECRET | {"segment_shared_secret": ["s1", "s2"]}, Credentials("pk_1", ("s1", "s2"), None)),
         (SECRET | {"webhook_token": "t"}, Credentials("pk_1", ("s1",), "t")),
         (SECRET | {"klaviyo_private_key": " pk_1\n"}, Credentials("pk_1", ("s1",), None)),
+        (SECRET | {"segment_shared_secret": "s1\n"}, Credentials("pk_1", ("s1", "s1\n"), None)),
+        (
+            SECRET | {"segment_shared_secret": [" s1", "s2\r\n"]},
+            Credentials("pk_1", ("s1", " s1", "s2", "s2\r\n"), None),
+        ),
+        (SECRET | {"webhook_token": " t\n"}, Credentials("pk_1", ("s1",), "t")),
+        (SECRET | {"webhook_token": "Bearer  t"}, Credentials("pk_1", ("s1",), "t")),
         (SECRET | {"further": 1}, Credentials("pk_1", ("s1",), None)),
     ],
 )
@@ -70,6 +77,8 @@ TOKEN = "webhook_token: expected a text that is not blank, or no key"
         (SECRET | {"segment_shared_secret": None}, SHARED),
         (SECRET | {"webhook_token": ""}, TOKEN),
         (SECRET | {"webhook_token": 5}, TOKEN),
+        (SECRET | {"webhook_token": "Bearer "}, TOKEN),
+        ("[" * 100_000, "the secret is not JSON"),
     ],
 )
 def test_an_unusable_secret_is_refused_with_the_field(document: Any, message: str) -> None:
@@ -110,16 +119,36 @@ def test_while_the_store_is_out_of_reach_the_old_secret_stays_in_use() -> None:
     assert secrets.reads == 2, "and is not asked for at every call"
 
 
-def test_a_secret_found_wrong_is_looked_at_again_but_not_at_every_wrong_signature() -> None:
+def test_a_secret_found_wrong_is_read_again_but_not_at_every_wrong_signature() -> None:
     secrets = SecretStore(SECRET)
     store = secrets.store()
     store.get(2.0)
     secrets.document = SECRET | {"segment_shared_secret": "s2"}
-    assert (store.changed(2.0), secrets.reads) == (False, 1)
+    assert (store.fresh(2.0).shared_secrets, secrets.reads) == (("s1",), 1)
     secrets.now += 10
-    assert (store.changed(2.0), secrets.reads) == (True, 2)
+    assert (store.fresh(2.0).shared_secrets, secrets.reads) == (("s2",), 2)
     assert store.get(2.0).shared_secrets == ("s2",)
-    assert (store.changed(2.0), secrets.reads) == (False, 2)
+    assert (store.fresh(2.0).shared_secrets, secrets.reads) == (("s2",), 2)
+
+
+HALF_WRITTEN = {"klaviyo_private_key": "pk_1"}
+
+
+@pytest.mark.parametrize("trouble", ["down", "half-written"])
+def test_while_nobody_can_say_whether_a_secret_is_wrong_nothing_is_said(trouble: str) -> None:
+    secrets = SecretStore(SECRET)
+    store = secrets.store()
+    store.get(2.0)
+    secrets.now += 10
+    secrets.is_down, secrets.document = trouble == "down", HALF_WRITTEN
+    for _ in range(1_000):
+        with pytest.raises(CredentialsUnavailable):
+            store.fresh(2.0)
+    assert secrets.reads == 2, "a stranger costs one read in ten seconds"
+    assert store.get(2.0).shared_secrets == ("s1",), "and honest calls nothing"
+    secrets.now += 10
+    secrets.is_down, secrets.document = False, SECRET | {"segment_shared_secret": "s2"}
+    assert store.fresh(2.0).shared_secrets == ("s2",)
 
 
 def test_credentials_do_not_show_themselves() -> None:

@@ -276,6 +276,21 @@ def test_both_secrets_of_a_rotation_are_valid(deployment: Deployment) -> None:
     ]
 
 
+def test_while_the_secret_is_half_written_a_wrong_signature_is_no_strangers(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handler.credentials.REFRESH_SECONDS", 0.0)
+    handle = assembly.webhook(deployment.variables).handle
+    statuses = [handle(call(track(), secret="new"))["statusCode"]]
+    secret_of(deployment, klaviyo_private_key=PRIVATE_KEY)
+    statuses += [
+        handle(call(track(), secret=each))["statusCode"] for each in ("new", SHARED_SECRET)
+    ]
+    secret_of(deployment, klaviyo_private_key=PRIVATE_KEY, segment_shared_secret="new\n")
+    statuses += [handle(call(track(), secret=each))["statusCode"] for each in ("new", "x")]
+    assert statuses == [401, 503, 200, 200, 401]
+
+
 @pytest.mark.parametrize(
     ("document", "message"),
     [

@@ -6,11 +6,19 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
-from local.function import MAX_EVENT_BYTES, ROOT, FunctionError, LambdaFunction, TooLargeError
+from local.function import (
+    MAX_ANSWER_BYTES,
+    MAX_EVENT_BYTES,
+    ROOT,
+    FunctionError,
+    LambdaFunction,
+    TooLargeError,
+)
+from local.limits import Limits
 
 HANDLERS = """
     import os, sys, time
@@ -40,6 +48,20 @@ HANDLERS = """
     def traced(lambda_event, context):
         return os.environ["_X_AMZN_TRACE_ID"]
 
+    def hoards(lambda_event, context, held=[]):
+        held.append(b"x" * lambda_event * 1_000_000)
+        time.sleep(0.5)
+        return len(held)
+
+    def works(lambda_event, context):
+        began = time.process_time()
+        while time.process_time() - began < lambda_event:
+            pass
+        return "fine"
+
+    def answers(lambda_event, context):
+        return "x" * lambda_event
+
     def hangs(lambda_event, context):
         time.sleep(lambda_event)
         return "fine"
@@ -54,7 +76,7 @@ class Factory:
         self.directory = directory
         self.log = log
 
-    def function(self, name: str, seconds: float = 3.0, **options: bool) -> LambdaFunction:
+    def function(self, name: str, seconds: float = 3.0, **options: Any) -> LambdaFunction:
         return LambdaFunction(
             "TestFunction",
             f"handlers_of_a_test.{name}",
@@ -157,3 +179,28 @@ def test_real_handler_loads(module: str, factory: Factory) -> None:
     handler = f"handler.{module}.lambda_handler"
     with LambdaFunction("TestFunction", handler, {}, 1.0, factory.log) as function:
         function.wait()
+
+
+def test_function_that_takes_more_memory_than_it_has_is_killed(factory: Factory) -> None:
+    limits = Limits(memory_mb=200, share=1.0)
+    with factory.function("hoards", limits=limits) as function:
+        assert function.invoke(50) == 1
+        with pytest.raises(FunctionError):
+            function.invoke(400)
+        assert (limits.killed, limits.peak_mb > 200) == (1, True)
+        assert function.invoke(50) == 1, "a new process"
+
+
+def test_function_has_its_share_of_a_processor(factory: Factory) -> None:
+    """Of one second of a processor's time, 0.29 s is had in each second."""
+    with factory.function("works", seconds=20.0, limits=Limits(512)) as function:
+        began = time.monotonic()
+        assert function.invoke(0.5) == "fine"
+        assert time.monotonic() - began > 0.5 / 0.4
+
+
+def test_answer_that_lambda_would_not_take_is_none(factory: Factory) -> None:
+    with factory.function("answers") as function:
+        assert function.invoke(1_000) == "x" * 1_000
+        with pytest.raises(FunctionError):
+            function.invoke(MAX_ANSWER_BYTES)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.klaviyo import Account, Request
+from local.klaviyo import Account, Policy, Request
 from tests.local.klaviyo_caller import (
     HEADERS,
     account,
@@ -152,3 +152,8 @@ def test_a_refused_request_changes_nothing_and_is_on_record() -> None:
     assert problems(response) == [("Not a valid datetime.", "/data/attributes/time")]
     assert (made.events, len(made.profiles)) == ([], 0)
     assert [(each.endpoint, each.status) for each in made.requests] == [("create_event", 400)]
+
+
+def test_a_retired_revision_is_gone() -> None:
+    made = Account(policy=Policy(retired=frozenset({"2024-07-15"})))
+    assert get(made, "/api/accounts", revision="2024-07-15").status == 410

@@ -236,3 +236,26 @@ IMPOSSIBLE = {
 def test_impossible_weather_is_an_error(make: Any) -> None:
     with pytest.raises(ValueError, match=r"probabilities|negative|expected"):
         make()
+
+
+# Poison in other clothes, and answers that are not Klaviyo's
+
+
+@pytest.mark.parametrize(
+    ("clothes", "status"), [("500", 500), ("403", 403), ("408", 408), ("cut", None)]
+)
+def test_a_poison_item_can_make_its_whole_request_fail(clothes: Any, status: int | None) -> None:
+    made = in_weather(Weather(refuse_items=clothes))
+    sent(made, "1")
+    poisoned = event(unique_id="2", properties={"poison": True})
+    reply = made.exchange(request("POST", "/api/events", poisoned))
+    assert (reply.response and reply.response.status) == status
+    assert [each.unique_id for each in made.events] == ["1"]
+
+
+def test_an_answer_can_be_somebody_elses() -> None:
+    made = in_weather(Weather(status=200, body='{"data": null}'))
+    response = sent(made).response
+    assert response is not None
+    assert (response.status, response.body) == (200, b'{"data": null}')
+    assert made.events == []

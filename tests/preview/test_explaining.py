@@ -329,7 +329,7 @@ def test_without_tracing_there_are_no_traces() -> None:
         ('[{"a": tru}]', 1, 8, "a value should stand here"),
         ('{"a": 1}\n{"a": 2}', 2, 1, "there is something after the end of the message"),
         ('{"a": "b', 1, 7, "this text has no closing quote"),
-        ('{"NaN": 1,\n"a": NaN}', 2, 6, "NaN is no JSON number; write null"),
+        ('{"NaN": 1,\n"a": NaN}', 2, 6, "NaN is not a JSON number; write null"),
     ],
 )
 def test_text_that_is_no_json_is_told_with_its_place(

@@ -30,6 +30,8 @@ FUNCTIONS = {
     "RetryFunction": ("handler.retry.lambda_handler", 60),
 }
 
+OPERATING = (ROOT / "docs" / "operating.md").read_text("utf-8")
+
 DAY = 86_400
 
 NO_VALUE = {"Fn::If": ["IsOnThisMachine", "", ref("AWS::NoValue")]}
@@ -378,10 +380,10 @@ def test_alarms() -> None:
 
 
 @pytest.mark.parametrize("slug", ALARMS)
-def test_alarm_is_told_to_the_topic_and_explained_in_the_readme(slug: str) -> None:
+def test_alarm_is_told_to_the_topic_and_explained_to_operators(slug: str) -> None:
     alarm = properties(ALARMS[slug])
     assert alarm["AlarmActions"] == alarm["OKActions"] == [ref("AlarmTopic")]
-    assert f"`{slug}`" in (ROOT / "README.md").read_text()
+    assert f"| `{slug}` |" in OPERATING
 
 
 def test_every_metric_that_is_watched_is_one_that_is_written() -> None:
@@ -496,10 +498,9 @@ def test_every_exception_from_the_policy_check_is_one_resources_and_has_a_reason
 # SnapStart
 
 
-def test_readmes_lines_for_snapstart_publish_a_version_of_every_setting() -> None:
+def test_lines_for_snapstart_publish_a_version_of_every_setting() -> None:
     """SAM's logical id of a version follows the code alone; a changed description replaces it."""
-    readme = (ROOT / "README.md").read_text()
-    (lines,) = re.findall(r"```yaml\n(SnapStart:.*?)```", readme, re.DOTALL)
+    (lines,) = re.findall(r"```yaml\n(SnapStart:.*?)```", OPERATING, re.DOTALL)
     changed = copy.deepcopy(SOURCE)
     changed["Resources"]["WebhookFunction"]["Properties"] |= load(lines)
     resources = expand(changed)["Resources"]

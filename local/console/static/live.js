@@ -76,8 +76,8 @@ function Queue({ state }) {
         ? nextAt > state.now ? `in ${duration(nextAt - state.now)}` : "now" : "–"} />
     </dl>
     <p class="aside">${entries
-      ? "What Klaviyo did not take is kept here, and sent again by itself."
-      : "Empty: Klaviyo has taken all that could be sent."}</p>
+      ? "What Klaviyo did not accept waits here and is retried."
+      : "Empty: nothing waits."}</p>
   </section>`;
 }
 
@@ -89,7 +89,7 @@ function DeadLetters({ start, state, refresh }) {
     setIsBusy(true);
     try {
       const { moved } = await ask("/api/redrive", {});
-      setTold(`${counted(moved, "entry is", "entries are")} on the way again. What is still refused comes back.`);
+      setTold(`${counted(moved, "entry is", "entries are")} retried. What Klaviyo still refuses comes back.`);
       refresh();
     } catch (error) {
       setTold(error.message);
@@ -104,9 +104,9 @@ function DeadLetters({ start, state, refresh }) {
     </div>
     <p role="status" class="told">${told}</p>
     ${entries === 0
-      ? html`<p class="aside">Empty: nothing was given up.</p>`
-      : html`<p class="aside">Kept with its reason. Mend the cause first, then redrive: it is all
-            tried anew.</p>
+      ? html`<p class="aside">Empty: nothing was rejected or refused.</p>`
+      : html`<p class="aside">Kept with its reason. Fix the cause first, then redrive: everything is
+            retried.</p>
           <ul class="reasons">${Object.entries(byReason).map(([code, count]) => html`<li key=${code}>
             <${Badge} tone="bad">${number(count)}<//> <code>${code}</code>
             <span class="aside">${start.advice[code]?.meaning}</span></li>`)}</ul>

@@ -56,11 +56,11 @@ export function Send({ start, state, draft, setDraft, sent, setSent, refresh }) 
         <div class="options">
           <${Switch} label="As a new message" checked=${isNew} onChange=${setIsNew}
             describedBy="help-new" />
-          <p id="help-new" class="help">Gives it an id of its own. Otherwise Klaviyo may take it for a
-            repeat, and keeps the first.</p>
+          <p id="help-new" class="help">Gives it a new id. Otherwise Klaviyo may treat it as a repeat, and
+            keeps the first.</p>
           <${Switch} label="Signed with a wrong secret" checked=${isStranger}
             onChange=${setIsStranger} describedBy="help-stranger" />
-          <p id="help-stranger" class="help">To see what a stranger gets.</p>
+          <p id="help-stranger" class="help">Shows the answer to a request that is not Segment's.</p>
         </div>
         ${!start.has_stand_in && html`<${Notice} tone="warn" title="This is the real Klaviyo">
           <p>What you send here ends up in your account. The people of the samples are made up.</p>
@@ -70,11 +70,10 @@ export function Send({ start, state, draft, setDraft, sent, setSent, refresh }) 
             onClick=${send}>${isBusy ? "Sending …" : "Send"}</button>
           <span class="aside">to <code>${start.webhook_url}</code></span>
         </div>
-        <p class="aside sends-with">It meets the settings that the destination runs with, whatever is
-          switched in the preview.</p>
+        <p class="aside sends-with">The running destination's settings apply, not those of the preview.</p>
       </section>
       ${different.length > 0 && html`<${Notice} title="The preview has other settings">
-        <p>Sending may end otherwise than the preview says. Different: ${
+        <p>The result may differ from the preview. Different: ${
           different.map((input) => `“${input.label}”`).join(", ")}.</p>
       <//>`}
     </div>

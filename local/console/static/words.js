@@ -9,15 +9,15 @@ export const OUTCOMES = new Map([
 
 // Why a whole request is turned away, by the code of the answer.
 const TURNED_AWAY = new Map([
-  ["invalid_signature", "The signature is not that of the body. Segment would discard the batch."],
-  ["invalid_token", "The token in Authorization is missing or another one."],
+  ["invalid_signature", "The signature does not match the body. Segment would discard the batch."],
+  ["invalid_token", "The token in Authorization is missing or wrong."],
   ["not_json", "The body is not JSON. Segment would discard it."],
   ["no_message", "There is no message in the body. Segment would discard it."],
   ["too_large", "The body is too large. Segment would discard it."],
   ["413", "The body is too large. Segment would discard it."],
-  ["credentials_unavailable", "The secret cannot be read. Segment would send it again."],
-  ["queue_unavailable", "The queue did not take what had to wait. Segment would send it again."],
-  ["internal_error", "A fault of ours. Segment would send it again."],
+  ["credentials_unavailable", "The secret cannot be read. Segment would retry."],
+  ["queue_unavailable", "The queue did not accept what had to wait. Segment would retry."],
+  ["internal_error", "A fault in this destination. Segment would retry."],
 ]);
 
 export function explained(line, advice) {

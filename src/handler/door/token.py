@@ -3,6 +3,7 @@
 Segment signs the first message of a batch alone; a token vouches for the whole request.
 """
 
+import contextlib
 import hmac
 
 from handler.door.refusals import InvalidToken, SecretError
@@ -19,10 +20,18 @@ def verify_token(authorization: str | None, token: str | None) -> None:
     if not token.strip():
         raise SecretError("the webhook token: expected a text that is not blank, or none at all")
     scheme, _, credentials = (authorization or "").partition(" ")
-    given = credentials.strip(" ").encode("utf-8", "surrogatepass")
     expected = token.encode("utf-8", "surrogatepass")
-    if scheme.lower() != "bearer" or not hmac.compare_digest(given, expected):
+    given = _encodings(credentials.strip(" "))
+    if scheme.lower() != "bearer" or not any(hmac.compare_digest(each, expected) for each in given):
         raise InvalidToken(
             "Authorization does not carry the configured token. Add the header "
             "'Authorization: Bearer <token>' to the webhook in Segment."
         )
+
+
+def _encodings(given: str) -> list[bytes]:
+    """The header's bytes: what is not ASCII may come as UTF-8 that was read as Latin-1."""
+    encoded = [given.encode("utf-8", "surrogatepass")]
+    with contextlib.suppress(UnicodeEncodeError):
+        encoded.append(given.encode("latin-1"))
+    return encoded

@@ -1,0 +1,79 @@
+"""What comes back from the dead-letter queue starts anew, however it came there."""
+
+import time
+from typing import Any
+
+import pytest
+
+from handler.batch import MOVED_AFTER
+from local.aws import arn_of
+from local.klaviyo import Weather
+from tests.deployment import Deployment
+from tests.handler.calls import batch, envelope
+from tests.handler.test_retry import DAY, DONE, event
+from tests.virtual import Clock, RetrySide, retry_function
+
+HOUR = 3_600
+
+
+def sent(text: str, at: float) -> dict[str, Any]:
+    """A batch of one SQS message, which SQS was given at that time."""
+    lambda_event = batch(text)
+    lambda_event["Records"][0]["attributes"]["SentTimestamp"] = str(round(at * 1000))
+    return lambda_event
+
+
+@pytest.mark.parametrize(
+    ("after", "attempts"),
+    [(-900.0, 6), (0.0, 6), (MOVED_AFTER - 5, 6), (MOVED_AFTER + 5, 1), (DAY, 1)],
+)
+def test_what_was_sent_after_its_time_was_sent_by_a_redrive(
+    deployment: Deployment, after: float, attempts: int
+) -> None:
+    """An entry that the functions send with a history has a `not_before` in the future."""
+    deployment.account.set_weather(Weather(down=True))
+    now = time.time()
+    since = now - 3 * HOUR
+    history = {"attempts": 5, "first_failed_at": since, "not_before": now - DAY - 10}
+    lambda_event = sent(envelope({"operation": event(), **history}), now - DAY - 10 + after)
+    assert deployment.retry(lambda_event) == DONE
+    [waiting] = deployment.waiting()
+    assert waiting["attempts"] == attempts
+    assert (waiting["first_failed_at"] == since) is (attempts == 6)
+
+
+def test_what_sqs_itself_has_dead_lettered_is_tried_for_a_whole_window_again(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The function fails for eleven hours, a day passes, then somebody redrives."""
+    clock = Clock(monkeypatch)
+    side = RetrySide(deployment, clock, monkeypatch)
+    deployment.account.set_weather(Weather(down=True))
+    began = clock.now
+    deployment.put(envelope({"operation": event(), "first_failed_at": began}))
+    side.run(HOUR)
+    healthy, side.function = side.function, _broken(deployment, clock)
+    side.run(11 * HOUR)
+    [dead] = deployment.dead()
+    assert dead["first_failed_at"] == began, "SQS moves a message as it is"
+    assert "reason" not in dead
+
+    clock.now += DAY
+    side.function = healthy
+    queues, sqs = deployment.queues, deployment.sqs
+    sqs.start_message_move_task(
+        SourceArn=arn_of(sqs, queues.dead_letter_queue_url),
+        DestinationArn=arn_of(sqs, queues.retry_queue_url),
+    )
+    redriven_at = clock.now
+    side.run(HOUR)
+    assert deployment.dead() == []
+    [waiting] = deployment.waiting()
+    assert waiting["first_failed_at"] >= redriven_at
+    deployment.account.set_weather()
+    side.run(HOUR)
+    assert [each.unique_id for each in deployment.account.events] == ["u-1"]
+
+
+def _broken(deployment: Deployment, clock: Clock) -> Any:
+    return retry_function({**deployment.variables, "CREDENTIALS_SECRET_ARN": "arn:gone"}, clock)
