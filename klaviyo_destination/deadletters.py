@@ -14,7 +14,7 @@ from typing import Any
 from handler.envelope import Entry, document_of
 from handler.queues import Queue, QueueUnavailable
 from handler.unpacking import unpack
-from klaviyo_client.redaction import redact, redact_pointer
+from klaviyo_client.redaction import redact, redact_code, redact_pointer
 from klaviyo_destination.aws import client, reaching
 from klaviyo_destination.troubles import Misuse, Trouble
 from klaviyo_mapping.operations import Json, kind_of
@@ -119,17 +119,20 @@ SAMPLE_IDS = 5
 def group_of(entry: Entry) -> Group:
     """An empty group for the entry's reason, with everything personal masked."""
     reason = entry.reason or {}
-    detail = str(reason.get("detail") or reason.get("last") or "")
+    detail = str(reason.get("detail") or "")
     if entry.operation is not None:
         detail = redact(detail, entry.operation)
-    pointer = reason.get("pointer") or reason.get("field")
+    detail = detail or str(reason.get("last") or "")
+    pointer, at_fault = reason.get("pointer"), reason.get("field")
     if isinstance(pointer, str):
         detail = f"{redact_pointer(pointer)}: {detail}"
+    elif isinstance(at_fault, str):
+        detail = f"{at_fault}: {detail}"
     klaviyo_code, status = reason.get("klaviyo_code"), reason.get("status")
     return Group(
         str(reason.get("code", "unknown")),
         detail,
-        klaviyo_code if isinstance(klaviyo_code, str) else None,
+        redact_code(klaviyo_code) if isinstance(klaviyo_code, str) else None,
         status if isinstance(status, int) else None,
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from handler.ids import shown_id
 from klaviyo_mapping.operations import Json
 
 MAX_LINES_BYTES = 2_000_000
@@ -35,7 +36,10 @@ class MessageFate(Struct, frozen=True):
 
     def document(self) -> dict[str, Json]:
         """The message's line in the answer."""
-        line: dict[str, Json] = {"message_id": self.message_id, "outcome": self.fate.value}
+        line: dict[str, Json] = {
+            "message_id": shown_id(self.message_id),
+            "outcome": self.fate.value,
+        }
         if self.reason is not None:
             line["reason"] = self.reason
         line.update(self.details)

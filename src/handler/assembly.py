@@ -11,6 +11,7 @@ from handler.intake import Intake
 from handler.queues import Queue
 from handler.redelivery import Redelivery
 from handler.secret import fetch_secret
+from handler.sqs import Sqs
 from handler.telemetry import SERVICE, Telemetry
 from klaviyo_client.delivery import Klaviyo
 
@@ -31,6 +32,7 @@ PATIENCE_SECONDS = 5.0
 def webhook(variables: Mapping[str, str]) -> Intake:
     """The webhook function. Raises `SettingError` for a variable that cannot be read."""
     environment = Environment.read(variables)
+    sqs = Sqs()
     return Intake(
         settings=environment.settings,
         credentials=CredentialStore(environment, fetch_secret, time.monotonic),
@@ -39,8 +41,8 @@ def webhook(variables: Mapping[str, str]) -> Intake:
             probe_seconds=PROBE_SECONDS,
             remember_seconds=REMEMBER_SECONDS,
         ),
-        retry_queue=Queue(environment.retry_queue_url),
-        dead_letter_queue=Queue(environment.dead_letter_queue_url),
+        retry_queue=Queue(environment.retry_queue_url, sqs),
+        dead_letter_queue=Queue(environment.dead_letter_queue_url, sqs),
         retry_seconds=environment.retry_seconds,
         telemetry=_telemetry(variables),
         now=_now,
@@ -51,12 +53,13 @@ def webhook(variables: Mapping[str, str]) -> Intake:
 def retry(variables: Mapping[str, str]) -> Redelivery:
     """The retry function. Raises `SettingError` for a variable that cannot be read."""
     environment = Environment.read(variables)
+    sqs = Sqs()
     return Redelivery(
         settings=environment.settings,
         credentials=CredentialStore(environment, fetch_secret, time.monotonic),
         klaviyo=Klaviyo(environment.klaviyo_api_url, patience=PATIENCE_SECONDS),
-        retry_queue=Queue(environment.retry_queue_url),
-        dead_letter_queue=Queue(environment.dead_letter_queue_url),
+        retry_queue=Queue(environment.retry_queue_url, sqs),
+        dead_letter_queue=Queue(environment.dead_letter_queue_url, sqs),
         retry_seconds=environment.retry_seconds,
         telemetry=_telemetry(variables),
         now=_now,

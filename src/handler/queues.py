@@ -4,12 +4,9 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import md5
-from typing import TYPE_CHECKING
 
 from handler.envelope import Entry, Packer
-
-if TYPE_CHECKING:
-    from mypy_boto3_sqs.client import SQSClient
+from handler.sqs import Sqs
 
 LONGEST_DELAY = 900
 """Seconds. SQS delays a message no longer; an entry's `not_before` goes beyond."""
@@ -53,11 +50,11 @@ class Receipt:
 
 
 class Queue:
-    """One SQS queue. The client is made when it is first needed."""
+    """One SQS queue. Those of one process share their `sqs`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, sqs: Sqs | None = None) -> None:
         self._url = url
-        self._client: SQSClient | None = None
+        self._sqs = sqs or Sqs()
 
     def send(
         self, entries: Iterable[Entry], delay: int = 0, *, seconds: float = PATIENT_SECONDS
@@ -97,22 +94,18 @@ class Queue:
         if time.monotonic() >= until:
             raise _Silent("no_time_left")
         try:
-            self._send(body, delay)
+            self._send(body, delay, until)
         except _TurnedDown:
             if time.monotonic() + REPEAT_AFTER >= until:
                 raise
             time.sleep(REPEAT_AFTER)
-            self._send(body, delay)
+            self._send(body, delay, until)
 
-    def _send(self, body: str, delay: int) -> None:
+    def _send(self, body: str, delay: int, until: float) -> None:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            if self._client is None:
-                self._client = _client()
-            answer = self._client.send_message(
-                QueueUrl=self._url, MessageBody=body, DelaySeconds=delay
-            )
+            answer = self._sqs.send_message(self._url, body, delay, until - time.monotonic())
         except ClientError as error:
             raise _TurnedDown(str(error.response.get("Error", {}).get("Code", "unknown"))) from None
         except BotoCoreError as error:
@@ -121,11 +114,3 @@ class Queue:
         digest = md5(body.encode(), usedforsecurity=False).hexdigest()
         if not answer.get("MessageId") or answer.get("MD5OfMessageBody") != digest:
             raise _TurnedDown("answer_is_not_of_sqs")
-
-
-def _client() -> "SQSClient":
-    import boto3
-    from botocore.config import Config
-
-    config = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 2})
-    return boto3.client("sqs", config=config)

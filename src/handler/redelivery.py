@@ -15,6 +15,7 @@ from handler.credentials import CredentialStore, CredentialsUnavailable
 from handler.deadline import MOST_OPERATIONS, Schedule, of_retry
 from handler.door.validation import Malformed, validate
 from handler.envelope import Entry
+from handler.ids import shown_id
 from handler.queues import Queue
 from handler.reporting import report_delivery
 from handler.settlement import (
@@ -257,7 +258,7 @@ class Redelivery:
             self.telemetry.warning(
                 "dead letter",
                 code=(entry.reason or {}).get("code"),
-                message_id=entry.operation.message_id if entry.operation else None,
+                message_id=shown_id(entry.operation.message_id) if entry.operation else None,
             )
 
     def _report(self, entries: Sequence[Entry], delivery: Delivery, now: datetime) -> None:

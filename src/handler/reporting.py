@@ -2,17 +2,12 @@
 
 from collections.abc import Iterable
 
+from handler.ids import shown_id
 from handler.telemetry import Metric, Telemetry
 from klaviyo_client.delivery import Delivery, Result
 from klaviyo_client.outcomes import Refused, Retryable, RetryReason
-from klaviyo_client.redaction import redact, redact_pointer
+from klaviyo_client.redaction import redact, redact_code, redact_pointer
 from klaviyo_mapping.operations import Json, kind_of
-
-LONGEST_DETAIL = 500
-"""Of what logs and answers quote of Klaviyo's texts; the dead-letter queue has more."""
-
-READ_OF_DETAIL = 4_000
-"""Of what is looked at for it: beyond any value that could begin in what is quoted."""
 
 AUTHORIZATION = frozenset({RetryReason.UNAUTHORIZED, RetryReason.FORBIDDEN})
 
@@ -32,7 +27,7 @@ def report_delivery(telemetry: Telemetry, delivery: Delivery) -> None:
         for result in results:
             telemetry.warning(
                 text,
-                message_id=result.operation.message_id,
+                message_id=shown_id(result.operation.message_id),
                 operation=kind_of(result.operation),
                 **refusal_details(result),
             )
@@ -57,10 +52,9 @@ def refusal_details(result: Result) -> dict[str, Json]:
         return {}
     details: dict[str, Json] = {
         "status": refused.status,
-        "code": refused.code[:LONGEST_DETAIL],
-        # Cut again when it is redacted: half of an address would not be recognised as one.
-        "detail": redact(refused.detail[:READ_OF_DETAIL], result.operation)[:LONGEST_DETAIL],
+        "code": redact_code(refused.code),
+        "detail": redact(refused.detail, result.operation),
     }
     if refused.pointer is not None:
-        details["pointer"] = redact_pointer(refused.pointer[:READ_OF_DETAIL])[:LONGEST_DETAIL]
+        details["pointer"] = redact_pointer(refused.pointer)
     return details

@@ -5,17 +5,22 @@ import os
 from typing import Any
 
 from handler import assembly
-from handler.memory import look_for_garbage_seldom
+from handler.memory import Collector
 from handler.redelivery import Redelivery
 
 DEFAULT_SECONDS = 60.0
 """Of time for a batch, where nobody says (Lambda does)."""
 
+BYTES_OF_A_BATCH = 1_000_000
+"""What a batch counts for the collector: about as much as one can hold."""
+
+COLLECTOR = Collector()
+
 
 @functools.cache
 def _redelivery() -> Redelivery:
     redelivery = assembly.retry(os.environ)
-    look_for_garbage_seldom()
+    COLLECTOR.start()
     return redelivery
 
 
@@ -31,6 +36,7 @@ def lambda_handler(lambda_event: dict[str, Any], context: Any) -> dict[str, Any]
         return redelivery.all_failed(lambda_event)
     finally:
         telemetry.flush()
+        COLLECTOR.call_ended(BYTES_OF_A_BATCH)
 
 
 def _seconds_left(context: Any) -> float:

@@ -13,6 +13,8 @@ from itertools import islice
 from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
+from handler.ids import shown_id
+
 NAMESPACE = "KlaviyoDestination"
 SERVICE = "klaviyo-destination"
 """The dimension `service` of every metric, where nobody names another one."""
@@ -90,7 +92,7 @@ class Telemetry:
 
     def messages(self, outcome: str, reason: str | None, ids: Iterable[str | None]) -> None:
         """Log the fate that these messages share, so that each can be found by its id."""
-        known = iter([message_id for message_id in ids if message_id is not None])
+        known = iter([shown_id(message_id) for message_id in ids if message_id is not None])
         while chunk := list(islice(known, IDS_A_LINE)):
             self._logger.info(
                 "messages", extra={"outcome": outcome, "reason": reason, "message_ids": chunk}

@@ -8,13 +8,15 @@ from handler import assembly
 from handler.answer import turned_away
 from handler.codes import TroubleCode
 from handler.intake import Intake
-from handler.memory import look_for_garbage_seldom
+from handler.memory import Collector
+
+COLLECTOR = Collector()
 
 
 @functools.cache
 def _intake() -> Intake:
     intake = assembly.webhook(os.environ)
-    look_for_garbage_seldom()
+    COLLECTOR.start()
     return intake
 
 
@@ -30,6 +32,8 @@ def lambda_handler(lambda_event: dict[str, Any], context: Any) -> dict[str, Any]
         return turned_away(503, TroubleCode.INTERNAL_ERROR, "Segment sends the batch again.")
     finally:
         telemetry.flush()
+        body = lambda_event.get("body")
+        COLLECTOR.call_ended(len(body) if isinstance(body, str) else 0)
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:

@@ -8,7 +8,8 @@ environment (`HTTPS_PROXY`, `NO_PROXY`) is read once, at start.
 import time
 from collections.abc import Mapping
 from http.client import HTTPException
-from typing import Any, NamedTuple, Protocol, cast
+from traceback import clear_frames
+from typing import Any, NamedTuple, Self, cast
 from urllib.parse import urlsplit
 
 from requests import PreparedRequest, Response, Session
@@ -30,22 +31,16 @@ PIECE = 65_536
 TIMEOUTS = (TimeoutError, Timeout, PoolTimeout)
 
 
-class Headers(Protocol):
-    """The headers of an answer, whose names match in any case."""
-
-    def get(self, name: str, /) -> str | None: ...
-
-
 class HttpAnswer(NamedTuple):
-    """An answer as it came, its body decoded."""
+    """An answer as it came, its body decoded. Names of headers match in any case."""
 
     status: int
-    headers: Headers
+    headers: Mapping[str, str]
     content: bytes
 
 
 class NoAnswerError(Exception):
-    """There was no answer; what there was instead is the class. Texts name no value."""
+    """There was no answer; the class says why, and so does the text, which names no value."""
 
 
 class TimedOutError(NoAnswerError):
@@ -63,16 +58,22 @@ class TooLargeError(NoAnswerError):
 class BoundedHttp:
     """Requests to `url` (scheme, host and perhaps the beginning of each path).
 
-    Keeps `connections` at most. Safe to use from several threads. Raises `ValueError` for a URL, or
-    a proxy in the environment, that is none.
+    Keeps `connections` at most; `direct` ones never go through a proxy. Safe to use from several
+    threads. Raises `ValueError` for a URL, or a proxy in the environment, that is none.
     """
 
-    def __init__(self, url: str, connections: int) -> None:
+    def __init__(self, url: str, connections: int, *, direct: bool = False) -> None:
         self._url = url.rstrip("/")
         self._session = Session()
         self._session.trust_env = False
-        self._adapter = _Adapter(self._url, connections)
+        self._adapter = _Adapter(self._url, connections, direct)
         self._session.mount(self._url, self._adapter)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._session.close()
 
     def send(
         self,
@@ -82,24 +83,53 @@ class BoundedHttp:
         headers: Mapping[str, str],
         seconds: float,
         most_bytes: int,
+        *,
+        repeatable: bool = True,
     ) -> HttpAnswer:
         """The answer, within `seconds` in all; of it `most_bytes` at most.
 
-        Raises `NoAnswerError`, and nothing else.
+        A connection that was cut is tried once more with what is left of the time, if that does no
+        harm: after a pause, a kept connection is often found closed. Raises `NoAnswerError`, and
+        nothing else.
         """
-        bounds = CURRENT.bounds = Bounds(time.monotonic() + seconds, most_bytes)
+        request = _prepared(method, self._url + path, body, headers)
+        bounds = Bounds(time.monotonic() + seconds, most_bytes)
         try:
-            request = _prepared(method, self._url + path, body, headers)
-            timeout = min(CONNECT_SECONDS, seconds), seconds
+            return self._exchange(request, bounds)
+        except CutError:
+            if not repeatable:
+                raise
+        return self._exchange(request, bounds)
+
+    def _exchange(self, request: PreparedRequest, bounds: Bounds) -> HttpAnswer:
+        CURRENT.bounds = bounds
+        try:
+            left = bounds.left()
+            timeout = min(CONNECT_SECONDS, left), left
             with self._adapter.send(request, stream=True, timeout=timeout) as response:
                 content = _content(response.raw, bounds)
         except (RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
+            _let_go(error)
             if bounds.too_large:
-                raise TooLargeError from None
+                raise TooLargeError("the answer is too large") from None
             if isinstance(error, TIMEOUTS) or time.monotonic() >= bounds.until:
-                raise TimedOutError from None
-            raise CutError from None
+                raise TimedOutError("no answer in time") from None
+            raise CutError("no connection") from None
         return HttpAnswer(response.status_code, response.headers, content)
+
+
+def _let_go(error: BaseException) -> None:
+    """Empty the frames that the error has passed through.
+
+    They hold one another and the request's body, until the garbage collector looks.
+    """
+    errors: list[object] = [error]
+    while errors:
+        each = errors.pop()
+        if isinstance(each, BaseException) and each.__traceback__ is not None:
+            clear_frames(each.__traceback__)
+            each.__traceback__ = None
+            errors += [each.__cause__, each.__context__, *each.args, getattr(each, "reason", None)]
 
 
 def _prepared(method: str, url: str, body: bytes, headers: Mapping[str, str]) -> PreparedRequest:
@@ -129,7 +159,7 @@ def _content(raw: BaseHTTPResponse, bounds: Bounds) -> bytes:
     return b"".join(pieces)
 
 
-def _length(headers: Headers) -> int:
+def _length(headers: Mapping[str, str]) -> int:
     text = headers.get("Content-Length") or ""
     return int(text) if text.isascii() and text.isdigit() else 0
 
@@ -138,10 +168,10 @@ class _Adapter(HTTPAdapter):
     """An adapter for one host: its connections, its proxy and its certificates are looked for once,
     and not for each request."""
 
-    def __init__(self, url: str, connections: int) -> None:
+    def __init__(self, url: str, connections: int, direct: bool) -> None:
         self._trusted = trusted() if urlsplit(url).scheme == "https" else None
         super().__init__(pool_connections=1, pool_maxsize=connections)
-        self._to_proxy = get_environ_proxies(url, no_proxy=None)
+        self._to_proxy = {} if direct else get_environ_proxies(url, no_proxy=None)
         request = _prepared("GET", url, b"", {})
         self._pool = super().get_connection_with_tls_context(request, True, self._to_proxy)
 

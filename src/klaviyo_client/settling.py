@@ -1,7 +1,6 @@
 """What a reply means for each operation of its request, and what is to be sent on its account."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from msgspec.structs import replace
 
@@ -46,14 +45,7 @@ class Settler:
 
     def __init__(self, ledger: Ledger, lists: KnownLists) -> None:
         self._ledger = ledger
-        self._readers: dict[Endpoint, Callable[[Request, Answer], list[Request]]] = {
-            GET_IMPORT: self._look_at_import,
-            GET_IMPORT_ERRORS: self._read_import_errors,
-            GET_PROFILES: partial(read, ledger),
-            GET_LIST_MEMBERS: partial(read, ledger),
-            GET_LISTS: partial(read_lists, ledger, lists),
-            CREATE_LIST: partial(read_created, ledger),
-        }
+        self._lists = lists
         self._import_errors: dict[str, dict[str, imports.Failure]] = {}
         self._failed_counts: dict[str, int] = {}
 
@@ -87,9 +79,9 @@ class Settler:
             if isinstance(outcome, Refused):
                 return mend(self._ledger, request, reply, outcome)
             if isinstance(outcome, Delivered):
-                reader = self._readers.get(request.endpoint)
+                reader = READERS.get(request.endpoint)
                 if reader is not None:
-                    return reader(request, reply)
+                    return reader(self, request, reply)
                 if request.endpoint is BULK_IMPORT_PROFILES:
                     self._follow_import(request, reply)
                 if reply.left_out:
@@ -115,6 +107,15 @@ class Settler:
         for later in request.rest:
             self._ledger.record_item(request, later, waiting_for(outcome))
         return []
+
+    def _read_lookup(self, request: Request, answer: Answer) -> list[Request]:
+        return read(self._ledger, request, answer)
+
+    def _read_lists(self, request: Request, answer: Answer) -> list[Request]:
+        return read_lists(self._ledger, self._lists, request, answer)
+
+    def _read_created(self, request: Request, answer: Answer) -> list[Request]:
+        return read_created(self._ledger, request, answer)
 
     def _follow_import(self, request: Request, answer: Answer) -> None:
         job_id = imports.job_id(answer)
@@ -215,6 +216,18 @@ class Settler:
             self._ledger.follow_ups.extend(
                 AddToList(upsert.message_id, upsert.identity, list_id) for list_id in list_ids
             )
+
+
+READERS: dict[Endpoint, Callable[[Settler, Request, Answer], list[Request]]] = {
+    GET_IMPORT: Settler._look_at_import,
+    GET_IMPORT_ERRORS: Settler._read_import_errors,
+    GET_PROFILES: Settler._read_lookup,
+    GET_LIST_MEMBERS: Settler._read_lookup,
+    GET_LISTS: Settler._read_lists,
+    CREATE_LIST: Settler._read_created,
+}
+"""What reads which answer. Not the settler's own: its bound methods would hold it, and with it all
+of a call's messages, until the garbage collector looks."""
 
 
 def _not_too_soon(outcome: Outcome) -> Outcome:

@@ -1,9 +1,7 @@
 """One HTTP request to Klaviyo: its headers, and what becomes of it."""
 
-import time
-
 from klaviyo_client.answers import Answer, read
-from klaviyo_client.bounded_http import BoundedHttp, CutError, TimedOutError, TooLargeError
+from klaviyo_client.bounded_http import BoundedHttp, NoAnswerError, TimedOutError, TooLargeError
 from klaviyo_client.outcomes import Retryable, RetryReason
 from klaviyo_client.revision import REVISION
 
@@ -43,30 +41,20 @@ class HttpTransport:
         *,
         repeatable: bool = True,
     ) -> Answer | Retryable:
-        """The answer, or why there was none. Never raises for trouble on the way.
-
-        A connection that was cut is tried once more with what is left of the time: after a pause,
-        a kept connection is often found closed, and repeats do no harm in Klaviyo.
-        """
+        """The answer, or why there was none. Never raises for trouble on the way."""
         if not (private_key.isascii() and private_key.isprintable()):
             # A key that no header can hold (a line break, a typographic dash) is a wrong key.
             return Retryable(RetryReason.UNAUTHORIZED)
         headers = {"Authorization": f"Klaviyo-API-Key {private_key}", **HEADERS}
         most_bytes = MOST_BYTES_OF_PAGE if method == "GET" else MOST_BYTES
-        until = time.monotonic() + seconds
-        for attempt in (1, 2):
-            left = until - time.monotonic()
-            if left <= 0:
-                break
-            try:
-                answer = self._http.send(method, path, body, headers, left, most_bytes)
-            except TimedOutError:
-                return Retryable(RetryReason.TIMEOUT)
-            except TooLargeError:
-                return Retryable(RetryReason.UNAVAILABLE)
-            except CutError:
-                if attempt == 2 or not repeatable:
-                    break
-            else:
-                return read(answer.status, answer.headers, answer.content)
-        return Retryable(RetryReason.CONNECTION_FAILED)
+        try:
+            answer = self._http.send(
+                method, path, body, headers, seconds, most_bytes, repeatable=repeatable
+            )
+        except TimedOutError:
+            return Retryable(RetryReason.TIMEOUT)
+        except TooLargeError:
+            return Retryable(RetryReason.UNAVAILABLE)
+        except NoAnswerError:
+            return Retryable(RetryReason.CONNECTION_FAILED)
+        return read(answer.status, answer.headers, answer.content)

@@ -1,5 +1,6 @@
 """A rules file: what it may say, and how each mistake in it is reported."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -143,3 +144,40 @@ def test_a_mistake_is_reported_by_its_table_and_key(text: str, where: str, expec
 def test_what_is_no_toml_is_reported_with_its_place(text: str) -> None:
     with pytest.raises(RulesError, match=r"^rules: expected TOML, which it is not: \w+"):
         read_rules(text)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names", "others"),
+    [
+        ("a*", ["a", "ab", "A_b"], ["ba", ""]),
+        ("*a", ["a", "ba"], ["ab"]),
+        ("*a*", ["a", "bab"], ["b"]),
+        ("a*a", ["aa", "aba"], ["a", "ab"]),
+        ("a*b*c", ["abc", "a1b2c", "abbcc"], ["acb", "ab", "bc"]),
+        ("*ab*ab*", ["abab", "xabxabx"], ["ab", "aab"]),
+        ("ab*ba", ["abba", "ab ba"], ["aba"]),
+        ("*", ["", "anything"], []),
+        ("internal_*", ["Internal note", "internal-x"], ["internal"]),
+    ],
+)
+def test_a_star_stands_for_any_characters(
+    pattern: str, names: list[str], others: list[str]
+) -> None:
+    patterns = Patterns.of([pattern])
+    assert [name for name in [*names, *others] if name in patterns] == names
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [
+        ("*card*number*", "card" * 8_000),
+        ("*a*b*c*d*e*f*", "ab" * 16_000),
+        ("*-*-*-*-*-x", "-" * 32_000),
+        ("internal_*_secret", "internal secre" * 2_000),
+    ],
+)
+def test_a_long_name_takes_no_longer_than_its_length_asks_for(pattern: str, name: str) -> None:
+    patterns = Patterns.of([pattern])
+    began = time.perf_counter()
+    assert name not in patterns
+    assert time.perf_counter() - began < 0.05

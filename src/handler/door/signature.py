@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from handler.door.elements import JSON_SPACE, array_elements
 from handler.door.refusals import InvalidSignature, SecretError
 
-MAX_FIRST_ELEMENT_BYTES = 1024 * 1024
+MAX_FIRST_ELEMENT_BYTES = 96 * 1024
 """How far to look for the end of the first element. Segment's messages have 32 KB at most, and a
-stranger's request must not cost a second of our time."""
+stranger's request must not cost a twentieth of a second."""
 
 _SHA1_HEX = re.compile(r"[0-9A-Fa-f]{40}")
 
