@@ -66,8 +66,9 @@ _TEXTS: Mapping[StrEnum, tuple[str, str]] = {
         "Send an e-mail address, a user id or a telephone number.",
     ),
     DropReason.NOTHING_TO_MERGE: (
-        "It is an alias whose previousId and userId are the same.",
-        "Nothing: there is only one profile.",
+        "There are not two profiles to merge: the alias's ids are the same, or Klaviyo lacks one of"
+        " the profiles.",
+        "Nothing, unless another id was meant.",
     ),
     MappingWarning.PRODUCT_WITHOUT_ID: (
         "A product of the order has neither id nor SKU, so its event is named by its position.",
