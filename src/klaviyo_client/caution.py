@@ -18,6 +18,9 @@ from klaviyo_client.planner import Item, Request, Series
 SUSPECT_AFTER = 3
 """Failed attempts after which an item may be what makes its requests fail."""
 
+MOST_ATTEMPTS = 1000
+"""More are counted as so many: in the queue a count may have been edited by hand."""
+
 MOST_MISSES = 8
 """Pieces of one series that may fail: then the rest waits for its next attempt."""
 
@@ -40,7 +43,7 @@ def cautious(requests: Iterable[Request], attempts: Sequence[int]) -> Iterator[R
     """The requests, with what has failed too often in series; `attempts` are by position."""
     for request in requests:
         tries = [
-            max(attempts[position] for position in (*item.covers, *item.joins))
+            min(max(attempts[each] for each in (*item.covers, *item.joins)), MOST_ATTEMPTS)
             for item in request.items
         ]
         if len(tries) < 2 or max(tries) < SUSPECT_AFTER:
@@ -55,7 +58,7 @@ def cautious(requests: Iterable[Request], attempts: Sequence[int]) -> Iterator[R
 
 def _series(request: Request, suspects: Sequence[tuple[Item, int]]) -> Request:
     """A sample of those that failed least, and the others behind it."""
-    fewest = min(tried for _, tried in suspects)
+    fewest = int(min(tried for _, tried in suspects))
     offset = int(fewest * GOLDEN * len(suspects)) % len(suspects)
     ordered = sorted([*suspects[offset:], *suspects[:offset]], key=lambda pair: pair[1])
     items = tuple(item for item, _ in ordered)

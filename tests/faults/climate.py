@@ -56,6 +56,14 @@ CLIMATE: Mapping[str, Callable[[int], Weathers]] = {
     "Klaviyo is down": lambda _: (Weather(down=True),),
     "the key is unknown": lambda _: (Weather(status=401),),
     "a proxy answers": lambda _: (Weather(status=200, html=True),),
+    "another API answers": lambda _: (Weather(status=200, body='{"data": null}'),),
+    "the revision is retired": lambda _: (Weather(status=410),),
+    "poison breaks its requests, 500 and 403": lambda _: poison("500", "403"),
+    "poison breaks its requests, cut and 408": lambda _: poison("cut", "408"),
+    "import errors are missing": lambda _: (
+        Weather(endpoints=frozenset({"get_errors_for_bulk_import_profiles_job"}), missing_errors=1),
+        *poison("silent", "import"),
+    ),
     "two requests hang": lambda _: (Weather(hang=5.0, times=2), *poison("silent", "silent")),
     "bulk endpoints are throttled": lambda seed: (
         Weather(endpoints=BULK, throttle=2),

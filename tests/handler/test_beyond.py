@@ -258,6 +258,21 @@ def test_a_consent_without_its_time_is_warned_of_and_asks_nobody(consents: Deplo
     assert (members(consents.account, NEWSLETTER), pending(consents.account)) == (set(), 0)
 
 
+def test_a_number_that_klaviyo_refuses_is_warned_of(
+    consents: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    consents.account.set_weather(
+        Weather(refuse_items="pointer", refuses=lambda attributes: "phone_number" in attributes)
+    )
+    message = consent("User Subscribed", list_id=CUSTOMERS, phone=PHONE, channels=["email", "sms"])
+    capsys.readouterr()
+    _, body = consents.webhook(call(message))
+    assert [each["warnings"] for each in body["messages"]] == [["channel_left_out"]]
+    logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    counted = [line["OperationsWarned"] for line in logged if "OperationsWarned" in line]
+    assert counted == [[1.0], [1.0]], "in all, and by reason"
+
+
 def test_a_number_that_is_none_does_not_cost_the_address_its_subscription(
     consents: Deployment,
 ) -> None:

@@ -54,6 +54,46 @@ def test_what_fails_again_waits_again_with_its_history(deployment: Deployment) -
     assert deployment.dead() == []
 
 
+def people(number: int) -> list[dict[str, Any]]:
+    """Events of as many people; the one of number 7 is poison."""
+    return [
+        to_json(
+            CreateEvent(
+                f"m-{n}",
+                Identity(email=f"p{n}@shop.example"),
+                "Item Added",
+                f"u-{n}",
+                {"poison": n == 7},
+            )
+        )
+        for n in range(number)
+    ]
+
+
+def test_what_has_failed_often_is_sent_in_smaller_parts(deployment: Deployment) -> None:
+    """A firewall's 403 about one item must not hold back those beside it."""
+    deployment.account.set_weather(Weather(refuse_items="403"))
+    since = time.time() - 60
+    entries = [
+        {"operation": operation, "attempts": 3, "first_failed_at": since}
+        for operation in people(100)
+    ]
+    assert deployment.retry(batch(envelope(*entries))) == DONE
+    assert len(deployment.account.events) + len(deployment.waiting()) == 100
+    assert len(deployment.account.events) > 40
+    assert {entry["attempts"] for entry in deployment.waiting()} == {4}
+    assert "u-7" in [entry["operation"]["unique_id"] for entry in deployment.waiting()]
+
+
+@pytest.mark.parametrize("attempts", [3.5, 10**40, -2])
+def test_a_count_that_was_edited_by_hand_does_no_harm(
+    deployment: Deployment, attempts: float
+) -> None:
+    entries = [{"operation": operation, "attempts": attempts} for operation in people(30)]
+    assert deployment.retry(batch(envelope(*entries))) == DONE
+    assert (len(deployment.account.events), deployment.waiting()) == (30, [])
+
+
 def test_what_klaviyo_takes_is_done_and_the_rest_goes_on(deployment: Deployment) -> None:
     deployment.account.set_weather(
         Weather(down=True, endpoints=frozenset({"create_or_update_profile"}))
