@@ -15,6 +15,7 @@ import boto3
 
 from local.guard import NAMES, Guarded
 from local.move_tasks import MoveTasks
+from local.template import queue
 from local.tracing import TraceHeaders
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ REGION = "us-east-1"
 VISIBILITY_SECONDS = 60
 """The retry function's timeout, the least that Lambda asks for: a failed batch soon comes back."""
 
-MAX_RECEIVES = 100
+MAX_RECEIVES = int(queue("RetryQueue")["RedrivePolicy"]["maxReceiveCount"])
 
 
 @dataclass(frozen=True, slots=True)
