@@ -67,7 +67,7 @@ def read(lambda_event: Mapping[str, Any], now: float) -> Batch:
 
 def records_of(lambda_event: Mapping[str, Any]) -> list[Record]:
     """The SQS messages of an event."""
-    records = lambda_event.get("Records")
+    records = lambda_event.get("Records") if isinstance(lambda_event, dict) else None
     return [
         Record(str(record.get("messageId", "")), str(record.get("body", "")), _sent_at(record))
         for record in (records if isinstance(records, list) else ())
