@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from klaviyo_client.endpoints import REQUEST_DELETION, UNSUBSCRIBE_PROFILES, UPSERT_PROFILE
+from klaviyo_client.endpoints import UPSERT_PROFILE
 from klaviyo_client.outcomes import (
     Delivered,
     DeliveryWarning,
@@ -23,9 +23,6 @@ from klaviyo_mapping.operations import (
     Subscribe,
     UpsertProfile,
 )
-
-IN_PARTS = frozenset({UNSUBSCRIBE_PROFILES, REQUEST_DELETION})
-"""Endpoints where one operation can be several items, all of which must arrive."""
 
 
 @dataclass(slots=True)
@@ -76,7 +73,7 @@ class Ledger:
     def record_item(self, request: Request, item: Item, outcome: Outcome) -> None:
         """The outcome of one item, and what it means for the list steps that hang on it."""
         for position in item.covers:
-            if request.endpoint in IN_PARTS and isinstance(outcome, Delivered):
+            if request.endpoint.in_parts and isinstance(outcome, Delivered):
                 self.outcomes.setdefault(position, outcome)
             else:
                 self.outcomes[position] = outcome

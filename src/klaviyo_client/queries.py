@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from klaviyo_client.endpoints import GET_LISTS, Endpoint
+from klaviyo_client.endpoints import Endpoint
 
 SINGLE_VALUED = frozenset({"_kx"})
 """Fields that Klaviyo compares with one value at a time, and does not show."""
@@ -40,9 +40,8 @@ def query(endpoint: Endpoint, field: str, values: Sequence[bytes]) -> str:
         condition = f"equals({field}%2C{values[0].decode()})"
     else:
         condition = f"any({field}%2C%5B{b'%2C'.join(values).decode()}%5D)"
-    kind = "list" if endpoint is GET_LISTS else "profile"
     return (
-        f"?filter={condition}&fields%5B{kind}%5D={FIELDS.get(field, 'email')}"
+        f"?filter={condition}&fields%5B{endpoint.resource}%5D={FIELDS.get(field, 'email')}"
         f"&page%5Bsize%5D={endpoint.max_items}"
     )
 
