@@ -16,7 +16,6 @@ from local.deployment import Deployment, start
 from local.http_api import Exchange
 from local.narrator import Narrator
 from local.screen import BOLD, Screen
-from local.sign import SAMPLE_SECRET
 
 BODY = (
     '{"type":"track","messageId":"my-1","userId":"me","event":"Product Viewed",'
@@ -128,7 +127,8 @@ def _show_places(
 def _show_commands(configuration: Configuration, deployment: Deployment, screen: Screen) -> None:
     secret = configuration.shared_secret
     url = deployment.webhook_url
-    named = shlex.quote(secret) if secret == SAMPLE_SECRET else '"$SEGMENT_SHARED_SECRET"'
+    is_own = os.environ.get("SEGMENT_SHARED_SECRET", "").strip() == secret
+    named = '"$SEGMENT_SHARED_SECRET"' if is_own else shlex.quote(secret)
     digest = f"openssl dgst -sha1 -hmac {named} -r | cut -d' ' -f1"
     content_type = "-H 'Content-Type: application/json'"
     screen.heading("Send one yourself")

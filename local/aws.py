@@ -6,14 +6,16 @@ boto3 finds it by the environment variables that `variables` gives, here as in t
 import json
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
 
+from local.guard import NAMES, Guarded
 from local.move_tasks import MoveTasks
+from local.template import queue
 from local.tracing import TraceHeaders
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ REGION = "us-east-1"
 VISIBILITY_SECONDS = 60
 """The retry function's timeout, the least that Lambda asks for: a failed batch soon comes back."""
 
-MAX_RECEIVES = 100
+MAX_RECEIVES = int(queue("RetryQueue")["RedrivePolicy"]["maxReceiveCount"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,9 @@ class Depth:
 
 
 @contextmanager
-def serve(port: int = 0) -> Iterator[str]:
-    """Moto's server; gives its URL. Port 0 takes any free one.
+def serve(port: int = 0, names: Collection[str] = NAMES) -> Iterator[str]:
+    """Moto's server; gives its URL. Port 0 takes any free one. `names` are those of this machine
+    that it answers to, and no page in a browser is answered: moto itself takes any of both.
 
     What it holds belongs to the process, not to the server: two servers of one process share it.
     It serves one request at a time, so nobody should wait in it (`WaitTimeSeconds`).
@@ -77,7 +80,7 @@ def serve(port: int = 0) -> Iterator[str]:
         with lock:
             return moto(*request)
 
-    server = make_server("127.0.0.1", port, one_at_a_time, threaded=True)
+    server = make_server("127.0.0.1", port, Guarded(one_at_a_time, names), threaded=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:

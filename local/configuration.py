@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import secrets
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ class ConfigurationError(Exception):
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """How to run. `private_key` is the real Klaviyo's; without one the stand-in takes its place.
+    With one, a `shared_secret` that was not given is made up, since everybody knows the samples'.
 
     `settings` holds the mapping's settings that were set, as `NAME=value`; `defaults_hold` is false
     when they change anything.
@@ -78,7 +80,8 @@ class Configuration:
             console_port=_port(variables, "CONSOLE_PORT", CONSOLE_PORT),
             private_key=private_key,
             klaviyo_api_url=environment.klaviyo_api_url,
-            shared_secret=variables.get("SEGMENT_SHARED_SECRET", "").strip() or SAMPLE_SECRET,
+            shared_secret=variables.get("SEGMENT_SHARED_SECRET", "").strip()
+            or (SAMPLE_SECRET if private_key is None else secrets.token_hex(16)),
             samples=private_key is None or _flag(variables, "SAMPLES"),
             once=once or _flag(variables, "ONCE"),
             verbose=_flag(variables, "VERBOSE"),

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
 import boto3
@@ -32,7 +32,7 @@ LISTS: tuple[tuple[str, str, OptIn], ...] = (
 FUNCTIONS = ("WebhookFunction", "RetryFunction")
 
 REPLACED = ("KLAVIYO_PRIVATE_KEY", "SEGMENT_SHARED_SECRET")
-"""Variables that would stand in for the secret: here there is one."""
+"""Variables that stand in for the secret, as `_variables` says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class Deployment:
     account: klaviyo.Account | None
     queues: Queues
     sqs: "SQSClient"
+    shared_secret: str = field(default=SAMPLE_SECRET, repr=False)
 
     def waiting(self) -> Depth:
         """What the retry queue holds."""
@@ -80,8 +81,8 @@ def start(
         if configuration.private_key is None:
             account = _account()
             klaviyo_url = stack.enter_context(klaviyo.serve(account, configuration.klaviyo_port))
-        queues = aws.create("klaviyo-destination", _secret(configuration))
-        webhook, retry = _functions(_variables(klaviyo_url, queues), log)
+        queues = aws.create("klaviyo-destination", SECRET)
+        webhook, retry = _functions(_variables(klaviyo_url, queues, configuration), log)
         sqs = boto3.client("sqs")
         stack.callback(sqs.close)
         stack.enter_context(Poller(queues.retry_queue_url, retry.invoke, on_batch))
@@ -90,7 +91,15 @@ def start(
         stack.enter_context(webhook)
         stack.enter_context(retry)
         _wait(webhook, retry)
-        yield Deployment(f"{url}{http_api.PATH}", klaviyo_url, aws_url, account, queues, sqs)
+        yield Deployment(
+            f"{url}{http_api.PATH}",
+            klaviyo_url,
+            aws_url,
+            account,
+            queues,
+            sqs,
+            configuration.shared_secret,
+        )
 
 
 def _functions(variables: Mapping[str, str], log: IO[Any]) -> tuple[LambdaFunction, LambdaFunction]:
@@ -126,15 +135,16 @@ def _account() -> klaviyo.Account:
     return account
 
 
-def _secret(configuration: Configuration) -> dict[str, Any]:
-    own = configuration.shared_secret
-    return {
-        "klaviyo_private_key": configuration.private_key or KEY_OF_STAND_IN,
-        # The samples' signature counts beside one's own secret, as the old one in a rotation.
-        "segment_shared_secret": [own, SAMPLE_SECRET] if configuration.samples else own,
-    }
+SECRET = {"klaviyo_private_key": KEY_OF_STAND_IN, "segment_shared_secret": SAMPLE_SECRET}
+"""What lies in moto, where anything on this machine can read it: nothing that is real."""
 
 
-def _variables(klaviyo_url: str, queues: Queues) -> Mapping[str, str]:
+def _variables(klaviyo_url: str, queues: Queues, configuration: Configuration) -> Mapping[str, str]:
+    """The functions' environment. What is real stands in for the secret's fields there."""
     inherited = {name: text for name, text in os.environ.items() if name not in REPLACED}
-    return {**inherited, **queues.variables(), "KLAVIYO_API_URL": klaviyo_url}
+    variables = {**inherited, **queues.variables(), "KLAVIYO_API_URL": klaviyo_url}
+    if configuration.private_key is not None:
+        variables["KLAVIYO_PRIVATE_KEY"] = configuration.private_key
+    if configuration.shared_secret != SAMPLE_SECRET:
+        variables["SEGMENT_SHARED_SECRET"] = configuration.shared_secret
+    return variables

@@ -30,6 +30,7 @@ from urllib.parse import urlsplit
 from local import answers, aws, klaviyo
 from local.deployment import LISTS
 from local.function import ROOT
+from local.guard import NAMES
 from local.samples import EVENTS
 from local.screen import Screen
 from local.sign import SAMPLE_SECRET
@@ -185,7 +186,8 @@ def far_ends(host: str) -> Iterator[tuple[Mapping[str, str], klaviyo.Account]]:
     """Serve AWS and Klaviyo. Gives the functions' variables, with addresses as containers see them,
     and Klaviyo's account.
     """
-    with aws.serve() as aws_url:
+    names = (*NAMES, host.lower())
+    with aws.serve(names=names) as aws_url:
         os.environ.update(aws.variables(aws_url))
         os.environ.pop("AWS_PROFILE", None)
         account = klaviyo.Account(keys={KEY})
@@ -194,7 +196,7 @@ def far_ends(host: str) -> Iterator[tuple[Mapping[str, str], klaviyo.Account]]:
         queues = aws.create(
             "sam-local", {"klaviyo_private_key": KEY, "segment_shared_secret": SAMPLE_SECRET}
         )
-        with klaviyo.serve(account) as klaviyo_url:
+        with klaviyo.serve(account, names=names) as klaviyo_url:
             variables = {
                 **{name: _seen_from(host, text) for name, text in queues.variables().items()},
                 "AWS_ENDPOINT_URL": _seen_from(host, aws_url),

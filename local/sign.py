@@ -22,6 +22,15 @@ def body_of(lambda_event: dict[str, Any]) -> bytes:
     return base64.b64decode(body) if lambda_event.get("isBase64Encoded") else body.encode()
 
 
+def signed_with(lambda_event: dict[str, Any], secret: str) -> dict[str, Any]:
+    """A sample as Segment would sign it with this secret; a wrong signature stays wrong."""
+    part = signed_part(body_of(lambda_event))
+    headers = lambda_event["headers"]
+    if headers.get("x-signature") != signature(part, SAMPLE_SECRET):
+        return lambda_event
+    return {**lambda_event, "headers": {**headers, "x-signature": signature(part, secret)}}
+
+
 def main(paths: list[str]) -> None:
     """Put the right signature into each file, and say which ones have changed."""
     for path in map(Path, paths):

@@ -22,6 +22,7 @@ from local.samples import (
     send,
 )
 from local.screen import GREEN, RED, Screen, counted
+from local.sign import signed_with
 
 RETRY_SECONDS = 15.0
 """So long a retry may take to arrive; the first comes after five seconds at most."""
@@ -51,7 +52,9 @@ def show(configuration: Configuration, deployment: Deployment, screen: Screen) -
 
 def _send(sample: Sample, deployment: Deployment, screen: Screen, is_judged: bool) -> bool:
     began = time.monotonic()
-    status, answer = send(load(sample), deployment.webhook_url)
+    status, answer = send(
+        signed_with(load(sample), deployment.shared_secret), deployment.webhook_url
+    )
     spent = round((time.monotonic() - began) * 1000)
     outcome = outcome_of(answer)
     as_expected = status == sample.status and (outcome == sample.outcome or not is_judged)

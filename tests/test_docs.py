@@ -15,6 +15,7 @@ from handler.environment import Environment
 from handler.telemetry import Metric
 from klaviyo_client.outcomes import DeliveryWarning, RetryReason
 from klaviyo_mapping import Mapped, Message, canonical, map_message
+from klaviyo_mapping.attributes import ATTRIBUTES, LOCATION
 from klaviyo_mapping.reasons import DropReason, MappingWarning
 from klaviyo_mapping.rules import Rules
 from klaviyo_mapping.rules_text import read_rules
@@ -69,6 +70,19 @@ def test_every_code_has_a_row(code: str) -> None:
 @pytest.mark.parametrize("reason", sorted(reason.value for reason in DropReason))
 def test_every_drop_reason_is_in_the_mapping(reason: str) -> None:
     assert f"`{reason}`" in page("mapping.md")
+
+
+TRAITS = {
+    f"{source.owner}.{source.name}" if source.owner else source.name
+    for table in (ATTRIBUTES, LOCATION)
+    for sources in table.values()
+    for source in sources
+}
+
+
+@pytest.mark.parametrize("trait", sorted(each for each in TRAITS if not each.startswith("$")))
+def test_every_trait_that_fills_an_attribute_is_in_the_table(trait: str) -> None:
+    assert re.search(rf"^\|[^|]*\|[^|]*`{trait}`", page("mapping.md"), re.MULTILINE)
 
 
 @pytest.mark.parametrize("variable", sorted(variables()))

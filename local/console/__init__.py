@@ -1,7 +1,8 @@
 """The console: a page on loopback that shows what would happen, and what does. Never deployed.
 
-`server` answers the page's requests, and `guard` refuses every client except the page. `journal`
-knows what became of each message, `watch` looks on once a second, `static/` is the page itself.
+`server` answers the page's requests, and `local.guard` rejects every client except the page.
+`journal` knows what became of each message, `watch` looks on once a second, `static/` is the page
+itself.
 """
 
 from local.console.journal import Journal

@@ -14,8 +14,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 import preview
+from local import guard
 from local.configuration import Configuration
-from local.console import guard, settings, weather
+from local.console import settings, weather
 from local.console.abridging import abridged
 from local.console.examples import examples
 from local.console.holdings import holdings
@@ -106,7 +107,7 @@ def _guard(app: Flask) -> None:
         port = int(request.environ["SERVER_PORT"])
         headers = request.headers
         if guard.is_welcome(
-            headers.get("Host"), headers.get("Origin"), headers.get("Sec-Fetch-Site"), port
+            headers.get("Host"), headers.get("Origin"), headers.get("Sec-Fetch-Site"), port=port
         ):
             return None
         return jsonify(error="This console answers only its own page."), 403

@@ -5,12 +5,13 @@ import socket
 import struct
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Event, Lock, Thread
 
+from local.guard import NAMES, is_welcome
 from local.klaviyo.account import Account
 from local.klaviyo.exchange import Request, Response
 
@@ -32,9 +33,10 @@ class _Server(ThreadingTCPServer):
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, account: Account, port: int) -> None:
+    def __init__(self, account: Account, port: int, names: Collection[str]) -> None:
         super().__init__((HOST, port), _Handler)
         self.account = account
+        self.names = names
         self.closing = Event()
         self.connections: set[socket.socket] = set()
         self.lock = Lock()
@@ -112,6 +114,10 @@ class _Handler(StreamRequestHandler):
         raise _BadRequest
 
     def _respond(self, request: Request) -> bool:
+        sent = (request.headers.get(name) for name in ("host", "origin", "sec-fetch-site"))
+        if not is_welcome(*sent, names=self.server.names):
+            self._write(Response(403), keep_alive=False)
+            return False
         reply = self.server.account.exchange(request)
         if reply.delay:
             self.server.closing.wait(reply.delay)
@@ -148,12 +154,13 @@ def _phrase(status: int) -> str:
 
 
 @contextmanager
-def serve(account: Account, port: int = 0) -> Iterator[str]:
+def serve(account: Account, port: int = 0, names: Collection[str] = NAMES) -> Iterator[str]:
     """Serve the account on loopback while the context lasts; gives the URL without a path.
 
-    Port 0 takes any free one.
+    Port 0 takes any free one. `names` are those of this machine that it answers to; no page in a
+    browser is answered.
     """
-    server = _Server(account, port)
+    server = _Server(account, port, names)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

@@ -36,6 +36,9 @@ class Subject(Enum):
     OTHERS = "ids, names and values"
 
 
+CONSENTS = frozenset({Subject.SUBSCRIPTIONS, Subject.UNSUBSCRIPTIONS})
+
+
 class Shape(Enum):
     """What the body of a successful answer holds."""
 

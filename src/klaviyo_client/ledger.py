@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from klaviyo_client.endpoints import UPSERT_PROFILE
+from klaviyo_client.endpoints import CONSENTS, UPSERT_PROFILE
 from klaviyo_client.outcomes import (
     Delivered,
     DeliveryWarning,
@@ -15,6 +15,7 @@ from klaviyo_client.outcomes import (
     waiting_for,
 )
 from klaviyo_client.planner import Item, Request
+from klaviyo_client.standing import Standing
 from klaviyo_mapping.operations import (
     AddToList,
     Identity,
@@ -34,10 +35,14 @@ class Ledger:
 
     What lookups have brought to light, by position: the `profile_ids`, of a deletion all that there
     are, and of a merge first the `previous_ids`, those of the profiles that are to go; how many
-    identifiers have been
-    `asked` for in vain; by position and channel, who of the `members` of a list it is, if any; who
-    was `introduced` to Klaviyo; and by name, the `lists` there are as (created, id). `gone` are
-    lists that turned out to be no more, `uncreatable` names that Klaviyo has refused.
+    identifiers have been `asked` for in vain; by position and channel, who of the `members` of a
+    list it is, if any; who was `introduced` to Klaviyo; by identifier, the `standings` of people's
+    consents, if there is such a person, by which operations were `judged`; and by name, the `lists`
+    there are as (created, id). `gone` are lists that turned out to be no more, `uncreatable` names
+    that Klaviyo has refused.
+
+    `carried_out` are the consents that Klaviyo has accepted a job for; `uncertain` those
+    unsubscriptions from a list that got no answer.
     """
 
     operations: list[Operation]
@@ -50,6 +55,10 @@ class Ledger:
     asked: dict[int, int] = field(default_factory=dict)
     members: dict[tuple[int, str], str | None] = field(default_factory=dict)
     introduced: set[int] = field(default_factory=set)
+    standings: dict[tuple[str, str], Standing | None] = field(default_factory=dict)
+    judged: set[int] = field(default_factory=set)
+    carried_out: set[int] = field(default_factory=set)
+    uncertain: set[int] = field(default_factory=set)
     lists: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
     uncreatable: dict[str, Refused] = field(default_factory=dict)
@@ -72,6 +81,8 @@ class Ledger:
 
     def record_item(self, request: Request, item: Item, outcome: Outcome) -> None:
         """The outcome of one item, and what it means for the list steps that hang on it."""
+        if request.endpoint.subject in CONSENTS and isinstance(outcome, Delivered):
+            self.carried_out.update(item.covers)
         for position in item.covers:
             if request.endpoint.in_parts and isinstance(outcome, Delivered):
                 self.outcomes.setdefault(position, outcome)

@@ -6,13 +6,11 @@ Klaviyo names what it left out in the header `X-Klaviyo-Partial-Failure`, and no
 from msgspec.structs import replace
 
 from klaviyo_client.answers import Answer
-from klaviyo_client.endpoints import Subject
+from klaviyo_client.endpoints import CONSENTS, Subject
 from klaviyo_client.ledger import Ledger
 from klaviyo_client.mending import in_another_form
 from klaviyo_client.outcomes import DeliveryWarning, Outcome, Refused
 from klaviyo_client.planner import Item, Request
-
-CONSENTS = frozenset({Subject.SUBSCRIPTIONS, Subject.UNSUBSCRIPTIONS})
 
 
 def record_partly(

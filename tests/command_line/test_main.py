@@ -1,5 +1,6 @@
 """What all verbs have in common: help, exit statuses, errors, colours, speed."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -9,7 +10,9 @@ import click
 import pytest
 
 from klaviyo_destination.main import COMMANDS, CommandLine, command
+from klaviyo_destination.options import IN_A_FILE, SETTING_HELP
 from klaviyo_destination.troubles import Status
+from klaviyo_mapping.settings import Settings
 from local.function import ROOT
 from tests.command_line.calling import SECRET, call, environment, on_a_terminal, start
 from tests.handler.calls import track
@@ -182,3 +185,8 @@ def test_text_cannot_command_the_terminal(tmp_path: Path) -> None:
     shown = call("preview", "--no-bodies", file).stdout
     assert "a\\u001b[2Jb\\u202ec" in shown
     assert "\x1b" not in shown
+
+
+def test_every_setting_has_a_line_of_help() -> None:
+    settings = {field.name for field in dataclasses.fields(Settings)} - {IN_A_FILE}
+    assert set(SETTING_HELP) == settings

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.console import guard
+from local import guard
 from tests.console.running import Running
 
 

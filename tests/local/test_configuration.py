@@ -9,6 +9,7 @@ import pytest
 from local.configuration import Configuration, ConfigurationError
 
 REAL = {"KLAVIYO_PRIVATE_KEY": "pk_real"}
+OWN = {**REAL, "SEGMENT_SHARED_SECRET": "own"}
 
 
 @pytest.mark.parametrize(
@@ -30,15 +31,19 @@ REAL = {"KLAVIYO_PRIVATE_KEY": "pk_real"}
             {"LOG_FILE": "other.log"}, [], Configuration(log_file=Path("other.log")), id="LOG_FILE"
         ),
         pytest.param(
-            REAL,
+            OWN,
             [],
-            Configuration(private_key="pk_real", samples=False),
+            Configuration(private_key="pk_real", shared_secret="own", samples=False),
             id="the real Klaviyo gets no samples",
         ),
         pytest.param(
-            {**REAL, "SAMPLES": "1", "KLAVIYO_API_URL": "https://klaviyo.example"},
+            {**OWN, "SAMPLES": "1", "KLAVIYO_API_URL": "https://klaviyo.example"},
             [],
-            Configuration(private_key="pk_real", klaviyo_api_url="https://klaviyo.example"),
+            Configuration(
+                private_key="pk_real",
+                shared_secret="own",
+                klaviyo_api_url="https://klaviyo.example",
+            ),
             id="unless asked",
         ),
         pytest.param(
@@ -62,6 +67,12 @@ def test_what_it_can_be_asked_for(
     variables: dict[str, str], arguments: list[str], configuration: Configuration
 ) -> None:
     assert Configuration.read(variables, arguments) == configuration
+
+
+def test_with_a_real_key_nobody_can_know_a_secret_that_was_not_given() -> None:
+    made_up = {Configuration.read(REAL, []).shared_secret for _ in range(3)}
+    assert len(made_up) == 3
+    assert min(map(len, made_up)) >= 32
 
 
 @pytest.mark.parametrize(

@@ -57,8 +57,9 @@ def test_an_answer_without_a_body_is_complete(session: requests.Session) -> None
 
 def test_a_connection_serves_many_requests() -> None:
     body = json.dumps(event()).encode()
-    head = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
-    raw = f"POST /api/events HTTP/1.1\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    headers = {"Host": "127.0.0.1:1", **HEADERS, "Content-Length": str(len(body))}
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    raw = f"POST /api/events HTTP/1.1\r\n{head}\r\n".encode() + body
     with serve(account()) as url, connected(url) as connection:
         for _ in range(3):
             connection.sendall(raw)

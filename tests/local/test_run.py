@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+import boto3
 import pytest
 
 from local import klaviyo, tour
@@ -21,8 +22,9 @@ from local.configuration import Configuration
 from local.deployment import start
 from local.function import ROOT
 from local.klaviyo import Account
-from local.samples import SAMPLES
+from local.samples import SAMPLES, load, send
 from local.screen import Screen
+from local.sign import signed_with
 from tests.deployment import PRIVATE_KEY
 
 OUT_OF_THE_WAY = {
@@ -184,6 +186,40 @@ def test_real_klaviyo_gets_samples_when_asked() -> None:
     assert "An outage" not in output
     assert len(account.profiles) == 5
     assert account.events_recorded == 15
+
+
+@pytest.mark.usefixtures("aws_variables")
+def test_nothing_real_lies_where_anything_on_this_machine_can_read_it(tmp_path: Path) -> None:
+    account = Account(keys={PRIVATE_KEY})
+    with (
+        klaviyo.serve(account) as url,
+        (tmp_path / "log").open("w") as log,
+        start(
+            Configuration(
+                port=0,
+                aws_port=0,
+                private_key=PRIVATE_KEY,
+                klaviyo_api_url=url,
+                shared_secret="own-secret",
+            ),
+            log,
+            lambda _: None,
+            lambda _: None,
+        ) as deployment,
+    ):
+        manager, arn = boto3.client("secretsmanager"), deployment.queues.secret_arn
+        secret = manager.get_secret_value(SecretId=arn)["SecretString"]
+        sample = load(SAMPLES[0])
+        answers = [
+            send(signed, deployment.webhook_url)[0]
+            for signed in (sample, signed_with(sample, "own-secret"))
+        ]
+        # Moto's state outlives its server.
+        manager.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
+    assert PRIVATE_KEY not in secret
+    assert "own-secret" not in secret
+    assert answers == [401, 200], "what everybody knows opens nothing"
+    assert account.requests != []
 
 
 @pytest.mark.usefixtures("aws_variables")
