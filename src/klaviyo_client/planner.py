@@ -29,6 +29,7 @@ from klaviyo_client.endpoints import (
     UPSERT_PROFILE,
     Endpoint,
     bulk_from,
+    fits_path,
 )
 from klaviyo_client.persons import Person, distinct_events, persons_of, union
 from klaviyo_mapping.operations import (
@@ -100,6 +101,11 @@ class Request(Struct, frozen=True):
     page: int = 0
     series: Series | None = None
     with_consents: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises `ValueError` for an id that no path may hold, wherever it comes from."""
+        if self.target and not fits_path(self.target):
+            raise ValueError("an id that cannot stand in a path")
 
     @property
     def path(self) -> str:

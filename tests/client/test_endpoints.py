@@ -7,10 +7,12 @@ from klaviyo_client.endpoints import (
     BULK_CREATE_EVENTS,
     BULK_IMPORT_PROFILES,
     CREATE_EVENT,
+    GET_IMPORT,
     UPSERT_PROFILE,
     Endpoint,
     bulk_from,
 )
+from klaviyo_client.planner import Request
 from local.klaviyo.routes import ROUTES
 from tests.client.fakes import endpoint as any_endpoint
 
@@ -57,3 +59,17 @@ def test_no_endpoint_takes_the_first_of_several_items_only(endpoint: Endpoint) -
     else:
         with pytest.raises(ValueError, match="too many values"):
             endpoint.write_body(items, (), b"")
+
+
+@pytest.mark.parametrize("resource_id", ["Y6nRLr", "01HXYZ", "cHJvZmlsZQ==", "a.b", "...", "~x-_"])
+def test_an_id_is_one_segment_of_a_path(resource_id: str) -> None:
+    assert Request(GET_IMPORT, (), target=resource_id).target == resource_id
+
+
+@pytest.mark.parametrize(
+    "resource_id",
+    [".", "..", "../x", "a/b", "a?b", "a#b", "%2e%2e", "a b", "a\r\nX: 1", "a\\b", "x" * 257],
+)
+def test_what_leads_elsewhere_never_becomes_a_path(resource_id: str) -> None:
+    with pytest.raises(ValueError, match="cannot stand in a path"):
+        Request(GET_IMPORT, (), target=resource_id)
