@@ -71,12 +71,12 @@ def painted(text: str, style: str) -> Text:
 
 def write_json(document: Any) -> None:
     """A result for machines: one JSON document."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    click.echo(_json(document, indent=2))
 
 
 def write_json_line(document: Any) -> None:
     """One line of a result that is JSON Lines."""
-    click.echo(json.dumps(document, ensure_ascii=False))
+    click.echo(_json(document))
 
 
 def write_table(heads: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
@@ -111,3 +111,9 @@ def _cell(value: Cell) -> Text:
     if value is None:
         return Text("–", style=FAINT)
     return Text(f"{value:,}" if isinstance(value, int | float) else plain(value))
+
+
+def _json(document: object, indent: int | None = None) -> str:
+    """JSON in which a terminal finds nothing to obey: control characters are escaped."""
+    text = json.dumps(document, indent=indent, ensure_ascii=False)
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -45,6 +45,8 @@ NOTES: Mapping[Endpoint, str] = {
 }
 """What becomes of it where the answer is not the one that is rehearsed."""
 
+CONSENTS = "Who has opted out, without a later consent, is not subscribed."
+
 ROUNDS = 8
 """How often at most what has to wait is taken up again."""
 
@@ -161,7 +163,8 @@ class _Paper:
         if target in self._told_by:
             after.append(self._told_by[target])
             path = path.replace(quote(target, safe=""), target)
-        notes = [note for note in (self._note, NOTES.get(request.endpoint)) if note is not None]
+        of_endpoint = CONSENTS if _asks_consents(request) else NOTES.get(request.endpoint)
+        notes = [note for note in (self._note, of_endpoint) if note is not None]
         steps = self.rehearsal.steps
         placed = replace(request, items=tuple(map(self._placed, request.items)))
         steps.append(Step(placed, path, max(after) or None, " ".join(notes) or None))
@@ -185,24 +188,28 @@ class _Paper:
             document["data"] = {
                 "type": endpoint.resource,
                 "id": self._id(IDENTIFIED, number),
-                "attributes": {"status": "complete", "failed_count": 0},
+                "attributes": {"status": "complete", "failed_count": 0, "subscriptions": {}},
             }
         return Answer(min(endpoint.success), document)
 
     def _found(self, request: Request, item: Item, number: int) -> dict[str, Any]:
         value, *_ = json.loads(f"[{unquote(item.body.decode())}]")
         found = self._id(FOUND, value, number)
-        return {
-            "type": request.endpoint.resource,
-            "id": found,
-            "attributes": {request.field: value},
-        }
+        attributes = {request.field: value}
+        if request.with_consents:
+            attributes["subscriptions"] = {}
+        return {"type": request.endpoint.resource, "id": found, "attributes": attributes}
 
     def _id(self, pattern: str, *parts: object) -> str:
         """Words in the place of an id that only the answer tells."""
         written = pattern.format(*parts)
         self._told_by[written] = len(self.rehearsal.steps)
         return written
+
+
+def _asks_consents(request: Request) -> bool:
+    """Whether it is the answer that decides who may be subscribed."""
+    return request.with_consents and request.endpoint is not GET_LIST_MEMBERS
 
 
 def _in_words(seconds: float) -> str:

@@ -9,6 +9,7 @@ from threading import RLock
 
 from local.klaviyo import control, gate, imports, judge, partial, routes
 from local.klaviyo.call import Call
+from local.klaviyo.consents import Reversal
 from local.klaviyo.events import EventRecord, Keep
 from local.klaviyo.exchange import Json, Reply, Request, Response
 from local.klaviyo.findings import Facts
@@ -186,6 +187,31 @@ class Account:
             profile = self._state.profiles.by_email(email)
             return profile is not None and self._state.confirm(profile, list_id, self.now)
 
+    def unsubscribe(self, email: str, list_id: str | None = None) -> None:
+        """What the person's click on "unsubscribe" in an e-mail does; of a list, who is on it."""
+        consents = {"email": {"marketing": {"consent": "UNSUBSCRIBED"}}}
+        with self._lock:
+            self._settled().unsubscribe(
+                {"attributes": {"email": email, "subscriptions": consents}}, list_id, self.now
+            )
+
+    def suppress(self, email: str, reason: str = "USER_SUPPRESSED") -> None:
+        """Suppress e-mail marketing, as the account's owner or a complaint does."""
+        with self._lock:
+            owner = self._settled().profiles.by_email(email)
+            if owner is not None:
+                self._state.suppress(owner, reason, self.now)
+
+    @property
+    def reversals(self) -> Sequence[Reversal]:
+        """Who had opted out, and was subscribed all the same."""
+        return list(self._settled().reversals)
+
+    @property
+    def withdrawn_everywhere(self) -> Sequence[str]:
+        """Ids of the profiles whose unsubscription from a list became one from everything."""
+        return list(self._settled().withdrawn_everywhere)
+
     def exchange(self, request: Request) -> Reply:
         """Carry out one request, in the weather there is."""
         if request.path.startswith(control.PREFIX):
@@ -283,6 +309,7 @@ class Account:
         with self._lock:
             for job in self._state.due(self.now):
                 imports.carry_out(job, self._state)
+            self._state.carry_out_consents(self.now)
             return self._state
 
     def _note(

@@ -1,6 +1,8 @@
-"""Which consents a subscription or its end is about."""
+"""Which consents a subscription or its end is about, and what it does to an earlier opt-out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from local.klaviyo.exchange import JsonObject
 
@@ -22,3 +24,31 @@ def consents_of(profile: JsonObject) -> Iterator[str]:
         for kind in CONSENT_KINDS:
             if kinds is not None and kinds.get(kind) is not None:
                 yield f"{channel}.{kind}"
+
+
+EMAIL_MARKETING = "email.marketing"
+
+LIFTED = frozenset({"UNSUBSCRIBE", "SPAM_REPORT", "SPAM_COMPLAINT", "USER_SUPPRESSED"})
+"""The suppressions that a subscription removes. In bulk_subscribe_profiles, SPAM_REPORT is what
+get_profiles calls SPAM_COMPLAINT: https://developers.klaviyo.com/en/reference/"""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentJob:
+    """Profiles whose consents are given or withdrawn once the job is `due`."""
+
+    due: datetime
+    profiles: Sequence[JsonObject]
+    list_id: str | None
+    gives: bool
+    historical: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reversal:
+    """Somebody had opted out of a consent, and a subscription has undone that."""
+
+    profile_id: str
+    consent: str
+    list_id: str | None
+    time: datetime

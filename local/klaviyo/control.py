@@ -73,6 +73,39 @@ def requests(account: "Account", _: Request) -> Json:
     return account.summary()
 
 
+def consents(account: "Account", _: Request) -> Json:
+    """Whose consent was widened, or withdrawn further than was asked, as far as the account can
+    tell: whether a later consent stands behind a reversal, only the caller knows."""
+    return {
+        "reversals": [
+            {
+                "email": _address(account, each.profile_id),
+                "consent": each.consent,
+                "list_id": each.list_id,
+                "time": each.time.isoformat(),
+            }
+            for each in account.reversals
+        ],
+        "withdrawn_everywhere": [_address(account, each) for each in account.withdrawn_everywhere],
+    }
+
+
+def _address(account: "Account", profile_id: str) -> str | None:
+    found = account.profiles.get(profile_id)
+    return None if found is None else found.email
+
+
+def opt_out(account: "Account", request: Request) -> Json:
+    """Do what happens in Klaviyo: unsubscribe an `email`, from a `list_id` or from everything; or
+    suppress it for a `reason`."""
+    document: Mapping[str, Any] = json.loads(request.body)
+    if "reason" in document:
+        account.suppress(str(document["email"]), str(document["reason"]))
+    else:
+        account.unsubscribe(str(document["email"]), document.get("list_id"))
+    return {}
+
+
 def set_weather(account: "Account", request: Request) -> Json:
     """Replace the weather by one `Weather` as JSON, or a list of them; `{}` is fine weather."""
     document = json.loads(request.body or b"{}")
@@ -101,6 +134,8 @@ def add_list(account: "Account", request: Request) -> Json:
 CONTROLS: Mapping[tuple[str, str], Callable[["Account", Request], Json]] = {
     ("GET", "state"): state,
     ("GET", "requests"): requests,
+    ("GET", "consents"): consents,
+    ("POST", "opt-outs"): opt_out,
     ("POST", "weather"): set_weather,
     ("POST", "reset"): reset,
     ("POST", "lists"): add_list,

@@ -1,12 +1,14 @@
 """What each endpoint does, once the request has passed the judge: one function an operation."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 from local.klaviyo import filters, resources
 from local.klaviyo.call import Call
+from local.klaviyo.consents import ConsentJob
 from local.klaviyo.exchange import Response
 from local.klaviyo.jobs import KEPT, ImportJob
 from local.klaviyo.problems import Problem, Refusal, not_found
@@ -136,16 +138,21 @@ def bulk_subscribe_profiles(call: Call) -> Response:
     place = "/data/attributes/profiles/data"
     _require_profiles(call, ((each, f"{place}/{n}") for n, each in enumerate(profiles)))
     historical = bool(attributes.get("historical_import"))
-    for profile in profiles:
-        call.state.subscribe(profile, list_id, historical, call.now)
+    _change_consents(call, ConsentJob(call.now, profiles, list_id, True, historical))
     return ACCEPTED
 
 
 def bulk_unsubscribe_profiles(call: Call) -> Response:
     list_id = _list_of_relationship(call)
-    for profile in call.document["data"]["attributes"]["profiles"]["data"]:
-        call.state.unsubscribe(profile, list_id, call.now)
+    profiles = call.document["data"]["attributes"]["profiles"]["data"]
+    _change_consents(call, ConsentJob(call.now, profiles, list_id, False))
     return ACCEPTED
+
+
+def _change_consents(call: Call, job: ConsentJob) -> None:
+    due = call.now + timedelta(seconds=call.state.policy.consent_seconds)
+    call.state.change_consent(replace(job, due=due))
+    call.state.carry_out_consents(call.now)
 
 
 def add_profiles_to_list(call: Call) -> Response:

@@ -15,7 +15,8 @@ class Policy:
     `default_opt_in` decides for subscriptions without a list. `sms_regions` are the two-letter
     countries that the account may text: `None` for all of them, an empty set when SMS is not set
     up. `refused_phones` are refused as if they were elsewhere. `import_seconds` is how long an
-    import job takes. With `drops_example_addresses`, what is about example.com and test.com
+    import job takes, and `consent_seconds` a subscription or its end: what is asked before sees the
+    state of before. With `drops_example_addresses`, what is about example.com and test.com
     addresses is accepted and forgotten, as in a live account.
 
     `left_out_phones` are taken with a 2xx that leaves them out and says so in
@@ -30,6 +31,7 @@ class Policy:
     sms_regions: frozenset[str] | None = None
     refused_phones: frozenset[str] = frozenset()
     import_seconds: float = 0.0
+    consent_seconds: float = 0.0
     drops_example_addresses: bool = False
     left_out_phones: frozenset[str] = frozenset()
     age_gate: bool = False

@@ -30,8 +30,10 @@ class Profile:
     """One person.
 
     `identifiers`, `attributes` and `location` hold what is set, under Klaviyo's names. `consents`
-    holds SUBSCRIBED or UNSUBSCRIBED by `channel.kind`, as in `email.marketing`;
-    `list_suppressions` the lists that the person has left. `updated` moves with every write.
+    holds SUBSCRIBED or UNSUBSCRIBED by `channel.kind`, as in `email.marketing`, `consented` when
+    each was last changed. `suppressions` are those of e-mail marketing by reason,
+    `list_suppressions` the lists that the person has left; both with their times. `updated` moves
+    with every write.
     """
 
     id: str
@@ -43,7 +45,9 @@ class Profile:
     location: dict[str, Json] = field(default_factory=dict)
     properties: dict[str, Json] = field(default_factory=dict)
     consents: dict[str, str] = field(default_factory=dict)
-    list_suppressions: set[str] = field(default_factory=set)
+    consented: dict[str, datetime] = field(default_factory=dict)
+    suppressions: dict[str, datetime] = field(default_factory=dict)
+    list_suppressions: dict[str, datetime] = field(default_factory=dict)
 
     @property
     def email(self) -> str | None:
@@ -159,12 +163,16 @@ class Profiles:
         for identifier, value in source.identifiers.items():
             if identifier not in destination.identifiers:
                 self._own(destination, identifier, value)
-        for mine, theirs in (
+        pairs: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = (
             (destination.attributes, source.attributes),
             (destination.location, source.location),
             (destination.properties, source.properties),
             (destination.consents, source.consents),
-        ):
+            (destination.consented, source.consented),
+            (destination.suppressions, source.suppressions),
+            (destination.list_suppressions, source.list_suppressions),
+        )
+        for mine, theirs in pairs:
             mine.update({name: value for name, value in theirs.items() if name not in mine})
         self._merged[source.id] = destination.id
         destination.updated = now

@@ -1,7 +1,7 @@
 """What the account holds, as JSON:API resources with the fields of Klaviyo's answers."""
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from local.klaviyo import times
@@ -112,12 +112,34 @@ def _resource(
 
 
 def _subscriptions(found: Profile) -> dict[str, Any]:
+    """As get_profiles answers with `additional-fields[profile]=subscriptions`:
+    https://developers.klaviyo.com/en/reference/get_profiles
+
+    Push goes by another name here than in the jobs.
+    """
     channels: dict[str, Any] = {}
-    for name, consent in found.consents.items():
+    for name in {"email.marketing": None, **found.consents}:
         channel, _, kind = name.partition(".")
-        channels.setdefault(channel, {})[kind] = {"consent": consent}
-    email = channels.setdefault("email", {}).setdefault(
-        "marketing", {"consent": "NEVER_SUBSCRIBED"}
-    )
-    email["list_suppressions"] = sorted(found.list_suppressions)
+        consent: dict[str, Any] = {"consent": found.consents.get(name, "NEVER_SUBSCRIBED")}
+        changed = found.consented.get(name)
+        consent["consent_timestamp"] = None if changed is None else _precisely(changed)
+        consent["last_updated"] = consent["consent_timestamp"]
+        channels.setdefault(_SHOWN_AS.get(channel, channel), {})[kind] = consent
+    email = channels["email"]["marketing"]
+    email["can_receive_email_marketing"] = not found.suppressions
+    email["suppression"] = [
+        {"reason": reason, "timestamp": _precisely(since)}
+        for reason, since in sorted(found.suppressions.items())
+    ]
+    email["list_suppressions"] = [
+        {"list_id": list_id, "reason": "UNSUBSCRIBE", "timestamp": _precisely(since)}
+        for list_id, since in sorted(found.list_suppressions.items())
+    ]
     return channels
+
+
+_SHOWN_AS = {"push": "mobile_push"}
+
+
+def _precisely(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat()

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
-from local.klaviyo.consents import consents_of
+from local.klaviyo.consents import EMAIL_MARKETING, LIFTED, ConsentJob, Reversal, consents_of
 from local.klaviyo.events import Events, Keep
 from local.klaviyo.exchange import JsonObject
 from local.klaviyo.jobs import ImportJob
@@ -30,7 +30,12 @@ class State:
         """Consents that wait for a confirmation without a list, by profile id."""
         self.deleted: list[str] = []
         """Ids of the profiles that were deleted on request."""
+        self.reversals: list[Reversal] = []
+        """Subscriptions of who had opted out."""
+        self.withdrawn_everywhere: list[str] = []
+        """Profile ids whose unsubscription from a list became one from everything."""
         self._running: deque[ImportJob] = deque()
+        self._consents: deque[ConsentJob] = deque()
 
     def add_list(self, list_id: str, name: str, opt_in_process: OptIn, now: datetime) -> None:
         """Add a list, or begin it anew."""
@@ -54,6 +59,21 @@ class State:
         """Take out the jobs whose time has come."""
         while self._running and now >= self._running[0].completed:
             yield self._running.popleft()
+
+    def change_consent(self, job: ConsentJob) -> None:
+        """Carry a consent job out once its time has come."""
+        self._consents.append(job)
+
+    def carry_out_consents(self, now: datetime) -> None:
+        """Those jobs whose time has come. Klaviyo answers 202 and works through them afterwards:
+        https://github.com/klaviyo/klaviyo-api-python/issues/52"""
+        while self._consents and now >= self._consents[0].due:
+            job = self._consents.popleft()
+            for profile in job.profiles:
+                if job.gives:
+                    self.subscribe(profile, job.list_id, job.historical, job.due)
+                else:
+                    self.unsubscribe(profile, job.list_id, job.due)
 
     def drops(self, profile: JsonObject) -> bool:
         """Whether Klaviyo accepts what is about this profile and then forgets it."""
@@ -79,6 +99,7 @@ class State:
             return
         owner = self._subscriber(profile, now)
         consents = set(consents_of(profile))
+        self._lift_suppressions(owner, consents, list_id, now)
         joined = self.lists[list_id] if list_id is not None else None
         process = self.policy.default_opt_in if joined is None else joined.opt_in_process
         there = all(owner.consents.get(name) == "SUBSCRIBED" for name in consents) and (
@@ -107,9 +128,11 @@ class State:
             left = self.lists[list_id] if list_id is not None else None
             if left is not None and owner.id in left.members:
                 left.members.discard(owner.id)
-                owner.list_suppressions.add(left.id)
+                owner.list_suppressions[left.id] = now
             else:
-                owner.consents.update(dict.fromkeys(consents_of(profile), "UNSUBSCRIBED"))
+                if left is not None:
+                    self.withdrawn_everywhere.append(owner.id)
+                self._withdraw(owner, set(consents_of(profile)), now)
 
     def delete(self, profile: Profile) -> None:
         """Forget the profile and its memberships. What it had sent stays on record."""
@@ -136,12 +159,40 @@ class State:
         identifiers = {name: profile["attributes"].get(name) for name in ("email", "phone_number")}
         return self.profiles.upsert({**profile, "attributes": identifiers}, now)[0]
 
+    def suppress(self, owner: Profile, reason: str, now: datetime) -> None:
+        """Suppress e-mail marketing for another reason than that the person has unsubscribed."""
+        owner.suppressions[reason] = now
+
+    def _withdraw(self, owner: Profile, consents: set[str], now: datetime) -> None:
+        owner.consents.update(dict.fromkeys(consents, "UNSUBSCRIBED"))
+        owner.consented.update(dict.fromkeys(consents, now))
+        if EMAIL_MARKETING in consents:
+            owner.suppressions["UNSUBSCRIBE"] = now
+
+    def _lift_suppressions(
+        self, owner: Profile, consents: set[str], list_id: str | None, now: datetime
+    ) -> None:
+        """A subscription removes the suppressions that a person or the account has set, whether or
+        not a confirmation is still to come:
+        https://developers.klaviyo.com/en/reference/bulk_subscribe_profiles"""
+        had_left = list_id is not None and list_id in owner.list_suppressions
+        for name in sorted(consents):
+            opted_out = owner.consents.get(name) == "UNSUBSCRIBED"
+            if name == EMAIL_MARKETING:
+                lifted = LIFTED & owner.suppressions.keys()
+                opted_out = bool(opted_out or lifted or had_left)
+                for reason in lifted:
+                    del owner.suppressions[reason]
+            if opted_out:
+                self.reversals.append(Reversal(owner.id, name, list_id, now))
+
     def _join(
         self, owner: Profile, joined: MailingList | None, consents: set[str], now: datetime
     ) -> None:
         owner.consents.update(dict.fromkeys(consents, "SUBSCRIBED"))
+        owner.consented.update(dict.fromkeys(consents, now))
         owner.updated = now
         if joined is not None:
             joined.members.add(owner.id)
             joined.pending.pop(owner.id, None)
-            owner.list_suppressions.discard(joined.id)
+            owner.list_suppressions.pop(joined.id, None)

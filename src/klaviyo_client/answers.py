@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from klaviyo_client.endpoints import Endpoint, Shape
+from klaviyo_client.endpoints import Endpoint, Shape, fits_path
 from klaviyo_client.outcomes import Delivered, Outcome, Refused, Retryable, RetryReason
 
 MAX_DELAY = 3600.0
@@ -194,14 +194,20 @@ def next_page(answer: Answer) -> str | None:
 
 
 def resources(answer: Answer) -> list[tuple[str, Mapping[str, Any]]]:
-    """The id and the attributes of each resource that the answer holds, one or many."""
+    """The id and the attributes of each resource that the answer holds, one or many.
+
+    What has an id that cannot stand in a path is none of Klaviyo's.
+    """
     data = answer.document.get("data")
     found: list[tuple[str, Mapping[str, Any]]] = []
     for entry in data if isinstance(data, list) else [data]:
-        if not isinstance(entry, dict) or _text(entry.get("id")) is None:
+        if not isinstance(entry, dict):
+            continue
+        found_id = _text(entry.get("id"))
+        if found_id is None or not fits_path(found_id):
             continue
         attributes = entry.get("attributes")
-        found.append((entry["id"], attributes if isinstance(attributes, dict) else {}))
+        found.append((found_id, attributes if isinstance(attributes, dict) else {}))
     return found
 
 

@@ -237,15 +237,20 @@ def _profile_reference(identity: Identity) -> bytes:
 
 
 def _event(operation: CreateEvent) -> _Event:
+    metric = operation.metric
     return _Event(
         operation.properties,
-        _metric(operation.metric),
+        _metric(metric) if len(metric) <= LETTERS_KEPT else _metric.__wrapped__(metric),
         operation.unique_id,
         operation.time,
         operation.value,
         None if operation.value is None else operation.value_currency,
         operation.backfill,
     )
+
+
+LETTERS_KEPT = 500
+"""Of a metric's name: a longer one is written each time, so that what is kept stays small."""
 
 
 @lru_cache(maxsize=256)

@@ -117,7 +117,10 @@ class _Response(HTTPResponse):
             if self._bytes.ended:
                 raise HTTPException("cut within the headers")
             if self.status >= 200:
-                if not self.chunked and self.headers.get("Content-Length") is None:
+                lengths = set(self.headers.get_all("Content-Length", ()))
+                if len(lengths) > 1 or not all(map(str.isdecimal, lengths)):
+                    raise HTTPException("no usable length")
+                if not self.chunked and not lengths:
                     # 204 and 304 say nothing of their length. Whatever came after them would be
                     # read as the answer to the connection's next request.
                     self.will_close = True

@@ -1,6 +1,7 @@
 """Subscriptions and unsubscriptions as the fewest jobs that say the same. Pure."""
 
 from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
 
 from msgspec.structs import replace
 
@@ -9,6 +10,7 @@ from klaviyo_client.endpoints import SUBSCRIBE_PROFILES, UNSUBSCRIBE_PROFILES
 from klaviyo_client.ledger import Ledger
 from klaviyo_client.lookups import CHANNELS
 from klaviyo_client.planner import Item, Request, chunks, single_upsert
+from klaviyo_client.standings import needs_standing
 from klaviyo_mapping.channels import identifier_of
 from klaviyo_mapping.operations import (
     Operation,
@@ -40,7 +42,11 @@ def plan_introductions(
     persons: dict[Hashable, list[int]] = {}
     for position in pending:
         operation = operations[position]
-        if needs_introduction(operation) and position not in ledger.introduced:
+        if (
+            needs_introduction(operation)
+            and position in ledger.judged
+            and position not in ledger.introduced
+        ):
             persons.setdefault(_subscriber(operation), []).append(position)
     return [single_upsert(operations, (), tuple(positions)) for positions in persons.values()]
 
@@ -50,29 +56,32 @@ def plan_subscriptions(
 ) -> list[Request]:
     """Jobs by list, source and kind of import; each profile stands once in a job.
 
-    Where two say different things about one profile, they go in different jobs.
+    Only those of which it is known who has opted out. Where two say different things about one
+    profile, they go in different jobs.
     """
-    jobs: dict[Hashable, list[dict[Hashable, list[int]]]] = {}
+    jobs: dict[Hashable, list[dict[Hashable, _Subscriber]]] = {}
     for position in pending:
         operation = operations[position]
-        if not isinstance(operation, Subscribe) or (
-            needs_introduction(operation) and position not in ledger.introduced
-        ):
+        if not isinstance(operation, Subscribe) or position not in ledger.judged:
+            continue
+        if needs_introduction(operation) and position not in ledger.introduced:
             continue
         job = (operation.list_id, operation.historical_import, operation.custom_source)
         _place(operations, position, jobs.setdefault(job, []))
     requests = []
     for layers in jobs.values():
         for persons in layers:
-            items = [subscription_item(operations, tuple(each)) for each in persons.values()]
-            first = operations[items[0].covers[0]]
-            if isinstance(first, Subscribe):
-                settings = bodies.subscription_settings(first)
-                list_ids = () if first.list_id is None else (first.list_id,)
-                requests += [
-                    Request(SUBSCRIBE_PROFILES, chunk, list_ids=list_ids, settings=settings)
-                    for chunk in chunks(items, SUBSCRIBE_PROFILES)
-                ]
+            items = [
+                Item(bodies.subscription_item(each.whole), tuple(each.positions))
+                for each in persons.values()
+            ]
+            first = next(iter(persons.values())).whole
+            settings = bodies.subscription_settings(first)
+            list_ids = () if first.list_id is None else (first.list_id,)
+            requests += [
+                Request(SUBSCRIBE_PROFILES, chunk, list_ids=list_ids, settings=settings)
+                for chunk in chunks(items, SUBSCRIBE_PROFILES)
+            ]
     return requests
 
 
@@ -101,6 +110,8 @@ def plan_unsubscriptions(
         if operation.email is None and operation.phone_number is None:
             raise ValueError("neither an e-mail address nor a phone number")
         if operation.list_id is None:
+            if needs_standing(operation) and position not in ledger.judged:
+                continue
             key = (_lower(operation.email), operation.phone_number, channels_of(operation))
             everywhere.setdefault(key, []).append(position)
             continue
@@ -132,36 +143,47 @@ def unsubscription_item(operations: Sequence[Operation], positions: tuple[int, .
 
 def _member_item(operations: Sequence[Operation], places: Sequence[tuple[int, str]]) -> Item:
     """One member with all the channels to be ended: a second item would find no member any more."""
-    whole = Unsubscribe(None, None, None)
+    found: dict[str, str] = {}
     channels: dict[str, None] = {}
-    for position, identifier in places:
+    for position, field in places:
         operation = operations[position]
-        if not isinstance(operation, Unsubscribe):
-            continue
-        if identifier == "email":
-            whole = replace(whole, email=operation.email)
-        else:
-            whole = replace(whole, phone_number=operation.phone_number)
-        of_identifier = (
-            each for each in channels_of(operation) if identifier_of(each) == identifier
-        )
-        channels.update(dict.fromkeys(of_identifier))
-    whole = with_channels(whole, tuple(channels))
+        if isinstance(operation, Unsubscribe):
+            found[field] = getattr(operation, field)
+            of_field = (
+                each for each in channels_of(operation) if identifier_of(each) in (field, None)
+            )
+            channels.update(dict.fromkeys(of_field))
+    whole = Unsubscribe(None, found.get("email"), None, found.get("phone_number"))
     positions = tuple(dict.fromkeys(position for position, _ in places))
-    return Item(bodies.unsubscription_item(whole), positions)
+    return Item(bodies.unsubscription_item(with_channels(whole, tuple(channels))), positions)
 
 
 def _place(
-    operations: Sequence[Operation], position: int, layers: list[dict[Hashable, list[int]]]
+    operations: Sequence[Operation], position: int, layers: list[dict[Hashable, "_Subscriber"]]
 ) -> None:
     """Put a subscription beside those of its person, or into the first job that lacks them."""
-    key = _subscriber(operations[position])
+    operation = operations[position]
+    key = _subscriber(operation)
+    if not isinstance(operation, Subscribe):
+        return
     for persons in layers:
-        beside = persons.setdefault(key, [])
-        if all(_agree(operations[other], operations[position]) for other in beside):
-            beside.append(position)
+        known = persons.get(key)
+        if known is None:
+            persons[key] = _Subscriber(operation, [position])
             return
-    layers.append({key: [position]})
+        if _agree(known.whole, operation):
+            known.whole = _joint(known.whole, operation)
+            known.positions.append(position)
+            return
+    layers.append({key: _Subscriber(operation, [position])})
+
+
+@dataclass(slots=True)
+class _Subscriber:
+    """Subscriptions of one profile in one job, which are together the `whole`."""
+
+    whole: Subscribe
+    positions: list[int]
 
 
 def _subscriber(operation: Operation) -> Hashable:
@@ -185,9 +207,10 @@ def _agree(one: Operation, other: Operation) -> bool:
 
 
 def _joint(one: Subscribe, other: Subscribe) -> Subscribe:
+    channels = dict.fromkeys((*channels_of(one), *channels_of(other)))
     both = replace(
         one,
         email=other.email or one.email,
         phone_number=other.phone_number or one.phone_number,
     )
-    return with_channels(both, tuple(dict.fromkeys((*channels_of(one), *channels_of(other)))))
+    return with_channels(both, tuple(channels))

@@ -8,6 +8,7 @@ whether Klaviyo has received it.
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from msgspec import Struct
@@ -32,9 +33,11 @@ from klaviyo_client.outcomes import (
 from klaviyo_client.persons import SHARED_BY_SEVERAL
 from klaviyo_client.planner import UNPLANNABLE, Item, Request, plan_profiles, plan_steps
 from klaviyo_client.plans import can_be_planned
+from klaviyo_client.recent import RecentConsents
 from klaviyo_client.removals import plan_deletions, plan_merges, plan_removals
 from klaviyo_client.sending import LONGEST_SECONDS, WORKERS, Courier, Limits, Sender, Transport
 from klaviyo_client.settling import Settler
+from klaviyo_client.standings import addresses_to_ask, judge, plan_standing_lookups
 from klaviyo_client.transport import HttpTransport
 from klaviyo_client.waiting import Key, WaitingPersons
 from klaviyo_mapping.operations import (
@@ -110,6 +113,7 @@ class Klaviyo:
         self.clock = clock
         self._waiting = WaitingPersons(remember_seconds)
         self._lists = KnownLists()
+        self._recent = RecentConsents()
         self._sender = Sender(
             transport or HttpTransport(api_url, WORKERS),
             patience=patience,
@@ -130,7 +134,16 @@ class Klaviyo:
         `attempts` says of each how often it has failed; without them none has.
         """
         waiting = self._waiting.at(self.clock())
-        run = Run(self._sender, self._lists, operations, private_key, seconds, waiting, attempts)
+        run = Run(
+            self._sender,
+            self._lists,
+            operations,
+            private_key,
+            seconds,
+            waiting,
+            attempts,
+            self._recent,
+        )
         delivery = run.carry_out()
         self._waiting.remember(_failed(delivery), self.clock())
         return delivery
@@ -164,8 +177,10 @@ class Run:
         seconds: float,
         waiting: Mapping[Key, Retryable],
         attempts: Sequence[int] = (),
+        recent: RecentConsents | None = None,
     ) -> None:
         self._courier = courier
+        self._recent = recent or RecentConsents()
         self._lists = lists
         self._private_key = private_key
         self._ledger = Ledger(list(operations))
@@ -210,12 +225,16 @@ class Run:
             return
         self._order = order = self._plan(order_of)
         self._ledger.outcomes.update(dict.fromkeys(order.superseded, Delivered()))
+        for position in order.opted_out:
+            self._ledger.warn(position, DeliveryWarning.OPTED_OUT)
+            self._ledger.outcomes[position] = Delivered()
         for act in order.acts:
             if len(order.acts) > 1 or order.followers or order.doomed:
                 self._act = frozenset(act)
             for position in order.too_soon.intersection(act):
                 self._ledger.outcomes[position] = TOO_SOON
             self._perform_act()
+            self._recent.remember(self._ledger, self._courier.clock())
             self._hold_back_failed(act)
         self._act = None
         if order.doomed:
@@ -233,7 +252,12 @@ class Run:
     def _send_upserts(self) -> None:
         start_by = self._end_of_upserts()
         doomed = self._order.doomed
-        rounds = self._plan(lambda operations, pending: plan_profiles(operations, pending, doomed))
+        ledger = self._ledger
+        rounds = self._plan(
+            lambda operations, pending: plan_profiles(
+                operations, pending, doomed, addresses_to_ask(operations, pending, ledger)
+            )
+        )
         for requests in rounds:
             self._send(self._in_order(requests), start_by)
             self._hold_back(requests)
@@ -243,25 +267,42 @@ class Run:
         ledger = self._ledger
         if not self._time_is_left():
             return
+        self._judge()
         requests = self._plan(
             lambda operations, pending: [
                 *plan_steps(operations, pending),
                 *plan_member_lookups(operations, pending, ledger),
-                *plan_introductions(operations, pending, ledger),
+                *plan_standing_lookups(operations, pending, ledger),
                 *plan_subscriptions(operations, pending, ledger),
             ]
         )
         self._send([*requests, *self._plan_lookups()], self._deadline)
         self._look_up()
+        self._judge()
         if self._time_is_left():
             requests = self._plan(
                 lambda operations, pending: [
                     *plan_removals(operations, pending),
                     *plan_unsubscriptions(operations, pending, ledger),
+                    *plan_introductions(operations, pending, ledger),
                     *plan_subscriptions(operations, pending, ledger),
                 ]
             )
             self._send(requests, self._deadline)
+        if self._time_is_left():
+            requests = self._plan(
+                lambda operations, pending: plan_subscriptions(operations, pending, ledger)
+            )
+            self._send(requests, self._deadline)
+
+    def _judge(self) -> None:
+        """Decide on consents, by what was looked up and by what was sent a while ago."""
+        now = self._courier.clock()
+        self._recent.settle(self._ledger, self._pending(), now)
+        judge(self._ledger, self._pending(), partial(self._withdrawn, now))
+
+    def _withdrawn(self, now: float, channel: str, value: str) -> float | None:
+        return self._recent.withdrawn(channel, value, now)
 
     def _find_lists(self) -> None:
         """Give every step on a named list that list's id."""

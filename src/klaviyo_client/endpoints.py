@@ -4,6 +4,7 @@ Limits are per Klaviyo account, whatever the key: `per_second` is the burst wind
 the steady one. `max_items` is what one request may carry.
 """
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -178,6 +179,15 @@ CREATE_LIST = Endpoint(
 
 LOOKUPS = frozenset({GET_PROFILES, GET_LIST_MEMBERS, GET_LISTS})
 """Endpoints whose items are values to look for; `max_items` is also their largest page."""
+
+
+_PATH_ID = re.compile(r"(?!\.{1,2}\Z)[^\s/?#%\\\x00-\x1f\x7f]{1,256}")
+
+
+def fits_path(resource_id: str) -> bool:
+    """Whether an id can stand in a path as one segment: a server resolves `.` and `..`, encoded or
+    not, and would take the request for one to another endpoint."""
+    return _PATH_ID.fullmatch(resource_id) is not None
 
 
 def bulk_from(single: Endpoint, bulk: Endpoint) -> int:

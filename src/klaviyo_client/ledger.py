@@ -4,7 +4,12 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from klaviyo_client.endpoints import REQUEST_DELETION, UNSUBSCRIBE_PROFILES, UPSERT_PROFILE
+from klaviyo_client.endpoints import (
+    REQUEST_DELETION,
+    SUBSCRIBE_PROFILES,
+    UNSUBSCRIBE_PROFILES,
+    UPSERT_PROFILE,
+)
 from klaviyo_client.outcomes import (
     Delivered,
     DeliveryWarning,
@@ -15,6 +20,7 @@ from klaviyo_client.outcomes import (
     waiting_for,
 )
 from klaviyo_client.planner import Item, Request
+from klaviyo_client.standing import Standing
 from klaviyo_mapping.operations import (
     AddToList,
     Identity,
@@ -23,6 +29,8 @@ from klaviyo_mapping.operations import (
     Subscribe,
     UpsertProfile,
 )
+
+CONSENT_JOBS = frozenset({SUBSCRIBE_PROFILES, UNSUBSCRIBE_PROFILES})
 
 IN_PARTS = frozenset({UNSUBSCRIBE_PROFILES, REQUEST_DELETION})
 """Endpoints where one operation can be several items, all of which must arrive."""
@@ -38,8 +46,13 @@ class Ledger:
     Results of lookups, by position: the `profile_ids` (of a deletion all of them), and the
     `previous_ids` of the profiles that a merge removes; how many identifiers were `asked` without
     a result; by position and channel, the profile among the `members` of a list, if any; which
-    subscribers were `introduced` to Klaviyo; and by name, the `lists` as (created, id). `gone` are
-    lists that no longer exist, `uncreatable` names that Klaviyo has refused.
+    subscribers were `introduced` to Klaviyo; by identifier, the `standings` of people's consents
+    (`None` if there is no such person), and by which operations they were `judged`; and by name,
+    the `lists` as (created, id). `gone` are lists that no longer exist, `uncreatable` names that
+    Klaviyo has refused.
+
+    `carried_out` are the consents that Klaviyo has accepted a job for; `uncertain` those
+    unsubscriptions from a list that got no answer.
     """
 
     operations: list[Operation]
@@ -52,6 +65,10 @@ class Ledger:
     asked: dict[int, int] = field(default_factory=dict)
     members: dict[tuple[int, str], str | None] = field(default_factory=dict)
     introduced: set[int] = field(default_factory=set)
+    standings: dict[tuple[str, str], Standing | None] = field(default_factory=dict)
+    judged: set[int] = field(default_factory=set)
+    carried_out: set[int] = field(default_factory=set)
+    uncertain: set[int] = field(default_factory=set)
     lists: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
     uncreatable: dict[str, Refused] = field(default_factory=dict)
@@ -74,6 +91,8 @@ class Ledger:
 
     def record_item(self, request: Request, item: Item, outcome: Outcome) -> None:
         """The outcome of one item, and what it means for the list steps that hang on it."""
+        if request.endpoint in CONSENT_JOBS and isinstance(outcome, Delivered):
+            self.carried_out.update(item.covers)
         for position in item.covers:
             if request.endpoint in IN_PARTS and isinstance(outcome, Delivered):
                 self.outcomes.setdefault(position, outcome)

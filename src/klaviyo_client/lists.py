@@ -20,6 +20,10 @@ from klaviyo_client.planner import Item, Request, chunks
 from klaviyo_client.queries import asked_for, comparable
 from klaviyo_mapping.operations import AddToList, Operation, RemoveFromList
 
+MOST_KNOWN = 1_000
+LONGEST_KNOWN = 1_000
+"""Lists whose ids are kept, and letters of their names, which audiences bring with them."""
+
 MOST_PAGES = 100
 """A thousand lists of the same few names; more than that goes round in circles."""
 
@@ -43,7 +47,12 @@ class KnownLists:
         return None if name in self._new else self._ids.get(name)
 
     def learn(self, name: str, list_id: str, *, is_new: bool) -> None:
+        if len(name) > LONGEST_KNOWN:
+            return
+        while len(self._ids) >= MOST_KNOWN:
+            self._ids.pop(next(iter(self._ids)))
         self._ids[name] = list_id
+        self._new.intersection_update(self._ids)
         (self._new.add if is_new else self._new.discard)(name)
 
     def forget(self, list_ids: Iterable[str]) -> None:

@@ -4,7 +4,8 @@ A hundred identifiers go into one request. A profile that is not found by one id
 up by the next that the operation has.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -14,12 +15,14 @@ from klaviyo_client.ledger import Ledger
 from klaviyo_client.outcomes import Delivered, DeliveryWarning, Refused, Retryable, RetryReason
 from klaviyo_client.planner import Item, Request, chunks
 from klaviyo_client.queries import SINGLE_VALUED, asked_for, comparable, shown
+from klaviyo_client.standing import standing_of
 from klaviyo_mapping.operations import (
     DeleteProfile,
     Identity,
     MergeProfiles,
     Operation,
     RemoveFromList,
+    Subscribe,
     Unsubscribe,
 )
 
@@ -104,13 +107,15 @@ def plan_member_lookups(
             Item(asked_for(field, _value(ledger, positions, field)), tuple(positions))
             for positions in values.values()
         ]
-        requests += _requests(GET_LIST_MEMBERS, items, field, list_id)
+        members = _requests(GET_LIST_MEMBERS, items, field, list_id)
+        requests += [replace(request, with_consents=True) for request in members]
     return requests
 
 
 def read(ledger: Ledger, request: Request, answer: Answer) -> list[Request]:
     """Note who was found; returns the requests that are still needed to know about the others."""
     found = resources(answer)
+    about = dict(found)
     by_value: dict[Hashable, list[str]] = {}
     for profile_id, attributes in found:
         value = shown(request.field, attributes)
@@ -122,7 +127,7 @@ def read(ledger: Ledger, request: Request, answer: Answer) -> list[Request]:
     }
     for item, value in values.items():
         if value in by_value:
-            _note(ledger, request, item, by_value[value])
+            _note(ledger, request, item, by_value[value], about)
     missing = [item for item, value in values.items() if value not in by_value]
     following = next_page(answer)
     if following is not None and following != request.query:
@@ -134,7 +139,7 @@ def read(ledger: Ledger, request: Request, answer: Answer) -> list[Request]:
         if len(request.items) == 1:
             # Of several that do not show the value, none may be the one that is meant.
             ids = [profile_id for profile_id, _ in found] if len(found) == 1 else []
-            _note(ledger, request, missing[0], ids)
+            _note(ledger, request, missing[0], ids, about)
             return []
         return [
             replace(request, items=tuple(half), query="", page=0)
@@ -142,7 +147,7 @@ def read(ledger: Ledger, request: Request, answer: Answer) -> list[Request]:
             if half
         ]
     for item in missing:
-        _note(ledger, request, item, [])
+        _note(ledger, request, item, [], about)
     return []
 
 
@@ -169,11 +174,26 @@ def refuse_lookup(ledger: Ledger, request: Request, refused: Refused) -> None:
     """Klaviyo does not take the values. What has another identifier is looked up by that."""
     for item in request.items:
         for position in item.covers:
+            if _is_known_enough(ledger, request, position):
+                continue
             left = len(sources(ledger, position)) - ledger.asked.get(position, 0)
             if request.endpoint is GET_PROFILES and left > 1:
                 ledger.asked[position] = ledger.asked.get(position, 0) + 1
             else:
                 ledger.outcomes[position] = refused
+
+
+def _is_known_enough(ledger: Ledger, request: Request, position: int) -> bool:
+    """An identifier that Klaviyo does not even look up is nobody's. Only a consent and a withdrawal
+    may go on so: whoever has not said yes is not subscribed by way of a refusal."""
+    if request.endpoint is not GET_PROFILES or not request.with_consents:
+        return False
+    operation = ledger.operations[position]
+    if isinstance(operation, Subscribe) and not operation.is_consent:
+        return False
+    value = comparable(request.field, getattr(operation, request.field))
+    ledger.standings[request.field, value] = None
+    return True
 
 
 def settle_unknown(ledger: Ledger, pending: Iterable[int]) -> None:
@@ -190,17 +210,31 @@ def settle_unknown(ledger: Ledger, pending: Iterable[int]) -> None:
             else:
                 there = ledger.asked.get(position, 0) < len(sources(ledger, position))
         elif isinstance(operation, Unsubscribe) and operation.list_id is not None:
-            there = any(
-                ledger.members.get((position, channel), channel) is not None
+            found = [
+                ledger.members.get((position, channel), channel)
                 for channel in CHANNELS
                 if getattr(operation, channel) is not None
-            )
+            ]
+            if None in found:
+                ledger.warn(position, DeliveryWarning.NOT_ON_LIST)
+            there = any(found) and not _has_left(ledger, operation)
         else:
             continue
         if not there:
             ledger.outcomes[position] = Delivered()
             if isinstance(operation, MergeProfiles):
                 ledger.warn(position, DeliveryWarning.NOTHING_TO_MERGE)
+
+
+def _has_left(ledger: Ledger, operation: Unsubscribe) -> bool:
+    """Whether the person has left the list already, and is on it only until Klaviyo is done."""
+    keys = (
+        (channel, comparable(channel, value))
+        for channel in CHANNELS
+        if (value := getattr(operation, channel)) is not None
+    )
+    standings = [ledger.standings.get(key) for key in keys]
+    return any(each is not None and operation.list_id in each.left for each in standings)
 
 
 def _requests(
@@ -217,14 +251,27 @@ def _requests(
 def _value(ledger: Ledger, positions: Sequence[int], field: str) -> str:
     """What the lookup of these operations, which agree in it, compares."""
     operation = ledger.operations[positions[0]]
-    if isinstance(operation, Unsubscribe):
+    if isinstance(operation, Subscribe | Unsubscribe):
         return str(getattr(operation, field))
     return dict(sources(ledger, positions[0]))[field]
 
 
-def _note(ledger: Ledger, request: Request, item: Item, profile_ids: Sequence[str]) -> None:
-    """Note the profile that has the item's value, if there is one. A step takes the first of several."""
+def _note(
+    ledger: Ledger,
+    request: Request,
+    item: Item,
+    profile_ids: Sequence[str],
+    about: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """Note the profile that has the item's value, if any. A step takes the first of several."""
     first = profile_ids[0] if profile_ids else None
+    if request.with_consents:
+        value = comparable(request.field, _value(ledger, item.covers, request.field))
+        if first is not None:
+            ledger.standings[request.field, value] = standing_of(about[first])
+        if request.endpoint is GET_PROFILES:
+            ledger.standings.setdefault((request.field, value), None)
+            return
     for position in item.covers:
         operation = ledger.operations[position]
         if request.endpoint is GET_LIST_MEMBERS:

@@ -7,6 +7,7 @@ what would undo something earlier waits for it, in an act of its own.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from klaviyo_client.last_words import last_words, may_repeat
 from klaviyo_client.persons import SHARED_BY_SEVERAL, identifiers
 from klaviyo_mapping.instants import is_before
 from klaviyo_mapping.operations import (
@@ -38,6 +39,7 @@ class Order:
     `followers` come after a deletion of their person, by whose position they are known. What is in
     none of these is a deletion or a merge. `doomed` are operations that must be done before one.
     Those of an act that are `too_soon` end a membership that a subscription has only just begun.
+    Those `opted_out` are subscriptions by an identify of who has opted out in the same batch.
     """
 
     acts: list[list[int]] = field(default_factory=list)
@@ -45,6 +47,7 @@ class Order:
     followers: dict[int, int] = field(default_factory=dict)
     doomed: frozenset[int] = frozenset()
     too_soon: set[int] = field(default_factory=set)
+    opted_out: set[int] = field(default_factory=set)
 
 
 def can_contradict(operations: Iterable[Operation]) -> bool:
@@ -94,7 +97,8 @@ def holds_back(operation: Operation) -> list[Key]:
 def order_of(operations: Sequence[Operation], pending: Iterable[int]) -> Order:
     """How the pending operations follow one another."""
     positions = list(pending)
-    if not can_contradict(operations[position] for position in positions):
+    concerned = [operations[position] for position in positions]
+    if not (can_contradict(concerned) or may_repeat(concerned)):
         return Order([positions])
     people = _People()
     for position in positions:
@@ -102,12 +106,19 @@ def order_of(operations: Sequence[Operation], pending: Iterable[int]) -> Order:
     persons = {position: people.of(_own_keys(operations[position])) for position in positions}
     order = Order()
     order.followers = _followers(operations, positions, persons)
-    order.superseded = _superseded(operations, positions, persons)
+    # What follows a deletion of its person is no later word than what comes before.
+    words = last_words(
+        operations, [each for each in positions if each not in order.followers], persons
+    )
+    silent = {*words.superseded, *words.opted_out}
+    standing = [each for each in words.in_order if each not in silent]
+    order.superseded = sorted((*words.superseded, *_superseded(operations, standing, persons)))
+    order.opted_out = words.opted_out
     order.doomed = _doomed(operations, positions, persons)
-    left_out = {*order.followers, *order.superseded}
+    left_out = set(order.superseded)
     last: dict[Effect, tuple[str, int]] = {}
     subscribed: set[Effect] = set()
-    for position in positions:
+    for position in standing:
         operation = operations[position]
         if position in left_out or isinstance(operation, _LAST):
             continue
@@ -238,13 +249,17 @@ def _superseded(
         for position in of_list[1:]:
             if not _is_before(operations[position], operations[latest]):
                 latest = position
-        joins = isinstance(operations[latest], AddToList)
-        found += [
-            position
-            for position in of_list
-            if isinstance(operations[position], RemoveFromList if joins else AddToList)
-        ]
+        undone = _UNDONE_BY[type(operations[latest])]
+        found += [position for position in of_list if isinstance(operations[position], undone)]
     return found
+
+
+_UNDONE_BY: dict[type, tuple[type, ...]] = {
+    AddToList: (RemoveFromList,),
+    RemoveFromList: (AddToList,),
+    Unsubscribe: (AddToList, RemoveFromList),
+}
+"""Which earlier steps on a list the latest one makes needless."""
 
 
 def _is_before(one: Operation, other: Operation) -> bool:

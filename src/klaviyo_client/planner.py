@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from klaviyo_client import bodies, queries
 from klaviyo_client.edits import in_runs, merged_edits
@@ -32,6 +33,7 @@ from klaviyo_client.endpoints import (
     UPSERT_PROFILE,
     Endpoint,
     bulk_from,
+    fits_path,
 )
 from klaviyo_client.persons import Person, distinct_events, persons_of, union
 from klaviyo_mapping.operations import (
@@ -88,7 +90,8 @@ class Request(Struct, frozen=True):
     `target` is the id in the path; `list_ids` the lists that the profiles of an import job join,
     or the list of a consent job, whose further attributes are `settings`; `field` is what a lookup
     compares, and `page` counts its pages; `rest` what must follow, one request an item, once this
-    one has ended; `series` what follows only if this one goes well.
+    one has ended; `series` what follows only if this one goes well. The answer shows consents
+    `with_consents`.
     """
 
     endpoint: Endpoint
@@ -101,6 +104,12 @@ class Request(Struct, frozen=True):
     field: str = ""
     page: int = 0
     series: Series | None = None
+    with_consents: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises `ValueError` for an id that no path may hold, wherever it comes from."""
+        if self.target and not fits_path(self.target):
+            raise ValueError("an id that cannot stand in a path")
 
     @property
     def path(self) -> str:
@@ -109,7 +118,9 @@ class Request(Struct, frozen=True):
         query = self.query
         if not query and self.endpoint in LOOKUPS:
             values = [item.body for item in self.items]
-            query = queries.query(self.endpoint, self.field, values)
+            query = queries.query(self.endpoint, self.field, values, self.with_consents)
+        elif not query and self.with_consents:
+            query = f"?{queries.WITH_CONSENTS}"
         return self.endpoint.path.replace("{id}", target) + query
 
     def body(self) -> bytes:
@@ -134,14 +145,18 @@ class Request(Struct, frozen=True):
 
 
 def plan_profiles(
-    operations: Sequence[Operation], pending: Iterable[int], singly: frozenset[int] = frozenset()
+    operations: Sequence[Operation],
+    pending: Iterable[int],
+    singly: frozenset[int] = frozenset(),
+    to_ask: frozenset[str] = frozenset(),
 ) -> list[list[Request]]:
     """The upserts, in rounds: a round begins when the one before it has ended.
 
-    Those `singly` stay out of import jobs, which Klaviyo carries out some time later.
+    Those `singly` stay out of import jobs, which Klaviyo carries out some time later. Of those
+    whose address is `to_ask`, in small letters, a single upsert's answer shows consents.
     """
     return [
-        list(_profile_requests(operations, persons, singly))
+        list(_profile_requests(operations, persons, singly, to_ask))
         for persons in persons_of(operations, pending)
     ]
 
@@ -243,7 +258,10 @@ def chunks(
 
 
 def _profile_requests(
-    operations: Sequence[Operation], persons: Iterable[Person], singly: frozenset[int]
+    operations: Sequence[Operation],
+    persons: Iterable[Person],
+    singly: frozenset[int],
+    to_ask: frozenset[str],
 ) -> Iterator[Request]:
     groups: dict[tuple[str, ...], list[Person]] = {}
     singles: list[Person] = []
@@ -272,7 +290,11 @@ def _profile_requests(
         for chunk in chunks(items, BULK_IMPORT_PROFILES):
             yield Request(BULK_IMPORT_PROFILES, chunk, list_ids=list_ids)
     for person in singles:
-        yield single_upsert(operations, tuple(person.covers), person.joined())
+        upsert = single_upsert(operations, tuple(person.covers), person.joined())
+        email = person.identity.email
+        if to_ask and email is not None and email.lower() in to_ask:
+            upsert = replace(upsert, with_consents=True)
+        yield upsert
 
 
 def single_upsert(

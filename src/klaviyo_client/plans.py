@@ -33,6 +33,7 @@ from klaviyo_client.planner import (
     profile_item,
 )
 from klaviyo_client.removals import plan_merges, plan_removals
+from klaviyo_client.standings import plan_standing_lookups
 from klaviyo_mapping.operations import (
     CreateEvent,
     Operation,
@@ -53,11 +54,13 @@ def can_be_planned(operation: Operation) -> bool:
             *plan_list_lookups(operations, [0]),
             *plan_profile_lookups(operations, [0], ledger),
             *plan_member_lookups(operations, [0], ledger),
-            *plan_introductions(operations, [0], ledger),
+            *plan_standing_lookups(operations, [0], ledger),
             *plan_removals(operations, [0]),
             *plan_merges(operations, [0], ledger),
-            *plan_unsubscriptions(operations, [0], ledger),
         ]
+        ledger.judged.add(0)
+        requests += plan_introductions(operations, [0], ledger)
+        requests += plan_unsubscriptions(operations, [0], ledger)
         ledger.introduced.add(0)
         requests += plan_subscriptions(operations, [0], ledger)
         for request in requests:

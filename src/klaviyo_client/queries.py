@@ -31,20 +31,28 @@ def asked_for(field: str, value: str) -> bytes:
     return b"%2C".join(map(encoded, spellings))
 
 
-def query(endpoint: Endpoint, field: str, values: Sequence[bytes]) -> str:
+WITH_CONSENTS = "additional-fields%5Bprofile%5D=subscriptions"
+"""An answer shows consents only to who asks for them:
+https://developers.klaviyo.com/en/reference/get_profiles"""
+
+
+def query(
+    endpoint: Endpoint, field: str, values: Sequence[bytes], with_consents: bool = False
+) -> str:
     """The first page of what has any of these `encoded` values in the field.
 
-    Of each resource only what tells whose it is. A page is as large as the endpoint allows.
+    Of each resource only what tells whose it is, and of a profile the consents if they are wanted.
+    A page is as large as the endpoint allows.
     """
     if field in SINGLE_VALUED:
         condition = f"equals({field}%2C{values[0].decode()})"
     else:
         condition = f"any({field}%2C%5B{b'%2C'.join(values).decode()}%5D)"
     kind = "list" if endpoint is GET_LISTS else "profile"
-    return (
-        f"?filter={condition}&fields%5B{kind}%5D={FIELDS.get(field, 'email')}"
-        f"&page%5Bsize%5D={endpoint.max_items}"
-    )
+    fields = FIELDS.get(field, "email")
+    if with_consents:
+        fields = f"email%2Cphone_number%2Csubscriptions&{WITH_CONSENTS}"
+    return f"?filter={condition}&fields%5B{kind}%5D={fields}&page%5Bsize%5D={endpoint.max_items}"
 
 
 FIELDS = {

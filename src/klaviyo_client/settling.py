@@ -1,12 +1,13 @@
 """What a reply means for each operation of its request, and what is to be sent on its account."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeGuard
 
 from msgspec.structs import replace
 
 from klaviyo_client import imports
 from klaviyo_client.amendments import amended
-from klaviyo_client.answers import Answer, next_page, outcome_of
+from klaviyo_client.answers import Answer, next_page, outcome_of, resources
 from klaviyo_client.caution import following
 from klaviyo_client.endpoints import (
     BULK_IMPORT_PROFILES,
@@ -17,6 +18,7 @@ from klaviyo_client.endpoints import (
     GET_LISTS,
     GET_PROFILES,
     UNSUBSCRIBE_PROFILES,
+    UPSERT_PROFILE,
     Endpoint,
 )
 from klaviyo_client.ledger import Ledger
@@ -33,11 +35,17 @@ from klaviyo_client.outcomes import (
 )
 from klaviyo_client.partial_success import record_partly
 from klaviyo_client.planner import Request, Series
+from klaviyo_client.standing import standing_of
 from klaviyo_mapping.operations import AddToList, CheckImport, Identity, UpsertProfile
 
-UNSUBSCRIPTION_SECONDS = 60.0
-"""Until it shows whether an unsubscription that got no answer was carried out. Looked at before,
-the member would seem to be there still, and be unsubscribed once more: everywhere."""
+UNSUBSCRIPTION_SECONDS = 1800.0
+"""Until it surely shows whether an unsubscription that got no answer was carried out. Looked at
+before, the member would seem to be there still, and be unsubscribed once more: everywhere."""
+
+SURELY_NOT_DONE = frozenset(
+    {RetryReason.THROTTLED, RetryReason.UNAUTHORIZED, RetryReason.FORBIDDEN}
+)
+"""Answers of a Klaviyo that has done nothing."""
 
 
 class Settler:
@@ -93,10 +101,30 @@ class Settler:
         ):
             self._act_on_import_errors(request, (), outcome)
             return []
-        if request.endpoint is UNSUBSCRIBE_PROFILES and request.list_ids:
-            outcome = _not_too_soon(outcome)
+        if request.endpoint is UPSERT_PROFILE and isinstance(reply, Answer):
+            self._note_consents(request, reply, outcome)
+        if request.endpoint is UNSUBSCRIBE_PROFILES and request.list_ids and _is_uncertain(outcome):
+            outcome = replace(outcome, delay=max(outcome.delay or 0.0, UNSUBSCRIPTION_SECONDS))
+            self._ledger.uncertain.update(
+                position for item in request.items for position in item.covers
+            )
         self._ledger.record(request, outcome)
         return []
+
+    def _note_consents(self, request: Request, answer: Answer, outcome: Outcome) -> None:
+        """An upsert's answer shows the consents of its profile, which saves a look-up."""
+        if not (request.with_consents and isinstance(outcome, Delivered)):
+            return
+        for _, attributes in resources(answer):
+            standing = standing_of(attributes)
+            if not standing.says_consents:
+                return
+            for item in request.items:
+                for position in item.covers:
+                    upsert = self._ledger.operations[position]
+                    if isinstance(upsert, UpsertProfile) and upsert.identity.email is not None:
+                        key = ("email", upsert.identity.email.lower())
+                        self._ledger.standings[key] = standing
 
     def _go_on(self, request: Request) -> list[Request]:
         """The next of the requests that follow one another, unless this one must come again."""
@@ -230,7 +258,8 @@ READERS: dict[Endpoint, Callable[[Settler, Request, Answer], list[Request]]] = {
 of a call's messages, until the garbage collector looks."""
 
 
-def _not_too_soon(outcome: Outcome) -> Outcome:
-    if not isinstance(outcome, Retryable) or not outcome.tried:
-        return outcome
-    return replace(outcome, delay=max(outcome.delay or 0.0, UNSUBSCRIPTION_SECONDS))
+def _is_uncertain(outcome: Outcome) -> TypeGuard[Retryable]:
+    """Whether Klaviyo may have done it all the same."""
+    return (
+        isinstance(outcome, Retryable) and outcome.tried and outcome.reason not in SURELY_NOT_DONE
+    )

@@ -15,6 +15,10 @@ MOST_KEYS = 20_000
 """What is kept at most; beyond it the oldest is forgotten first."""
 
 
+MOST_LETTERS = 2_000_000
+"""Of their values, which are as long as whoever sends them likes."""
+
+
 class WaitingPersons:
     """Remembers for `seconds`; with 0, nobody. Times are seconds that never go back."""
 
@@ -33,5 +37,9 @@ class WaitingPersons:
             return
         until = now + self._seconds
         self._known.update((key, (until, outcome)) for key, outcome in waiting.items())
-        for key in list(self._known)[: max(len(self._known) - MOST_KEYS, 0)]:
+        number, letters = len(self._known), sum(len(each) for _, each in self._known)
+        for key in list(self._known):
+            if number <= MOST_KEYS and letters <= MOST_LETTERS:
+                break
             del self._known[key]
+            number, letters = number - 1, letters - len(key[1])

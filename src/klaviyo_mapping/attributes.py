@@ -3,10 +3,10 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
-from klaviyo_mapping.keys import KEYS_KEPT, SHAPES_KEPT, Precedence, Shape
+from klaviyo_mapping.keys import Precedence, Shape
 from klaviyo_mapping.operations import Json
+from klaviyo_mapping.remembering import remembered
 from klaviyo_mapping.text import as_identifier, as_text
 
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
@@ -107,11 +107,10 @@ Candidates = Sequence[tuple[str, Sequence[Candidate]]]
 
 def candidates_in(traits: Shape, address: Shape, company: Shape) -> tuple[Candidates, Candidates]:
     """What may fill which of `ATTRIBUTES`, and of `LOCATION`, in objects of these keys."""
-    number = len(traits) + len(address) + len(company)
-    find = _remembered if number <= KEYS_KEPT else _find
-    return find(traits, address, company)
+    return _find(traits, address, company)
 
 
+@remembered
 def _find(*shapes: Shape) -> tuple[Candidates, Candidates]:
     keys = {
         owner: _NAMES[owner].keys_of(shape) for owner, shape in zip(OWNERS, shapes, strict=True)
@@ -130,6 +129,3 @@ def _find(*shapes: Shape) -> tuple[Candidates, Candidates]:
         return found
 
     return there(ATTRIBUTES), there(LOCATION)
-
-
-_remembered = lru_cache(maxsize=SHAPES_KEPT)(_find)

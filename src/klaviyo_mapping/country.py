@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from klaviyo_mapping.countries import alpha2_of_code, alpha2_of_name, is_no_country
 from klaviyo_mapping.keys import Precedence, as_object, first
 from klaviyo_mapping.message import Message
 from klaviyo_mapping.operations import Json, JsonObject
@@ -11,8 +12,8 @@ TRAITS = Precedence({"$country": ("$country",), "address": ("address",), "countr
 PLACE = Precedence({"country": ("country",)})
 """An address, or Segment's `context.location`."""
 
-ALIASES = {"UK": "GB", "EL": "GR"}
-"""Two letters that are in use for a country beside its own code, as in the European Union."""
+LONGEST_NAME = 100
+"""Longer text is no country's name, and is not looked at."""
 
 UNKNOWN = ""
 """A country that is named, and not recognised."""
@@ -37,15 +38,17 @@ def region_named(country: Json) -> str | None:
 
     Two characters that are no country's code name none: `XX`, `EU`, `T1`.
     """
-    text = (as_identifier(country) or "").strip().upper()
+    if isinstance(country, (dict, list)):
+        return UNKNOWN if country else None
+    text = (as_identifier(country) or "").strip()
     if not text:
         return None
-    if len(text) != 2:
+    if len(text) > LONGEST_NAME:
         return UNKNOWN
-    from phonenumbers import SUPPORTED_REGIONS
-
-    code = ALIASES.get(text, text)
-    return code if code in SUPPORTED_REGIONS else None
+    letters = text.replace(".", "")
+    if len(letters) == 2:
+        return alpha2_of_code(letters)
+    return alpha2_of_name(text) or (None if is_no_country(text) else UNKNOWN)
 
 
 def _named(message: Message, traits: JsonObject) -> Iterator[Json]:

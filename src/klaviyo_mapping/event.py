@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from functools import lru_cache
 
 from klaviyo_mapping.amounts import Amount, as_amount
 from klaviyo_mapping.event_names import Commerce, commerce_of
 from klaviyo_mapping.identity import PROPERTIES
-from klaviyo_mapping.keys import SHAPES_KEPT, Precedence, Shape, first
+from klaviyo_mapping.keys import Precedence, Shape, first
 from klaviyo_mapping.message import Message
 from klaviyo_mapping.operations import CreateEvent, Identity, Json, JsonObject
+from klaviyo_mapping.remembering import remembered
 from klaviyo_mapping.text import as_identifier
 from klaviyo_mapping.times import time_of
 from klaviyo_mapping.unique_id import content_id, within_limit
@@ -146,7 +146,7 @@ def _as_currency(value: Json) -> str | None:
     return _currency(value) if isinstance(value, str) else None
 
 
-@lru_cache(maxsize=SHAPES_KEPT)
+@remembered
 def _currency(text: str) -> str | None:
     code = text.strip()
     return code.upper() if len(code) == 3 and code.isascii() and code.isalpha() else None

@@ -6,9 +6,9 @@ https://segment.com/docs/connections/spec/ecommerce/v2/
 
 from collections.abc import Mapping
 from enum import Enum, auto
-from functools import lru_cache
 
-from klaviyo_mapping.keys import SHAPES_KEPT, normalise
+from klaviyo_mapping.keys import normalise
+from klaviyo_mapping.remembering import remembered
 
 
 class Commerce(Enum):
@@ -48,7 +48,7 @@ _BY_NAME = {
 }
 
 
-@lru_cache(maxsize=SHAPES_KEPT)
+@remembered
 def commerce_of(event_name: str) -> Commerce | None:
     """The e-commerce event of this name; its spelling is matched like a key's."""
     return _BY_NAME.get(normalise(event_name))

@@ -6,18 +6,15 @@ per set of keys and no key is read twice.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from functools import lru_cache
+from functools import partial
 from typing import TypeVar
 
 from klaviyo_mapping.operations import Json, JsonObject
+from klaviyo_mapping.remembering import remembered
 
 T = TypeVar("T")
 Shape = tuple[str, ...]
 """The keys of an object, in its order."""
-
-SHAPES_KEPT = 256
-KEYS_KEPT = 64
-"""Objects of more keys are looked through each time, so that what is kept stays small."""
 
 
 def normalise(key: str) -> str:
@@ -28,28 +25,24 @@ def normalise(key: str) -> str:
 class Precedence:
     """A table: fields, and for each the names that may fill it, the first choice first."""
 
-    __slots__ = ("_names", "_remembered")
+    __slots__ = ("keys_of",)
 
     def __init__(self, names: Mapping[str, Sequence[str]]) -> None:
-        self._names = names
-        self._remembered = lru_cache(maxsize=SHAPES_KEPT)(self._find)
+        self.keys_of = remembered(partial(_keys_of, names))
+        """As `keys_in`, for an object of these keys."""
 
     def keys_in(self, document: JsonObject) -> Mapping[str, Shape]:
         """For each field, the keys of `document` that may fill it, in the table's order.
 
         For each name that is its exact spelling, else the first loose one in the document's order.
         """
-        shape = tuple(document)
-        return self._remembered(shape) if len(shape) <= KEYS_KEPT else self._find(shape)
+        return self.keys_of(tuple(document))
 
-    def keys_of(self, shape: Shape) -> Mapping[str, Shape]:
-        """As `keys_in`, for an object of these keys."""
-        return self._remembered(shape) if len(shape) <= KEYS_KEPT else self._find(shape)
 
-    def _find(self, shape: Shape) -> Mapping[str, Shape]:
-        loose = {normalise(key): key for key in reversed(shape)}
-        present = frozenset(shape)
-        return {field: _keys(names, present, loose) for field, names in self._names.items()}
+def _keys_of(table: Mapping[str, Sequence[str]], shape: Shape) -> Mapping[str, Shape]:
+    loose = {normalise(key): key for key in reversed(shape)}
+    present = frozenset(shape)
+    return {field: _keys(names, present, loose) for field, names in table.items()}
 
 
 def _keys(names: Sequence[str], present: Set[str], loose: Mapping[str, str]) -> Shape:

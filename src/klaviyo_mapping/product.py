@@ -5,13 +5,13 @@ spec and the old destination's page spell some of them differently.
 """
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 
 from msgspec import Struct
 
 from klaviyo_mapping.amounts import Amount, as_amount, multiply
-from klaviyo_mapping.keys import KEYS_KEPT, SHAPES_KEPT, Precedence, Shape
+from klaviyo_mapping.keys import Precedence, Shape
 from klaviyo_mapping.operations import Json, JsonObject
+from klaviyo_mapping.remembering import remembered
 from klaviyo_mapping.text import as_identifier
 
 Reader = Callable[[Json], Json] | None
@@ -75,7 +75,7 @@ def read_product(document: JsonObject, currency: str | None) -> Product:
     out. Without a quantity there is one.
     """
     shape = tuple(document)
-    sources, others = _kept(shape) if len(shape) <= KEYS_KEPT else _sources_in(shape)
+    sources, others = _sources_in(shape)
     fields: dict[str, Json] = {"Quantity": 1}
     price: dict[str, Json] = {}
     further = {key: document[key] for key in others}
@@ -104,6 +104,7 @@ def read_product(document: JsonObject, currency: str | None) -> Product:
     return Product(fields, price, further)
 
 
+@remembered
 def _sources_in(shape: Shape) -> tuple[Sequence[Source], Shape]:
     """What may fill which field in an entry of these keys, and the keys that fill none."""
     found = [
@@ -111,6 +112,3 @@ def _sources_in(shape: Shape) -> tuple[Sequence[Source], Shape]:
     ]
     used = {key for _, keys, _ in found for key in keys}
     return found, tuple(key for key in shape if key not in used)
-
-
-_kept = lru_cache(maxsize=SHAPES_KEPT)(_sources_in)

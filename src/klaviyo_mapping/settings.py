@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+from klaviyo_mapping.countries import alpha2_of_code
 from klaviyo_mapping.keys import normalise
 from klaviyo_mapping.message import FORWARDABLE, LONGEST_EVENT_NAME
 from klaviyo_mapping.rules import Rules
@@ -97,9 +98,10 @@ def _list_id(variable: str, text: str) -> str:
 
 
 def _country(variable: str, text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z]{2}", text):
+    code = alpha2_of_code(text)
+    if code is None:
         raise SettingError(variable, "a two-letter country code (ISO 3166 alpha-2) such as US")
-    return text.upper()
+    return code
 
 
 def _audience_lists(variable: str, text: str) -> Mapping[str, str] | Literal["auto"]:

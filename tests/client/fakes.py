@@ -18,6 +18,8 @@ Json = Any
 EVENTS = "/api/events"
 BULK_EVENTS = "/api/event-bulk-create-jobs"
 UPSERT = "/api/profile-import"
+UPSERT_WITH_CONSENTS = "/api/profile-import?additional-fields%5Bprofile%5D=subscriptions"
+PROFILES = "/api/profiles?"
 IMPORT = "/api/profile-bulk-import-jobs"
 SUBSCRIBE = "/api/profile-subscription-bulk-create-jobs"
 
@@ -157,6 +159,15 @@ def klaviyo_accepts(request: Sent) -> Answer:
     """What Klaviyo answers when all is well."""
     if request.path == UPSERT:
         return answer(201, {"data": {"type": "profile", "id": profile_id(request)}})
+    if request.path == UPSERT_WITH_CONSENTS:
+        profile = {
+            "type": "profile",
+            "id": profile_id(request),
+            "attributes": {"subscriptions": {}},
+        }
+        return answer(201, {"data": profile})
+    if request.path.startswith(PROFILES):
+        return answer(200, {"data": []})
     if request.path == IMPORT:
         return answer(202, {"data": {"type": "profile-bulk-import-job", "id": "JOB"}})
     return answer(204 if request.path.startswith("/api/lists/") else 202)

@@ -21,8 +21,9 @@ THEN = "2025-01-01T00:00:00Z"
 
 
 def subscriptions(*operations: Operation) -> list[Request]:
-    """The jobs for subscribers whom Klaviyo knows."""
-    ledger = Ledger(list(operations), introduced=set(range(len(operations))))
+    """The jobs for subscribers whom Klaviyo knows, and who have not opted out."""
+    everybody = set(range(len(operations)))
+    ledger = Ledger(list(operations), introduced=everybody, judged=everybody)
     return plan_subscriptions(operations, range(len(operations)), ledger)
 
 
@@ -159,7 +160,7 @@ def test_who_is_subscribed_without_a_list_is_introduced_to_klaviyo_first() -> No
         Subscribe("m", "b@x.io", "L"),
         Subscribe("m", "c@x.io", None, historical_import=True, consented_at=THEN),
     ]
-    ledger = Ledger(operations)
+    ledger = Ledger(operations, judged={0, 1, 2, 3})
     [request] = plan_introductions(operations, range(4), ledger)
     assert (request.endpoint.name, attributes(request)) == (
         "create_or_update_profile",

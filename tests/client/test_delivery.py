@@ -29,8 +29,10 @@ from tests.client.fakes import (
     BULK_EVENTS,
     EVENTS,
     IMPORT,
+    PROFILES,
     SUBSCRIBE,
     UPSERT,
+    UPSERT_WITH_CONSENTS,
     Clock,
     Sent,
     answer,
@@ -97,7 +99,8 @@ def test_results_stand_in_the_order_of_the_operations() -> None:
         requests=6,
     )
     assert Counter(transport.paths) == {
-        UPSERT: 2,
+        UPSERT: 1,
+        UPSERT_WITH_CONSENTS: 1,
         EVENTS: 2,
         SUBSCRIBE: 1,
         "/api/lists/L1/relationships/profiles": 1,
@@ -107,7 +110,7 @@ def test_results_stand_in_the_order_of_the_operations() -> None:
 def test_upserts_come_before_everything_else() -> None:
     klaviyo, transport = scripted(klaviyo_accepts)
     deliver(klaviyo, event(0), Subscribe("m", "p0@shop.example", "L1"), upsert(0))
-    assert transport.paths[0] == UPSERT
+    assert transport.paths[0] == UPSERT_WITH_CONSENTS
 
 
 def test_without_time_nothing_is_sent_and_everything_is_untried() -> None:
@@ -203,7 +206,7 @@ def test_an_operation_that_is_no_json_costs_no_other() -> None:
 
 
 def test_a_subscription_waits_for_its_profile_and_events_go_on() -> None:
-    klaviyo, transport = scripted(at(UPSERT, DOWN))
+    klaviyo, transport = scripted(at(UPSERT_WITH_CONSENTS, DOWN))
     delivery = deliver(
         klaviyo,
         upsert(0, identity=Identity("P0@shop.example", "7")),
@@ -212,7 +215,11 @@ def test_a_subscription_waits_for_its_profile_and_events_go_on() -> None:
         event(0),
     )
     assert outcomes(delivery) == [UNAVAILABLE, WAITS, Delivered(), Delivered()]
-    assert Counter(transport.paths) == {UPSERT: 1, EVENTS: 1, SUBSCRIBE: 1}
+    assert [path for path in transport.paths if not path.startswith(PROFILES)] == [
+        UPSERT_WITH_CONSENTS,
+        EVENTS,
+        SUBSCRIBE,
+    ]
 
 
 def test_a_list_step_waits_for_its_profile() -> None:
@@ -234,7 +241,7 @@ def test_a_list_step_that_fails_comes_again_alone_with_the_profile_id() -> None:
 
 
 def test_a_subscription_goes_on_when_its_profile_was_refused() -> None:
-    klaviyo, _ = scripted(at(UPSERT, refusal(400, error())))
+    klaviyo, _ = scripted(at(UPSERT_WITH_CONSENTS, refusal(400, error())))
     delivery = deliver(klaviyo, upsert(0), Subscribe("m0", "p0@shop.example", "L1"))
     assert outcomes(delivery) == [INVALID, Delivered()]
 
@@ -613,7 +620,7 @@ def test_a_missing_list_refuses_its_subscriptions() -> None:
     steps = [Subscribe(f"m{n}", f"p{n}@shop.example", "L1") for n in range(4)]
     refused = Refused(404, "not_found", "No such list.", "/data/relationships/list/data/id")
     assert outcomes(deliver(klaviyo, *steps)) == [refused] * 4
-    assert len(transport.sent) == 1
+    assert len(transport.sent) == 2  # the look-up of their consents, and the job
 
 
 def test_a_member_that_is_missing_is_looked_for_anew_once() -> None:
@@ -656,6 +663,8 @@ def test_a_member_that_stays_missing_costs_no_other() -> None:
 
 def test_one_bad_address_does_not_cost_the_other_subscriptions() -> None:
     def script(request: Sent) -> Answer:
+        if request.path.startswith(PROFILES):
+            return klaviyo_accepts(request)
         for n, profile in enumerate(request.profiles):
             if profile["email"] == "bad":
                 return refusal(400, error(f"/data/attributes/profiles/data/{n}/attributes/email"))

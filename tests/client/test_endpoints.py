@@ -7,10 +7,12 @@ from klaviyo_client.endpoints import (
     BULK_CREATE_EVENTS,
     BULK_IMPORT_PROFILES,
     CREATE_EVENT,
+    GET_IMPORT,
     UPSERT_PROFILE,
     Endpoint,
     bulk_from,
 )
+from klaviyo_client.planner import Request
 from local.klaviyo.routes import ROUTES
 
 
@@ -43,3 +45,17 @@ def test_method_path_and_limits_are_those_that_klaviyo_publishes(endpoint: Endpo
         route.limit.per_second,
         route.limit.per_minute,
     )
+
+
+@pytest.mark.parametrize("resource_id", ["Y6nRLr", "01HXYZ", "cHJvZmlsZQ==", "a.b", "...", "~x-_"])
+def test_an_id_is_one_segment_of_a_path(resource_id: str) -> None:
+    assert Request(GET_IMPORT, (), target=resource_id).target == resource_id
+
+
+@pytest.mark.parametrize(
+    "resource_id",
+    [".", "..", "../x", "a/b", "a?b", "a#b", "%2e%2e", "a b", "a\r\nX: 1", "a\\b", "x" * 257],
+)
+def test_what_leads_elsewhere_never_becomes_a_path(resource_id: str) -> None:
+    with pytest.raises(ValueError, match="cannot stand in a path"):
+        Request(GET_IMPORT, (), target=resource_id)

@@ -254,6 +254,11 @@ def test_of_an_answer_that_is_too_large_little_is_read(connection: Connection) -
 @pytest.mark.parametrize(
     "connection",
     [
+        pytest.param(says(HEAD + b"Content-Length: -5\r\n\r\n"), id="a negative length"),
+        pytest.param(says(HEAD + b"Content-Length: abc\r\n\r\n"), id="a length in letters"),
+        pytest.param(
+            says(HEAD + b"Content-Length: 0\r\nContent-Length: 5\r\n\r\n"), id="two lengths"
+        ),
         pytest.param(says(HEAD + b"X: y\r\n" * 200 + b"\r\n"), id="200 headers"),
         pytest.param(says(HEAD + b"X: " + b"y" * 100_000 + b"\r\n\r\n"), id="a header of 100 KB"),
         pytest.param(says(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 99), id="99 interim answers"),

@@ -2,7 +2,7 @@
 
 from klaviyo_client.delivery import Klaviyo
 from klaviyo_client.outcomes import Delivered, Outcome, Retryable, RetryReason
-from klaviyo_client.waiting import MOST_KEYS, WaitingPersons
+from klaviyo_client.waiting import MOST_KEYS, MOST_LETTERS, WaitingPersons
 from klaviyo_mapping.operations import CreateEvent, Identity, Operation, Subscribe, UpsertProfile
 from local.klaviyo import Account, Weather, serve
 
@@ -33,6 +33,15 @@ def test_beyond_its_bound_the_oldest_are_forgotten() -> None:
         False,
         True,
     )
+
+
+def test_long_values_are_bounded_in_all() -> None:
+    waiting = WaitingPersons(30.0)
+    values = [f"{number}" + "u" * 30_000 for number in range(500)]
+    waiting.remember({("external_id", value): FAILED for value in values}, 100.0)
+    known = waiting.at(101.0)
+    assert sum(len(value) for _, value in known) <= MOST_LETTERS
+    assert [value for _, value in known] == values[-len(known) :]
 
 
 class Calls:

@@ -170,3 +170,13 @@ def test_limit_bounds_how_much_is_looked_at(file: Path) -> None:
     result = call("preview", "--limit", "2", "--json", write(file, *map(track, range(5))))
     assert len(json.loads(result.stdout)["messages"]) == 2
     assert "The first 2 messages; more with --limit." in result.stderr
+
+
+def test_json_holds_nothing_that_a_terminal_obeys(file: Path) -> None:
+    message = track(properties={"email": "ada@shop.example", "note": "\x9b31m\x7f\u202e\x1b[2J ü"})
+    code, document = answer("preview", write(file, message))
+    shown = call("preview", "--json", file).output
+    assert code == 0
+    assert document["messages"] != []
+    assert not set(shown) & set("\x9b\x7f\u202e\x1b")
+    assert "\\u009b31m\\u007f\\u202e\\u001b[2J ü" in shown

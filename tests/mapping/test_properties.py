@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from klaviyo_mapping import Dropped, Mapped, Message, Settings, canonical, map_message
-from klaviyo_mapping.keys import KEYS_KEPT, normalise
+from klaviyo_mapping.keys import normalise
 from klaviyo_mapping.operations import CreateEvent, Operation, UpsertProfile, from_json, to_json
+from klaviyo_mapping.remembering import LETTERS_KEPT, LETTERS_OF_A_KEY
 from klaviyo_mapping.rules import Rules
 from klaviyo_mapping.text import as_text
 
@@ -406,7 +407,7 @@ def test_a_loose_spelling_gives_what_the_exact_one_gives(
 def test_the_number_of_other_keys_makes_no_difference(
     document: dict[str, Any], chosen: Settings
 ) -> None:
-    others = {f"other{number}": number for number in range(KEYS_KEPT)}
+    others = {f"other{number}": number for number in range(LETTERS_KEPT // LETTERS_OF_A_KEY)}
     crowded = {
         key: {**others, **held} if isinstance(held, dict) else held
         for key, held in document.items()

@@ -69,6 +69,7 @@ def test_every_setting_has_a_reader() -> None:
         ("LIST_ID", " Y6nRLr\n", "Y6nRLr"),
         ("DEFAULT_COUNTRY", "GB", "GB"),
         ("DEFAULT_COUNTRY", "gb", "GB"),
+        ("DEFAULT_COUNTRY", "UK", "GB"),
         ("AUDIENCE_LISTS", "auto", "auto"),
         ("AUDIENCE_LISTS", " AUTO ", "auto"),
         ("AUDIENCE_LISTS", '{"vips": "Y6nRLr", "a b": "x"}', {"vips": "Y6nRLr", "a b": "x"}),
@@ -123,7 +124,7 @@ def test_a_blank_variable_means_the_default(variable: str, text: str) -> None:
                 text,
                 "DEFAULT_COUNTRY: expected a two-letter country code (ISO 3166 alpha-2) such as US",
             )
-            for text in ("USA", "U", "U1", "United Kingdom")
+            for text in ("USA", "U", "U1", "XX", "EU", "United Kingdom")
         ),
         *(
             (

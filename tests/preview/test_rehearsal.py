@@ -151,17 +151,18 @@ def of(request: RequestPreview) -> dict[str, list[str]]:
             {"consent_events": True},
             [
                 ("POST", "/api/events", None),
-                ("POST", "/api/profile-import", None),
+                ("GET", "/api/profiles", None),
                 ("POST", "/api/profile-subscription-bulk-create-jobs", 2),
             ],
-            id="subscribes without a list: Klaviyo has to know them first",
+            id="subscribes without a list: who has opted out since is left alone",
         ),
         pytest.param(
             track("User Subscribed", list_id="WmB7kT"),
             {"consent_events": True},
             [
                 ("POST", "/api/events", None),
-                ("POST", "/api/profile-subscription-bulk-create-jobs", None),
+                ("GET", "/api/profiles", None),
+                ("POST", "/api/profile-subscription-bulk-create-jobs", 2),
             ],
             id="subscribes on a list",
         ),
