@@ -16,7 +16,7 @@ export PYTHONPATH := src
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run test faults bench bench-memory bench-drain bench-hang bench-backfill format clean
+.PHONY: help install run test faults bench bench-memory bench-drain bench-hang bench-backfill soak format clean
 
 help: ## Show this
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -50,6 +50,9 @@ bench-hang: $(COMMAND) ## Measure the webhook's answers while Klaviyo hangs (1 m
 
 bench-backfill: $(COMMAND) ## Load 1,000,000 messages of an archive, killed twice (8 minutes)
 	$(BIN)/python -m bench.backfill
+
+soak: $(COMMAND) ## See whether 20,000 calls of 4 MB leave memory behind (1 hour)
+	$(BIN)/python -m bench.soak
 
 format: $(COMMAND) ## Format the code, and fix what the linter can fix
 	$(BIN)/ruff check --fix-only

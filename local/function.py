@@ -97,6 +97,11 @@ class LambdaFunction:
         with self._lock:
             self._stop()
 
+    @property
+    def pid(self) -> int:
+        """Its process, as far as it is running."""
+        return self._start().pid
+
     def kill(self) -> None:
         """End the process at once; a call that it is in the middle of has no answer."""
         process = self._process

@@ -1,6 +1,6 @@
 """Operations as Klaviyo's JSON:API bodies. Pure.
 
-Every item is serialised once, alone; a bulk body is its items joined, so that a batch can be cut
+Every item is serialised once, by itself. A bulk body is its items joined, so a batch can be cut
 anywhere, sent again in part and measured in bytes without writing anything twice. Absent attributes
 are left out: Klaviyo reads `null` as "clear".
 """

@@ -1,4 +1,4 @@
-"""The operations of one delivery, and what has become of each so far."""
+"""The operations of one delivery, and the outcome of each so far."""
 
 from dataclasses import dataclass, field
 
@@ -33,13 +33,13 @@ class Ledger:
     `follow_ups` are new operations to be kept. `import_failures` are the profiles that an import
     job has refused for good. `warnings` say, by position, what an operation goes on without.
 
-    What lookups have brought to light, by position: the `profile_ids`, of a deletion all that there
-    are, and of a merge first the `previous_ids`, those of the profiles that are to go; how many
-    identifiers have been `asked` for in vain; by position and channel, who of the `members` of a
-    list it is, if any; who was `introduced` to Klaviyo; by identifier, the `standings` of people's
-    consents, if there is such a person, by which operations were `judged`; and by name, the `lists`
-    there are as (created, id). `gone` are lists that turned out to be no more, `uncreatable` names
-    that Klaviyo has refused.
+    Results of lookups, by position: the `profile_ids` (of a deletion all of them), and the
+    `previous_ids` of the profiles that a merge removes; how many identifiers were `asked` without
+    a result; by position and channel, the profile among the `members` of a list, if any; which
+    subscribers were `introduced` to Klaviyo; by identifier, the `standings` of people's consents
+    (`None` if there is no such person), and by which operations they were `judged`; and by name,
+    the `lists` as (created, id). `gone` are lists that no longer exist, `uncreatable` names that
+    Klaviyo has refused.
 
     `carried_out` are the consents that Klaviyo has accepted a job for; `uncertain` those
     unsubscriptions from a list that got no answer.
@@ -103,7 +103,7 @@ class Ledger:
                 self.outcomes[position] = outcome
 
     def forget_list(self, position: int) -> bool:
-        """The step's list is no more: find or create it anew by its name, if it has one.
+        """The step's list no longer exists: find or create it again by its name, if it has one.
 
         False when that has been done already, or cannot be.
         """
@@ -115,7 +115,7 @@ class Ledger:
         return self._reopen(position, "list", replace(step, list_id=None))
 
     def forget_profile(self, position: int) -> bool:
-        """The step's profile is no more: look for it anew by its identity, if it has one.
+        """The step's profile no longer exists: look it up again by its identity, if it has one.
 
         False when that has been done already, or cannot be.
         """

@@ -1,8 +1,8 @@
 """What is sent again after a refusal, so that one bad item does not cost its neighbours.
 
 Klaviyo refuses a bulk request as a whole. The items that it names are taken out and the others
-sent again; where it names none, the request is halved until the culprit is alone. What is refused
-in one form is sent once more in another where there is one, and what was merged is taken apart.
+sent again; if it names none, the request is halved until only the bad item is left. What is refused
+in one form is sent once more in another, if there is one, and merged operations are separated.
 """
 
 import re
@@ -36,7 +36,7 @@ _LIST = re.compile(r"/relationships/lists?/data(?:/([0-9]{1,5}))?(?:/|$)")
 
 
 def mend(ledger: Ledger, request: Request, answer: Answer, refused: Refused) -> list[Request]:
-    """Find who is to blame, and amend or refuse them; returns what is to be sent again."""
+    """Find the refused items, and repair or refuse them; returns what is to be sent again."""
     lists = _lists_to_blame(request, answer)
     if lists:
         return _without_lists(ledger, request, lists, refused)
@@ -141,7 +141,7 @@ def _in_parts(ledger: Ledger, request: Request, item: Item, refused: Refused) ->
 
 
 def _parts_of_profile(operations: Sequence[Operation], item: Item) -> tuple[Item, ...]:
-    """Upserts of one person that were merged, in two parts, and then the list steps alone."""
+    """Merged upserts of one person in two parts, and then the list steps by themselves."""
     covers, joins = item.covers, item.joins
     middle = len(covers) // 2
     parts = [half for half in (covers[:middle], covers[middle:]) if half]
@@ -215,7 +215,7 @@ def _without_lists(
 
 
 def _without_profile(ledger: Ledger, request: Request, item: Item, refused: Refused) -> None:
-    """The profile is no more, merged away or deleted: its steps look for it anew."""
+    """The profile was merged or deleted: its steps look it up again."""
     for position in item.covers:
         if not ledger.forget_profile(position):
             only = replace(item, covers=(position,), joins=())

@@ -48,11 +48,11 @@ BULK_EVENTS_FROM = bulk_from(CREATE_EVENT, BULK_CREATE_EVENTS)
 BULK_PROFILES_FROM = bulk_from(UPSERT_PROFILE, BULK_IMPORT_PROFILES)
 
 BODY_OVERHEAD = 10_000
-"""Bytes kept free in a body for what stands around its items."""
+"""Bytes of a body that are reserved for everything except its items."""
 
 
 UNPLANNABLE = (ValueError, TypeError, AttributeError, RecursionError)
-"""What planning raises for an operation that is none, as someone may write into a queue by hand."""
+"""What planning raises for an invalid operation, such as one that was put into a queue by hand."""
 
 
 class Item(Struct, frozen=True):
@@ -81,7 +81,7 @@ class Series(Struct, frozen=True):
 
 
 class Request(Struct, frozen=True):
-    """One HTTP request and the operations that hang on it.
+    """One HTTP request and the operations that it carries out.
 
     `target` is the id in the path; `list_ids` the lists that the profiles of an import job join,
     or the list of a consent job, whose further attributes are `settings`; `field` is what a lookup
@@ -120,7 +120,7 @@ class Request(Struct, frozen=True):
         return self.endpoint.path.replace("{id}", target) + query
 
     def body(self) -> bytes:
-        """The body, written anew at each call from the items."""
+        """The body, written from the items at each call."""
         items = [item.body for item in self.items]
         body: bytes = self.endpoint.write_body(items, self.list_ids, self.settings)
         return body

@@ -1,4 +1,4 @@
-"""Every kind of operation, as requests: what can be written at all, and an item written anew."""
+"""Every kind of operation as requests: what can be written at all, and an item written again."""
 
 from collections.abc import Sequence
 
@@ -37,7 +37,7 @@ from klaviyo_mapping.operations import (
 
 
 def can_be_planned(operation: Operation) -> bool:
-    """Whether the operation can be written at all, alone and as one of many."""
+    """Whether the operation can be written at all, by itself and as one of many."""
     operations, ledger = [operation], Ledger([operation])
     try:
         order_of(operations, [0])
@@ -67,7 +67,7 @@ def can_be_planned(operation: Operation) -> bool:
 
 
 def rebuilt(request: Request, operations: Sequence[Operation], item: Item) -> Item:
-    """The item anew, after its operations have changed."""
+    """The item written again, after its operations have changed."""
     endpoint, subject = request.endpoint, request.endpoint.subject
     if subject is Subject.PROFILES:
         return profile_item(endpoint, operations, item.covers, item.joins)

@@ -44,6 +44,7 @@ def test_make_alone_names_the_targets() -> None:
         "bench-drain",
         "bench-hang",
         "bench-backfill",
+        "soak",
         "format",
         "clean",
     ]
