@@ -16,6 +16,16 @@ from urllib.parse import quote
 from handler.credentials import CredentialStore, CredentialsUnavailable
 from handler.environment import Environment
 from klaviyo_client.answers import TOO_MANY_REQUESTS, Answer, resources
+from klaviyo_client.endpoints import (
+    BULK_IMPORT_PROFILES,
+    CREATE_EVENT,
+    GET_LISTS,
+    GET_PROFILES,
+    REQUEST_DELETION,
+    SUBSCRIBE_PROFILES,
+    UPSERT_PROFILE,
+    Endpoint,
+)
 from klaviyo_client.outcomes import Retryable, RetryReason
 from klaviyo_client.revision import REVISION, deprecated_from, released, retired_from
 from klaviyo_client.transport import HttpTransport
@@ -53,28 +63,28 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A request that Klaviyo accepts only from a key with the scope."""
+    """A request that only a key with the scope is let through with."""
 
     scope: str
-    method: str
-    path: str
+    endpoint: Endpoint
+    query: str = ""
 
 
 PROBES = (
-    Probe("events:write", "POST", "/api/events"),
-    Probe("profiles:read", "GET", "/api/profiles?page%5Bsize%5D=1"),
-    Probe("profiles:write", "POST", "/api/profile-import"),
-    Probe("lists:read", "GET", "/api/lists"),
-    Probe("lists:write", "POST", "/api/profile-bulk-import-jobs"),
-    Probe("subscriptions:write", "POST", "/api/profile-subscription-bulk-create-jobs"),
+    Probe("events:write", CREATE_EVENT),
+    Probe("profiles:read", GET_PROFILES, "?page%5Bsize%5D=1"),
+    Probe("profiles:write", UPSERT_PROFILE),
+    Probe("lists:read", GET_LISTS),
+    Probe("lists:write", BULK_IMPORT_PROFILES),
+    Probe("subscriptions:write", SUBSCRIBE_PROFILES),
 )
 """The scopes that `docs/settings.md` lists. A request that needs several scopes comes after those
 that need one of them."""
 
-DELETION = Probe("data-privacy:write", "POST", "/api/data-privacy-deletion-jobs")
+DELETION = Probe("data-privacy:write", REQUEST_DELETION)
 """What `FORWARD_DELETIONS` needs in addition."""
 
-MOST_LISTS = 10
+MOST_LISTS = GET_LISTS.max_items
 """Lists on one page of Klaviyo's answer."""
 
 
@@ -195,7 +205,7 @@ class Doctor:
         probes = (*PROBES, DELETION) if deletes else PROBES
         lacking: list[str] = []
         for probe in probes:
-            reply = self._ask(probe.method, probe.path)
+            reply = self._ask(probe.endpoint.method, probe.endpoint.path + probe.query)
             if isinstance(reply, Retryable) or reply.status == TOO_MANY_REQUESTS:
                 yield _trouble("scopes", reply, probe.scope)
                 return

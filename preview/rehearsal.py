@@ -20,7 +20,6 @@ from klaviyo_client.endpoints import (
     GET_LIST_MEMBERS,
     GET_LISTS,
     GET_PROFILES,
-    LOOKUPS,
     Endpoint,
     Shape,
 )
@@ -182,7 +181,7 @@ class _Paper:
         """What the endpoint's row calls a success."""
         endpoint = request.endpoint
         document: dict[str, Any] = {}
-        if endpoint in LOOKUPS:
+        if endpoint.is_lookup:
             document["data"] = [self._found(request, item, number) for item in request.items]
         elif endpoint.shape is Shape.ONE:
             document["data"] = {

@@ -8,8 +8,8 @@ class Pace:
     """How long to wait, in seconds.
 
     `first` after one failure, doubled after each further one up to `longest`, which is also the
-    longest delay that SQS gives to a message; `follow_up` until an import job is looked at for the
-    first time.
+    longest delay that SQS gives to a message; `follow_up` until the first check of an
+    import job.
     """
 
     first: float = 5.0

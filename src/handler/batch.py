@@ -18,8 +18,8 @@ MOVED_AFTER = 60.0
 """Seconds. What SQS was given so long after an entry's `not_before` was not sent by this code.
 
 Every entry that is sent with a history has a `not_before` in the future. SQS keeps the time of
-sending (`SentTimestamp`) when it moves a message to the dead-letter queue, and a redrive sets it
-anew: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
+sending (`SentTimestamp`) when it moves a message to the dead-letter queue, and a redrive resets
+it: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
 """
 
 LONGEST_WAIT = 2 * 3600.0

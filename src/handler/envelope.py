@@ -7,11 +7,11 @@
       {"unreadable": "…", "reason": {"code": "unreadable", "detail": "not JSON"}},
       {"packed": "eJyrVspNLS5OTE9VsqqurQUAJy8FVA=="}]}
 
-Both queues speak it, so that a dead letter moved back to the retry queue is simply tried again. An
-entry in the dead-letter queue carries a `reason` and no `first_failed_at`: a redriven one is known
-by the one, and starts with a full window for want of the other. `message` holds a Segment message
-that never became operations; `unreadable` the text of an envelope that a release could not read,
-for a later one to try. `packed` is an entry that alone is larger than SQS takes: zlib, then base64.
+Both queues use this format, so a dead letter that is moved back to the retry queue is retried. An
+entry in the dead-letter queue has a `reason` and no `first_failed_at`. That tells a redriven entry
+from a retried one, and starts its retry window again. `message` is a Segment message that never
+became operations. `unreadable` is the text of an envelope that a release could not read; a later
+release may. `packed` is an entry that is larger than SQS accepts: zlib, then base64.
 It has an envelope of its own, so that a batch can leave to the next one what it has no memory for.
 """
 
@@ -37,7 +37,7 @@ SCHEMA = 1
 MAX_BYTES = 1_000_000
 """Of one envelope. SQS takes 1 MiB (2025): https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html"""
 
-# ASCII alone: SQS refuses a message that holds U+FFFE, U+FFFF or a raw control character.
+# ASCII only: SQS refuses a message that holds U+FFFE, U+FFFF or a raw control character.
 encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
 
 

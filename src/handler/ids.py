@@ -1,7 +1,7 @@
 """Message ids as logs and answers show them.
 
-An id names a message and nobody, and is what one looks for. But whoever sends a message chooses its
-id, and some take an address or a number for it: of these a hash is shown.
+An id names a message and no person, and people search for it. But senders choose the ids, and some
+use an address or a phone number: of these only a hash is shown.
 """
 
 import hashlib

@@ -28,7 +28,7 @@ from klaviyo_mapping.operations import Json, Operation
 
 @dataclass(frozen=True, slots=True)
 class Unmapped:
-    """A message that the mapping failed on: our fault, so it is kept for when that is mended."""
+    """A message on which the mapping failed. That is our fault, so the message is kept."""
 
     raw: Json
 
@@ -71,7 +71,7 @@ class Intake:
         """The HTTP response to one API Gateway event. Never raises for what Segment sends.
 
         Statuses: 200 when every message is delivered, on a queue or dropped on purpose; 401, 400
-        and 413 for a request that is turned away; 503 for trouble of our own.
+        and 413 for a request that is refused; 503 for trouble of our own.
         """
         schedule = of_webhook(self.klaviyo.clock())
         try:

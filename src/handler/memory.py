@@ -25,7 +25,7 @@ class Collector:
         self._bytes = 0
 
     def start(self) -> None:
-        """For the process: what has been imported is never looked at again."""
+        """For the process: exempt everything imported so far from garbage collection."""
         gc.freeze()
         gc.set_threshold(CONTAINERS_WITHIN_A_CALL)
 

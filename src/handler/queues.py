@@ -110,7 +110,7 @@ class Queue:
             raise _TurnedDown(str(error.response.get("Error", {}).get("Code", "unknown"))) from None
         except BotoCoreError as error:
             raise _Silent(type(error).__name__) from None
-        # Whoever answers in SQS's place, as a proxy may, has stored nothing.
+        # Something else answered, such as a proxy, and stored nothing.
         digest = md5(body.encode(), usedforsecurity=False).hexdigest()
         if not answer.get("MessageId") or answer.get("MD5OfMessageBody") != digest:
             raise _TurnedDown("answer_is_not_of_sqs")

@@ -94,7 +94,7 @@ def settle(
 
 
 def dead_letter(entry: Entry, reason: Mapping[str, Json]) -> Entry:
-    """The entry for the dead-letter queue, without its history: redriven, it starts anew."""
+    """The entry for the dead-letter queue, without its history: a redriven entry starts again."""
     return replace(entry, reason=reason, attempts=0, first_failed_at=None, not_before=None)
 
 
@@ -112,7 +112,7 @@ def refused_reason(refused: Refused) -> dict[str, Json]:
 
 
 def invalid_reason(malformed: Malformed) -> dict[str, Json]:
-    """What is wrong with a message that is none."""
+    """Why a value is not a Segment message."""
     return {
         "code": RejectionCode.INVALID_MESSAGE.value,
         "field": malformed.field,
@@ -121,7 +121,7 @@ def invalid_reason(malformed: Malformed) -> dict[str, Json]:
 
 
 def overdue_reason() -> dict[str, Json]:
-    """It has waited for longer than it may be tried, and was not due in all the time."""
+    """The retry window passed before the entry was due."""
     return {"code": RejectionCode.RETRIES_EXHAUSTED.value, "last": "not_due"}
 
 

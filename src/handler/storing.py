@@ -59,9 +59,9 @@ def store(
 
     for delay, entries in waiting.items():
         put(retry_queue, delay, entries)
-    buried = [*put(dead_letter_queue, 0, dead)]
-    buried += put(dead_letter_queue, 0, list(map(_without_content, unfit)))
-    return Stored(buried, frozenset(missing), codes)
+    letters = [*put(dead_letter_queue, 0, dead)]
+    letters += put(dead_letter_queue, 0, list(map(_without_content, unfit)))
+    return Stored(letters, frozenset(missing), codes)
 
 
 def _without_content(entry: Entry) -> Entry:

@@ -87,7 +87,7 @@ class Telemetry:
         self._logger.info(text, extra=fields)
 
     def warning(self, text: str, **fields: object) -> None:
-        """Log what somebody may have to look at."""
+        """Log a problem that somebody may have to handle."""
         self._logger.warning(text, extra=fields)
 
     def messages(self, outcome: str, reason: str | None, ids: Iterable[str | None]) -> None:

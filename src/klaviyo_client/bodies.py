@@ -1,12 +1,12 @@
 """Operations as Klaviyo's JSON:API bodies. Pure.
 
-Every item is serialised once, alone; a bulk body is its items joined, so that a batch can be cut
+Every item is serialised once, by itself. A bulk body is its items joined, so a batch can be cut
 anywhere, sent again in part and measured in bytes without writing anything twice. Absent attributes
 are left out: Klaviyo reads `null` as "clear".
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -60,7 +60,28 @@ def event_item(operation: CreateEvent) -> bytes:
     )
 
 
-def events_job(items: Iterable[bytes]) -> bytes:
+WriteBody = Callable[[Sequence[bytes], Sequence[str], bytes], bytes]
+"""The items of a request as its body, with the lists that they are about and the settings that they
+share, as far as an endpoint takes these."""
+
+
+def not_by_itself(what: object) -> bytes:
+    """Raises `TypeError`: the endpoint has no items that are written one by one."""
+    raise TypeError(f"{type(what).__name__} is no item of this endpoint")
+
+
+def only(items: Sequence[bytes], _lists: Sequence[str] = (), _settings: bytes = b"") -> bytes:
+    """The one item that there must be. Raises `ValueError` for several."""
+    [item] = items
+    return item
+
+
+def nothing(_items: Sequence[bytes], _lists: Sequence[str] = (), _settings: bytes = b"") -> bytes:
+    """A GET has no body; its items stand in the path."""
+    return b""
+
+
+def events_job(items: Sequence[bytes], _lists: Sequence[str] = (), _settings: bytes = b"") -> bytes:
     """A bulk job of `event_item`s.
 
     https://developers.klaviyo.com/en/reference/bulk_create_events
@@ -91,7 +112,7 @@ def needs_single(operation: UpsertProfile) -> bool:
     return isinstance(location, dict) and None in location.values()
 
 
-def import_job(items: Iterable[bytes], list_ids: Sequence[str]) -> bytes:
+def import_job(items: Sequence[bytes], list_ids: Sequence[str], _settings: bytes = b"") -> bytes:
     """A bulk job of `profile_item`s that also join the lists.
 
     https://developers.klaviyo.com/en/reference/bulk_import_profiles
@@ -128,12 +149,14 @@ def subscription_settings(operation: Subscribe) -> bytes:
     return _bytes(settings)[1:-1]
 
 
-def subscription_job(items: Iterable[bytes], list_id: str | None, settings: bytes = b"") -> bytes:
+def subscription_job(
+    items: Sequence[bytes], list_ids: Sequence[str], settings: bytes = b""
+) -> bytes:
     """A job of `subscription_item`s with their `subscription_settings`.
 
     https://developers.klaviyo.com/en/reference/bulk_subscribe_profiles
     """
-    return _consent_job("profile-subscription-bulk-create-job", items, list_id, settings)
+    return _consent_job("profile-subscription-bulk-create-job", items, list_ids, settings)
 
 
 def unsubscription_item(operation: Unsubscribe) -> bytes:
@@ -141,9 +164,11 @@ def unsubscription_item(operation: Unsubscribe) -> bytes:
     return _consents(operation, {"consent": "UNSUBSCRIBED"})
 
 
-def unsubscription_job(items: Iterable[bytes], list_id: str | None) -> bytes:
+def unsubscription_job(
+    items: Sequence[bytes], list_ids: Sequence[str], _settings: bytes = b""
+) -> bytes:
     """https://developers.klaviyo.com/en/reference/bulk_unsubscribe_profiles"""
-    return _consent_job("profile-subscription-bulk-delete-job", items, list_id)
+    return _consent_job("profile-subscription-bulk-delete-job", items, list_ids)
 
 
 def member_item(profile_id: str) -> bytes:
@@ -151,7 +176,7 @@ def member_item(profile_id: str) -> bytes:
     return _bytes({"type": "profile", "id": profile_id})
 
 
-def members(items: Iterable[bytes]) -> bytes:
+def members(items: Sequence[bytes], _lists: Sequence[str] = (), _settings: bytes = b"") -> bytes:
     """https://developers.klaviyo.com/en/reference/add_profiles_to_list, and the same to remove
     them: https://developers.klaviyo.com/en/reference/remove_profiles_from_list"""
     return b'{"data":[' + b",".join(items) + b"]}"
@@ -220,13 +245,14 @@ def _consents(operation: Subscribe | Unsubscribe, consent: dict[str, str]) -> by
 
 
 def _consent_job(
-    kind: str, items: Iterable[bytes], list_id: str | None, settings: bytes = b""
+    kind: str, items: Sequence[bytes], list_ids: Sequence[str], settings: bytes = b""
 ) -> bytes:
     job = b'{"data":{"type":"%b","attributes":{' % kind.encode()
     if settings:
         job += settings + b","
     job += b'"profiles":{"data":[' + b",".join(items) + b"]}}"
-    if list_id is not None:
+    if list_ids:
+        [list_id] = list_ids
         relationships = {"list": {"data": {"type": "list", "id": list_id}}}
         job += b',"relationships":' + _bytes(relationships)
     return job + b"}}"

@@ -59,7 +59,7 @@ class BoundedHttp:
     """Requests to `url` (scheme, host and perhaps the beginning of each path).
 
     Keeps `connections` at most; `direct` ones never go through a proxy. Safe to use from several
-    threads. Raises `ValueError` for a URL, or a proxy in the environment, that is none.
+    threads. Raises `ValueError` for an invalid URL or proxy.
     """
 
     def __init__(self, url: str, connections: int, *, direct: bool = False) -> None:

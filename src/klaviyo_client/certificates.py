@@ -1,4 +1,4 @@
-"""Whom to trust on the way: the same certificate authorities everywhere, whatever a machine has."""
+"""The certificate authorities that every HTTPS connection trusts, the same on every machine."""
 
 import ssl
 from functools import cache

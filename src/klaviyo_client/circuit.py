@@ -1,4 +1,4 @@
-"""A circuit breaker: an outage costs a look at a clock, not a timeout a call. Pure.
+"""A circuit breaker: during an outage a call costs no timeout. Pure.
 
 Closed, everything goes. Failures open it: nothing goes. When its time is up one request goes ahead
 as a probe, and its answer closes the circuit or opens it again, for twice as long.

@@ -23,7 +23,7 @@ from klaviyo_mapping.operations import (
 
 
 def needs_introduction(operation: Operation) -> bool:
-    """Whether Klaviyo drops the subscription of somebody whom it does not know.
+    """Whether Klaviyo drops the subscription if it does not know the person.
 
     Recorded live: without a list and without `historical_import`, an unknown address is answered
     with 202 and forgotten.
@@ -38,7 +38,7 @@ def needs_introduction(operation: Operation) -> bool:
 def plan_introductions(
     operations: Sequence[Operation], pending: Iterable[int], ledger: Ledger
 ) -> list[Request]:
-    """Upserts of the subscribers whom Klaviyo has to know first. Singly: a job comes too late."""
+    """Upserts of the subscribers that Klaviyo must know first. Singly: a job comes too late."""
     persons: dict[Hashable, list[int]] = {}
     for position in pending:
         operation = operations[position]
@@ -187,7 +187,7 @@ class _Subscriber:
 
 
 def _subscriber(operation: Operation) -> Hashable:
-    """Whom the subscription is about."""
+    """The person of the subscription."""
     if not isinstance(operation, Subscribe):
         raise TypeError(f"{kind_of(operation)} is no subscription")
     return _lower(operation.email) or operation.phone_number

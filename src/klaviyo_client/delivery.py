@@ -1,8 +1,8 @@
-"""Carries operations out: plan, send within the time left, mend what was refused, account for all.
+"""Carries out operations: plan, send within the time left, repair refusals, account for all.
 
-The client makes no promise about time but one: `deliver` returns when the deadline has passed, with
-an outcome for every operation. What was not answered by then is retryable; since each operation
-can be repeated without harm, it does not matter whether Klaviyo has seen it.
+`deliver` returns when the deadline has passed, with an outcome for every operation. What was not
+answered by then is retryable. Each operation can be repeated without harm, so it does not matter
+whether Klaviyo has received it.
 """
 
 import time
@@ -49,14 +49,14 @@ from klaviyo_mapping.operations import (
 
 DELETION_SECONDS = 300.0
 """For how long what follows a deletion waits: Klaviyo carries it out some time after accepting it,
-and would delete whoever has come back meanwhile. How long that takes is not published."""
+and would delete a person who has come back since. How long that takes is not published."""
 
 TOO_SOON = Retryable(RetryReason.WAITS_FOR_PROFILE, 60.0, tried=False)
-"""Klaviyo carries a subscription out some time after accepting it. Looked at before, its profile
-is on no list yet, and there would seem to be nothing to leave."""
+"""Klaviyo carries a subscription out some time after accepting it. Before that, its profile
+is on no list yet, so an unsubscription would find nothing to do."""
 
 PASSES = 3
-"""How often steps are planned: a list and a profile may each turn out to be no more."""
+"""How often steps are planned: a list and a profile may each turn out not to exist."""
 
 PLAIN = frozenset({UpsertProfile, CreateEvent, CheckImport})
 """Operations that need nothing looked up."""

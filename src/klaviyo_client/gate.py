@@ -1,6 +1,6 @@
 """Which endpoints may be called now: pauses that Klaviyo named, its allowance, and the circuit.
 
-State of one process, shared by all that it sends. A 429 pauses its endpoint alone. The answers'
+State of one process, shared by all that it sends. A 429 pauses only its endpoint. The answers'
 `RateLimit-Remaining` says how many requests an endpoint still takes, whoever has sent the others,
 so that a large batch spreads itself over the seconds instead of running into 429s. Timeouts, cut
 connections and 5xx open the circuit for every endpoint.

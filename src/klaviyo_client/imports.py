@@ -15,7 +15,7 @@ from klaviyo_client.outcomes import Delivered, Outcome, Refused, Retryable, Retr
 from klaviyo_mapping.operations import CheckImport, Identity, UpsertProfile
 
 PENDING_DELAY = 60.0
-"""Seconds until a job that is still at work is looked at again."""
+"""Seconds until an unfinished job is checked again."""
 
 WITH_LISTS = "?include=lists"
 """The query with which a job names the lists that its profiles join, if it does not anyway."""

@@ -1,15 +1,10 @@
-"""The operations of one delivery, and what has become of each so far."""
+"""The operations of one delivery, and the outcome of each so far."""
 
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from klaviyo_client.endpoints import (
-    REQUEST_DELETION,
-    SUBSCRIBE_PROFILES,
-    UNSUBSCRIBE_PROFILES,
-    UPSERT_PROFILE,
-)
+from klaviyo_client.endpoints import CONSENTS, UPSERT_PROFILE
 from klaviyo_client.outcomes import (
     Delivered,
     DeliveryWarning,
@@ -30,11 +25,6 @@ from klaviyo_mapping.operations import (
     UpsertProfile,
 )
 
-CONSENT_JOBS = frozenset({SUBSCRIBE_PROFILES, UNSUBSCRIBE_PROFILES})
-
-IN_PARTS = frozenset({UNSUBSCRIBE_PROFILES, REQUEST_DELETION})
-"""Endpoints where one operation can be several items, all of which must arrive."""
-
 
 @dataclass(slots=True)
 class Ledger:
@@ -43,13 +33,13 @@ class Ledger:
     `follow_ups` are new operations to be kept. `import_failures` are the profiles that an import
     job has refused for good. `warnings` say, by position, what an operation goes on without.
 
-    What lookups have brought to light, by position: the `profile_ids`, of a deletion all that there
-    are, and of a merge first the `previous_ids`, those of the profiles that are to go; how many
-    identifiers have been `asked` for in vain; by position and channel, who of the `members` of a
-    list it is, if any; who was `introduced` to Klaviyo; by identifier, the `standings` of people's
-    consents, if there is such a person, by which operations were `judged`; and by name, the `lists`
-    there are as (created, id). `gone` are lists that turned out to be no more, `uncreatable` names
-    that Klaviyo has refused.
+    Results of lookups, by position: the `profile_ids` (of a deletion all of them), and the
+    `previous_ids` of the profiles that a merge removes; how many identifiers were `asked` without
+    a result; by position and channel, the profile among the `members` of a list, if any; which
+    subscribers were `introduced` to Klaviyo; by identifier, the `standings` of people's consents
+    (`None` if there is no such person), and by which operations they were `judged`; and by name,
+    the `lists` as (created, id). `gone` are lists that no longer exist, `uncreatable` names that
+    Klaviyo has refused.
 
     `carried_out` are the consents that Klaviyo has accepted a job for; `uncertain` those
     unsubscriptions from a list that got no answer.
@@ -91,10 +81,10 @@ class Ledger:
 
     def record_item(self, request: Request, item: Item, outcome: Outcome) -> None:
         """The outcome of one item, and what it means for the list steps that hang on it."""
-        if request.endpoint in CONSENT_JOBS and isinstance(outcome, Delivered):
+        if request.endpoint.subject in CONSENTS and isinstance(outcome, Delivered):
             self.carried_out.update(item.covers)
         for position in item.covers:
-            if request.endpoint in IN_PARTS and isinstance(outcome, Delivered):
+            if request.endpoint.in_parts and isinstance(outcome, Delivered):
                 self.outcomes.setdefault(position, outcome)
             else:
                 self.outcomes[position] = outcome
@@ -113,7 +103,7 @@ class Ledger:
                 self.outcomes[position] = outcome
 
     def forget_list(self, position: int) -> bool:
-        """The step's list is no more: find or create it anew by its name, if it has one.
+        """The step's list no longer exists: find or create it again by its name, if it has one.
 
         False when that has been done already, or cannot be.
         """
@@ -125,7 +115,7 @@ class Ledger:
         return self._reopen(position, "list", replace(step, list_id=None))
 
     def forget_profile(self, position: int) -> bool:
-        """The step's profile is no more: look for it anew by its identity, if it has one.
+        """The step's profile no longer exists: look it up again by its identity, if it has one.
 
         False when that has been done already, or cannot be.
         """

@@ -1,9 +1,9 @@
-"""Lists that are known by their names alone: found, or created where there is none.
+"""Lists that are known only by name: found, or created if there is none.
 
-Nothing says that Klaviyo keeps names apart; it creates 150 lists a day. Of several of one name,
-everybody takes the one that was created first, so that two functions which create at the same
-moment look again and end with the same list. The other stays behind, empty: a list that somebody
-may already have put into a flow is not ours to delete.
+Klaviyo does not promise that names are unique. It creates at most 150 lists a day. Of several lists
+of one name the oldest is used, so that two functions that create one at the same moment look again
+and agree on one. The other stays, empty: somebody may already have put it into a flow, so it is not
+ours to delete.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,7 @@
 """Which profile an operation is about, and whether it is on a list: asked of Klaviyo in bulk. Pure.
 
-A hundred identifiers go into one request. Whoever is not found by one identifier is looked up by
-the next that the operation has.
+A hundred identifiers go into one request. A profile that is not found by one identifier is looked
+up by the next that the operation has.
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
@@ -39,8 +39,8 @@ _ORDER = {
     DeleteProfile: ("external_id", "email", "phone_number", "_kx"),
     MergeProfiles: ("external_id", "email", "phone_number", "_kx"),
 }
-"""Which identifier to ask by first. A list step means whom Klaviyo would find for an upsert of the
-same identity; a deletion and a merge mean the users that they name."""
+"""Which identifier is looked up first. A list step means the profile that Klaviyo would find for an
+upsert of the same identity. A deletion and a merge mean the users that they name."""
 
 
 def sources(ledger: Ledger, position: int) -> list[tuple[str, str]]:
@@ -263,7 +263,7 @@ def _note(
     profile_ids: Sequence[str],
     about: Mapping[str, Mapping[str, Any]],
 ) -> None:
-    """Whom the item's value belongs to, if to anybody. A step is about the first of several."""
+    """Note the profile that has the item's value, if any. A step takes the first of several."""
     first = profile_ids[0] if profile_ids else None
     if request.with_consents:
         value = comparable(request.field, _value(ledger, item.covers, request.field))

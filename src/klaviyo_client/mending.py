@@ -1,8 +1,8 @@
 """What is sent again after a refusal, so that one bad item does not cost its neighbours.
 
 Klaviyo refuses a bulk request as a whole. The items that it names are taken out and the others
-sent again; where it names none, the request is halved until the culprit is alone. What is refused
-in one form is sent once more in another where there is one, and what was merged is taken apart.
+sent again; if it names none, the request is halved until only the bad item is left. What is refused
+in one form is sent once more in another, if there is one, and merged operations are separated.
 """
 
 import re
@@ -13,17 +13,11 @@ from msgspec.structs import replace
 from klaviyo_client.amendments import amended
 from klaviyo_client.answers import Answer, refusal
 from klaviyo_client.endpoints import (
-    ADD_TO_LIST,
-    BULK_CREATE_EVENTS,
     BULK_IMPORT_PROFILES,
-    CREATE_EVENT,
     CREATE_LIST,
-    GET_LIST_MEMBERS,
-    LOOKUPS,
     MERGE_PROFILES,
-    REMOVE_FROM_LIST,
-    REQUEST_DELETION,
     UPSERT_PROFILE,
+    Subject,
 )
 from klaviyo_client.ledger import Ledger
 from klaviyo_client.lists import look_again
@@ -38,24 +32,18 @@ ITEM_STATUSES = frozenset({400, 404, 409, 413, 414, 422})
 
 NOT_FOUND = 404
 
-OF_A_LIST = frozenset({ADD_TO_LIST, REMOVE_FROM_LIST, GET_LIST_MEMBERS})
-"""Endpoints with a list's id in the path."""
-
-PROFILE_STEPS = frozenset({ADD_TO_LIST, REMOVE_FROM_LIST, REQUEST_DELETION, MERGE_PROFILES})
-"""Requests that name profiles by Klaviyo's own id, which may lead nowhere by now."""
-
 _LIST = re.compile(r"/relationships/lists?/data(?:/([0-9]{1,5}))?(?:/|$)")
 
 
 def mend(ledger: Ledger, request: Request, answer: Answer, refused: Refused) -> list[Request]:
-    """Find who is to blame, and amend or refuse them; returns what is to be sent again."""
+    """Find the refused items, and repair or refuse them; returns what is to be sent again."""
     lists = _lists_to_blame(request, answer)
     if lists:
         return _without_lists(ledger, request, lists, refused)
     if len(request.items) == 1:
         refusals = [refusal(answer.status, error) for error in answer.errors] or [refused]
         return _mend_item(ledger, request, request.items[0], refusals)
-    is_query = request.endpoint in LOOKUPS
+    is_query = request.endpoint.is_lookup
     if answer.status not in ITEM_STATUSES or (
         any(error.parameter for error in answer.errors) and not is_query
     ):
@@ -98,12 +86,12 @@ def _mend_item(
 ) -> list[Request]:
     """The item in another form, or in parts; without either it is refused for good."""
     refused = refusals[0]
-    if request.endpoint in LOOKUPS:
+    if request.endpoint.is_lookup:
         refuse_lookup(ledger, request, refused)
         return []
     if request.endpoint is CREATE_LIST:
         return look_again(ledger, request, refused)
-    if refused.status == NOT_FOUND and request.endpoint in PROFILE_STEPS:
+    if refused.status == NOT_FOUND and request.endpoint.names_profiles:
         _without_profile(ledger, request, item, refused)
         return []
     try:
@@ -120,26 +108,29 @@ def in_another_form(
     ledger: Ledger, request: Request, item: Item, refusals: Sequence[Refused]
 ) -> list[Request]:
     """The item without what the refusals are about, if anything gives way."""
-    changed = False
+    operations = list(ledger.operations)
+    changed = []
     for position in (*item.covers, *item.joins):
-        operation = ledger.operations[position]
-        other_form = amended(operation, refusals)
+        other_form = amended(operations[position], refusals)
         if other_form is not None:
-            if isinstance(operation, Subscribe | Unsubscribe):
-                ledger.warn(position, DeliveryWarning.CHANNEL_LEFT_OUT)
-            ledger.operations[position] = other_form
-            changed = True
+            operations[position] = other_form
+            changed.append(position)
     if not changed:
         return []
-    return [replace(request, items=(rebuilt(request, ledger.operations, item),))]
+    again = rebuilt(request, operations, item)
+    for position in changed:
+        if isinstance(operations[position], Subscribe | Unsubscribe):
+            ledger.warn(position, DeliveryWarning.CHANNEL_LEFT_OUT)
+        ledger.operations[position] = operations[position]
+    return [replace(request, items=(again,))]
 
 
 def _in_parts(ledger: Ledger, request: Request, item: Item, refused: Refused) -> list[Request]:
-    if request.endpoint in (UPSERT_PROFILE, BULK_IMPORT_PROFILES):
+    if request.endpoint.subject is Subject.PROFILES:
         parts = _parts_of_profile(ledger.operations, item)
         if parts:
             return [Request(UPSERT_PROFILE, parts[:1], rest=(*parts[1:], *request.rest))]
-    elif request.endpoint in (CREATE_EVENT, BULK_CREATE_EVENTS):
+    elif request.endpoint.subject is Subject.EVENTS:
         other = _next_repeat(ledger.operations, item)
         if other is not None:
             again = rebuilt(request, ledger.operations, other)
@@ -150,7 +141,7 @@ def _in_parts(ledger: Ledger, request: Request, item: Item, refused: Refused) ->
 
 
 def _parts_of_profile(operations: Sequence[Operation], item: Item) -> tuple[Item, ...]:
-    """Upserts of one person that were merged, in two parts, and then the list steps alone."""
+    """Merged upserts of one person in two parts, and then the list steps by themselves."""
     covers, joins = item.covers, item.joins
     middle = len(covers) // 2
     parts = [half for half in (covers[:middle], covers[middle:]) if half]
@@ -175,7 +166,7 @@ def _next_repeat(operations: Sequence[Operation], item: Item) -> Item | None:
 
 def _lists_to_blame(request: Request, answer: Answer) -> frozenset[str]:
     """The lists that the refusal is about, when it is not about the items."""
-    list_ids = (request.target,) if request.endpoint in OF_A_LIST else request.list_ids
+    list_ids = (request.target,) if request.endpoint.names_a_list else request.list_ids
     if not list_ids or any(error.item is not None for error in answer.errors):
         return frozenset()
     pointed_at = [
@@ -224,7 +215,7 @@ def _without_lists(
 
 
 def _without_profile(ledger: Ledger, request: Request, item: Item, refused: Refused) -> None:
-    """The profile is no more, merged away or deleted: its steps look for it anew."""
+    """The profile was merged or deleted: its steps look it up again."""
     for position in item.covers:
         if not ledger.forget_profile(position):
             only = replace(item, covers=(position,), joins=())
@@ -235,6 +226,6 @@ def _without_profile(ledger: Ledger, request: Request, item: Item, refused: Refu
 
 def _without_it(request: Request, refused: Refused) -> Outcome:
     """What a missing list or profile means: there is nothing left to leave, delete or merge."""
-    if request.endpoint in (REMOVE_FROM_LIST, REQUEST_DELETION, MERGE_PROFILES):
+    if request.endpoint.ends_something:
         return Delivered()
     return refused

@@ -6,19 +6,11 @@ Klaviyo names what it left out in the header `X-Klaviyo-Partial-Failure`, and no
 from msgspec.structs import replace
 
 from klaviyo_client.answers import Answer
-from klaviyo_client.endpoints import (
-    BULK_IMPORT_PROFILES,
-    SUBSCRIBE_PROFILES,
-    UNSUBSCRIBE_PROFILES,
-    UPSERT_PROFILE,
-)
+from klaviyo_client.endpoints import CONSENTS, Subject
 from klaviyo_client.ledger import Ledger
 from klaviyo_client.mending import in_another_form
 from klaviyo_client.outcomes import DeliveryWarning, Outcome, Refused
 from klaviyo_client.planner import Item, Request
-
-CONSENTS = frozenset({SUBSCRIBE_PROFILES, UNSUBSCRIBE_PROFILES})
-PROFILES = frozenset({UPSERT_PROFILE, BULK_IMPORT_PROFILES})
 
 
 def record_partly(
@@ -30,7 +22,7 @@ def record_partly(
     that may not have been recorded are warned of. An event needs nothing: its profile's upsert
     meets the same.
     """
-    if request.endpoint in CONSENTS:
+    if request.endpoint.subject in CONSENTS:
         _warn(ledger, request, answer)
     again = _properties_in_their_place(ledger, request, answer)
     covered = {item.covers for item in again}
@@ -40,7 +32,7 @@ def record_partly(
 
 
 def _properties_in_their_place(ledger: Ledger, request: Request, answer: Answer) -> list[Item]:
-    if request.endpoint not in PROFILES:
+    if request.endpoint.subject is not Subject.PROFILES:
         return []
     refusals = [
         Refused(answer.status, "partial_failure", "", f"/data/attributes/{name}")

@@ -12,7 +12,7 @@ from klaviyo_mapping.operations import AddToList, CreateEvent, Identity, Operati
 
 @dataclass(slots=True, eq=False)
 class Person:
-    """Whom some upserts are about, and what hangs on them.
+    """The person of some upserts, and the operations that depend on them.
 
     `covers` are the positions of the `UpsertProfile`s, `joins` those of the `AddToList`s by list.
     A person of a later `round` must wait for those of the rounds before.
@@ -26,7 +26,7 @@ class Person:
     """Who stands for this person from here on: the same one, better known, or a later round."""
 
     def latest(self) -> "Person":
-        """Whom a further operation of this person belongs to."""
+        """The person that further operations of this one belong to."""
         person = self
         while person.became is not None:
             person = person.became

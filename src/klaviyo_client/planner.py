@@ -24,12 +24,8 @@ from klaviyo_client.endpoints import (
     BULK_IMPORT_PROFILES,
     CREATE_EVENT,
     GET_IMPORT,
-    LOOKUPS,
     MAX_BODY_BYTES,
     MAX_PROFILE_BYTES,
-    REMOVE_FROM_LIST,
-    SUBSCRIBE_PROFILES,
-    UNSUBSCRIBE_PROFILES,
     UPSERT_PROFILE,
     Endpoint,
     bulk_from,
@@ -52,11 +48,11 @@ BULK_EVENTS_FROM = bulk_from(CREATE_EVENT, BULK_CREATE_EVENTS)
 BULK_PROFILES_FROM = bulk_from(UPSERT_PROFILE, BULK_IMPORT_PROFILES)
 
 BODY_OVERHEAD = 10_000
-"""Bytes kept free in a body for what stands around its items."""
+"""Bytes of a body that are reserved for everything except its items."""
 
 
 UNPLANNABLE = (ValueError, TypeError, AttributeError, RecursionError)
-"""What planning raises for an operation that is none, as someone may write into a queue by hand."""
+"""What planning raises for an invalid operation, such as one that was put into a queue by hand."""
 
 
 class Item(Struct, frozen=True):
@@ -85,7 +81,7 @@ class Series(Struct, frozen=True):
 
 
 class Request(Struct, frozen=True):
-    """One HTTP request and the operations that hang on it.
+    """One HTTP request and the operations that it carries out.
 
     `target` is the id in the path; `list_ids` the lists that the profiles of an import job join,
     or the list of a consent job, whose further attributes are `settings`; `field` is what a lookup
@@ -116,7 +112,7 @@ class Request(Struct, frozen=True):
         """The path with its query, without the host."""
         target = quote(str(self.target).encode(errors="replace"), safe="")
         query = self.query
-        if not query and self.endpoint in LOOKUPS:
+        if not query and self.endpoint.is_lookup:
             values = [item.body for item in self.items]
             query = queries.query(self.endpoint, self.field, values, self.with_consents)
         elif not query and self.with_consents:
@@ -124,24 +120,10 @@ class Request(Struct, frozen=True):
         return self.endpoint.path.replace("{id}", target) + query
 
     def body(self) -> bytes:
-        """The body, written anew at each call from the items."""
-        if self.endpoint in LOOKUPS:
-            return b""
+        """The body, written from the items at each call."""
         items = [item.body for item in self.items]
-        if self.endpoint is BULK_CREATE_EVENTS:
-            return bodies.events_job(items)
-        if self.endpoint is BULK_IMPORT_PROFILES:
-            return bodies.import_job(items, self.list_ids)
-        if self.endpoint is SUBSCRIBE_PROFILES:
-            return bodies.subscription_job(items, self._list_id(), self.settings)
-        if self.endpoint is UNSUBSCRIBE_PROFILES:
-            return bodies.unsubscription_job(items, self._list_id())
-        if self.endpoint in (ADD_TO_LIST, REMOVE_FROM_LIST):
-            return bodies.members(items)
-        return items[0]
-
-    def _list_id(self) -> str | None:
-        return self.list_ids[0] if self.list_ids else None
+        body: bytes = self.endpoint.write_body(items, self.list_ids, self.settings)
+        return body
 
 
 def plan_profiles(
@@ -189,7 +171,7 @@ def member_requests(
     """Requests that add to or remove from lists: by list, each profile id with its operations."""
     for list_id, profiles in members.items():
         items = (
-            Item(bodies.member_item(profile_id), tuple(positions))
+            Item(endpoint.write_item(profile_id), tuple(positions))
             for profile_id, positions in profiles.items()
         )
         for chunk in chunks(items, endpoint):
@@ -206,8 +188,7 @@ def profile_item(
     upsert = operations[covers[0]] if len(covers) == 1 and not joins else None
     if not isinstance(upsert, UpsertProfile):
         upsert = merged([operations[position] for position in (*covers, *joins)])
-    write = bodies.single_profile if endpoint is UPSERT_PROFILE else bodies.profile_item
-    return Item(write(upsert), covers, joins)
+    return Item(endpoint.write_item(upsert), covers, joins)
 
 
 def merged(operations: Sequence[Operation]) -> UpsertProfile:
@@ -327,11 +308,8 @@ def _needs_single(operation: Operation) -> bool:
 
 def _event_requests(operations: Sequence[Operation], pending: Iterable[int]) -> Iterator[Request]:
     for group in distinct_events(operations, pending):
-        endpoint, write = (
-            (BULK_CREATE_EVENTS, bodies.event_item)
-            if len(group) >= BULK_EVENTS_FROM
-            else (CREATE_EVENT, bodies.single_event)
-        )
+        endpoint = BULK_CREATE_EVENTS if len(group) >= BULK_EVENTS_FROM else CREATE_EVENT
+        write = endpoint.write_item
         items = [
             Item(write(operation), positions)
             for positions in group

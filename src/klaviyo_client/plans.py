@@ -1,10 +1,9 @@
-"""Every kind of operation, as requests: what can be written at all, and an item written anew."""
+"""Every kind of operation as requests: what can be written at all, and an item written again."""
 
 from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from klaviyo_client import bodies
 from klaviyo_client.consent import (
     plan_introductions,
     plan_subscriptions,
@@ -13,12 +12,8 @@ from klaviyo_client.consent import (
     unsubscription_item,
 )
 from klaviyo_client.endpoints import (
-    BULK_CREATE_EVENTS,
     BULK_IMPORT_PROFILES,
-    CREATE_EVENT,
-    SUBSCRIBE_PROFILES,
-    UNSUBSCRIBE_PROFILES,
-    UPSERT_PROFILE,
+    Subject,
 )
 from klaviyo_client.ledger import Ledger
 from klaviyo_client.lists import plan_list_lookups
@@ -35,7 +30,6 @@ from klaviyo_client.planner import (
 from klaviyo_client.removals import plan_merges, plan_removals
 from klaviyo_client.standings import plan_standing_lookups
 from klaviyo_mapping.operations import (
-    CreateEvent,
     Operation,
     UpsertProfile,
     kind_of,
@@ -43,7 +37,7 @@ from klaviyo_mapping.operations import (
 
 
 def can_be_planned(operation: Operation) -> bool:
-    """Whether the operation can be written at all, alone and as one of many."""
+    """Whether the operation can be written at all, by itself and as one of many."""
     operations, ledger = [operation], Ledger([operation])
     try:
         order_of(operations, [0])
@@ -73,16 +67,15 @@ def can_be_planned(operation: Operation) -> bool:
 
 
 def rebuilt(request: Request, operations: Sequence[Operation], item: Item) -> Item:
-    """The item anew, after its operations have changed."""
-    endpoint = request.endpoint
-    if endpoint in (UPSERT_PROFILE, BULK_IMPORT_PROFILES):
+    """The item written again, after its operations have changed."""
+    endpoint, subject = request.endpoint, request.endpoint.subject
+    if subject is Subject.PROFILES:
         return profile_item(endpoint, operations, item.covers, item.joins)
-    if endpoint is SUBSCRIBE_PROFILES:
+    if subject is Subject.SUBSCRIPTIONS:
         return subscription_item(operations, item.covers)
-    if endpoint is UNSUBSCRIBE_PROFILES and not request.list_ids:
+    if subject is Subject.UNSUBSCRIPTIONS and not request.list_ids:
         return unsubscription_item(operations, item.covers)
     operation = operations[item.covers[0]]
-    if not isinstance(operation, CreateEvent) or endpoint not in (CREATE_EVENT, BULK_CREATE_EVENTS):
+    if subject is not Subject.EVENTS:
         raise TypeError(f"{kind_of(operation)} has no other form")
-    write = bodies.single_event if endpoint is CREATE_EVENT else bodies.event_item
-    return replace(item, body=write(operation))
+    return replace(item, body=endpoint.write_item(operation))

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from klaviyo_client.endpoints import GET_LISTS, Endpoint
+from klaviyo_client.endpoints import Endpoint
 
 SINGLE_VALUED = frozenset({"_kx"})
 """Fields that Klaviyo compares with one value at a time, and does not show."""
@@ -48,11 +48,13 @@ def query(
         condition = f"equals({field}%2C{values[0].decode()})"
     else:
         condition = f"any({field}%2C%5B{b'%2C'.join(values).decode()}%5D)"
-    kind = "list" if endpoint is GET_LISTS else "profile"
     fields = FIELDS.get(field, "email")
     if with_consents:
         fields = f"email%2Cphone_number%2Csubscriptions&{WITH_CONSENTS}"
-    return f"?filter={condition}&fields%5B{kind}%5D={fields}&page%5Bsize%5D={endpoint.max_items}"
+    return (
+        f"?filter={condition}&fields%5B{endpoint.resource}%5D={fields}"
+        f"&page%5Bsize%5D={endpoint.max_items}"
+    )
 
 
 FIELDS = {

@@ -25,7 +25,7 @@ job of 5 MB, escaped once more."""
 class HttpTransport:
     """Klaviyo at `api_url` (scheme and host). Safe to use from several threads.
 
-    Keeps `connections` at most. Raises `ValueError` for a URL that is none.
+    Keeps `connections` at most. Raises `ValueError` for an invalid URL.
     """
 
     def __init__(self, api_url: str, connections: int) -> None:

@@ -17,8 +17,8 @@ from klaviyo_mapping.times import time_of
 def merge_of(message: Message, settings: Settings, now: datetime) -> MergeProfiles | DropReason:
     """The merge, or the first reason why there is none.
 
-    Whom an id names is what we ourselves may have told Klaviyo: the address that it is, and the
-    external id unless `enforce_email` is on. A merge cannot be taken back.
+    An id names a profile only by what we may have sent to Klaviyo: the address that it is, and the
+    external id unless `enforce_email` is on. A merge cannot be undone.
     """
     if as_own_id(message.user_id) is None:
         return DropReason.MISSING_USER_ID
@@ -36,7 +36,7 @@ def merge_of(message: Message, settings: Settings, now: datetime) -> MergeProfil
 
 
 def _named_by(sent: Json, settings: Settings) -> Identity | DropReason:
-    """Whom one id names."""
+    """The identity that one id names."""
     email, external_id = as_email(sent), as_own_id(sent)
     if settings.enforce_email:
         return DropReason.MISSING_EMAIL if email is None else Identity(email=email)

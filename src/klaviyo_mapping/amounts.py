@@ -13,7 +13,7 @@ LIMIT = 2**63
 """Klaviyo's integers have 64 bits; what is beyond is no amount."""
 
 _LONGEST_TEXT = 40
-"""Longer text is not looked at, so that no text takes long."""
+"""Longer text is not read as an amount, so that no text takes long."""
 
 _SYMBOLS = "$¢-¥฿؋৳៛﷼\u20a0-\u20cf＄￡￥￦"
 _SYMBOL = re.compile(f"[{_SYMBOLS}]")

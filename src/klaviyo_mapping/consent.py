@@ -44,7 +44,7 @@ Step = tuple[Subscribe | Unsubscribe | None, tuple[Warned, ...]]
 
 
 def consent_step(message: Message, identity: Identity, settings: Settings, now: datetime) -> Step:
-    """What a track does to its person's consent, and what is amiss with it.
+    """What a track changes of its person's consent, and the warnings.
 
     Nothing for an event of another name; names are matched like keys.
     """
@@ -70,7 +70,7 @@ def _subscribe(message: Message, identity: Identity, settings: Settings, now: da
     is_historical = first(sent, keys["historical_import"], as_boolean) or False
     consented_at = _consented_at(message, keys, now) if is_historical else None
     if is_historical and consented_at is None:
-        # To ask somebody anew who has said yes long ago would be the wrong way to go on.
+        # Without the time, Klaviyo would ask people to confirm who have agreed long ago.
         return None, (*warnings, Warned(MappingWarning.CONSENTED_AT_MISSING))
     if not channels:
         return None, warnings

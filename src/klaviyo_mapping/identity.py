@@ -40,7 +40,7 @@ TRAITS = Precedence(
 Beside the identifiers those that `klaviyo_mapping.profile` asks for by name: one table is one look.
 """
 
-# What SDKs and templates write for want of an id. Segment's identity resolution blocks the same:
+# What SDKs and templates send if they have no id. Segment's identity resolution blocks the same:
 # https://segment.com/docs/unify/identity-resolution/identity-resolution-settings/
 _PLACEHOLDER = re.compile(r"null|undefined|anonymous|-1|(?!0$)[0-]+", re.IGNORECASE)
 
@@ -147,7 +147,7 @@ def _is_anything_sent(places: Sequence[Place], identifier: str) -> bool:
 def named_in_event(named: Named, message: Message, settings: Settings) -> Identity:
     """The identifiers that an event names its profile by: with the anonymous id, if it is wanted.
 
-    It is no external id then, as it is elsewhere for want of a user id.
+    It is then no external id, as it is elsewhere if there is no user id.
     """
     identity = named.identity
     anonymous_id = as_own_id(message.anonymous_id) if settings.send_anonymous_id else None

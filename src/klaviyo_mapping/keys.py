@@ -2,7 +2,7 @@
 
 Segment's traits are matched ignoring case and the separators `_`, `-` and space, and so is every
 other key here. Messages of one SDK have the same few sets of keys, so what a table finds is kept
-per set of keys and no key is looked at twice.
+per set of keys and no key is read twice.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set

@@ -171,7 +171,7 @@ def _map_delete(message: Message, settings: Settings, now: datetime) -> Mapped |
 
 
 def _refuse(message: Message, settings: Settings) -> DropReason | None:
-    """The first reason that can be told without knowing whose message it is."""
+    """The first reason that does not depend on the message's identity."""
     if message.type not in ("identify", "track") and not _is_forwarded(message.type, settings):
         return DropReason.UNSUPPORTED_TYPE
     if is_disabled(message):

@@ -11,8 +11,8 @@ def join_list(
 ) -> Subscribe | AddToList | None:
     """The list step of an identify; None without a list id or without an e-mail address.
 
-    An identify is no consent: the subscription leaves alone who has opted out. `time` is that of
-    the message.
+    An identify is no consent: the subscription does not touch people who have opted out. `time` is
+    that of the message.
     """
     list_id = list_id_of(message) or settings.list_id
     if list_id is None or identity.email is None:

@@ -1,8 +1,8 @@
 """What the mapping decides and the client carries out: one frozen value per effect in Klaviyo.
 
-Operations name effects, not requests: the client decides how many requests they cost. Each one is
-self-contained, so that it can wait in a queue alone, and repeatable, so that doing it twice does
-no harm. `to_json` and `from_json` are each other's inverse and are the queue's format.
+Operations name effects, not requests: the client decides how many requests they cost. Each is
+self-contained, so that it can wait in a queue by itself, and repeatable, so that doing it twice
+does no harm. `to_json` and `from_json` are each other's inverse and are the queue's format.
 """
 
 from collections.abc import Mapping
@@ -164,7 +164,7 @@ class Unsubscribe(_Effect, frozen=True, tag="unsubscribe"):
     """Withdraw consent of the owner of an e-mail address, a phone number or both.
 
     From a list when there is one, and then from that list only; without one from the account.
-    Klaviyo unsubscribes globally whoever is not on the list named, so the client looks first.
+    Klaviyo unsubscribes a person globally who is not on the list, so the client checks first.
     `channels` as in `Subscribe`. For a channel whose identifier is missing here, the client looks
     up the one that the person has.
     """

@@ -50,7 +50,7 @@ class Patterns:
 def _fits(parts: Sequence[str], name: str) -> bool:
     """Whether the name has the parts in their order, the first at its start, the last at its end.
 
-    Each part is taken where it comes first, so that no place is looked at twice: a regular
+    Each part is taken where it comes first, so that no place is read twice: a regular
     expression with several stars would try all of them, for minutes with a name of 30 KB.
     """
     start, *middle, end = parts
@@ -67,7 +67,7 @@ def _fits(parts: Sequence[str], name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """Which traits, or which properties, to leave out, and which to send as their hash alone.
+    """Which traits, or which properties, to leave out, and which to send only as their hash.
 
     `inside` has the same for the fields of an object, or of each object in a list, by the name of
     its trait or property as `normalise` writes it.
@@ -118,7 +118,7 @@ class Rules:
     properties: Fields = field(default_factory=Fields)
 
     def sends(self, event_name: str) -> bool:
-        """Whether an event that was sent under this name is let through."""
+        """Whether an event of this name is sent on."""
         if event_name in self.deny_events:
             return False
         return not self.allow_events or event_name in self.allow_events

@@ -4,10 +4,10 @@
     deny = ["delete"]
 
     [events]                             # by name; "*" stands for any characters
-    allow = ["Order *", "Signed Up"]     # these alone
+    allow = ["Order *", "Signed Up"]     # only these
     deny = ["Order Debugged"]            # but not these
 
-    [rename]                             # events, before anything else looks at their names
+    [rename]                             # events, before anything else reads their names
     "Purchase Made" = "Order Completed"
 
     [traits]                             # of an identify, and those in a track's context

@@ -10,6 +10,7 @@ from typing import Any
 
 from klaviyo_client.answers import Answer, read
 from klaviyo_client.delivery import Delivery, Klaviyo
+from klaviyo_client.endpoints import Endpoint
 from klaviyo_client.outcomes import Retryable
 from klaviyo_mapping.operations import CreateEvent, Identity, Operation, UpsertProfile
 
@@ -177,6 +178,21 @@ def profile_id(request: Sent) -> str:
     """The id that the fake Klaviyo gives to an upsert's profile."""
     attributes = request.body["data"]["attributes"]
     return f"ID-{attributes.get('email') or attributes.get('external_id')}"
+
+
+def endpoint(
+    name: str = "any", per_second: int = 1, per_minute: int = 150, max_items: int = 1
+) -> Endpoint:
+    """An endpoint that Klaviyo does not have."""
+    return Endpoint(
+        name=name,
+        method="POST",
+        path="/",
+        per_second=per_second,
+        per_minute=per_minute,
+        scopes=frozenset(),
+        max_items=max_items,
+    )
 
 
 class Headers(dict[str, str]):

@@ -179,7 +179,7 @@ CASES: dict[str, tuple[str, bytes, dict[str, Any]]] = {
     ),
     "bulk_subscribe_profiles": (
         "/api/profile-subscription-bulk-create-jobs",
-        bodies.subscription_job([bodies.subscription_item(SUBSCRIPTION)], "LIST"),
+        bodies.subscription_job([bodies.subscription_item(SUBSCRIPTION)], ("LIST",)),
         {
             "data": {
                 "type": "profile-subscription-bulk-create-job",

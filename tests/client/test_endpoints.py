@@ -14,6 +14,7 @@ from klaviyo_client.endpoints import (
 )
 from klaviyo_client.planner import Request
 from local.klaviyo.routes import ROUTES
+from tests.client.fakes import endpoint as any_endpoint
 
 
 @pytest.mark.parametrize(
@@ -21,7 +22,7 @@ from local.klaviyo.routes import ROUTES
     [
         pytest.param(CREATE_EVENT, BULK_CREATE_EVENTS, 24, id="events"),
         pytest.param(UPSERT_PROFILE, BULK_IMPORT_PROFILES, 6, id="profiles"),
-        pytest.param(Endpoint("s", "", "", 1, 150), Endpoint("b", "", "", 1, 150), 2, id="equal"),
+        pytest.param(any_endpoint(), any_endpoint(), 2, id="equal"),
     ],
 )
 def test_bulk_begins_where_it_is_cheaper_than_singles(
@@ -36,7 +37,7 @@ ENDPOINTS = [value for value in vars(endpoints).values() if isinstance(value, En
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
-def test_method_path_and_limits_are_those_that_klaviyo_publishes(endpoint: Endpoint) -> None:
+def test_method_path_limits_and_scopes_are_those_that_klaviyo_publishes(endpoint: Endpoint) -> None:
     """The stand-in's table is cut from the OpenAPI document."""
     [route] = [route for route in ROUTES if route.name == endpoint.name]
     assert (endpoint.method, endpoint.path, endpoint.per_second, endpoint.per_minute) == (
@@ -45,6 +46,19 @@ def test_method_path_and_limits_are_those_that_klaviyo_publishes(endpoint: Endpo
         route.limit.per_second,
         route.limit.per_minute,
     )
+    assert endpoint.scopes == route.scopes
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
+def test_no_endpoint_takes_the_first_of_several_items_only(endpoint: Endpoint) -> None:
+    items = [b"1", b"2"]
+    if endpoint.method == "GET":
+        assert endpoint.write_body(items, (), b"") == b""
+    elif endpoint.max_items > 1:
+        assert b"1,2" in endpoint.write_body(items, (), b"")
+    else:
+        with pytest.raises(ValueError, match="too many values"):
+            endpoint.write_body(items, (), b"")
 
 
 @pytest.mark.parametrize("resource_id", ["Y6nRLr", "01HXYZ", "cHJvZmlsZQ==", "a.b", "...", "~x-_"])

@@ -12,9 +12,9 @@ from klaviyo_client.endpoints import (
 )
 from klaviyo_client.gate import Gate
 from klaviyo_client.outcomes import Retryable, RetryReason
-from tests.client.fakes import Clock, answer
+from tests.client.fakes import Clock, answer, endpoint
 
-TWO = Endpoint("two_a_second", "POST", "/", 2, 20)
+TWO = endpoint("two_a_second", 2, 20)
 OK = answer(202)
 TIMEOUT = Retryable(RetryReason.TIMEOUT)
 CUT = Retryable(RetryReason.CONNECTION_FAILED)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from klaviyo_client.endpoints import MAX_BODY_BYTES, Endpoint
+from klaviyo_client.endpoints import MAX_BODY_BYTES
 from klaviyo_client.planner import Item, Request, chunks, merged
 from klaviyo_client.planner import plan_profiles as plan_profiles_of
 from klaviyo_client.planner import plan_steps as plan_steps_of
@@ -17,7 +17,7 @@ from klaviyo_mapping.operations import (
     Operation,
     UpsertProfile,
 )
-from tests.client.fakes import event, upsert
+from tests.client.fakes import endpoint, event, upsert
 
 Plan = list[tuple[str, int]]
 """Requests as (endpoint, number of items)."""
@@ -161,9 +161,9 @@ def test_bodies_are_cut_at_5_mb() -> None:
 
 
 def test_an_item_that_is_too_large_alone_is_left_to_klaviyo() -> None:
-    endpoint = Endpoint("x", "POST", "/", 1, 1, max_items=10)
+    of_ten = endpoint(max_items=10)
     small, large = Item(b"x", (0,)), Item(b"x" * (MAX_BODY_BYTES + 1), (1,))
-    assert list(chunks([small, large, small], endpoint)) == [(small,), (large,), (small,)]
+    assert list(chunks([small, large, small], of_ten)) == [(small,), (large,), (small,)]
 
 
 MERGES: dict[str, tuple[list[UpsertProfile], UpsertProfile]] = {

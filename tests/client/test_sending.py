@@ -13,7 +13,7 @@ from klaviyo_client.endpoints import CREATE_EVENT, SUBSCRIBE_PROFILES, UPSERT_PR
 from klaviyo_client.outcomes import UNTRIED, Retryable, RetryReason
 from klaviyo_client.planner import Item, Request
 from klaviyo_client.sending import CONNECTIONS, Limits, Reply, Sender
-from tests.client.fakes import Clock, RunningClock, answer
+from tests.client.fakes import Clock, RunningClock, answer, endpoint
 
 ACCEPTED = answer(202)
 THROTTLED = answer(429, Retry_After="2")
@@ -221,7 +221,7 @@ def test_a_batch_spreads_itself_over_the_seconds_as_klaviyo_has_room() -> None:
         return answer(202, RateLimit_Remaining=str(10 - window[second]), RateLimit_Reset="0")
 
     line = Line(script, clock)
-    ten_a_second = Endpoint("ten", "POST", "/", 10, 600)
+    ten_a_second = endpoint("ten", 10, 600)
     assert line.send_requests(*requests(35, ten_a_second)) == 35
     assert max(window.values()) <= 10
     assert sum(window.values()) == 35
@@ -231,7 +231,7 @@ def test_a_batch_spreads_itself_over_the_seconds_as_klaviyo_has_room() -> None:
 def test_what_has_no_room_before_the_deadline_stays_untried() -> None:
     clock = Clock()
     line = Line(lambda name: answer(202, RateLimit_Remaining="0"), clock)
-    one_a_second = Endpoint("one", "POST", "/", 1, 60)
+    one_a_second = endpoint("one", 1, 60)
     assert line.send_requests(*requests(5, one_a_second), seconds=2.5) == 3
     assert list(line.settled.values()).count(UNTRIED) == 2
 
