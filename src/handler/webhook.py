@@ -5,10 +5,10 @@ import os
 from typing import Any
 
 from handler import assembly
-from handler.answer import turned_away
-from handler.codes import TroubleCode
+from handler.aws.memory import Collector
 from handler.intake import Intake
-from handler.memory import Collector
+from handler.report.answer import turned_away
+from handler.report.codes import TroubleCode
 
 COLLECTOR = Collector()
 
