@@ -1,7 +1,7 @@
 """The dead-letter queue: read it, group entries by reason, redrive and delete them.
 
-`handler.queue.envelope` says what an SQS message holds. Messages that are read are hidden from other
-readers for the time, and visible again at the end; reading loses no message.
+`handler.queue.envelope` says what an SQS message holds. Messages that are read are hidden from
+other readers for the time, and visible again at the end; reading loses no message.
 """
 
 import json

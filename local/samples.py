@@ -175,7 +175,7 @@ def found(account: Account, dead_letters: Iterable[DeadLetter]) -> Counter[Fact]
 
 
 def dead_letters_of(texts: Iterable[str]) -> list[DeadLetter]:
-    """The entries of the dead-letter queue's messages (`handler.queue.envelope` says how they look)."""
+    """The entries of the dead-letter queue's messages (see `handler.queue.envelope`)."""
     return [_dead_letter(entry) for text in texts for entry in json.loads(text)["entries"]]
 
 

@@ -1,4 +1,6 @@
-"""Makes `data/openapi.json` from Klaviyo's OpenAPI files: `python -m local.klaviyo_stand_in.derive FOLDER`.
+"""Makes `data/openapi.json` from Klaviyo's OpenAPI files.
+
+    python -m local.klaviyo_stand_in.derive FOLDER
 
 FOLDER holds one file an operation, as `openapi/stable/apis` of https://github.com/klaviyo/openapi
 does; a file may also be an operation on its own, with its references resolved. An operation that

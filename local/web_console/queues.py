@@ -114,7 +114,7 @@ def _read(held: Held) -> tuple[list[Waiting], list[Dead]]:
 
 
 def _entries(body: str) -> Sequence[Mapping[str, Any]]:
-    """The envelope's entries (`handler.queue.envelope`); of another text, one that is unreadable."""
+    """The envelope's entries (`handler.queue.envelope`); of another text, an unreadable one."""
     try:
         entries = json.loads(body)["entries"]
     except (ValueError, TypeError, KeyError):

@@ -75,7 +75,7 @@ ADDED_ITEM = {
     "Item Price": "AddedItemPrice",
     "Quantity": "AddedItemQuantity",
 }
-"""A product's fields, as `klaviyo_mapping.events.product` calls them, in events about one product."""
+"""A product's fields, as `product.py` calls them, in events about one product."""
 
 
 def map_commerce(

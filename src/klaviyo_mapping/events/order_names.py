@@ -15,7 +15,7 @@ from operations import Json, JsonObject
 
 @dataclass(frozen=True, slots=True)
 class OrderNames:
-    """The names of one convention, by a product's fields as `klaviyo_mapping.events.product` calls them.
+    """The names of one convention, by a product's fields as `product.py` calls them.
 
     `items` has what an entry of `Items` calls otherwise. With `tells_more` the order's event has
     the brands, the discount and the addresses as well.

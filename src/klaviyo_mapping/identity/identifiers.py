@@ -37,7 +37,7 @@ TRAITS = Precedence(
 )
 """The traits of an identify, and those that a track has in its context.
 
-Beside the identifiers those that `klaviyo_mapping.profile.upsert` asks for by name: one table is one look.
+Beside the identifiers those that `profile/upsert.py` asks for by name: one table is one look.
 """
 
 # What SDKs and templates send if they have no id. Segment's identity resolution blocks the same:

@@ -4,12 +4,12 @@ from typing import Any
 
 import boto3
 import pytest
-from tests.local.test_function import Factory, factory
 
 from local.aws_stand_in.function import RecursiveInvocationError
 from local.aws_stand_in.poller import Poller
 from local.aws_stand_in.tracing import MOST_INVOCATIONS, trace_of
 from tests.deployment import Deployment
+from tests.local.aws_stand_in.test_function import Factory, factory
 
 __all__ = ["factory"]
 
