@@ -1,10 +1,10 @@
 """The inside of an execution environment: one process, one handler, one call at a time.
 
-`python -m local.aws_stand_in.runtime handler.webhook.lambda_handler` does what Lambda's
-runtime does. Once the handler is loaded, it writes an empty line to standard output. Then it reads a call a line from
-standard input, `{"lambda_event": …, "context": {…}, "trace_header": …}`, and writes a line for
-each: `{"answer": …}`, or `{"error": "<type>"}` when the handler has raised. What the handler prints
-goes to standard error, and so does the trace of an error.
+`python -m local.aws_stand_in.runtime handler.webhook.lambda_handler` does what Lambda's runtime
+does. Once the handler is loaded, it writes an empty line to standard output. Then it reads a call
+a line from standard input, `{"lambda_event": …, "context": {…}, "trace_header": …}`, and writes a
+line for each: `{"answer": …}`, or `{"error": "<type>"}` when the handler has raised. What the
+handler prints goes to standard error, and so does the trace of an error.
 """
 
 import importlib

@@ -1,6 +1,7 @@
 """The words of Klaviyo's error texts that name no person: what may stand in logs and answers.
 
-Whatever is not here is masked (`redaction.py`). A word that is missing costs a little understanding, and the dead-letter queue has the whole text; a word too many could be a name.
+Whatever is not here is masked (`redaction.py`). A word that is missing costs a little
+understanding, and the dead-letter queue has the whole text; a word too many could be a name.
 """
 
 FIELD_NAMES = """
