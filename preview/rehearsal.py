@@ -5,6 +5,7 @@ answer would say is written in angle brackets.
 """
 
 import json
+import re
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,9 @@ from operations import Operation
 
 IDENTIFIED = "<the id in the answer to request {}>"
 FOUND = "<the id of {} in the answer to request {}>"
+
+_UNFIT_FOR_PATH = re.compile(r"[\s/?#%\\\x00-\x1f\x7f]")
+"""What no id of Klaviyo's has (`klaviyo_client.api.endpoints.fits_path`)."""
 
 LATER = "About {} later, by way of the retry queue."
 
@@ -201,7 +205,7 @@ class _Paper:
 
     def _id(self, pattern: str, *parts: object) -> str:
         """Words in the place of an id that only the answer tells."""
-        written = pattern.format(*parts)
+        written = _UNFIT_FOR_PATH.sub("-", pattern.format(*parts))[:200]
         self._told_by[written] = len(self.rehearsal.steps)
         return written
 
