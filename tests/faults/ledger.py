@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.klaviyo import Account
+from local.klaviyo_stand_in import Account
 from tests.faults.traffic import LIST_ID, Event, Unit
 
 MARKETING = "email.marketing"

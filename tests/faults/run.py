@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local import aws
-from local.function import FunctionError, LambdaFunction
-from local.limits import Limits
-from local.poller import Poller
-from local.template import function as facts_of
+from local.aws_stand_in import server as aws
+from local.aws_stand_in.function import FunctionError, LambdaFunction
+from local.aws_stand_in.limits import Limits
+from local.aws_stand_in.poller import Poller
+from local.aws_stand_in.template import function as facts_of
 from tests.deployment import Deployment
 from tests.faults import books, ledger
 from tests.faults.climate import CALM, CLIMATE

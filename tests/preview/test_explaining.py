@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from klaviyo_client import bodies, planner
-from klaviyo_client.endpoints import BULK_CREATE_EVENTS, BULK_IMPORT_PROFILES, CREATE_EVENT
-from klaviyo_client.revision import REVISION
+from klaviyo_client.api import bodies
+from klaviyo_client.api.endpoints import BULK_CREATE_EVENTS, BULK_IMPORT_PROFILES, CREATE_EVENT
+from klaviyo_client.api.revision import REVISION
+from klaviyo_client.planning import requests as planner
 from klaviyo_mapping import Settings
-from klaviyo_mapping.operations import CreateEvent, Json
-from local.klaviyo import Account, Request
+from local.klaviyo_stand_in import Account, Request
+from operations import CreateEvent, Json
 from preview import (
     ADVICE,
     Advice,

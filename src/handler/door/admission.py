@@ -8,8 +8,8 @@ from handler.door.request import WebhookRequest
 from handler.door.signature import verify
 from handler.door.token import verify_token
 from handler.door.validation import Malformed, kept, validate
-from klaviyo_mapping.message import Message
-from klaviyo_mapping.operations import Json
+from klaviyo_mapping.segment.message import Message
+from operations import Json
 
 
 class Arrivals:
