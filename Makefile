@@ -61,7 +61,7 @@ format: $(COMMAND) ## Format the code, and fix what the linter can fix
 clean: ## Remove everything that make has made
 	rm -rf .venv .venv-* .run .aws-sam
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	find src preview klaviyo_destination local tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src preview cli installed local tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): $(REQUIREMENTS)
 	@command -v $(PYTHON) >/dev/null || { \

@@ -28,7 +28,7 @@ from typing import Any
 from bench import artifact, far_ends, imports, messages, peer, report
 from bench.figures import Figure, is_beyond_noise, ratio
 from bench.measuring import KEY, Ends, Files, MeasurementError, Record, Subject, Task, in_turns
-from local.function import ROOT
+from local.aws_stand_in.function import ROOT
 
 FORMAT = 1
 RESULTS = Path(__file__).resolve().parent / "results"

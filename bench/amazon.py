@@ -8,7 +8,7 @@ import os
 import sys
 from threading import Event
 
-from local import aws
+from local.aws_stand_in import server as aws
 
 
 def main(key: str, shared_secret: str) -> None:

@@ -25,7 +25,7 @@ from subprocess import PIPE, Popen
 from typing import Any
 from urllib.request import urlopen
 
-from local.function import IMPORTS
+from local.aws_stand_in.function import IMPORTS
 
 KEY = "pk_bench"
 FILES = 20
@@ -211,7 +211,7 @@ def _start(archive: Archive, folder: Path, stand_in: str) -> Popen[bytes]:
         "KLAVIYO_API_URL": stand_in,
         "KLAVIYO_PRIVATE_KEY": KEY,
     }
-    command = [sys.executable, "-m", "klaviyo_destination", "backfill", str(archive.folder)]
+    command = [sys.executable, "-m", "cli", "backfill", str(archive.folder)]
     with (folder / "report.json").open("w") as report, (folder / "log").open("a") as log:
         return Popen(
             [*command, "--json", "--state", str(folder / "backfill.state")],
@@ -241,7 +241,7 @@ def _get(url: str) -> dict[str, Any]:
 def _stand_in(limits: str) -> Iterator[str]:
     """The stand-in in a process of its own; gives its URL."""
     variables = {**os.environ, "PYTHONPATH": os.pathsep.join(str(path) for path in IMPORTS)}
-    command = [sys.executable, "-m", "local.klaviyo", "--port", "0", "--key", KEY]
+    command = [sys.executable, "-m", "local.klaviyo_stand_in", "--port", "0", "--key", KEY]
     options = ["--keep-events", "counts", "--limits", limits]
     with Popen([*command, *options], stdout=PIPE, text=True, env=variables) as run:
         try:

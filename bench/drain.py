@@ -28,15 +28,15 @@ from urllib.request import urlopen
 
 from bench import far_ends
 from handler.assembly import PATIENCE_SECONDS
-from handler.envelope import Entry
-from handler.queues import Queue
+from handler.queue.envelope import Entry
+from handler.queue.queues import Queue
+from klaviyo_client.api.outcomes import Retryable
 from klaviyo_client.delivery import Klaviyo
-from klaviyo_client.outcomes import Retryable
-from klaviyo_client.planner import BULK_EVENTS_FROM
-from klaviyo_mapping.operations import CreateEvent, Identity
-from local import aws
-from local.function import LambdaFunction
-from local.poller import Poller
+from klaviyo_client.planning.requests import BULK_EVENTS_FROM
+from local.aws_stand_in import server as aws
+from local.aws_stand_in.function import LambdaFunction
+from local.aws_stand_in.poller import Poller
+from operations import CreateEvent, Identity
 
 KEY = "pk_bench"
 PER_SECOND, PER_MINUTE, EVENTS_A_REQUEST = 10, 150, 1_000

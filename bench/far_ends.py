@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from subprocess import PIPE, Popen
 
-from local.function import IMPORTS
+from local.aws_stand_in.function import IMPORTS
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def _process(*command: str) -> Iterator[str]:
 def stand_in(key: str, limits: str = "published") -> Iterator[str]:
     """The stand-in Klaviyo; gives its URL."""
     options = ("--port", "0", "--key", key, "--limits", limits, "--keep-events", "counts")
-    with _process("local.klaviyo", *options) as line:
+    with _process("local.klaviyo_stand_in", *options) as line:
         yield line.split()[-1]
 
 

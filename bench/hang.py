@@ -20,10 +20,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from klaviyo_destination.signing import signature
-from local import aws, klaviyo
-from local.function import LambdaFunction
-from local.klaviyo import Account, Weather
+from cli.segment_signature import signature
+from local import klaviyo_stand_in as klaviyo
+from local.aws_stand_in import server as aws
+from local.aws_stand_in.function import LambdaFunction
+from local.klaviyo_stand_in import Account, Weather
 
 SECRET = "bench-shared-secret"
 KEY = "pk_bench"

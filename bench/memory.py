@@ -22,8 +22,8 @@ from bench.figures import Figure
 from bench.measuring import KEY, Ends, Files, Record, Subject, Task, in_turns
 from bench.processor import NoQuotaError, limited
 from bench.report import number
-from local.function import ROOT
-from local.limits import share_of
+from local.aws_stand_in.function import ROOT
+from local.aws_stand_in.limits import share_of
 
 RESULTS = Path(__file__).resolve().parent / "results"
 ROUNDS = 3

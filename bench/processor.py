@@ -1,4 +1,7 @@
-"""A share of a processor, given out by Linux itself. `local.limits` says how much Lambda gives."""
+"""A share of a processor, given out by Linux itself.
+
+`local/aws_stand_in/limits.py` says how much Lambda gives.
+"""
 
 import os
 import uuid

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from bench import far_ends
-from klaviyo_destination.signing import signature
-from local.function import LambdaFunction
+from cli.segment_signature import signature
+from local.aws_stand_in.function import LambdaFunction
 
 SECRET = "bench-shared-secret"
 KEY = "pk_bench"

@@ -20,9 +20,9 @@ from time import perf_counter
 from typing import Any
 
 from handler import assembly
-from handler.envelope import Entry, pack
-from handler.queues import Queue, Receipt
-from klaviyo_client.answers import Answer
+from handler.queue.envelope import Entry, pack
+from handler.queue.queues import Queue, Receipt
+from klaviyo_client.api.answers import Answer
 from klaviyo_client.delivery import Klaviyo
 
 Figures = dict[str, float]

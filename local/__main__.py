@@ -9,11 +9,12 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
-from klaviyo_destination.signing import signature
-from local import console, tour
+from cli.segment_signature import signature
+from local import tour
+from local import web_console as console
+from local.aws_stand_in.http_api import Exchange
 from local.configuration import Configuration, ConfigurationError
 from local.deployment import Deployment, start
-from local.http_api import Exchange
 from local.narrator import Narrator
 from local.screen import BOLD, Screen
 

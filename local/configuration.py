@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from handler.environment import DEFAULT_API_URL, Environment
-from klaviyo_mapping.settings import READERS, SettingError, Settings
-from local.function import ROOT
+from handler.aws.environment import DEFAULT_API_URL, Environment
+from klaviyo_mapping.settings.settings import READERS, SettingError, Settings
+from local.aws_stand_in.function import ROOT
 from local.sign import SAMPLE_SECRET
 
 PORT, KLAVIYO_PORT, AWS_PORT, CONSOLE_PORT = 8080, 8081, 8082, 8083

@@ -8,15 +8,17 @@ from typing import IO, TYPE_CHECKING, Any
 
 import boto3
 
-from local import aws, http_api, klaviyo
-from local.aws import Depth, Queues
+from local import klaviyo_stand_in as klaviyo
+from local.aws_stand_in import http_api
+from local.aws_stand_in import server as aws
+from local.aws_stand_in.function import FunctionError, LambdaFunction
+from local.aws_stand_in.http_api import Exchange
+from local.aws_stand_in.poller import Batch, Poller
+from local.aws_stand_in.server import Depth, Queues
+from local.aws_stand_in.template import function as facts_of
 from local.configuration import Configuration, ConfigurationError
-from local.function import FunctionError, LambdaFunction
-from local.http_api import Exchange
-from local.klaviyo.policy import OptIn
-from local.poller import Batch, Poller
+from local.klaviyo_stand_in.protocol.policy import OptIn
 from local.sign import SAMPLE_SECRET
-from local.template import function as facts_of
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from local.aws_stand_in.http_api import Exchange
+from local.aws_stand_in.poller import Batch
 from local.deployment import Deployment
-from local.http_api import Exchange
-from local.poller import Batch
 from local.samples import outcome_of
 from local.screen import Screen
 

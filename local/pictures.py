@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from xml.sax.saxutils import escape
 
-from local import template
+from local.aws_stand_in import template
 
 IMAGES = template.FILE.parent / "docs" / "images"
 

@@ -27,9 +27,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from local import answers, aws, klaviyo
+from local import answers
+from local import klaviyo_stand_in as klaviyo
+from local.aws_stand_in import server as aws
+from local.aws_stand_in.function import ROOT
 from local.deployment import LISTS
-from local.function import ROOT
 from local.guard import NAMES
 from local.samples import EVENTS
 from local.screen import Screen
@@ -157,7 +159,7 @@ class Sam:
             _wait_for(url, process)
             sent = subprocess.run(
                 [
-                    *(sys.executable, "-m", "klaviyo_destination", "send", "--json", "--url", url),
+                    *(sys.executable, "-m", "cli", "send", "--json", "--url", url),
                     *("--test-event", "maria.lindqvist@acme-store.example"),
                 ],
                 cwd=ROOT,

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from local.function import ROOT
-from local.klaviyo import Account
+from local.aws_stand_in.function import ROOT
+from local.klaviyo_stand_in import Account
 
 EVENTS = ROOT / "events"
 
@@ -175,7 +175,7 @@ def found(account: Account, dead_letters: Iterable[DeadLetter]) -> Counter[Fact]
 
 
 def dead_letters_of(texts: Iterable[str]) -> list[DeadLetter]:
-    """The entries of the dead-letter queue's messages (`handler.envelope` says how they look)."""
+    """The entries of the dead-letter queue's messages (see `handler.queue.envelope`)."""
     return [_dead_letter(entry) for text in texts for entry in json.loads(text)["entries"]]
 
 

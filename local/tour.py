@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from local.configuration import Configuration
 from local.deployment import Deployment
-from local.klaviyo import Account, Weather
-from local.klaviyo.profiles import Profile
+from local.klaviyo_stand_in import Account, Weather
+from local.klaviyo_stand_in.records.profiles import Profile
 from local.samples import (
     EXPECTED,
     OUTAGE,

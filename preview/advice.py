@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from handler.codes import RejectionCode
-from klaviyo_client.outcomes import RetryReason
+from handler.report.codes import RejectionCode
+from klaviyo_client.api.outcomes import RetryReason
 from klaviyo_mapping import DropReason, MappingWarning, Warned
 
 

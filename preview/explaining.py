@@ -6,11 +6,11 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from handler.codes import RejectionCode
 from handler.door.body import Unreadable as TooDeep
 from handler.door.validation import Malformed, validate
+from handler.report.codes import RejectionCode
 from klaviyo_mapping import Dropped, Mapped, Message, Settings, canonical, map_message
-from klaviyo_mapping.operations import Json, Operation
+from operations import Json, Operation
 from preview.advice import ADVICE, TITLES, advice_on
 from preview.marking import item_places, landings
 from preview.model import MessagePreview, Preview, RequestPreview, Source, Trace, Verdict, WayOut

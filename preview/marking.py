@@ -12,16 +12,16 @@ from itertools import takewhile
 
 from msgspec.structs import replace
 
-from klaviyo_client.endpoints import (
+from klaviyo_client.api.endpoints import (
     BULK_CREATE_EVENTS,
     BULK_IMPORT_PROFILES,
     CREATE_EVENT,
     UPSERT_PROFILE,
 )
-from klaviyo_client.lists import KnownLists
-from klaviyo_client.planner import UNPLANNABLE, Item, Request
-from klaviyo_client.plans import rebuilt
-from klaviyo_mapping.operations import AddToList, Identity, Json, Operation
+from klaviyo_client.planning.lists import KnownLists
+from klaviyo_client.planning.requests import UNPLANNABLE, Item, Request
+from klaviyo_client.planning.rewriting import rebuilt
+from operations import AddToList, Identity, Json, Operation
 from preview.paths import Path
 from preview.rehearsal import Rehearsal, rehearse
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from klaviyo_mapping.operations import Json, Operation
+from operations import Json, Operation
 from preview.advice import Advice
 
 

@@ -8,7 +8,7 @@ from handler.door.body import Unreadable as TooDeep
 from handler.door.body import read_values
 from handler.door.refusals import Refusal
 from handler.door.request import MAX_BODY_BYTES
-from klaviyo_mapping.operations import Json
+from operations import Json
 
 PLAIN = (
     ("Expecting ',' delimiter", "a comma or a closing bracket is missing before this"),

@@ -13,22 +13,21 @@ from urllib.parse import quote, unquote
 
 from msgspec.structs import replace
 
-from klaviyo_client.answers import Answer
-from klaviyo_client.delivery import Run
-from klaviyo_client.endpoints import (
+from klaviyo_client.api.answers import Answer
+from klaviyo_client.api.endpoints import (
     BULK_IMPORT_PROFILES,
     GET_LIST_MEMBERS,
     GET_LISTS,
     GET_PROFILES,
-    LOOKUPS,
     Endpoint,
     Shape,
 )
-from klaviyo_client.lists import KnownLists
-from klaviyo_client.outcomes import Retryable
-from klaviyo_client.planner import Item, Request
-from klaviyo_client.sending import Limits, Settle
-from klaviyo_mapping.operations import Operation
+from klaviyo_client.api.outcomes import Retryable
+from klaviyo_client.delivery import Run
+from klaviyo_client.planning.lists import KnownLists
+from klaviyo_client.planning.requests import Item, Request
+from klaviyo_client.sending.sender import Limits, Settle
+from operations import Operation
 
 IDENTIFIED = "<the id in the answer to request {}>"
 FOUND = "<the id of {} in the answer to request {}>"
@@ -182,7 +181,7 @@ class _Paper:
         """What the endpoint's row calls a success."""
         endpoint = request.endpoint
         document: dict[str, Any] = {}
-        if endpoint in LOOKUPS:
+        if endpoint.is_lookup:
             document["data"] = [self._found(request, item, number) for item in request.items]
         elif endpoint.shape is Shape.ONE:
             document["data"] = {

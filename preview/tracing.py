@@ -14,7 +14,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 from klaviyo_mapping import Settings
-from klaviyo_mapping.operations import (
+from operations import (
     Identity,
     Json,
     JsonObject,

@@ -2,8 +2,8 @@
 
 from dataclasses import asdict
 
-from klaviyo_mapping import operations
-from klaviyo_mapping.operations import Json
+import operations
+from operations import Json
 from preview.model import MessagePreview, Preview, RequestPreview
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import boto3
 import pytest
 
-from local import aws, klaviyo
-from local.klaviyo import Account
+from local import klaviyo_stand_in as klaviyo
+from local.aws_stand_in import server as aws
+from local.klaviyo_stand_in import Account
 from tests.deployment import LISTS, PRIVATE_KEY, SHARED_SECRET, Deployment
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from moto.sqs.models import Queue, sqs_backends
 
 from handler import assembly
-from local.aws import REGION, Queues
-from local.klaviyo import Account
-from local.klaviyo.policy import OptIn
+from local.aws_stand_in.server import REGION, Queues
+from local.klaviyo_stand_in import Account
+from local.klaviyo_stand_in.protocol.policy import OptIn
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from handler.codes import DeferralCode, RejectionCode, TroubleCode
+from handler.aws.environment import Environment
 from handler.door import refusals
-from handler.environment import Environment
-from handler.telemetry import Metric
-from klaviyo_client.outcomes import DeliveryWarning, RetryReason
+from handler.report.codes import DeferralCode, RejectionCode, TroubleCode
+from handler.report.telemetry import Metric
+from klaviyo_client.api.outcomes import DeliveryWarning, RetryReason
 from klaviyo_mapping import Mapped, Message, canonical, map_message
-from klaviyo_mapping.attributes import ATTRIBUTES, LOCATION
-from klaviyo_mapping.reasons import DropReason, MappingWarning
-from klaviyo_mapping.rules import Rules
-from klaviyo_mapping.rules_text import read_rules
-from klaviyo_mapping.settings import Settings
+from klaviyo_mapping.decision.reasons import DropReason, MappingWarning
+from klaviyo_mapping.profile.attributes import ATTRIBUTES, LOCATION
+from klaviyo_mapping.settings.rules import Rules
+from klaviyo_mapping.settings.rules_file import read_rules
+from klaviyo_mapping.settings.settings import Settings
 from local import pictures
 
 ROOT = Path(__file__).parent.parent

@@ -16,11 +16,11 @@ from moto.sqs import models
 from handler import assembly
 from handler.redelivery import Redelivery
 from klaviyo_client.delivery import Klaviyo
-from local import aws
-from local.function import RecursiveInvocationError
-from local.poller import Poller
-from local.template import queue
-from local.tracing import MOST_INVOCATIONS, trace_of
+from local.aws_stand_in import server as aws
+from local.aws_stand_in.function import RecursiveInvocationError
+from local.aws_stand_in.poller import Poller
+from local.aws_stand_in.template import queue
+from local.aws_stand_in.tracing import MOST_INVOCATIONS, trace_of
 from tests.deployment import Deployment
 
 NAME = "RetryFunction"

@@ -5,14 +5,14 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from handler.credentials import CredentialStore
-from handler.environment import Environment
+from handler.aws.credentials import CredentialStore
+from handler.aws.environment import Environment
+from handler.aws.secret import fetch_secret
 from handler.intake import Intake
-from handler.queues import Queue
+from handler.queue.queues import Queue
+from handler.queue.sqs import Sqs
 from handler.redelivery import Redelivery
-from handler.secret import fetch_secret
-from handler.sqs import Sqs
-from handler.telemetry import SERVICE, Telemetry
+from handler.report.telemetry import SERVICE, Telemetry
 from klaviyo_client.delivery import Klaviyo
 
 CHANCE = random.SystemRandom().random

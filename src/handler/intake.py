@@ -5,30 +5,30 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from handler.answer import Fate, MessageFate, accepted, turned_away
-from handler.apart import deliver
-from handler.backoff import PACE, Pace
-from handler.codes import DeferralCode, RejectionCode, TroubleCode
-from handler.credentials import Credentials, CredentialStore, CredentialsUnavailable
+from handler.aws.credentials import Credentials, CredentialStore, CredentialsUnavailable
 from handler.deadline import MOST_OPERATIONS, Schedule, of_webhook
 from handler.door.admission import Arrivals, admit
 from handler.door.refusals import InvalidSignature, InvalidToken, Refusal
 from handler.door.validation import Malformed, kept
-from handler.envelope import Entry
-from handler.queues import Queue
-from handler.reporting import refusal_details, report_delivery
-from handler.settlement import invalid_reason, settle, stamped, written
-from handler.storing import Stored, store
-from handler.telemetry import Metric, Telemetry
+from handler.isolation import deliver
+from handler.queue.backoff import PACE, Pace
+from handler.queue.envelope import Entry
+from handler.queue.queues import Queue
+from handler.queue.routing import invalid_reason, settle, stamped, written
+from handler.queue.storing import Stored, store
+from handler.report.answer import Fate, MessageFate, accepted, turned_away
+from handler.report.codes import DeferralCode, RejectionCode, TroubleCode
+from handler.report.delivery import refusal_details, report_delivery
+from handler.report.telemetry import Metric, Telemetry
+from klaviyo_client.api.outcomes import Refused, Retryable
 from klaviyo_client.delivery import Delivery, Klaviyo, Result
-from klaviyo_client.outcomes import Refused, Retryable
 from klaviyo_mapping import Dropped, Mapped, Message, Settings, map_message
-from klaviyo_mapping.operations import Json, Operation
+from operations import Json, Operation
 
 
 @dataclass(frozen=True, slots=True)
 class Unmapped:
-    """A message that the mapping failed on: our fault, so it is kept for when that is mended."""
+    """A message on which the mapping failed. That is our fault, so the message is kept."""
 
     raw: Json
 
@@ -71,7 +71,7 @@ class Intake:
         """The HTTP response to one API Gateway event. Never raises for what Segment sends.
 
         Statuses: 200 when every message is delivered, on a queue or dropped on purpose; 401, 400
-        and 413 for a request that is turned away; 503 for trouble of our own.
+        and 413 for a request that is refused; 503 for trouble of our own.
         """
         schedule = of_webhook(self.klaviyo.clock())
         try:

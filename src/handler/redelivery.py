@@ -7,18 +7,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from handler.apart import deliver
-from handler.backoff import PACE, Pace
-from handler.batch import Batch, failures, read, records_of
-from handler.codes import RejectionCode
-from handler.credentials import CredentialStore, CredentialsUnavailable
+from handler.aws.credentials import CredentialStore, CredentialsUnavailable
 from handler.deadline import MOST_OPERATIONS, Schedule, of_retry
 from handler.door.validation import Malformed, validate
-from handler.envelope import Entry
-from handler.ids import shown_id
-from handler.queues import Queue
-from handler.reporting import report_delivery
-from handler.settlement import (
+from handler.isolation import deliver
+from handler.queue.backoff import PACE, Pace
+from handler.queue.batch import Batch, failures, read, records_of
+from handler.queue.envelope import Entry
+from handler.queue.queues import Queue
+from handler.queue.routing import (
     FULL_REQUESTS_SECONDS,
     Settlement,
     dead_letter,
@@ -32,12 +29,15 @@ from handler.settlement import (
     wait_left,
     written,
 )
-from handler.storing import Stored, store
-from handler.telemetry import Metric, Telemetry
+from handler.queue.storing import Stored, store
+from handler.report.codes import RejectionCode
+from handler.report.delivery import report_delivery
+from handler.report.message_ids import shown_id
+from handler.report.telemetry import Metric, Telemetry
+from klaviyo_client.api.outcomes import Delivered
 from klaviyo_client.delivery import Delivery, Klaviyo
-from klaviyo_client.outcomes import Delivered
 from klaviyo_mapping import Dropped, Settings, map_message
-from klaviyo_mapping.instants import NEVER, instant
+from operations.instants import NEVER, instant
 
 
 @dataclass(slots=True)

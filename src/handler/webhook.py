@@ -5,10 +5,10 @@ import os
 from typing import Any
 
 from handler import assembly
-from handler.answer import turned_away
-from handler.codes import TroubleCode
+from handler.aws.memory import Collector
 from handler.intake import Intake
-from handler.memory import Collector
+from handler.report.answer import turned_away
+from handler.report.codes import TroubleCode
 
 COLLECTOR = Collector()
 
@@ -32,8 +32,13 @@ def lambda_handler(lambda_event: dict[str, Any], context: Any) -> dict[str, Any]
         return turned_away(503, TroubleCode.INTERNAL_ERROR, "Segment sends the batch again.")
     finally:
         telemetry.flush()
-        body = lambda_event.get("body")
-        COLLECTOR.call_ended(len(body) if isinstance(body, str) else 0)
+        COLLECTOR.call_ended(_size(lambda_event))
+
+
+def _size(lambda_event: Any) -> int:
+    """The characters of the body; what is no HTTP request has none."""
+    body = lambda_event.get("body") if isinstance(lambda_event, dict) else None
+    return len(body) if isinstance(body, str) else 0
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:

@@ -4,6 +4,6 @@ Knows Klaviyo, and neither AWS nor Segment. The way of an operation: `order` say
 what, `lists` and `lookups` find out which list and which profile are meant, `persons`, `edits`,
 `planner`, `consent` and `removals` decide the requests, `bodies` and `queries` write them,
 `sending` sends them through `transport` as far as `gate` allows, `answers` reads what came back,
-`settling` and `mending` say what that means for each operation and what is worth sending once more
+`settling` and `mending` decide what that means for each operation, and what is sent once more
 (`amendments`). `delivery` puts it together.
 """

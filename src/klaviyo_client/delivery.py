@@ -1,8 +1,8 @@
-"""Carries operations out: plan, send within the time left, mend what was refused, account for all.
+"""Carries out operations: plan, send within the time left, repair refusals, account for all.
 
-The client makes no promise about time but one: `deliver` returns when the deadline has passed, with
-an outcome for every operation. What was not answered by then is retryable; since each operation
-can be repeated without harm, it does not matter whether Klaviyo has seen it.
+`deliver` returns when the deadline has passed, with an outcome for every operation. What was not
+answered by then is retryable. Each operation can be repeated without harm, so it does not matter
+whether Klaviyo has received it.
 """
 
 import time
@@ -14,13 +14,7 @@ from typing import TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from klaviyo_client.caution import SUSPECT_AFTER, cautious
-from klaviyo_client.consent import plan_introductions, plan_subscriptions, plan_unsubscriptions
-from klaviyo_client.ledger import Ledger
-from klaviyo_client.lists import KnownLists, fill_in_known, has_no_list, plan_list_lookups
-from klaviyo_client.lookups import plan_member_lookups, plan_profile_lookups, settle_unknown
-from klaviyo_client.order import Order, holds_back, keys_of, order_of, waits_for
-from klaviyo_client.outcomes import (
+from klaviyo_client.api.outcomes import (
     UNTRIED,
     Delivered,
     DeliveryWarning,
@@ -30,17 +24,38 @@ from klaviyo_client.outcomes import (
     RetryReason,
     waiting_for,
 )
-from klaviyo_client.persons import SHARED_BY_SEVERAL
-from klaviyo_client.planner import UNPLANNABLE, Item, Request, plan_profiles, plan_steps
-from klaviyo_client.plans import can_be_planned
-from klaviyo_client.recent import RecentConsents
-from klaviyo_client.removals import plan_deletions, plan_merges, plan_removals
-from klaviyo_client.sending import LONGEST_SECONDS, WORKERS, Courier, Limits, Sender, Transport
-from klaviyo_client.settling import Settler
-from klaviyo_client.standings import addresses_to_ask, judge, plan_standing_lookups
-from klaviyo_client.transport import HttpTransport
-from klaviyo_client.waiting import Key, WaitingPersons
-from klaviyo_mapping.operations import (
+from klaviyo_client.people.persons import SHARED_BY_SEVERAL
+from klaviyo_client.people.sequence import Order, holds_back, keys_of, order_of, waits_for
+from klaviyo_client.people.waiting import Key, WaitingPersons
+from klaviyo_client.planning.caution import SUSPECT_AFTER, cautious
+from klaviyo_client.planning.consent import (
+    plan_introductions,
+    plan_subscriptions,
+    plan_unsubscriptions,
+)
+from klaviyo_client.planning.consent_lookups import addresses_to_ask, judge, plan_standing_lookups
+from klaviyo_client.planning.lists import KnownLists, fill_in_known, has_no_list, plan_list_lookups
+from klaviyo_client.planning.lookups import (
+    plan_member_lookups,
+    plan_profile_lookups,
+    settle_unknown,
+)
+from klaviyo_client.planning.progress import Ledger
+from klaviyo_client.planning.recent_consents import RecentConsents
+from klaviyo_client.planning.removals import plan_deletions, plan_merges, plan_removals
+from klaviyo_client.planning.requests import UNPLANNABLE, Item, Request, plan_profiles, plan_steps
+from klaviyo_client.planning.rewriting import can_be_planned
+from klaviyo_client.recovery.replies import Settler
+from klaviyo_client.sending.sender import (
+    LONGEST_SECONDS,
+    WORKERS,
+    Courier,
+    Limits,
+    Sender,
+    Transport,
+)
+from klaviyo_client.sending.transport import HttpTransport
+from operations import (
     CheckImport,
     CreateEvent,
     Operation,
@@ -49,14 +64,14 @@ from klaviyo_mapping.operations import (
 
 DELETION_SECONDS = 300.0
 """For how long what follows a deletion waits: Klaviyo carries it out some time after accepting it,
-and would delete whoever has come back meanwhile. How long that takes is not published."""
+and would delete a person who has come back since. How long that takes is not published."""
 
 TOO_SOON = Retryable(RetryReason.WAITS_FOR_PROFILE, 60.0, tried=False)
-"""Klaviyo carries a subscription out some time after accepting it. Looked at before, its profile
-is on no list yet, and there would seem to be nothing to leave."""
+"""Klaviyo carries a subscription out some time after accepting it. Before that, its profile
+is on no list yet, so an unsubscription would find nothing to do."""
 
 PASSES = 3
-"""How often steps are planned: a list and a profile may each turn out to be no more."""
+"""How often steps are planned: a list and a profile may each turn out not to exist."""
 
 PLAIN = frozenset({UpsertProfile, CreateEvent, CheckImport})
 """Operations that need nothing looked up."""

@@ -3,39 +3,44 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from klaviyo_mapping.alias import merge_of
-from klaviyo_mapping.audience import audience_step
-from klaviyo_mapping.commerce import map_commerce
-from klaviyo_mapping.consent import consent_step
-from klaviyo_mapping.context import traits_in_context
-from klaviyo_mapping.edits import edited
-from klaviyo_mapping.event import (
+from klaviyo_mapping.decision.reasons import DropReason, MappingWarning, Warned
+from klaviyo_mapping.decision.result import Dropped, Mapped
+from klaviyo_mapping.events.commerce import map_commerce
+from klaviyo_mapping.events.event import (
     ANY_OTHER,
     ORDER_COMPLETED,
     fields_of,
     track_event,
 )
-from klaviyo_mapping.group import upsert_of_group
-from klaviyo_mapping.identity import Place, name_profile, named_in_event, place_in_traits
-from klaviyo_mapping.integration import is_disabled
-from klaviyo_mapping.keys import Precedence, Shape
-from klaviyo_mapping.membership import join_list
-from klaviyo_mapping.message import EVENT_TYPES, LONGEST_EVENT_NAME, Message
-from klaviyo_mapping.operations import (
+from klaviyo_mapping.events.order import map_order
+from klaviyo_mapping.events.views import NOUNS, as_event
+from klaviyo_mapping.identity.alias import merge_of
+from klaviyo_mapping.identity.identifiers import (
+    Place,
+    name_profile,
+    named_in_event,
+    place_in_traits,
+)
+from klaviyo_mapping.lists.audience import audience_step
+from klaviyo_mapping.lists.consent import consent_step
+from klaviyo_mapping.lists.membership import join_list
+from klaviyo_mapping.options import ignored_options
+from klaviyo_mapping.profile.edits import edited
+from klaviyo_mapping.profile.group import upsert_of_group
+from klaviyo_mapping.profile.upsert import upsert_profile, with_context, with_user_id
+from klaviyo_mapping.segment.context import traits_in_context
+from klaviyo_mapping.segment.keys import Precedence, Shape
+from klaviyo_mapping.segment.message import EVENT_TYPES, LONGEST_EVENT_NAME, Message
+from klaviyo_mapping.segment.times import time_of
+from klaviyo_mapping.settings.integration import is_disabled
+from klaviyo_mapping.settings.settings import Settings
+from operations import (
     CreateEvent,
     DeleteProfile,
     Identity,
     MergeProfiles,
     Operation,
 )
-from klaviyo_mapping.options import ignored_options
-from klaviyo_mapping.order import map_order
-from klaviyo_mapping.profile import upsert_profile, with_context, with_user_id
-from klaviyo_mapping.reasons import DropReason, MappingWarning, Warned
-from klaviyo_mapping.result import Dropped, Mapped
-from klaviyo_mapping.settings import Settings
-from klaviyo_mapping.times import time_of
-from klaviyo_mapping.views import NOUNS, as_event
 
 MOST_PROPERTIES = 400
 """Of an event: https://developers.klaviyo.com/en/reference/events_api_overview#limitations"""
@@ -171,7 +176,7 @@ def _map_delete(message: Message, settings: Settings, now: datetime) -> Mapped |
 
 
 def _refuse(message: Message, settings: Settings) -> DropReason | None:
-    """The first reason that can be told without knowing whose message it is."""
+    """The first reason that does not depend on the message's identity."""
     if message.type not in ("identify", "track") and not _is_forwarded(message.type, settings):
         return DropReason.UNSUPPORTED_TYPE
     if is_disabled(message):

@@ -5,15 +5,15 @@ What a message may leave out is left out by null and by blank text as well.
 
 from collections.abc import Callable, Iterator, Sequence
 
-from klaviyo_mapping.audience import AUDIENCE_SETTINGS, PERSONAS, is_audience
-from klaviyo_mapping.consent import CONSENT, is_consent_event
-from klaviyo_mapping.edits import EDITS, are_names
-from klaviyo_mapping.integration import OPTIONS, as_boolean, as_list_id, options_of
-from klaviyo_mapping.keys import Shape, as_object, first
-from klaviyo_mapping.message import Message
-from klaviyo_mapping.operations import Json, JsonObject
-from klaviyo_mapping.reasons import MappingWarning, Warned
-from klaviyo_mapping.settings import Settings
+from klaviyo_mapping.decision.reasons import MappingWarning, Warned
+from klaviyo_mapping.lists.audience import AUDIENCE_SETTINGS, PERSONAS, is_audience
+from klaviyo_mapping.lists.consent import CONSENT, is_consent_event
+from klaviyo_mapping.profile.edits import EDITS, are_names
+from klaviyo_mapping.segment.keys import Shape, as_object, first
+from klaviyo_mapping.segment.message import Message
+from klaviyo_mapping.settings.integration import OPTIONS, as_boolean, as_list_id, options_of
+from klaviyo_mapping.settings.settings import Settings
+from operations import Json, JsonObject
 
 Read = Callable[[Json], object]
 """Gives None for what it cannot read."""

@@ -6,7 +6,7 @@ import pytest
 
 from bench import memory, processor
 from bench.figures import Figure
-from local.limits import share_of
+from local.aws_stand_in.limits import share_of
 
 Sizes = dict[int, dict[str, Figure]]
 

@@ -13,7 +13,7 @@ import pytest
 
 from bench import far_ends, measuring, messages
 from bench.figures import Figure
-from local.function import ROOT
+from local.aws_stand_in.function import ROOT
 
 
 @pytest.fixture(scope="module")

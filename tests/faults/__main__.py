@@ -13,8 +13,9 @@ from typing import Any
 
 import boto3
 
-from local import aws, klaviyo
-from local.klaviyo import Account
+from local import klaviyo_stand_in as klaviyo
+from local.aws_stand_in import server as aws
+from local.klaviyo_stand_in import Account
 from tests.deployment import LISTS, PRIVATE_KEY, SHARED_SECRET, Deployment
 from tests.faults.reckoning import problems, table
 from tests.faults.run import Run, Settings

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from handler.telemetry import Metric
+from handler.report.telemetry import Metric
 
 MARK = '{"_aws"'
 

@@ -7,7 +7,7 @@ that its own dice are seeded too.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from local.klaviyo import Faults, Weather
+from local.klaviyo_stand_in import Faults, Weather
 
 EVENTS = frozenset({"create_event", "bulk_create_events"})
 IMPORTS = frozenset({"bulk_import_profiles"})

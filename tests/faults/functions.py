@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from handler import assembly
-from handler.backoff import Pace
 from handler.intake import Intake
+from handler.queue.backoff import Pace
 from handler.redelivery import Redelivery
 
 PACE = Pace(first=1.0, longest=4.0, follow_up=1)

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from handler.telemetry import Metric
-from local.klaviyo.log import UNANSWERED
+from handler.report.telemetry import Metric
+from local.klaviyo_stand_in.protocol.log import UNANSWERED
 from tests.faults import books
 from tests.faults.run import Report
 

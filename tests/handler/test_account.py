@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from klaviyo_mapping.operations import CreateEvent, Identity, UpsertProfile, to_json
-from local.klaviyo import Weather
+from local.klaviyo_stand_in import Weather
+from operations import CreateEvent, Identity, UpsertProfile, to_json
 from tests.deployment import Deployment
 from tests.handler.calls import batch, call, envelope, identify, order, track
 

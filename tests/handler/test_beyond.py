@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from local.klaviyo import Account, Weather
-from local.klaviyo.profiles import Profile
+from local.klaviyo_stand_in import Account, Weather
+from local.klaviyo_stand_in.records.profiles import Profile
 from tests.deployment import Deployment
 from tests.handler.calls import batch, call, envelope, identify, order, track
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from local.klaviyo import Weather
+from local.klaviyo_stand_in import Weather
 from tests.deployment import Deployment
 from tests.handler.calls import batch, call, envelope, identify, track
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from handler.ids import shown_id
+from handler.report.message_ids import shown_id
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 import pytest
 
-from local.klaviyo import Weather
-from local.template import FILE, function, load
-from local.tracing import MOST_INVOCATIONS
+from local.aws_stand_in.template import FILE, function, load
+from local.aws_stand_in.tracing import MOST_INVOCATIONS
+from local.klaviyo_stand_in import Weather
 from tests.deployment import Deployment
 from tests.handler.calls import envelope
 from tests.handler.test_retry import event

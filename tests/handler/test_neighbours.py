@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from handler import assembly
-from handler.answer import Fate, MessageFate, accepted
-from handler.envelope import MAX_PACKED_BYTES, Entry
-from handler.reporting import refusal_details
-from handler.settlement import refused_reason
-from handler.unpacking import NoRoomError, Room, unpack
+from handler.queue.envelope import MAX_PACKED_BYTES, Entry
+from handler.queue.routing import refused_reason
+from handler.queue.unpacking import NoRoomError, Room, unpack
+from handler.report.answer import Fate, MessageFate, accepted
+from handler.report.delivery import refusal_details
+from klaviyo_client.api.outcomes import Refused
 from klaviyo_client.delivery import Delivery, Klaviyo, Result
-from klaviyo_client.outcomes import Refused
-from klaviyo_mapping.operations import CreateEvent, Identity
-from local.klaviyo import Weather
+from local.klaviyo_stand_in import Weather
+from operations import CreateEvent, Identity
 from tests.deployment import Deployment
 from tests.handler.calls import batch, call, envelope, track
 from tests.handler.test_retry import DAY, DONE, event, recorded

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from handler import assembly
-from local import aws
-from local.klaviyo import Weather
-from local.poller import Poller
+from local.aws_stand_in import server as aws
+from local.aws_stand_in.poller import Poller
+from local.klaviyo_stand_in import Weather
 from tests.deployment import Deployment
 from tests.handler.calls import call, identify, order, track
 

@@ -9,8 +9,8 @@ from typing import Any
 import boto3
 import pytest
 
-from local.function import LambdaFunction
-from local.klaviyo import Weather
+from local.aws_stand_in.function import LambdaFunction
+from local.klaviyo_stand_in import Weather
 from tests.deployment import Deployment
 from tests.handler.calls import batch, call, envelope
 
@@ -192,7 +192,7 @@ def test_nothing_personal_is_written_or_answered(
 
 FAILING = """
 import json, sys
-from handler import intake, webhook
+from handler import (intake, webhook)
 
 def fail(*_):
     raise RuntimeError(sys.argv[1])

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from handler.envelope import Entry, pack
-from handler.queues import Queue, QueueUnavailable
-from klaviyo_mapping.operations import CreateEvent, Identity, to_json
-from local.klaviyo import Weather
+from handler.queue.envelope import Entry, pack
+from handler.queue.queues import Queue, QueueUnavailable
+from local.klaviyo_stand_in import Weather
+from operations import CreateEvent, Identity, to_json
 from tests.deployment import Deployment
 from tests.handler.calls import batch, call, envelope, track
 from tests.proxy import Answering

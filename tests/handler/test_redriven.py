@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from handler.batch import MOVED_AFTER
-from local.aws import arn_of
-from local.klaviyo import Weather
+from handler.queue.batch import MOVED_AFTER
+from local.aws_stand_in.server import arn_of
+from local.klaviyo_stand_in import Weather
 from tests.deployment import Deployment
 from tests.handler.calls import batch, envelope
 from tests.handler.test_retry import DAY, DONE, event

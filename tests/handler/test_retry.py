@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from handler import assembly
-from klaviyo_mapping.operations import AddToList, CreateEvent, Identity, UpsertProfile, to_json
-from local.klaviyo import Account, Weather
+from local.klaviyo_stand_in import Account, Weather
+from operations import AddToList, CreateEvent, Identity, UpsertProfile, to_json
 from tests.deployment import Deployment
 from tests.handler.calls import batch, envelope, order, track
 

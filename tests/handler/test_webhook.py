@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from handler import assembly
-from local.klaviyo import Account, Weather
+from local.klaviyo_stand_in import Account, Weather
 from tests.deployment import PRIVATE_KEY, SHARED_SECRET, Deployment
 from tests.handler.calls import call, identify, order, track
 
@@ -279,7 +279,7 @@ def test_both_secrets_of_a_rotation_are_valid(deployment: Deployment) -> None:
 def test_while_the_secret_is_half_written_a_wrong_signature_is_no_strangers(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handler.credentials.REFRESH_SECONDS", 0.0)
+    monkeypatch.setattr("handler.aws.credentials.REFRESH_SECONDS", 0.0)
     handle = assembly.webhook(deployment.variables).handle
     statuses = [handle(call(track(), secret="new"))["statusCode"]]
     secret_of(deployment, klaviyo_private_key=PRIVATE_KEY)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from handler import assembly
-from local.klaviyo import Weather
+from local.klaviyo_stand_in import Weather
 from tests.deployment import Deployment
 from tests.handler.calls import batch, call, envelope, track
 

@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from local.function import ROOT
+from local.aws_stand_in.function import ROOT
 
 
 def make(*arguments: str) -> tuple[int, str]:

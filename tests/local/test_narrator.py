@@ -7,9 +7,9 @@ import re
 import pytest
 
 from local import deployment as local_deployment
-from local.http_api import Exchange
+from local.aws_stand_in.http_api import Exchange
+from local.aws_stand_in.poller import Batch
 from local.narrator import Narrator
-from local.poller import Batch
 from local.screen import Screen
 from tests.deployment import Deployment
 

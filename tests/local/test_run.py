@@ -17,11 +17,12 @@ from typing import IO
 import boto3
 import pytest
 
-from local import klaviyo, tour
+from local import klaviyo_stand_in as klaviyo
+from local import tour
+from local.aws_stand_in.function import ROOT
 from local.configuration import Configuration
 from local.deployment import start
-from local.function import ROOT
-from local.klaviyo import Account
+from local.klaviyo_stand_in import Account
 from local.samples import SAMPLES, load, send
 from local.screen import Screen
 from local.sign import signed_with

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from klaviyo_destination.signing import signature, signed_part
+from cli.segment_signature import signature, signed_part
 from local import answers, samples, sign
 from local.answers import DELIVERED, NO_FAILURES, answer
-from local.klaviyo import Account
+from local.klaviyo_stand_in import Account
 from local.samples import EVENTS, OUTAGE, SAMPLES, Sample
 from tests.deployment import SHARED_SECRET, Deployment
 

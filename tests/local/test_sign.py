@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from klaviyo_destination.signing import signature
+from cli.segment_signature import signature
 from local import sign
 from local.samples import EVENTS
 

@@ -14,9 +14,9 @@ from zipfile import ZipFile
 
 import pytest
 
-from local.function import ROOT
+from local.aws_stand_in.function import ROOT
 
-SOURCES = ("klaviyo_destination", "preview", "src", "pyproject.toml", "setup.py", "README.md")
+SOURCES = ("cli", "installed", "preview", "src", "pyproject.toml", "setup.py", "README.md")
 """What is built: a copy, so that the checkout gets no `build/` and none is taken from it."""
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -90,7 +90,8 @@ def test_wheel_has_one_top_level_package_that_is_typed(wheel: Path) -> None:
 
 def test_wheel_has_every_module_that_the_checkout_has(wheel: Path) -> None:
     modules = {
-        *(path.relative_to(ROOT) for path in (ROOT / "klaviyo_destination").rglob("*.py")),
+        *(path.relative_to(ROOT / "installed") for path in (ROOT / "installed").rglob("*.py")),
+        *(bundled(path.relative_to(ROOT)) for path in (ROOT / "cli").rglob("*.py")),
         *(bundled(path.relative_to(ROOT)) for path in (ROOT / "preview").rglob("*.py")),
         *(bundled(path.relative_to(ROOT / "src")) for path in (ROOT / "src").rglob("*.py")),
     }
@@ -132,15 +133,21 @@ def test_nothing_else_is_importable_beside_the_command(installed: Path) -> None:
     python = installed / "venv" / "bin" / "python"
     script = """
 import importlib.util as u
-print([n for n in ("handler", "preview", "klaviyo_client", "klaviyo_mapping") if u.find_spec(n)])
+names = ("cli", "handler", "preview", "klaviyo_client", "klaviyo_mapping", "operations")
+print([name for name in names if u.find_spec(name)])
 """
     assert run(python, "-c", script, cwd=installed).strip() == "[]"
 
 
 def imported() -> Iterator[str]:
     """Top-level names of what the installed modules import, without ours and Python's own."""
-    ours = {"klaviyo_destination", "preview", *(path.name for path in (ROOT / "src").iterdir())}
-    for folder in ("klaviyo_destination", "preview", "src"):
+    ours = {
+        "klaviyo_destination",
+        "cli",
+        "preview",
+        *(path.name for path in (ROOT / "src").iterdir()),
+    }
+    for folder in ("installed", "cli", "preview", "src"):
         for path in (ROOT / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
                 names: list[str] = []

@@ -5,10 +5,10 @@ from enum import StrEnum
 
 import pytest
 
-from handler.codes import RejectionCode
-from klaviyo_client import endpoints
-from klaviyo_client.endpoints import Endpoint
-from klaviyo_client.outcomes import RetryReason
+from handler.report.codes import RejectionCode
+from klaviyo_client.api import endpoints
+from klaviyo_client.api.endpoints import Endpoint
+from klaviyo_client.api.outcomes import RetryReason
 from klaviyo_mapping import DropReason, MappingWarning
 from preview import ADVICE, TITLES
 

@@ -2,17 +2,19 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from klaviyo_client import bodies
-from klaviyo_client.endpoints import BULK_CREATE_EVENTS, BULK_IMPORT_PROFILES
-from klaviyo_client.revision import REVISION
+from klaviyo_client.api import bodies
+from klaviyo_client.api.endpoints import BULK_CREATE_EVENTS, BULK_IMPORT_PROFILES, CREATE_EVENT
+from klaviyo_client.api.revision import REVISION
+from klaviyo_client.planning import requests as planner
 from klaviyo_mapping import Settings
-from klaviyo_mapping.operations import CreateEvent, Json
-from local.klaviyo import Account, Request
+from local.klaviyo_stand_in import Account, Request
+from operations import CreateEvent, Json
 from preview import (
     ADVICE,
     Advice,
@@ -296,7 +298,7 @@ def test_field_that_takes_no_mark_costs_the_others_no_trace(
     def choosy(operation: CreateEvent) -> bytes:
         return {"Product Viewed": write}[operation.metric](operation)
 
-    monkeypatch.setattr(bodies, "single_event", choosy)
+    monkeypatch.setattr(planner, "CREATE_EVENT", replace(CREATE_EVENT, write_item=choosy))
     found = sources(preview_of(TRACK))
     assert "/data/attributes/metric/data/attributes/name" not in found
     assert found["/data/attributes/unique_id"] == ["1:messageId"]

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from klaviyo_client.answers import Answer
+from klaviyo_client.api.answers import Answer
+from klaviyo_client.api.outcomes import Delivered, Retryable
 from klaviyo_client.delivery import Klaviyo
-from klaviyo_client.outcomes import Delivered, Retryable
-from klaviyo_client.transport import HttpTransport
+from klaviyo_client.sending.transport import HttpTransport
 from klaviyo_mapping import Settings
-from klaviyo_mapping.operations import Json
-from local.klaviyo import Account, serve
+from local.klaviyo_stand_in import Account, serve
+from operations import Json
 from preview import Preview, RequestPreview, explain
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

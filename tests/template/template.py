@@ -10,7 +10,7 @@ import boto3
 from samtranslator.parser.parser import Parser  # type: ignore[import-untyped]
 from samtranslator.translator.translator import Translator  # type: ignore[import-untyped]
 
-from local.template import load
+from local.aws_stand_in.template import load
 
 ROOT = Path(__file__).parent.parent.parent
 BUCKET, KEY = "artifacts", "artifact.zip"

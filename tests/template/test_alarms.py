@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local import aws
+from local.aws_stand_in import server as aws
 from tests.deployment import Deployment
 from tests.handler.calls import envelope
 from tests.handler.test_retry import event

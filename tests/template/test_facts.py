@@ -8,10 +8,10 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from handler.environment import DEFAULT_API_URL, DEFAULT_RETRY_HOURS, Environment
-from handler.telemetry import NAMESPACE, SERVICE, Metric, Telemetry
-from klaviyo_mapping.settings import Settings
-from local.template import load
+from handler.aws.environment import DEFAULT_API_URL, DEFAULT_RETRY_HOURS, Environment
+from handler.report.telemetry import NAMESPACE, SERVICE, Metric, Telemetry
+from klaviyo_mapping.settings.settings import Settings
+from local.aws_stand_in.template import load
 from tests.template.template import (
     EXPANDED,
     PARAMETERS,

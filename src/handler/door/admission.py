@@ -8,14 +8,14 @@ from handler.door.request import WebhookRequest
 from handler.door.signature import verify
 from handler.door.token import verify_token
 from handler.door.validation import Malformed, kept, validate
-from klaviyo_mapping.message import Message
-from klaviyo_mapping.operations import Json
+from klaviyo_mapping.segment.message import Message
+from operations import Json
 
 
 class Arrivals:
-    """Messages, in order, each of them valid or with what is wrong with it.
+    """Messages in order, each of them valid or `Malformed`.
 
-    One is read and checked when it is asked for. Whoever has to stop hands on the others.
+    Each is read and checked when it is asked for. `unchecked` has those that were not asked for.
     """
 
     __slots__ = ("_body",)
@@ -35,7 +35,7 @@ def admit(lambda_event: Any, secrets: Sequence[str], token: str | None) -> Arriv
     """The messages of a request.
 
     Size comes first, then the token and the signature over the bytes as they came; only what has
-    passed is parsed. Raises a `Refusal` when the whole request is turned away, and `SecretError`
+    passed is parsed. Raises a `Refusal` when the whole request is refused, and `SecretError`
     when `secrets` or `token` cannot be used.
     """
     request = WebhookRequest.from_lambda_event(lambda_event)

@@ -13,8 +13,8 @@ from msgspec import DecodeError, Raw
 from handler.door.elements import JSON_SPACE, array_elements
 from handler.door.reader import raw_elements, read_element, read_value
 from handler.door.refusals import NoMessage, NotJson
-from klaviyo_mapping.message import Message
-from klaviyo_mapping.operations import Json
+from klaviyo_mapping.segment.message import Message
+from operations import Json
 
 _DIGITS_WITHIN_A_DOUBLE = 308
 _ESCAPE = re.compile(

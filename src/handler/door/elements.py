@@ -9,17 +9,16 @@ _OPENING = frozenset(b"[{")
 _CLOSING = frozenset(b"]}")
 _COMMA = ord(",")
 # Runs of brackets count as one, and a string without an end reaches to the end of the body: no
-# byte is looked at twice, whatever was sent. Possessive, so that nothing is tried again.
+# byte is read twice, whatever was sent. The quantifiers are possessive, so they never backtrack.
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]++|[\]}]++|,', re.DOTALL)
 
 
 def array_elements(body: bytes) -> Iterator[bytes]:
     """The elements of the array in `body`, in order, without the white space around them.
 
-    Neither recursive nor a validator: it minds brackets, commas and strings alone, in time linear
-    in what it has to read, and leaves what is in an element to whoever reads it. An element is
-    given out before what follows it is looked at. Raises `ValueError` where `body` is no array or
-    the array has no proper end.
+    Neither recursive nor a validator: it reads only brackets, commas and strings, in linear time,
+    and does not check the elements themselves. Each element is yielded before the next one is
+    read. Raises `ValueError` if `body` is not an array, or the array is not complete.
     """
     text = body.strip(JSON_SPACE)
     if not text.startswith(b"["):

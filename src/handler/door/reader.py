@@ -13,9 +13,9 @@ from msgspec.json import Decoder
 from msgspec.structs import replace
 
 from handler.door.elements import JSON_SPACE
-from klaviyo_mapping.message import Context, Message
-from klaviyo_mapping.nesting import MAX_LEVELS, nests_deeper
-from klaviyo_mapping.operations import Json
+from klaviyo_mapping.segment.message import Context, Message
+from klaviyo_mapping.segment.nesting import MAX_LEVELS, nests_deeper
+from operations import Json
 
 _ANYTHING = Raw()
 

@@ -1,4 +1,4 @@
-"""Why a whole request is turned away: one exception per answer that is not ours to retry.
+"""Why a whole request is refused: one exception for each answer that a retry cannot repair.
 
 Segment discards for good what is answered with a 4xx, so nothing else may end in a refusal: our
 own trouble is a 503, and one bad message of a batch is a `Malformed`, not a refusal.
@@ -15,7 +15,7 @@ from typing import ClassVar
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, not a fault of ours
-    """The request is turned away; the text gives the remedy and holds nothing that was sent."""
+    """The request is refused. The text gives the remedy, and quotes nothing of the request."""
 
     status: ClassVar[int]
     code: ClassVar[str]

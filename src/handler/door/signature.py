@@ -1,10 +1,10 @@
 """Segment's `X-Signature`: the hexadecimal HMAC-SHA1 of the body with a shared secret.
 
-Segment signs `JSON.stringify(data)`, and of a batch the first element alone:
+Segment signs `JSON.stringify(data)`, and only the first element of a batch:
 https://www.twilio.com/docs/segment/connections/destinations/catalog/actions-webhook and
 `webhook/index.ts` in https://github.com/segmentio/action-destinations. The other elements of a
-batch are unsigned; the token (`handler.door.token`) is for those who need them vouched for. No time
-is signed, so a request's age is no ground for refusal.
+batch are unsigned; the token (`handler.door.token`) can cover them. No time is signed, so an old
+request is not refused.
 """
 
 import hmac

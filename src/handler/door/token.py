@@ -1,6 +1,6 @@
 """The optional second secret: `Authorization: Bearer <token>`, a header that the customer sets.
 
-Segment signs the first message of a batch alone; a token vouches for the whole request.
+Segment signs only the first message of a batch. A token covers the whole request.
 """
 
 import contextlib

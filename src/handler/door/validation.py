@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import cache
 
 from handler.door.body import Unreadable
-from klaviyo_mapping.message import MESSAGE_SCHEMA, Message, canonical
-from klaviyo_mapping.nesting import MAX_LEVELS, WRITTEN_OUT, nests_deeper
-from klaviyo_mapping.operations import Json, JsonObject
+from klaviyo_mapping.segment.message import MESSAGE_SCHEMA, Message, canonical
+from klaviyo_mapping.segment.nesting import MAX_LEVELS, WRITTEN_OUT, nests_deeper
+from operations import Json, JsonObject
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,542 @@
+"""One backfill: rounds of reading, delivering and committing, until nothing is left to do.
+
+A round reads enough messages for full bulk requests of events, delivers these together with the
+next profiles, and commits the results as one change. After a crash the round is repeated, and
+repeats have one effect in Klaviyo.
+
+Profile updates wait in the state, in the archive's order. Up to `MOST_PROFILES` are sent together,
+and the next ones only after Klaviyo has finished the import jobs of those before them: Klaviyo runs
+a job when it chooses, and it must not overtake an earlier one about the same person. Events need
+not wait for profiles, since events with `backfill` start no flow that would read a profile.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import IO, Any, Protocol
+
+from cli.archive import Record, Source, records
+from cli.backfill.rejects import Rejects
+from cli.backfill.state import (
+    MOST_BYTES,
+    Counts,
+    Lane,
+    Position,
+    State,
+    Waiting,
+)
+from cli.backfill.translation import Translated, Translator
+from cli.troubles import Trouble
+from handler.door.refusals import Refusal
+from handler.queue.routing import exhausted_reason, refused_reason
+from handler.report.codes import RejectionCode
+from klaviyo_client.api.endpoints import BULK_CREATE_EVENTS
+from klaviyo_client.api.outcomes import Delivered, Refused, Retryable, RetryReason
+from klaviyo_client.delivery import Delivery
+from operations import (
+    AddToList,
+    CheckImport,
+    CreateEvent,
+    Operation,
+    UpsertProfile,
+    kind_of,
+    to_json,
+)
+
+FULL = BULK_CREATE_EVENTS.max_items
+
+EVENTS_A_ROUND = 10 * FULL
+"""What Klaviyo takes in the second of its burst limit."""
+
+MOST_MESSAGES = 4 * EVENTS_A_ROUND
+"""Read in one round, where few of them are events."""
+
+MOST_PROFILES = 20_000
+"""Profile operations that are sent together; their bodies are in memory at the same time."""
+
+DELIVERY_SECONDS = 180.0
+PATIENCE_SECONDS = 65.0
+"""The longest pause that a delivery waits for itself: a little more than the minute of Klaviyo's
+steady limit."""
+
+MOST_ATTEMPTS = 8
+"""Attempts of one operation while others are delivered. After the last it is a reject."""
+
+GIVEN_UP = Refused(200, "import_cancelled", "Klaviyo cancelled the import jobs of this profile")
+
+FAILURES = frozenset(
+    {
+        RetryReason.UNAVAILABLE,
+        RetryReason.TIMEOUT,
+        RetryReason.CONNECTION_FAILED,
+        RetryReason.UNEXPECTED_ANSWER,
+    }
+)
+"""Failures that count as an attempt. Being throttled does not."""
+
+OURS_TO_FIX = frozenset({RetryReason.UNAUTHORIZED, RetryReason.FORBIDDEN})
+"""Failures that waiting does not repair."""
+
+LONGEST_PAUSE = 60.0
+"""Seconds between two rounds that have delivered nothing, doubled up to this."""
+
+MOST_IMPORTS = 3
+"""How often a profile is put into a job if Klaviyo cancels the jobs."""
+
+CHECK_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+"""Seconds until the first, second, … check of an import job."""
+
+
+class Deliverer(Protocol):
+    """The client, as far as a run uses it."""
+
+    def deliver(
+        self,
+        operations: Sequence[Operation],
+        private_key: str,
+        seconds: float,
+        attempts: Sequence[int] = (),
+    ) -> Delivery: ...
+
+
+class NotTaken(Trouble):
+    """Klaviyo does not accept the key, or accepted nothing for too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: what is committed, what it is doing now, and if nothing moves, why."""
+
+    counts: Counts
+    doing: str = ""
+    trouble: str = ""
+
+
+@dataclass(slots=True)
+class Chunk:
+    """What one round has read."""
+
+    events: list[Waiting]
+    profiles: list[Waiting]
+    rejects: list[dict[str, Any]]
+    counts: Counts
+    position: Position
+    is_last: bool
+
+
+class Reading:
+    """The archive from a position on, cut into chunks."""
+
+    def __init__(
+        self, sources: Sequence[Source], translator: Translator, position: Position
+    ) -> None:
+        self._sources = sources
+        self._translator = translator
+        self._position = position
+        self._bytes_before = sum(source.size for source in sources[: position.source])
+        self._stream: IO[bytes] | None = None
+        self._records: Iterator[Record] = iter(())
+
+    def close(self) -> None:
+        """Close the file that is open."""
+        if self._stream is not None:
+            self._stream.close()
+
+    def chunk(self, room: int) -> Chunk:
+        """The next messages: until there are `room` events, or enough of everything else."""
+        chunk = Chunk([], [], [], Counts(), self._position, is_last=False)
+        size = 0
+        while len(chunk.events) < room and chunk.counts.messages < MOST_MESSAGES:
+            if size > MOST_BYTES:
+                break
+            record = self._next()
+            if record is None:
+                chunk.is_last = True
+                break
+            size += len(record.text)
+            self._take(record, chunk)
+        chunk.position = self._position
+        chunk.counts.bytes_done = self._bytes_done()
+        return chunk
+
+    def _next(self) -> Record | None:
+        while self._position.source < len(self._sources):
+            source = self._sources[self._position.source]
+            try:
+                if self._stream is None:
+                    self._stream = source.open()
+                    self._records = records(self._stream, self._position.line)
+                record = next(self._records, None)
+            except Trouble as trouble:
+                raise Trouble(f"{source.name}: {trouble}") from None
+            if record is not None:
+                self._position = Position(self._position.source, record.number)
+                return record
+            self._stream.close()
+            self._stream = None
+            self._bytes_before += source.size
+            self._position = Position(self._position.source + 1)
+        return None
+
+    def _bytes_done(self) -> int:
+        return self._bytes_before + (0 if self._stream is None else self._stream.tell())
+
+    def _take(self, record: Record, chunk: Chunk) -> None:
+        at = self._position
+        try:
+            if record.problem is not None:
+                raise Refusal(record.problem)
+            values = record.messages()
+        except Refusal as refusal:
+            text = record.text.decode(errors="replace")
+            code = RejectionCode.UNREADABLE.value
+            self._reject(chunk, {"code": code, "detail": str(refusal)}, unreadable=text)
+            return
+        for value in values:
+            chunk.counts.messages += 1
+            translated = self._translator.translate(value)
+            if translated.reason is not None:
+                self._reject(chunk, dict(translated.reason), message=translated.raw)
+                continue
+            self._count(translated, chunk.counts)
+            for operation in translated.operations:
+                is_event = isinstance(operation, CreateEvent)
+                lane, kept = (
+                    (Lane.EVENTS, chunk.events) if is_event else (Lane.PROFILES, chunk.profiles)
+                )
+                kept.append(Waiting(lane, operation, at.source, at.line))
+
+    @staticmethod
+    def _count(translated: Translated, counts: Counts) -> None:
+        if translated.operations:
+            counts.mapped += 1
+            counts.steps_left_out.update(translated.left_out)
+        else:
+            counts.left_out.update(translated.left_out)
+
+    def _reject(self, chunk: Chunk, reason: dict[str, Any], **what: Any) -> None:
+        if "unreadable" in what:
+            chunk.counts.messages += 1
+        chunk.counts.rejected[reason["code"]] += 1
+        source = self._sources[self._position.source].name
+        chunk.rejects.append(
+            {"source": source, "line": self._position.line, "reason": reason, **what}
+        )
+
+
+@dataclass(slots=True)
+class _Settled:
+    """What a delivery means for the state."""
+
+    done: list[Waiting] = field(default_factory=list)
+    again: list[Waiting] = field(default_factory=list)
+    imported: list[Waiting] = field(default_factory=list)
+    front: list[Waiting] = field(default_factory=list)
+    checks: list[Waiting] = field(default_factory=list)
+    rejects: list[dict[str, Any]] = field(default_factory=list)
+    delivered: Counter[str] = field(default_factory=Counter)
+    trouble: Retryable | None = None
+    given_up: bool = False
+    """Klaviyo has cancelled an import job."""
+
+
+class Run:
+    """A backfill on its way. What is interrupted is done again by the next run.
+
+    `requests_a_minute` below Klaviyo's bulk limit leaves the rest to others; `give_up_seconds` is
+    for how long Klaviyo may take nothing. `show` is told after each round.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        translator: Translator,
+        state: State,
+        rejects: Rejects,
+        klaviyo: Deliverer,
+        private_key: str,
+        *,
+        requests_a_minute: float,
+        give_up_seconds: float,
+        show: Callable[[Progress], None],
+        now: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._sources = sources
+        self._state = state
+        self._rejects = rejects
+        self._klaviyo = klaviyo
+        self._private_key = private_key
+        self._requests_a_minute = requests_a_minute
+        self._give_up_seconds = give_up_seconds
+        self._show = show
+        self._now = now
+        self._sleep = sleep
+        self._counts = Counts.from_json(state.fact("counts") or {})
+        position = Position(*(state.fact("position") or (0, 0)))
+        self._reading = Reading(sources, translator, position)
+        self._is_read = bool(state.fact("is_read"))
+        self._failures = 0
+        self._moved_at = now()
+
+    def carry_out(self) -> Counts:
+        """Run until all is delivered or rejected. Raises `NotTaken` if Klaviyo accepts nothing."""
+        try:
+            while not self._is_done():
+                self._round()
+        finally:
+            self._reading.close()
+        self._state.commit(lambda: self._state.facts(is_done=True))
+        return self._counts
+
+    def _is_done(self) -> bool:
+        return self._is_read and self._state.count() == 0
+
+    def _round(self) -> None:
+        began = self._now()
+        state = self._state
+        waiting = state.first(Lane.EVENTS, EVENTS_A_ROUND)
+        room = EVENTS_A_ROUND - len(waiting)
+        chunk = None
+        if room > 0 and not self._is_read and state.count(Lane.PROFILES) < 10 * MOST_PROFILES:
+            chunk = self._reading.chunk(room)
+        is_last = chunk is None or chunk.is_last
+        events, surplus = _full([*waiting, *(chunk.events if chunk else ())], keep=not is_last)
+        checks = state.first(Lane.CHECKS, MOST_PROFILES, began)
+        profiles: list[Waiting] = []
+        if state.count(Lane.CHECKS) == len(checks):
+            profiles = [] if checks else state.first(Lane.PROFILES, MOST_PROFILES)
+        entries = [*profiles, *events, *checks]
+        doing = ", ".join(
+            f"{len(lane):,} {name}"
+            for name, lane in (("events", events), ("profiles", profiles), ("checks", checks))
+            if lane
+        )
+        self._show(Progress(self._counts, f"sending {doing}" if doing else "waiting for Klaviyo"))
+        delivery = self._klaviyo.deliver(
+            [entry.operation for entry in entries],
+            self._private_key,
+            DELIVERY_SECONDS,
+            [entry.attempts for entry in entries],
+        )
+        settled = self._settle(entries, delivery)
+        self._commit(chunk, surplus, settled, delivery, self._now() - began)
+        self._pause(settled, delivery, began, has_read=chunk is not None)
+
+    # What came of it
+
+    def _settle(self, entries: Sequence[Waiting], delivery: Delivery) -> _Settled:
+        settled = _Settled()
+        imports = any(isinstance(operation, CheckImport) for operation in delivery.follow_ups)
+        outcomes = [result.outcome for result in delivery.results]
+        moves = any(isinstance(outcome, Delivered) for outcome in outcomes)
+        for entry, result in zip(entries, delivery.results, strict=True):
+            outcome = result.outcome
+            if isinstance(outcome, Delivered):
+                is_imported = imports and isinstance(entry.operation, UpsertProfile | AddToList)
+                (settled.imported if is_imported else settled.done).append(entry)
+                if entry.lane is not Lane.CHECKS:
+                    settled.delivered[kind_of(result.operation)] += 1
+            elif entry.lane is Lane.CHECKS and isinstance(outcome, Refused):
+                settled.done.append(entry)
+                settled.given_up = True
+            elif isinstance(outcome, Refused):
+                settled.done.append(entry)
+                settled.rejects.append(self._reject(entry, refused_reason(outcome)))
+            else:
+                self._again(entry, result.operation, outcome, moves, settled)
+        follow_ups = list(delivery.follow_ups)
+        settled.checks = [
+            Waiting(Lane.CHECKS, operation, due=self._now() + CHECK_SECONDS[0])
+            for operation in follow_ups
+            if isinstance(operation, CheckImport)
+        ]
+        settled.front = [
+            Waiting(Lane.PROFILES, operation)
+            for operation in follow_ups
+            if not isinstance(operation, CheckImport)
+        ]
+        for failure in delivery.import_failures:
+            if isinstance(failure.outcome, Refused):
+                source, line = self._state.place(failure.operation.message_id)
+                failed = Waiting(Lane.IMPORTED, failure.operation, source, line)
+                settled.rejects.append(self._reject(failed, refused_reason(failure.outcome)))
+        return settled
+
+    def _again(
+        self,
+        entry: Waiting,
+        operation: Operation,
+        outcome: Retryable,
+        moves: bool,
+        settled: _Settled,
+    ) -> None:
+        now = self._now()
+        pending = outcome.reason is RetryReason.IMPORT_PENDING
+        unnamed = outcome.reason is RetryReason.IMPORT_ERRORS_MISSING
+        counts = pending or unnamed or (moves and outcome.tried and outcome.reason in FAILURES)
+        attempts = entry.attempts + counts
+        failed_at = entry.failed_at or now
+        if not pending:
+            settled.trouble = settled.trouble or outcome
+            is_old = now - failed_at > self._give_up_seconds
+            # A job is waited for; errors that Klaviyo never names are not.
+            gives_up = unnamed or entry.lane is not Lane.CHECKS
+            if attempts >= MOST_ATTEMPTS and is_old and gives_up:
+                settled.done.append(entry)
+                settled.rejects.append(self._reject(entry, exhausted_reason(outcome)))
+                return
+        due = 0.0
+        if entry.lane is Lane.CHECKS:
+            due = now + CHECK_SECONDS[min(attempts, len(CHECK_SECONDS) - 1)]
+        settled.again.append(
+            replace(entry, operation=operation, attempts=attempts, failed_at=failed_at, due=due)
+        )
+
+    def _reject(self, entry: Waiting, reason: dict[str, Any]) -> dict[str, Any]:
+        source = None if entry.source is None else self._sources[entry.source].name
+        document = to_json(entry.operation)
+        return {"source": source, "line": entry.line, "reason": reason, "operation": document}
+
+    def _commit(
+        self,
+        chunk: Chunk | None,
+        surplus: Sequence[Waiting],
+        settled: _Settled,
+        delivery: Delivery,
+        seconds: float,
+    ) -> None:
+        counts = self._counts
+        if chunk is not None:
+            add_counts(counts, chunk.counts)
+            self._is_read = chunk.is_last
+        counts.delivered.update(settled.delivered)
+        counts.requests += delivery.requests
+        given_up = settled.given_up or bool(self._state.fact("given_up"))
+        once_more = self._after_imports(settled, given_up)
+        counts.seconds += seconds
+        counts.rejected.update(reject["reason"]["code"] for reject in settled.rejects)
+        for reject in (*(chunk.rejects if chunk else ()), *settled.rejects):
+            self._rejects.add(reject)
+        rejects_bytes = self._rejects.write()
+
+        def change() -> None:
+            state = self._state
+            state.remove(settled.done)
+            if once_more is not None:
+                state.forget(Lane.IMPORTED)
+                state.add(once_more, in_front=True)
+            state.facts(given_up=given_up and once_more is None)
+            state.replace(replace(entry, lane=Lane.IMPORTED) for entry in settled.imported)
+            state.replace(entry for entry in settled.again if entry.rank is not None)
+            state.add(settled.front, in_front=True)
+            new = [entry for entry in settled.again if entry.rank is None]
+            state.add([*new, *(entry for entry in surplus if entry.rank is None)])
+            state.add(settled.checks)
+            if chunk is not None:
+                state.add(chunk.profiles)
+                position = [chunk.position.source, chunk.position.line]
+                state.facts(position=position, is_read=chunk.is_last)
+            state.facts(counts=counts.to_json(), rejects_bytes=rejects_bytes)
+
+        self._state.commit(change)
+        self._show(self._progress(settled))
+
+    def _after_imports(self, settled: _Settled, given_up: bool) -> list[Waiting] | None:
+        """What is to be imported once more, when the last job has ended; `None` until then.
+
+        Jobs that Klaviyo gives up have taken nothing, or some of it: all of it is repeated.
+        """
+        state = self._state
+        checks = [entry for entry in settled.done if entry.lane is Lane.CHECKS]
+        if not checks or state.count(Lane.CHECKS) > len(checks):
+            return None
+        if not given_up:
+            return []
+        again: list[Waiting] = []
+        for entry in state.first(Lane.IMPORTED, MOST_PROFILES * 2):
+            self._counts.delivered[kind_of(entry.operation)] -= 1
+            if entry.attempts + 1 < MOST_IMPORTS:
+                once_more = replace(entry, lane=Lane.PROFILES, attempts=entry.attempts + 1)
+                again.append(replace(once_more, rank=None))
+            else:
+                settled.rejects.append(self._reject(entry, refused_reason(GIVEN_UP)))
+        return again
+
+    def _progress(self, settled: _Settled) -> Progress:
+        trouble = settled.trouble
+        moves = bool(settled.delivered)
+        words = "" if trouble is None or moves else f"Klaviyo: {trouble.reason.value}"
+        return Progress(self._counts, trouble=words)
+
+    # When to continue
+
+    def _pause(
+        self, settled: _Settled, delivery: Delivery, began: float, *, has_read: bool
+    ) -> None:
+        """Wait if the next round would be of no use yet."""
+        trouble = settled.trouble
+        if trouble is not None and trouble.reason in OURS_TO_FIX:
+            raise NotTaken(_about_the_key(trouble))
+        if settled.delivered or settled.done or has_read:
+            self._moved_at = self._now()
+        if trouble is None or settled.delivered:
+            self._failures = 0
+            self._keep_pace(delivery, began)
+            if not has_read and not settled.done:
+                self._await_check()
+            return
+        self._failures += 1
+        if self._now() - self._moved_at > self._give_up_seconds:
+            raise NotTaken(
+                f"Klaviyo has accepted nothing for {self._give_up_seconds / 60:.0f} minutes "
+                f"({trouble.reason.value}). What waits is kept: run the same command again"
+            )
+        named = trouble.delay or 0.0
+        self._sleep(min(max(named, 2.0 ** min(self._failures - 1, 6)), LONGEST_PAUSE))
+
+    def _await_check(self) -> None:
+        """Nothing but import jobs is left for now."""
+        if self._now() - self._moved_at > self._give_up_seconds:
+            raise NotTaken(
+                "Klaviyo has been working on an import job for "
+                f"{self._give_up_seconds / 60:.0f} minutes. "
+                "What waits is kept: run the same command again later"
+            )
+        due = self._state.next_due(Lane.CHECKS)
+        if due is not None:
+            self._sleep(min(max(due - self._now(), 0.0), CHECK_SECONDS[-1]))
+
+    def _keep_pace(self, delivery: Delivery, began: float) -> None:
+        """Spread the requests, where a part of the limits is left to others."""
+        if self._requests_a_minute < BULK_CREATE_EVENTS.per_minute:
+            needed = delivery.requests * 60.0 / self._requests_a_minute
+            self._sleep(max(needed - (self._now() - began), 0.0))
+
+
+def _full(events: list[Waiting], *, keep: bool) -> tuple[list[Waiting], list[Waiting]]:
+    """The events that fill whole requests, and those left for the next round if there is one."""
+    number = len(events) - len(events) % FULL
+    if not keep or number == 0:
+        return events, []
+    return events[:number], events[number:]
+
+
+def _about_the_key(trouble: Retryable) -> str:
+    if trouble.reason is RetryReason.UNAUTHORIZED:
+        return "Klaviyo does not know the key (401): set a valid one and run the same command again"
+    return (
+        "Klaviyo forbids this to the key (403): give it every scope in docs/settings.md (`doctor` "
+        "names what is missing) and run the same command again"
+    )
+
+
+def add_counts(counts: Counts, more: Counts) -> None:
+    """Add what a chunk has read."""
+    counts.messages += more.messages
+    counts.mapped += more.mapped
+    counts.left_out.update(more.left_out)
+    counts.steps_left_out.update(more.steps_left_out)
+    counts.rejected.update(more.rejected)
+    counts.bytes_done = more.bytes_done

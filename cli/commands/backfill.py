@@ -1,0 +1,424 @@
+"""`backfill`: loads an archive by the same mapping, in bulk requests; safe to interrupt."""
+
+import hashlib
+import json
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli import terminal as console
+from cli.options import (
+    Context,
+    json_option,
+    setting_options,
+    settings_of,
+    stack_option,
+)
+from cli.troubles import Misuse, Status, Trouble
+from handler.aws.environment import rules_text
+from klaviyo_mapping.segment.message import FORWARDABLE
+
+if TYPE_CHECKING:
+    from cli.archive import Source
+    from cli.backfill.run import Progress, Run
+    from cli.backfill.state import Counts, State
+    from cli.backfill.translation import Selection, Translator
+
+STEADY = 150
+"""Bulk requests that Klaviyo accepts in a minute. All keys of an account share this limit."""
+
+NOTE_SECONDS = 30.0
+"""Seconds between two lines of progress without a terminal."""
+
+EPILOG = """\b
+Examples:
+  klaviyo-destination backfill --dry-run 2026-11-01.gz
+  klaviyo-destination backfill --stack klaviyo-destination s3://archive/segment-logs/q7Bx/
+  klaviyo-destination backfill --since 2026-01-01 --only track --share 50 archive/
+
+\b
+It is safe to interrupt, kill and repeat: the same command continues where it stopped. Every event
+keeps its id, so Klaviyo records it once. Profiles are updated in the order of the archive: files in
+the order given, those of a folder or prefix by name. Lists change only with --with-lists, and
+consent only with --with-consent: either can send mail to everybody in the archive, and undo what
+people have chosen since. Nobody is deleted or merged. The rejects file keeps what Klaviyo
+refuses, with its reason.
+
+\b
+With --json: {"finished", "messages", "mapped", "left_out": {reason: n}, "steps_left_out": {…},
+"rejected": {code: n}, "delivered": {kind: n}, "waiting", "requests", "seconds", "state",
+"rejects"}. Left-out messages have the mapping's reason, or not_only, before_since, after_until;
+left-out steps have list_step, consent, deletion or merge.
+Exit status: 0 all delivered, 1 something was rejected, 3 not finished (run it again).
+"""
+
+
+def _time(
+    _context: click.Context, _parameter: click.Parameter, text: str | None
+) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text.strip())
+    except ValueError:
+        form = "a date or time such as 2026-01-31 or 2026-01-31T12:00Z"
+        raise click.BadParameter(f"expected {form}") from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+TYPES = ("identify", "track", *FORWARDABLE)
+"""The types of messages that may be brought in; some of them where the settings name them."""
+
+
+def _types(_context: click.Context, _parameter: click.Parameter, text: str) -> frozenset[str]:
+    named = frozenset(part.strip() for part in text.split(",") if part.strip())
+    unknown = sorted(named.difference(TYPES))
+    if unknown:
+        raise click.BadParameter(f"{unknown[0]}: expected some of {', '.join(TYPES)}")
+    return named
+
+
+@click.command("backfill", epilog=EPILOG)
+@click.argument("files", nargs=-1, required=True, metavar="FILE|FOLDER|s3://BUCKET/PREFIX...")
+@click.option("--since", callback=_time, metavar="TIME", help="Messages of this time and later.")
+@click.option("--until", callback=_time, metavar="TIME", help="Messages before this time.")
+@click.option("--only", callback=_types, default="", metavar="TYPES", help=f"{', '.join(TYPES)}.")
+@click.option("--with-lists", is_flag=True, help="Join and leave lists too; may send mail.")
+@click.option(
+    "--with-consent",
+    is_flag=True,
+    help="Give and withdraw consent too (CONSENT_EVENTS); may send mail.",
+)
+@click.option(
+    "--share",
+    type=click.IntRange(1, 100),
+    default=100,
+    show_default=True,
+    help="Percentage of Klaviyo's bulk limit to use; the rest is left to live traffic.",
+)
+@click.option("--dry-run", is_flag=True, help="Read and map everything; send nothing.")
+@click.option(
+    "--state",
+    "state_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file that keeps progress. [default: backfill-….state, by the files' names]",
+)
+@click.option(
+    "--rejects",
+    "rejects_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file that keeps rejects. [default: as the state, .rejects.jsonl]",
+)
+@click.option(
+    "--restart", is_flag=True, help="Forget the state, and start again from the beginning."
+)
+@click.option(
+    "--give-up-after",
+    type=click.FloatRange(0.01),
+    default=15.0,
+    show_default=True,
+    metavar="MINUTES",
+    help="Stop when Klaviyo has accepted nothing for this long.",
+)
+@stack_option
+@setting_options
+@json_option
+def command(
+    files: tuple[str, ...],
+    since: datetime | None,
+    until: datetime | None,
+    only: frozenset[str],
+    with_lists: bool,
+    with_consent: bool,
+    share: int,
+    dry_run: bool,
+    state_path: Path | None,
+    rejects_path: Path | None,
+    restart: bool,
+    give_up_after: float,
+    stack_name: str | None,
+    env_file: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Bring an archive's messages into Klaviyo, without setting off flows.
+
+    Takes JSON Lines, JSON and gzip of either, as Segment's archives in S3 are.
+    """
+    from cli.archive import expand
+    from cli.backfill.translation import Selection, Translator
+
+    context = Context(stack_name, env_file, settings_of(options))
+    if since is not None and until is not None and since >= until:
+        raise Misuse("--since must come before --until")
+    selection = Selection(since, until, only, with_lists, with_consent)
+    settings = context.settings
+    sources = expand(files)
+    translator = Translator(selection, settings, datetime.now(UTC))
+    if dry_run:
+        return _rehearse(sources, translator, as_json)
+    path = state_path or Path(f"backfill-{_digest(sorted(files))[:8]}.state")
+    rejects_path = rejects_path or path.with_name(f"{path.stem}.rejects.jsonl")
+    began_with = {
+        "files": _digest([(each.name, each.size, each.version) for each in sources]),
+        "settings": asdict(replace(settings, rules=None))
+        | {"rules": _digest(rules_text(context.variables))},
+        "selection": _selection(selection),
+        "Klaviyo": context.api_url,
+    }
+    with _state(path, began_with, restart) as state:
+        if restart:
+            rejects_path.unlink(missing_ok=True)
+        if state.fact("is_done"):
+            console.note("This backfill is complete. To do it again: --restart")
+            return _report(_counts(state), state, rejects_path, as_json)
+        return _carry_out(
+            sources, translator, state, rejects_path, context, share, give_up_after, as_json
+        )
+
+
+def _selection(selection: "Selection") -> dict[str, Any]:
+    return {
+        "since": selection.since and selection.since.isoformat(),
+        "until": selection.until and selection.until.isoformat(),
+        "only": sorted(selection.only),
+        "with_lists": selection.with_lists,
+        "with_consent": selection.with_consent,
+    }
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
+
+
+@contextmanager
+def _state(path: Path, began_with: Mapping[str, Any], restart: bool) -> "Iterator[State]":
+    """The state, if it is of this very backfill. Raises `Misuse` when it is not."""
+    from cli.backfill.state import State
+
+    if restart:
+        for each in (path, path.with_name(path.name + "-journal")):
+            each.unlink(missing_ok=True)
+    try:
+        state = State(path)
+    except OSError as error:
+        raise Trouble(f"{path}: cannot be written ({error.strerror}): name --state") from None
+    try:
+        began_with = json.loads(json.dumps(began_with))  # as it is kept: a tuple is a list there
+        before = state.fact("began_with")
+        if before is None:
+            state.commit(lambda: state.facts(began_with=began_with))
+        else:
+            changed = [name for name in began_with if before.get(name) != began_with[name]]
+            if changed:
+                raise Misuse(
+                    f"{path} is of a backfill with other {' and '.join(changed)}: use the same, "
+                    "or --restart to start again, or another --state"
+                )
+        yield state
+    finally:
+        state.close()
+
+
+def _carry_out(
+    sources: Sequence["Source"],
+    translator: "Translator",
+    state: "State",
+    rejects_path: Path,
+    context: Context,
+    share: int,
+    give_up_after: float,
+    as_json: bool,
+) -> int:
+    from cli.backfill.rejects import Rejects
+    from cli.backfill.run import PATIENCE_SECONDS, Run
+    from klaviyo_client.delivery import Klaviyo
+
+    key = context.private_key()
+    before = _counts(state)
+    if before.messages:
+        console.note(f"Continuing after {console.counted(before.messages, 'message')}.")
+    with _progress(sources, before) as show:
+        run = Run(
+            sources,
+            translator,
+            state,
+            Rejects(rejects_path, state.fact("rejects_bytes") or 0),
+            Klaviyo(context.api_url, patience=PATIENCE_SECONDS),
+            key,
+            requests_a_minute=STEADY * share / 100,
+            give_up_seconds=give_up_after * 60,
+            show=show,
+        )
+        trouble = _through(run)
+    if isinstance(trouble, KeyboardInterrupt):
+        done = console.counted(_counts(state).messages, "message")
+        console.complain(f"interrupted; {done} done so far. Run the same command to continue")
+        return Status.INTERRUPTED
+    status = _report(_counts(state), state, rejects_path, as_json)
+    if trouble is not None:
+        console.complain(str(trouble))
+        return Status.UNFINISHED
+    return status
+
+
+def _through(run: "Run") -> Trouble | KeyboardInterrupt | None:
+    """Run it. The result is what stopped it, or `None`."""
+    try:
+        run.carry_out()
+    except (Trouble, KeyboardInterrupt) as stopped:
+        return stopped
+    except sqlite3.OperationalError as error:
+        return Trouble(f"the state cannot be written ({error}): make room and run it again")
+    return None
+
+
+def _counts(state: "State") -> "Counts":
+    from cli.backfill.state import Counts
+
+    return Counts.from_json(state.fact("counts") or {})
+
+
+def _rehearse(sources: Sequence["Source"], translator: "Translator", as_json: bool) -> int:
+    """Read and map everything, and report what would be sent."""
+    from cli.backfill.run import EVENTS_A_ROUND, Reading, add_counts
+    from cli.backfill.state import Counts, Position
+    from operations import kind_of
+
+    counts = Counts()
+    reading = Reading(sources, translator, Position())
+    with _progress(sources, counts) as show:
+        from cli.backfill.run import Progress
+
+        try:
+            while True:
+                chunk = reading.chunk(EVENTS_A_ROUND)
+                add_counts(counts, chunk.counts)
+                counts.delivered.update(
+                    kind_of(entry.operation) for entry in (*chunk.events, *chunk.profiles)
+                )
+                show(Progress(counts))
+                if chunk.is_last:
+                    break
+        finally:
+            reading.close()
+    rejected = sum(counts.rejected.values())
+    document = {"finished": False, "dry_run": True, **_document(counts), "waiting": 0}
+    document["would_deliver"] = document.pop("delivered")
+    if as_json:
+        console.write_json(document)
+    else:
+        _write_counts(counts, "would be delivered")
+        events = counts.delivered["create_event"]
+        minutes = max(-(-events // 1000) / STEADY, 0.0)
+        console.say(f"At Klaviyo's limits its events take about {minutes:,.1f} minutes.")
+    return Status.PROBLEMS if rejected else Status.OK
+
+
+def _report(counts: "Counts", state: "State", rejects_path: Path, as_json: bool) -> int:
+    """Report the result. The status says whether anything was rejected."""
+    waiting = state.count()
+    finished = bool(state.fact("is_done"))
+    rejected = sum(counts.rejected.values())
+    rejects = str(rejects_path) if rejected else None
+    if as_json:
+        places = {"state": str(state.path), "rejects": rejects}
+        console.write_json({"finished": finished, **_document(counts), "waiting": waiting} | places)
+    else:
+        _write_counts(counts, "delivered")
+        if waiting:
+            console.say(f"{console.counted(waiting, 'operation')} wait in {state.path}.")
+        if rejects:
+            console.say(f"What was rejected, and why, is in {rejects}.")
+        if finished:
+            rate = counts.messages / max(counts.seconds, 0.001)
+            console.say(f"Complete: {counts.seconds:,.0f} seconds, {rate:,.0f} messages a second.")
+    return Status.PROBLEMS if rejected else Status.OK
+
+
+def _document(counts: "Counts") -> dict[str, Any]:
+    document = counts.to_json()
+    del document["bytes_done"]
+    document["seconds"] = round(counts.seconds, 1)
+    return document
+
+
+def _write_counts(counts: "Counts", delivered: str) -> None:
+    rows: list[Sequence[console.Cell]] = [("messages", "read", counts.messages)]
+    rows.append(("", "mapped", counts.mapped))
+    rows += [("", f"left out: {reason}", n) for reason, n in counts.left_out.most_common()]
+    rows += [
+        ("operations", f"{delivered}: {kind}", n) for kind, n in counts.delivered.most_common()
+    ]
+    rows += [("", f"left out: {name}", n) for name, n in counts.steps_left_out.most_common()]
+    rows += [
+        (console.painted("rejected", console.BAD), code, n)
+        for code, n in counts.rejected.most_common()
+    ]
+    console.write_table(("", "", "number"), rows)
+
+
+@contextmanager
+def _progress(sources: Sequence["Source"], before: "Counts") -> "Iterator[Any]":
+    """Shows progress: a bar on a terminal, else a line from time to time."""
+    terminal = console.messages()
+    total = sum(source.size for source in sources)
+    began = time.monotonic()
+    start = before.messages
+
+    def rate(progress: "Progress") -> str:
+        spent = max(time.monotonic() - began, 0.001)
+        return f"{(progress.counts.messages - start) / spent:,.0f}/s"
+
+    if not terminal.is_terminal:
+        noted = began
+
+        def note(progress: "Progress") -> None:
+            nonlocal noted
+            if progress.trouble or time.monotonic() - noted >= NOTE_SECONDS:
+                noted = time.monotonic()
+                read = console.counted(progress.counts.messages, "message")
+                part = progress.counts.bytes_done / max(total, 1)
+                console.note(f"{read} ({part:.0%}), {rate(progress)} {progress.trouble}".rstrip())
+
+        yield note
+        return
+    from rich.progress import (
+        BarColumn,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as Bar
+
+    columns = (
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[read]} messages  {task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[said]}", markup=False),
+    )
+    with Bar(*columns, console=terminal) as bar:
+        task = bar.add_task("", total=max(total, 1), read=f"{start:,}", rate="", said="")
+        bar.update(task, completed=before.bytes_done)
+
+        def show(progress: "Progress") -> None:
+            bar.update(
+                task,
+                completed=progress.counts.bytes_done,
+                read=f"{progress.counts.messages:,}",
+                rate=rate(progress),
+                said=progress.trouble or progress.doing,
+            )
+
+        yield show

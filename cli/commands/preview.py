@@ -1,0 +1,209 @@
+"""`preview`: what messages would become in Klaviyo, or why they are dropped."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli import terminal as console
+from cli.options import (
+    Context,
+    json_option,
+    setting_options,
+    settings_of,
+    stack_option,
+)
+from cli.troubles import Misuse, Status
+
+if TYPE_CHECKING:
+    from preview import MessagePreview, Preview, RequestPreview
+
+LIMIT = 4_000
+"""The most messages in a batch of the webhook."""
+
+EPILOG = """\b
+Examples:
+  klaviyo-destination preview events/order-completed.json
+  klaviyo-destination preview --no-enforce-email --list-id Y6nRLr message.json
+  jq -c . messages.json | klaviyo-destination preview --json - | jq '.messages[].verdict'
+
+\b
+Takes JSON, JSON Lines, gzip of either, and the events of an HTTP API. The payload is shown as it
+is, personal data included.
+
+\b
+With --json: {"messages": [{"number", "message_id", "type", "event_name", "verdict" (mapped,
+dropped, rejected), "operations", "warnings", "reason", "field", "detail", "ways_out",
+"requests"}], "requests": [{"number", "title", "method", "path", "body", "messages", …}],
+"unreadable": [{"file", "line", "detail"}], "is_traced"}. Exit status: 1 when something would be
+rejected or cannot be read.
+"""
+
+
+@click.command("preview", epilog=EPILOG)
+@click.argument("files", nargs=-1, required=True, metavar="FILE|-...")
+@click.option(
+    "--bodies/--no-bodies",
+    default=None,
+    help="Show the requests' bodies. [default: of one message]",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=LIMIT,
+    show_default=True,
+    help="The most messages to read.",
+)
+@stack_option
+@setting_options
+@json_option
+def command(
+    files: tuple[str, ...],
+    bodies: bool | None,
+    limit: int,
+    stack_name: str | None,
+    env_file: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Show the Klaviyo requests for messages. Nothing is sent.
+
+    A stack's settings are used with --stack; options come first.
+    """
+    from preview import Verdict, explain, to_json
+
+    context = Context(stack_name, env_file, settings_of(options))
+    settings = context.settings
+    values, unreadable = _read(files, limit)
+    if not values and not unreadable:
+        raise Misuse("there is no message in the input")
+    preview = explain(values, settings, datetime.now(UTC), is_traced=as_json)
+    if as_json:
+        console.write_json({**to_json(preview), "unreadable": unreadable})
+    else:
+        _show(preview, unreadable, bodies=len(values) == 1 if bodies is None else bodies)
+    rejected = any(message.verdict is Verdict.REJECTED for message in preview.messages)
+    return Status.PROBLEMS if rejected or unreadable else Status.OK
+
+
+def _read(files: Iterable[str], limit: int) -> tuple[list[Any], list[dict[str, Any]]]:
+    """The messages, and what cannot be read."""
+    from cli.archive import all_records
+    from handler.door.refusals import Refusal
+    from preview import Unreadable, read
+
+    values: list[Any] = []
+    unreadable: list[dict[str, Any]] = []
+    for source, record in all_records(files):
+        try:
+            values += record.messages()
+        except Refusal as refusal:
+            detail = record.problem or str(refusal)
+            try:
+                read(record.text.decode(errors="replace"))
+            except Unreadable as error:
+                detail = str(error)
+            unreadable.append({"file": source.name, "line": record.number, "detail": detail})
+        if len(values) >= limit:
+            console.note(f"The first {limit:,} messages; more with --limit.")
+            return values[:limit], unreadable
+    return values, unreadable
+
+
+def _show(preview: "Preview", unreadable: list[dict[str, Any]], *, bodies: bool) -> None:
+    for each in unreadable:
+        place = f"{each['file']}, line {each['line']}"
+        console.say(console.painted("unreadable", console.BAD), f"{place}: {each['detail']}")
+    if preview.messages:
+        console.write_table(
+            ("#", "message", "type", "becomes", "requests"), map(_message_row, preview.messages)
+        )
+    for message in preview.messages:
+        _advise(message)
+    if preview.requests:
+        console.say()
+        console.write_table(
+            ("#", "request to Klaviyo", "what it does", "items", "of messages"),
+            (
+                (
+                    request.number,
+                    f"{request.method} {_without_query(request.path)}",
+                    request.title,
+                    max(len(request.items), 1),
+                    _numbers(request.messages),
+                )
+                for request in preview.requests
+            ),
+        )
+    if bodies:
+        for request in preview.requests:
+            _show_body(request)
+    counts = Counter(message.verdict.value for message in preview.messages)
+    counts["unreadable"] = len(unreadable)
+    said = ", ".join(f"{n:,} {name}" for name, n in counts.items() if n)
+    console.say()
+    requests = console.counted(len(preview.requests), "request")
+    console.say(f"{said}; {requests} to Klaviyo. Nothing was sent.")
+
+
+def _message_row(message: "MessagePreview") -> tuple[console.Cell, ...]:
+    kind = message.type or "–"
+    if message.event_name:
+        kind += f" {message.event_name}"
+    style = {"mapped": console.GOOD, "dropped": console.DOUBTFUL}.get(message.verdict.value)
+    verdict = message.verdict.value
+    if message.reason is not None:
+        verdict += f": {message.reason.code}"
+    return (
+        message.number,
+        message.message_id,
+        kind,
+        console.painted(verdict, style or console.BAD),
+        _numbers(message.requests) or None,
+    )
+
+
+def _advise(message: "MessagePreview") -> None:
+    """Why a message does not go through, and how to change that."""
+    if message.reason is not None:
+        at = f"{message.field}: " if message.field else ""
+        detail = f"{at}{message.detail}. " if message.detail else ""
+        console.say()
+        console.say(f"{message.number}: {detail}{message.reason.meaning}")
+        console.say(f"   {message.reason.remedy}")
+        for way_out in message.ways_out:
+            flag = way_out.setting.lower().replace("_", "-")
+            turned = {True: f"--{flag}", False: f"--no-{flag}"}
+            option = turned.get(way_out.value) if isinstance(way_out.value, bool) else None
+            console.say(f"   It would go through with {option or f'--{flag} {way_out.value}'}.")
+    for warning in message.warnings:
+        console.say()
+        console.say(f"{message.number}: {warning.meaning} {warning.remedy}")
+
+
+def _show_body(request: "RequestPreview") -> None:
+    console.say()
+    console.say(
+        console.painted(f"{request.number}: {request.method} {request.path}", console.STRONG)
+    )
+    if request.note:
+        console.say(request.note)
+    if request.body is not None:
+        for line in json.dumps(request.body, indent=2, ensure_ascii=False).splitlines():
+            console.say(line)
+
+
+def _without_query(path: str) -> str:
+    """A path that fits into a table; with its query it stands above the body."""
+    place, has_query, _ = path.partition("?")
+    return f"{place}?…" if has_query else place
+
+
+def _numbers(numbers: Iterable[int]) -> str:
+    """`1, 2, 3 …`, short."""
+    listed = [str(number) for number in numbers]
+    return ", ".join(listed[:8]) + (" …" if len(listed) > 8 else "")

@@ -1,0 +1,226 @@
+"""`send`: posts messages to the webhook, signed as Segment signs them, and shows its answers."""
+
+import json
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+import click
+
+from cli import terminal as console
+from cli.options import Context, json_option, stack_option
+from cli.troubles import Misuse, Status, Trouble
+
+SECONDS = 30.0
+"""How long to wait for an answer. Segment waits for five."""
+
+EPILOG = """\b
+Examples:
+  klaviyo-destination send --stack klaviyo-destination --test-event you@your-company.com
+  SEGMENT_SHARED_SECRET=… klaviyo-destination send messages.jsonl --url http://127.0.0.1:8080/segment
+  klaviyo-destination send --single --stack klaviyo-destination-dev events/batch.json
+
+\b
+One message is posted as an object. Several are posted as arrays of --batch-size; as Segment does,
+only the first element is signed. The secret comes from SEGMENT_SHARED_SECRET, the stack's secret or
+a prompt. If a token is required, it comes from WEBHOOK_TOKEN or the stack's secret.
+
+\b
+With --json, for each request one line: {"status", "milliseconds", "messages", "answer"}.
+Exit status: 0 all accepted, 1 something was rejected or refused, 3 not accepted (Segment would
+retry it).
+"""
+
+
+@click.command("send", epilog=EPILOG)
+@click.argument("files", nargs=-1, metavar="FILE|-...")
+@click.option("--url", help="The webhook's URL, if not the stack's.")
+@click.option(
+    "--test-event", metavar="ADDRESS", help='Send one event "Test Event" of this e-mail address.'
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1, 4_000),
+    default=1_000,
+    show_default=True,
+    help="Messages in a request.",
+)
+@click.option("--single", is_flag=True, help="One request for each message.")
+@click.option(
+    "--secret",
+    metavar="TEXT",
+    help="The shared secret. Lists of processes show it; SEGMENT_SHARED_SECRET is safer.",
+)
+@stack_option
+@json_option
+def command(
+    files: tuple[str, ...],
+    url: str | None,
+    test_event: str | None,
+    batch_size: int,
+    single: bool,
+    secret: str | None,
+    stack_name: str | None,
+    as_json: bool,
+) -> int:
+    """Post messages to the webhook, signed as Segment signs them, and show each answer."""
+    if bool(files) == bool(test_event):
+        raise Misuse("name files, or --test-event with an address")
+    context = Context(stack_name)
+    if url is None:
+        if context.stack is None:
+            raise Misuse("name the webhook: --url URL, or --stack NAME")
+        url = context.stack.output("WebhookUrl")
+    elif not url.startswith(("http://", "https://")):
+        raise Misuse("--url: expected a URL that begins with https:// or http://")
+    values = iter([_test_event(test_event)]) if test_event else _values(files)
+    first = next(values, None)
+    if first is None:
+        raise Misuse("there is no message in the input")
+    post = _Post(url, context.shared_secrets(secret)[0], context.webhook_token(), as_json)
+    for body, number in _bodies(first, values, 1 if single else batch_size):
+        post.send(body, number)
+    return post.status
+
+
+def _test_event(address: str) -> str:
+    message = {
+        "type": "track",
+        "messageId": f"test-{uuid.uuid4()}",
+        "userId": "test",
+        "event": "Test Event",
+        "properties": {},
+        "context": {"traits": {"email": address}},
+        "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    return json.dumps(message, ensure_ascii=False)
+
+
+def _values(files: Sequence[str]) -> Iterator[str]:
+    """Each message as JSON."""
+    from cli.archive import all_records
+    from handler.door.body import Unreadable
+    from handler.door.refusals import Refusal
+
+    for source, record in all_records(files):
+        try:
+            values = record.messages()
+        except Refusal as refusal:
+            place = f"{source.name}, line {record.number}"
+            raise Trouble(f"{place}: {record.problem or refusal}") from None
+        for value in values:
+            if isinstance(value, Unreadable):
+                yield value.text
+            else:
+                yield json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _bodies(first: str, others: Iterator[str], size: int) -> Iterator[tuple[bytes, int]]:
+    """Request bodies, and how many messages each holds: a single one is an object, else arrays."""
+    batch = [first, *islice(others, size - 1)]
+    is_alone = len(batch) == 1
+    while batch:
+        text = batch[0] if is_alone or size == 1 else f"[{','.join(batch)}]"
+        yield text.encode(errors="replace"), len(batch)
+        batch = list(islice(others, size))
+        is_alone = False
+
+
+class _Post:
+    """Posts bodies in order, shows the answers, and keeps the worst status."""
+
+    def __init__(self, url: str, secret: str, token: str | None, as_json: bool) -> None:
+        import requests
+
+        self._session = requests.Session()
+        self._url = url
+        self._secret = secret
+        self._as_json = as_json
+        self._headers = {"Content-Type": "application/json", "User-Agent": "klaviyo-destination"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
+        self.status = Status.OK
+
+    def send(self, body: bytes, number: int) -> None:
+        """Post one body. Raises `Trouble` when there is no answer."""
+        import requests
+
+        from cli.segment_signature import signature, signed_part
+
+        began = time.monotonic()
+        signed = signature(signed_part(body), self._secret)
+        try:
+            response = self._session.post(
+                self._url,
+                data=body,
+                headers={**self._headers, "X-Signature": signed},
+                timeout=SECONDS,
+                allow_redirects=False,
+            )
+        except requests.Timeout:
+            raise Trouble(f"no answer within {SECONDS:.0f} seconds from {self._url}") from None
+        except (requests.RequestException, UnicodeError):
+            raise Trouble(
+                f"no connection to {self._url}: check the URL, and that it is running"
+            ) from None
+        spent = round((time.monotonic() - began) * 1000)
+        try:
+            answer = response.json()
+        except ValueError:
+            answer = None
+        self._judge(response.status_code, answer)
+        self._show(response.status_code, spent, number, answer)
+
+    def _judge(self, status: int, answer: Any) -> None:
+        worst = Status.OK
+        if not 200 <= status < 300:
+            again = status >= 500 or status in (408, 423, 429)
+            worst = Status.UNFINISHED if again else Status.PROBLEMS
+        elif isinstance(answer, dict) and answer.get("rejected"):
+            worst = Status.PROBLEMS
+        self.status = max(self.status, worst)
+
+    def _show(self, status: int, spent: int, number: int, answer: Any) -> None:
+        if self._as_json:
+            document = {
+                "status": status,
+                "milliseconds": spent,
+                "messages": number,
+                "answer": answer,
+            }
+            console.write_json_line(document)
+            return
+        style = console.GOOD if 200 <= status < 300 else console.BAD
+        said = f"{spent} ms  {console.counted(number, 'message')}: {_in_words(answer)}"
+        console.say(console.painted(str(status), style), said)
+        for line in _exceptions(answer):
+            console.say(f"     {line}")
+        if status == 401:
+            console.note(
+                "The webhook has another secret than the one used here: check the stack's secret "
+                "and SEGMENT_SHARED_SECRET, and try `klaviyo-destination verify`."
+            )
+
+
+def _in_words(answer: Any) -> str:
+    if not isinstance(answer, dict) or "received" not in answer:
+        return "not this destination's answer; check the URL"
+    error = answer.get("error")
+    if isinstance(error, dict):
+        return f"{error.get('code')}: {error.get('message')}"
+    counts = ("delivered", "queued", "dropped", "rejected")
+    return ", ".join(f"{answer[name]} {name}" for name in counts if answer.get(name)) or "nothing"
+
+
+def _exceptions(answer: Any) -> Iterator[str]:
+    """A line for each message that was not simply delivered."""
+    listed = answer.get("messages") if isinstance(answer, dict) else None
+    for message in listed if isinstance(listed, list) else ():
+        if not isinstance(message, dict):
+            continue
+        parts = [message.get("reason"), message.get("field"), message.get("detail")]
+        why = ": ".join(str(part) for part in parts if part) or message.get("warnings", "")
+        yield f"{message.get('message_id') or '(no id)'}  {message.get('outcome')}  {why}"

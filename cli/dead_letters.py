@@ -1,0 +1,285 @@
+"""The dead-letter queue: read it, group entries by reason, redrive and delete them.
+
+`handler.queue.envelope` says what an SQS message holds. Messages that are read are hidden from
+other readers for the time, and visible again at the end; reading loses no message.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from cli.aws import client, reaching
+from cli.troubles import Misuse, Trouble
+from handler.queue.envelope import Entry, document_of
+from handler.queue.queues import Queue, QueueUnavailable
+from handler.queue.unpacking import unpack
+from klaviyo_client.api.redaction import redact, redact_code, redact_pointer
+from operations import Json, kind_of
+
+HIDDEN_SECONDS = 300
+"""Seconds for which SQS hides a message after it was read."""
+
+LOOK_SECONDS = 1
+"""Seconds of long polling. A short poll asks only some of SQS's servers."""
+
+A_CALL = 10
+"""Messages in one call to SQS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One SQS message and the entries in it. `sent_at` is when it came into the queue."""
+
+    message_id: str
+    receipt: str
+    sent_at: datetime
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which entries are meant: by reason and by message id; by default all."""
+
+    reasons: frozenset[str] = frozenset()
+    message_ids: frozenset[str] = frozenset()
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether nothing narrows it."""
+        return not self.reasons and not self.message_ids
+
+    def holds(self, entry: Entry) -> bool:
+        """Whether the entry is meant. A reason is our code or Klaviyo's."""
+        reason = entry.reason or {}
+        codes = {reason.get("code"), reason.get("klaviyo_code")}
+        return not (
+            (self.reasons and not self.reasons & codes)
+            or (self.message_ids and message_id_of(entry) not in self.message_ids)
+        )
+
+
+def message_id_of(entry: Entry) -> str | None:
+    """The id of the Segment message that the entry is about, if it has one."""
+    if entry.operation is not None:
+        return entry.operation.message_id
+    found = entry.message.get("messageId") if isinstance(entry.message, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def kind_in(entry: Entry) -> str:
+    """What the entry holds."""
+    if entry.operation is not None:
+        return kind_of(entry.operation)
+    return "unreadable" if entry.unreadable is not None else "message"
+
+
+def shown(letter: Letter, entry: Entry) -> dict[str, Json]:
+    """An entry as JSON, whole."""
+    return {
+        "sqs_message_id": letter.message_id,
+        "sent_at": letter.sent_at.isoformat(timespec="seconds"),
+        "message_id": message_id_of(entry),
+        **document_of(entry),
+    }
+
+
+@dataclass(slots=True)
+class Group:
+    """The entries that share a reason. Nothing in it is personal."""
+
+    code: str
+    detail: str
+    klaviyo_code: str | None = None
+    status: int | None = None
+    count: int = 0
+    kinds: dict[str, int] = field(default_factory=dict)
+    oldest: datetime | None = None
+    newest: datetime | None = None
+    message_ids: list[str] = field(default_factory=list)
+
+    def add(self, letter: Letter, entry: Entry) -> None:
+        """Count an entry."""
+        self.count += 1
+        kind = kind_in(entry)
+        self.kinds[kind] = self.kinds.get(kind, 0) + 1
+        self.oldest = min(self.oldest or letter.sent_at, letter.sent_at)
+        self.newest = max(self.newest or letter.sent_at, letter.sent_at)
+        message_id = message_id_of(entry)
+        if message_id is not None and len(self.message_ids) < SAMPLE_IDS:
+            self.message_ids.append(message_id)
+
+
+SAMPLE_IDS = 5
+"""Message ids that a group names."""
+
+
+def group_of(entry: Entry) -> Group:
+    """An empty group for the entry's reason, with everything personal masked."""
+    reason = entry.reason or {}
+    detail = str(reason.get("detail") or "")
+    if entry.operation is not None:
+        detail = redact(detail, entry.operation)
+    detail = detail or str(reason.get("last") or "")
+    pointer, at_fault = reason.get("pointer"), reason.get("field")
+    if isinstance(pointer, str):
+        detail = f"{redact_pointer(pointer)}: {detail}"
+    elif isinstance(at_fault, str):
+        detail = f"{at_fault}: {detail}"
+    klaviyo_code, status = reason.get("klaviyo_code"), reason.get("status")
+    return Group(
+        str(reason.get("code", "unknown")),
+        detail,
+        redact_code(klaviyo_code) if isinstance(klaviyo_code, str) else None,
+        status if isinstance(status, int) else None,
+    )
+
+
+class DeadLetterQueue:
+    """The queue at `url`. Raises `Trouble` and `Misuse` for what AWS says."""
+
+    def __init__(self, url: str) -> None:
+        if not url.startswith(("https://", "http://")):
+            raise Misuse("--queue-url: expected the queue's URL, https://sqs.…")
+        self.url = url
+        self._sqs = client("sqs")
+        self._held: dict[str, str] = {}
+
+    def size(self) -> int:
+        """About how many SQS messages it holds, hidden ones included."""
+        names = [
+            "ApproximateNumberOfMessages",
+            "ApproximateNumberOfMessagesNotVisible",
+            "ApproximateNumberOfMessagesDelayed",
+        ]
+        return sum(int(self._attributes(self.url, *names)[name]) for name in names)
+
+    def arn(self, url: str | None = None) -> str:
+        """The ARN of this queue, or of another one."""
+        return self._attributes(url or self.url, "QueueArn")["QueueArn"]
+
+    def retry_queue_url(self) -> str:
+        """The queue whose dead letters it takes. Raises `Trouble` when there is not just one."""
+        with reaching("the dead-letter queue"):
+            found = self._sqs.list_dead_letter_source_queues(QueueUrl=self.url)["queueUrls"]
+        if len(found) != 1:
+            raise Trouble(
+                f"{len(found)} queues have this one as their dead-letter queue, expected one: name "
+                "the retry queue with --retry-queue-url"
+            )
+        return str(found[0])
+
+    def _attributes(self, url: str, *names: str) -> dict[str, str]:
+        with reaching("the queue"):
+            answer = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(names))
+        found: dict[str, str] = answer["Attributes"]
+        return found
+
+    @contextmanager
+    def letters(self) -> Iterator[Iterator[Letter]]:
+        """Each message once. At the end those that were not deleted are shown to others again."""
+        self._held = {}
+        try:
+            yield self._receive()
+        finally:
+            self._release(list(self._held.values()))
+
+    def _receive(self) -> Iterator[Letter]:
+        while True:
+            with reaching("the dead-letter queue"):
+                answer = self._sqs.receive_message(
+                    QueueUrl=self.url,
+                    MaxNumberOfMessages=A_CALL,
+                    VisibilityTimeout=HIDDEN_SECONDS,
+                    WaitTimeSeconds=LOOK_SECONDS,
+                    AttributeNames=["SentTimestamp"],
+                )
+            received = answer.get("Messages", [])
+            new = [each for each in received if each["MessageId"] not in self._held]
+            self._held.update((each["MessageId"], each["ReceiptHandle"]) for each in received)
+            for each in new:
+                sent_at = int(each.get("Attributes", {}).get("SentTimestamp", 0)) / 1000
+                yield Letter(
+                    each["MessageId"],
+                    each["ReceiptHandle"],
+                    datetime.fromtimestamp(sent_at, UTC),
+                    tuple(unpack(each["Body"])),
+                )
+            if not new:
+                return
+
+    def _release(self, receipts: list[str]) -> None:
+        """Best effort: what cannot be shown again now is shown when its time is up."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        for start in range(0, len(receipts), A_CALL):
+            entries = [
+                {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
+                for number, receipt in enumerate(receipts[start : start + A_CALL])
+            ]
+            with suppress(BotoCoreError, ClientError):
+                self._sqs.change_message_visibility_batch(QueueUrl=self.url, Entries=entries)
+
+    def take(
+        self, selection: Selection, keep: Callable[[list[Entry]], None], *, dry_run: bool
+    ) -> int:
+        """Take the selected entries out, after `keep` has them; returns how many there were.
+
+        What else a message holds is put back before the message is deleted: an interruption may
+        double an entry, and loses none.
+        """
+        taken = 0
+        rest_queue = Queue(self.url)
+        with self.letters() as letters:
+            for letter in letters:
+                chosen = [entry for entry in letter.entries if selection.holds(entry)]
+                taken += len(chosen)
+                if not chosen or dry_run:
+                    continue
+                rest = [entry for entry in letter.entries if not selection.holds(entry)]
+                keep(chosen)
+                if rest:
+                    put(rest_queue, rest)
+                with reaching("the dead-letter queue"):
+                    self._sqs.delete_message(QueueUrl=self.url, ReceiptHandle=letter.receipt)
+                del self._held[letter.message_id]
+        return taken
+
+    def move_all(self, retry_queue_url: str) -> str:
+        """Start SQS's own move task; returns the ARN by which to ask for it.
+
+        https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html
+        """
+        source, destination = self.arn(), self.arn(retry_queue_url)
+        with reaching("the redrive"):
+            self._sqs.start_message_move_task(SourceArn=source, DestinationArn=destination)
+        return source
+
+    def moved(self, source_arn: str) -> dict[str, Any]:
+        """The newest move task: its `Status`, and `ApproximateNumberOfMessagesMoved`."""
+        with reaching("the redrive"):
+            found = self._sqs.list_message_move_tasks(SourceArn=source_arn, MaxResults=1)
+        tasks: list[dict[str, Any]] = found.get("Results", [])
+        return tasks[0] if tasks else {}
+
+    def purge(self) -> None:
+        """Delete everything. SQS takes up to a minute, and does it once a minute."""
+        with reaching("the purge"):
+            self._sqs.purge_queue(QueueUrl=self.url)
+
+
+def put(queue: Queue, entries: list[Entry]) -> None:
+    """Put entries on a queue. Raises `Trouble` unless all are safely there."""
+    try:
+        receipt = queue.send(entries)
+    except QueueUnavailable as error:
+        raise Trouble(f"the queue did not take the entries ({error}); none is lost") from None
+    if receipt.unfit:
+        raise Trouble("an entry is larger than SQS takes; none is lost")
+
+
+def write_line(letter: Letter, entry: Entry) -> bytes:
+    """One line of an export."""
+    return json.dumps(shown(letter, entry), ensure_ascii=False).encode(errors="replace") + b"\n"

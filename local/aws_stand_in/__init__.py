@@ -1,0 +1,1 @@
+"""What Lambda, API Gateway, SQS and Secrets Manager do, on this machine."""

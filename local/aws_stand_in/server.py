@@ -1,0 +1,216 @@
+"""SQS and Secrets Manager on loopback, by moto's server, and the queues and the secret in it.
+
+boto3 finds it by the environment variables that `variables` gives, here as in the functions.
+"""
+
+import json
+import logging
+import threading
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from local.aws_stand_in.move_tasks import MoveTasks
+from local.aws_stand_in.template import queue
+from local.aws_stand_in.tracing import TraceHeaders
+from local.guard import NAMES, Guarded
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.client import SQSClient
+
+REGION = "us-east-1"
+
+VISIBILITY_SECONDS = 60
+"""The retry function's timeout, the least that Lambda asks for: a failed batch soon comes back."""
+
+MAX_RECEIVES = int(queue("RetryQueue")["RedrivePolicy"]["maxReceiveCount"])
+
+
+@dataclass(frozen=True, slots=True)
+class Queues:
+    """The two queues and the secret of one deployment."""
+
+    retry_queue_url: str
+    dead_letter_queue_url: str
+    secret_arn: str
+
+    def variables(self) -> dict[str, str]:
+        """The functions' environment variables that name them."""
+        return {
+            "RETRY_QUEUE_URL": self.retry_queue_url,
+            "DEAD_LETTER_QUEUE_URL": self.dead_letter_queue_url,
+            "CREDENTIALS_SECRET_ARN": self.secret_arn,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How many SQS messages a queue holds."""
+
+    visible: int
+    in_flight: int
+    delayed: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.visible + self.in_flight + self.delayed
+
+
+@contextmanager
+def serve(port: int = 0, names: Collection[str] = NAMES) -> Iterator[str]:
+    """Moto's server; gives its URL. Port 0 takes any free one. `names` are those of this machine
+    that it answers to, and no page in a browser is answered: moto itself takes any of both.
+
+    What it holds belongs to the process, not to the server: two servers of one process share it.
+    It serves one request at a time, so nobody should wait in it (`WaitTimeSeconds`).
+    """
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import make_server
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    lock = threading.Lock()
+    moto = MoveTasks(TraceHeaders(DomainDispatcherApplication(create_backend_app)))
+
+    def one_at_a_time(*request: Any) -> Any:
+        # Moto's queues lose a message that arrives while another one is being deleted.
+        with lock:
+            return moto(*request)
+
+    server = make_server("127.0.0.1", port, Guarded(one_at_a_time, names), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def variables(url: str) -> dict[str, str]:
+    """The environment variables that lead boto3 to the server, and nowhere else."""
+    return {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_SESSION_TOKEN": "local",
+        # Nobody's own profile or proxy has a say here.
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+    }
+
+
+def create(name: str, secret: Mapping[str, Any]) -> Queues:
+    """Make both queues and the secret, all called after `name`, as the template makes them."""
+    sqs = boto3.client("sqs")
+    dead_letter_queue_url = sqs.create_queue(QueueName=f"{name}-dead-letters")["QueueUrl"]
+    redrive_policy = {
+        "deadLetterTargetArn": arn_of(sqs, dead_letter_queue_url),
+        "maxReceiveCount": MAX_RECEIVES,
+    }
+    retry_queue_url = sqs.create_queue(
+        QueueName=f"{name}-retry",
+        Attributes={
+            "VisibilityTimeout": str(VISIBILITY_SECONDS),
+            "RedrivePolicy": json.dumps(redrive_policy),
+        },
+    )["QueueUrl"]
+    secrets = boto3.client("secretsmanager")
+    secret_arn = secrets.create_secret(Name=name, SecretString=json.dumps(secret))["ARN"]
+    return Queues(retry_queue_url, dead_letter_queue_url, secret_arn)
+
+
+def arn_of(sqs: "SQSClient", queue_url: str) -> str:
+    """The ARN of a queue."""
+    answer = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])
+    return answer["Attributes"]["QueueArn"]
+
+
+def depth(sqs: "SQSClient", queue_url: str) -> Depth:
+    """How many SQS messages a queue holds."""
+    answer = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])
+    attributes = answer["Attributes"]
+    return Depth(
+        visible=int(attributes["ApproximateNumberOfMessages"]),
+        in_flight=int(attributes["ApproximateNumberOfMessagesNotVisible"]),
+        delayed=int(attributes["ApproximateNumberOfMessagesDelayed"]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One SQS message as the queue holds it, whoever may see it. Times are Unix seconds.
+
+    Nobody receives it before `hidden_until`. `receives` is its `ApproximateReceiveCount`.
+    """
+
+    id: str
+    body: str
+    sent_at: float
+    hidden_until: float
+    receives: int = 0
+
+
+def held(queue_url: str) -> list[Held]:
+    """Every SQS message of a queue of this process, those included that SQS shows to nobody.
+
+    Asked of moto itself, so that looking changes nothing: who receives a message hides it.
+    """
+    from moto.sqs.models import sqs_backends
+
+    account, name = queue_url.rsplit("/", 2)[1:]
+    return [
+        Held(
+            message.id,
+            message.body,
+            (message.sent_timestamp or 0) / 1000,
+            max(message.visible_at, message.delayed_until) / 1000,
+            message.approximate_receive_count,
+        )
+        for message in list(sqs_backends[account][REGION].queues[name]._messages)
+    ]
+
+
+RECEIVES_OF_A_POISON_PILL = 3
+
+
+def metrics(queue_url: str, now: float) -> dict[str, float]:
+    """What SQS reports to CloudWatch about a queue; `now` is in Unix seconds.
+
+    A message that was received three times counts as a poison pill and goes to the back of the
+    queue: its age is not reported any more, whether or not there is a dead-letter queue.
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+    """
+    messages = held(queue_url)
+    ages = [now - each.sent_at for each in messages if each.receives < RECEIVES_OF_A_POISON_PILL]
+    hidden = [each for each in messages if each.hidden_until > now]
+    in_flight = sum(each.receives > 0 for each in hidden)
+    return {
+        "ApproximateAgeOfOldestMessage": max(ages, default=0.0),
+        "ApproximateNumberOfMessagesVisible": len(messages) - len(hidden),
+        "ApproximateNumberOfMessagesNotVisible": in_flight,
+        "ApproximateNumberOfMessagesDelayed": len(hidden) - in_flight,
+    }
+
+
+def peek(sqs: "SQSClient", queue_url: str) -> list[str]:
+    """The text of every visible SQS message; reading hides them for two seconds."""
+    texts: dict[str, str] = {}
+    while True:
+        answer = sqs.receive_message(
+            QueueUrl=queue_url, MaxNumberOfMessages=10, VisibilityTimeout=2
+        )
+        received = answer.get("Messages", [])
+        if not received:
+            break
+        texts.update({message["MessageId"]: message["Body"] for message in received})
+    return list(texts.values())

@@ -1,0 +1,28 @@
+"""A stand-in for Klaviyo: a strict judge of requests that keeps what it is sent, on loopback only.
+
+For tests, local runs, fault runs and benchmarks; never packaged. `Account` is the whole of it
+without I/O, `serve` puts one behind HTTP.
+"""
+
+from local.klaviyo_stand_in.account import Account
+from local.klaviyo_stand_in.checks.rate_limits import Limit
+from local.klaviyo_stand_in.protocol.exchange import Reply, Request, Response
+from local.klaviyo_stand_in.protocol.log import RequestRecord
+from local.klaviyo_stand_in.protocol.policy import Policy
+from local.klaviyo_stand_in.protocol.weather import Faults, Weather
+from local.klaviyo_stand_in.records.events import EventRecord
+from local.klaviyo_stand_in.server import serve
+
+__all__ = [
+    "Account",
+    "EventRecord",
+    "Faults",
+    "Limit",
+    "Policy",
+    "Reply",
+    "Request",
+    "RequestRecord",
+    "Response",
+    "Weather",
+    "serve",
+]

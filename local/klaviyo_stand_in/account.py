@@ -1,0 +1,346 @@
+"""The stand-in: a Klaviyo account without I/O. Requests in, answers out, everything inspectable."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from threading import RLock
+
+from local.klaviyo_stand_in import control
+from local.klaviyo_stand_in.api import authentication as gate
+from local.klaviyo_stand_in.api import partial, routes
+from local.klaviyo_stand_in.api.authentication import Keys
+from local.klaviyo_stand_in.api.call import Call
+from local.klaviyo_stand_in.api.routes import Route
+from local.klaviyo_stand_in.checks import judge
+from local.klaviyo_stand_in.checks.rate_limits import Limits, Meter
+from local.klaviyo_stand_in.protocol.exchange import Json, Reply, Request, Response
+from local.klaviyo_stand_in.protocol.findings import Facts
+from local.klaviyo_stand_in.protocol.log import UNANSWERED, RequestLog, RequestRecord
+from local.klaviyo_stand_in.protocol.policy import OptIn, Policy
+from local.klaviyo_stand_in.protocol.problems import Refusal, throttled
+from local.klaviyo_stand_in.protocol.weather import POISONED, Fate, Sky, Weather
+from local.klaviyo_stand_in.records import import_jobs as imports
+from local.klaviyo_stand_in.records.consents import Reversal
+from local.klaviyo_stand_in.records.events import EventRecord, Keep
+from local.klaviyo_stand_in.records.jobs import ImportJob
+from local.klaviyo_stand_in.records.lists import MailingList
+from local.klaviyo_stand_in.records.profiles import Profiles
+from local.klaviyo_stand_in.records.state import State
+
+UNKNOWN = "unknown"
+"""The endpoint of requests that none has answered."""
+
+
+class Poisoned(Exception):  # noqa: N818
+    """An item makes the whole request fail, with this response or with none."""
+
+    def __init__(self, response: Response | None) -> None:
+        super().__init__()
+        self.response = response
+
+
+class Account:
+    """One Klaviyo account, safe for threads.
+
+    `keys` are the private keys that it accepts, or a mapping of each to its scopes. `limits`:
+    `"published"`, a factor on these, a mapping of endpoints to a `Limit`, or `None` for none.
+    `clock` gives seconds that never go back; `started_at` is the time of day at its first reading.
+    `keep_events` and `keep_requests` bound the memory of long runs.
+    """
+
+    def __init__(
+        self,
+        keys: Keys = frozenset({"pk_test"}),
+        *,
+        limits: Limits = None,
+        clock: Callable[[], float] = time.monotonic,
+        started_at: datetime | None = None,
+        policy: Policy | None = None,
+        keep_events: Keep = "all",
+        keep_requests: int = 100_000,
+    ) -> None:
+        if isinstance(limits, Mapping):
+            _require_endpoints(limits)
+        self._keys = keys
+        self._limits = limits
+        self._clock = clock
+        self._started_at = started_at or datetime.now(UTC)
+        self._started = clock()
+        self._policy = policy or Policy()
+        self._keep_events: Keep = keep_events
+        self._keep_requests = keep_requests
+        self._lock = RLock()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: profiles, events, lists, jobs, requests, weather, limits."""
+        with self._lock:
+            self._state = State(self._policy, self._keep_events)
+            self._log = RequestLog(self._keep_requests)
+            self._meter = Meter(self._limits)
+            self._sky = Sky()
+
+    @property
+    def now(self) -> datetime:
+        """The account's time of day, as its clock has it."""
+        return self._started_at + timedelta(seconds=self._clock() - self._started)
+
+    @property
+    def profiles(self) -> Profiles:
+        """Every profile: iterate, or look up with `by_email`, `by_external_id`, `get`, …"""
+        return self._settled().profiles
+
+    @property
+    def events(self) -> list[EventRecord]:
+        """The recorded events; none when only counts are kept."""
+        with self._lock:
+            return self._state.events.records()
+
+    @property
+    def events_sent(self) -> int:
+        """How many events were accepted, repeats included."""
+        return self._state.events.sent
+
+    @property
+    def events_recorded(self) -> int:
+        """How many of them were new."""
+        return self._state.events.recorded
+
+    @property
+    def lists(self) -> Mapping[str, MailingList]:
+        """Lists by id."""
+        return self._settled().lists
+
+    @property
+    def jobs(self) -> Mapping[str, ImportJob]:
+        """Import jobs by id."""
+        return self._settled().jobs
+
+    @property
+    def deleted(self) -> Sequence[str]:
+        """Ids of the profiles that were deleted on request."""
+        return self._state.deleted
+
+    @property
+    def requests(self) -> list[RequestRecord]:
+        """The requests, oldest first; control requests do not count."""
+        with self._lock:
+            return list(self._log.records)
+
+    @property
+    def counts(self) -> Counter[tuple[str, int]]:
+        """How many requests there were, by endpoint and status."""
+        with self._lock:
+            return self._log.counts.copy()
+
+    @property
+    def items(self) -> Counter[str]:
+        """How many items were accepted, by endpoint."""
+        with self._lock:
+            return self._log.items.copy()
+
+    def summary(self) -> Json:
+        """Requests and items in numbers, for the control endpoint."""
+        with self._lock:
+            return self._log.summary()
+
+    @property
+    def weather(self) -> tuple[Weather, ...]:
+        """What requests meet at present."""
+        return self._sky.weather
+
+    def set_weather(self, *weather: Weather) -> None:
+        """Replace the weather; of several, the first about an endpoint decides. None is fine.
+
+        Raises `ValueError` for an endpoint that there is not.
+        """
+        for each in weather:
+            _require_endpoints(each.endpoints)
+        with self._lock:
+            self._sky = Sky(weather)
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Nothing changes meanwhile, for whoever looks at several things."""
+        with self._lock:
+            yield
+
+    def add_list(
+        self, list_id: str, name: str, opt_in_process: OptIn = "double_opt_in"
+    ) -> MailingList:
+        """Add a list with a given id."""
+        with self._lock:
+            self._state.add_list(list_id, name, opt_in_process, self.now)
+            return self._state.lists[list_id]
+
+    def add_twin(self, external_id: str, email: str) -> None:
+        """Add a profile whose external id another one has, as imports may leave behind."""
+        with self._lock:
+            self._state.profiles.add_twin(external_id, email, self.now)
+
+    def delete_list(self, list_id: str) -> None:
+        """Delete a list, as somebody may do in Klaviyo's console."""
+        with self._lock:
+            del self._state.lists[list_id]
+
+    def confirm(self, email: str, list_id: str | None = None) -> bool:
+        """Click in the confirmation message; false when this address was sent none."""
+        with self._lock:
+            profile = self._state.profiles.by_email(email)
+            return profile is not None and self._state.confirm(profile, list_id, self.now)
+
+    def unsubscribe(self, email: str, list_id: str | None = None) -> None:
+        """What the person's click on "unsubscribe" in an e-mail does; of a list, who is on it."""
+        consents = {"email": {"marketing": {"consent": "UNSUBSCRIBED"}}}
+        with self._lock:
+            self._settled().unsubscribe(
+                {"attributes": {"email": email, "subscriptions": consents}}, list_id, self.now
+            )
+
+    def add_unsubscribed(self, email: str) -> None:
+        """Somebody whom the account knows, and who has unsubscribed from everything."""
+        with self._lock:
+            self._settled().profiles.upsert({"attributes": {"email": email}}, self.now)
+            self.unsubscribe(email)
+
+    def suppress(self, email: str, reason: str = "USER_SUPPRESSED") -> None:
+        """Suppress e-mail marketing, as the account's owner or a complaint does."""
+        with self._lock:
+            owner = self._settled().profiles.by_email(email)
+            if owner is not None:
+                self._state.suppress(owner, reason, self.now)
+
+    @property
+    def reversals(self) -> Sequence[Reversal]:
+        """Who had opted out, and was subscribed all the same."""
+        return list(self._settled().reversals)
+
+    @property
+    def withdrawn_everywhere(self) -> Sequence[str]:
+        """Ids of the profiles whose unsubscription from a list became one from everything."""
+        return list(self._settled().withdrawn_everywhere)
+
+    def exchange(self, request: Request) -> Reply:
+        """Carry out one request, in the weather there is."""
+        if request.path.startswith(control.PREFIX):
+            return Reply(control.answer(self, request))
+        try:
+            route, target = routes.find(request.method, request.path)
+        except Refusal as refusal:
+            response = refusal.response()
+            self._note(request, UNKNOWN, response, 0, answered=True)
+            return Reply(response)
+        with self._lock:
+            fate = self._sky.fate(route.name)
+        items = 0
+        carried_out, lost = fate.answer, fate.lost
+        if fate.effect:
+            try:
+                carried_out, items = self._carry_out(request, route, target, fate)
+            except Poisoned as poisoned:
+                carried_out, lost = poisoned.response, poisoned.response is None
+        self._note(request, route.name, carried_out, items, answered=not lost)
+        return Reply(None if lost else carried_out, fate.delay)
+
+    def _carry_out(
+        self, request: Request, route: Route, target: str, fate: Fate
+    ) -> tuple[Response, int]:
+        items = 0
+        try:
+            key = gate.authenticate(request, self._keys)
+            headers = self._metered(route)
+        except Refusal as refusal:
+            return refusal.response(), items
+        try:
+            gate.admit(request, route, key, self._keys, self._policy)
+            document, items = self._judged(request, route, fate)
+            response = self._answered(request, route, target, document, fate)
+        except Refusal as refusal:
+            response = refusal.response()
+        return Response(response.status, {**response.headers, **headers}, response.body), items
+
+    def _metered(self, route: Route) -> Mapping[str, str]:
+        with self._lock:
+            now = self._clock()
+            wait = self._meter.take(route.name, route.limit, now)
+            if wait is not None:
+                raise throttled(wait)
+            return self._meter.headers(route.name, route.limit, now)
+
+    def _judged(self, request: Request, route: Route, fate: Fate) -> tuple[Json, int]:
+        """The body and the number of its items. Reads nothing that another thread may change."""
+        if route.method == "GET":
+            return None, 0
+        document = judge.parse(request.body)
+        refusal = fate.refuse_items
+        whole = refusal in POISONED
+        findings = judge.judge(
+            route.name,
+            document,
+            Facts(
+                now=self.now,
+                policy=self._policy,
+                historical_import=judge.historical_import(document),
+                refuses=fate.refuses if whole or refusal in ("pointer", "silent") else None,
+                refusal="whole" if whole else "silent" if refusal == "silent" else "pointer",
+            ),
+        )
+        if findings.is_poisoned:
+            raise Poisoned(POISONED[str(refusal)])
+        if findings.problems:
+            raise Refusal(400, *findings.problems)
+        return document, findings.items
+
+    def _answered(
+        self, request: Request, route: Route, target: str, document: Json, fate: Fate
+    ) -> Response:
+        rest = partial.left_out(route.name, document, self._policy)
+        with self._lock:
+            call = Call(
+                state=self._settled(),
+                now=self.now,
+                origin=request.origin,
+                path=request.path,
+                target=target,
+                parameters=request.parameters(),
+                document=document if rest is None else rest,
+                fails=fate.refuses if fate.refuse_items == "import" else None,
+                missing_errors=fate.missing_errors,
+            )
+            response = route.answer(call)
+        if rest is None:
+            return response
+        headers = {**response.headers, partial.HEADER: "phone_number"}
+        return Response(response.status, headers, response.body)
+
+    def _settled(self) -> State:
+        with self._lock:
+            for job in self._state.due(self.now):
+                imports.carry_out(job, self._state)
+            self._state.carry_out_consents(self.now)
+            return self._state
+
+    def _note(
+        self,
+        request: Request,
+        endpoint: str,
+        response: Response | None,
+        items: int,
+        *,
+        answered: bool,
+    ) -> None:
+        status = UNANSWERED if response is None else response.status
+        with self._lock:
+            self._log.add(
+                RequestRecord(
+                    request.method, request.path, endpoint, status, items, self._clock(), answered
+                )
+            )
+
+
+def _require_endpoints(names: Iterable[str]) -> None:
+    unknown = set(names) - {route.name for route in routes.ROUTES}
+    if unknown:
+        raise ValueError(f"no such endpoints: {sorted(unknown)}")

@@ -1,0 +1,1 @@
+"""Klaviyo's endpoints: from a request to an answer."""

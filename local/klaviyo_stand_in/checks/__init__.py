@@ -1,0 +1,1 @@
+"""What Klaviyo checks of a request: its schema, its rules, its rate limits."""

@@ -1,0 +1,142 @@
+"""Judges request bodies: is it JSON, has it the documented structure, does it keep the rules."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from local.klaviyo_stand_in.checks import rules
+from local.klaviyo_stand_in.checks.schema import compile_schema
+from local.klaviyo_stand_in.protocol.exchange import Json
+from local.klaviyo_stand_in.protocol.findings import Facts, Findings, Rule
+from local.klaviyo_stand_in.protocol.openapi import BODIES, DEFINITIONS
+from local.klaviyo_stand_in.protocol.problems import Problem, Refusal
+
+Table = dict[str, Sequence[Rule]]
+
+EVENTS = "/data/attributes/events-bulk-create/data"
+PROFILES = "/data/attributes/profiles/data"
+
+
+def _profile(place: str, *whole: Rule, phone: Rule = rules.phone_number) -> Table:
+    return {
+        f"{place}/attributes/email": (rules.email,),
+        f"{place}/attributes/phone_number": (phone,),
+        place: whole,
+    }
+
+
+def _patched(meta: str) -> Table:
+    return {f"{meta}/patch_identifiers": (rules.secondary_addresses,)}
+
+
+def _event(place: str, *whole: Rule) -> Table:
+    attributes = f"{place}/attributes"
+    return {
+        f"{attributes}/metric/data/attributes/name": (rules.metric_name,),
+        f"{attributes}/properties": (rules.event_properties,),
+        f"{attributes}/time": (rules.event_time,),
+        f"{attributes}/unique_id": (rules.unique_id,),
+        f"{attributes}/value_currency": (rules.value_currency,),
+        place: whole,
+    }
+
+
+def _consented(channels: str) -> Table:
+    kinds = ("email/marketing", "sms/marketing", "sms/transactional", "push/marketing")
+    more = ("whatsapp/marketing", "whatsapp/transactional")
+    return {f"{channels}/{kind}/consented_at": (rules.consented_at,) for kind in (*kinds, *more)}
+
+
+_identified = rules.at_least_one(rules.PROFILE_IDENTIFIERS)
+_subscribable = rules.at_least_one(("email", "phone_number"))
+_event_profile: tuple[Rule, ...] = (
+    rules.at_least_one(rules.EVENT_IDENTIFIERS),
+    rules.phone_not_alone,
+    rules.no_larger(rules.MAX_EVENT_PROFILE_BYTES),
+)
+
+RULES: dict[str, Table] = {
+    "create_event": {
+        **_profile("/data/attributes/profile/data", *_event_profile),
+        **_patched("/data/attributes/profile/data/meta"),
+        **_event("/data", rules.one_item),
+    },
+    "bulk_create_events": {
+        EVENTS: (rules.some_events(1000),),
+        f"{EVENTS}/*": (rules.not_repeated,),
+        f"{EVENTS}/*/attributes/events/data": (rules.between(1, 1000),),
+        **_profile(f"{EVENTS}/*/attributes/profile/data", *_event_profile),
+        **_patched(f"{EVENTS}/*/attributes/profile/data/meta"),
+        **_event(f"{EVENTS}/*/attributes/events/data/*", rules.one_item),
+    },
+    "create_or_update_profile": {
+        **_profile("/data", _identified, rules.phone_not_alone, rules.one_item),
+        **_patched("/data/meta"),
+    },
+    "bulk_import_profiles": {
+        PROFILES: (rules.between(1, 10_000),),
+        **_profile(
+            f"{PROFILES}/*",
+            _identified,
+            rules.phone_not_alone,
+            rules.no_larger(rules.MAX_PROFILE_BYTES),
+            rules.one_item,
+            phone=rules.phone_format,
+        ),
+        **_patched(f"{PROFILES}/*/meta"),
+    },
+    "bulk_subscribe_profiles": {
+        PROFILES: (rules.between(1, 1000),),
+        f"{PROFILES}/*/attributes/age_gated_date_of_birth": (rules.day,),
+        **_profile(f"{PROFILES}/*", _subscribable, rules.consents, rules.one_item),
+        **_consented(f"{PROFILES}/*/attributes/subscriptions"),
+    },
+    "bulk_unsubscribe_profiles": {
+        PROFILES: (rules.between(1, 100),),
+        **_profile(f"{PROFILES}/*", _subscribable, rules.consents, rules.one_item),
+    },
+    "add_profiles_to_list": {"/data": (rules.between(1, 1000),), "/data/*": (rules.one_item,)},
+    "remove_profiles_from_list": {"/data": (rules.between(1, 1000),), "/data/*": (rules.one_item,)},
+    "create_list": {"/data/attributes/name": (rules.not_blank,), "/data": (rules.one_item,)},
+    "request_profile_deletion": {
+        **_profile("/data/attributes/profile/data", rules.exactly_one),
+        "/data": (rules.one_item,),
+    },
+    "merge_profiles": {"/data": (rules.one_source, rules.one_item)},
+}
+
+_JUDGES = {
+    name: compile_schema(schema, DEFINITIONS, RULES[name]) for name, schema in BODIES.items()
+}
+
+
+def parse(body: bytes) -> Json:
+    """The body as strict JSON. Raises a `Refusal` (400) for anything else."""
+    try:
+        return json.loads(body.decode(), parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise Refusal(
+            400, Problem("JSON parse error.", "/data", "parse_error", "Malformed request.")
+        ) from None
+
+
+def judge(operation: str, document: Json, facts: Facts) -> Findings:
+    """Everything that is wrong with the body of the operation, and the number of its items."""
+    findings = Findings(facts)
+    try:
+        _JUDGES[operation](document, findings)
+    except RecursionError:
+        findings.add("/data", "The payload is nested too deeply.")
+    return findings
+
+
+def historical_import(document: Any) -> bool:
+    """Whether a subscribe request says that it brings in old consents."""
+    try:
+        return document["data"]["attributes"]["historical_import"] is True
+    except (KeyError, TypeError):
+        return False
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)

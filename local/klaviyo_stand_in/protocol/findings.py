@@ -1,0 +1,46 @@
+"""What the judge gathers about one request body."""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from local.klaviyo_stand_in.protocol.exchange import Json, JsonObject
+from local.klaviyo_stand_in.protocol.policy import Policy
+from local.klaviyo_stand_in.protocol.problems import Problem
+
+Predicate = Callable[[JsonObject], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the rules may look at beside the value itself.
+
+    `refuses` picks items, by their attributes, to refuse although nothing is wrong with them;
+    `refusal` says whether the refusal names the item, or the request fails as a whole.
+    """
+
+    now: datetime
+    policy: Policy
+    historical_import: bool = False
+    refuses: Predicate | None = None
+    refusal: Literal["pointer", "silent", "whole"] = "pointer"
+
+
+@dataclass(slots=True)
+class Findings:
+    """The problems found so far, and what rules have to remember between items."""
+
+    facts: Facts
+    problems: list[Problem] = field(default_factory=list)
+    items: int = 0
+    is_poisoned: bool = False
+    seen: set[Hashable] = field(default_factory=set)
+
+    def add(self, pointer: str | None, detail: str) -> None:
+        """Note a problem with what `pointer` points at."""
+        self.problems.append(Problem(detail, pointer))
+
+
+Rule = Callable[[Json, str, Findings], None]
+"""Looks at a value whose structure is right, at its JSON pointer, and notes what is wrong."""

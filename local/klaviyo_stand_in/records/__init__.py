@@ -1,0 +1,1 @@
+"""What the account holds: profiles, consents, events, lists, jobs."""

@@ -1,0 +1,90 @@
+"""The events that the account has recorded, each (profile, metric, unique_id) once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from local.klaviyo_stand_in.records import times
+
+Keep = Literal["all", "ids", "counts"]
+"""What is kept of events: everything, their keys alone, or a hash of each key (for benchmarks)."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """One recorded event. `sent` counts how often it has arrived, the first time included.
+
+    `time` is ISO 8601 in UTC, to the second. When only keys are kept, everything behind
+    `unique_id` but `sent` is empty.
+    """
+
+    profile_id: str
+    metric: str
+    unique_id: str
+    sent: int = 1
+    time: str | None = None
+    value: float | int | None = None
+    value_currency: str | None = None
+    properties: Mapping[str, Any] | None = None
+    backfill: bool = False
+
+
+_Key = tuple[str, str, str]
+
+
+class Events:
+    """`sent` counts every event that was accepted, `recorded` those that were new."""
+
+    def __init__(self, keep: Keep) -> None:
+        self._keep = keep
+        self._sent: dict[_Key, int] = {}
+        self._attributes: dict[_Key, tuple[str, Mapping[str, Any], bool]] = {}
+        self._hashes: set[int] = set()
+        self._metrics: dict[str, str] = {}
+        self.sent = 0
+        self.recorded = 0
+
+    def record(
+        self, profile_id: str, attributes: Mapping[str, Any], now: datetime, backfill: bool
+    ) -> None:
+        """Record the event unless its profile, metric and unique_id were there before.
+
+        The time defaults to `now`; the unique_id to the time, so that without one there is one
+        event for each profile, metric and second.
+        """
+        name = attributes["metric"]["data"]["attributes"]["name"]
+        metric = self._metrics.setdefault(name, name)
+        stated = attributes.get("time")
+        time = times.written((stated and times.parse(stated)) or now)
+        unique_id = attributes.get("unique_id")
+        key = (profile_id, metric, time if unique_id is None else unique_id)
+        self.sent += 1
+        if self._keep == "counts":
+            self._hashes.add(hash(key))
+            self.recorded = len(self._hashes)
+            return
+        before = self._sent.get(key, 0)
+        self._sent[key] = before + 1
+        self.recorded = len(self._sent)
+        if self._keep == "all" and not before:
+            flows_off = backfill or bool(attributes.get("backfill"))
+            self._attributes[key] = (time, attributes, flows_off)
+
+    def records(self) -> list[EventRecord]:
+        """The recorded events in the order of their first arrival."""
+        return [self._record(key, sent) for key, sent in self._sent.items()]
+
+    def _record(self, key: _Key, sent: int) -> EventRecord:
+        if key not in self._attributes:
+            return EventRecord(*key, sent)
+        time, attributes, backfill = self._attributes[key]
+        return EventRecord(
+            *key,
+            sent,
+            time,
+            attributes.get("value"),
+            attributes.get("value_currency"),
+            attributes["properties"],
+            backfill,
+        )

@@ -1,0 +1,11 @@
+"""The console: a page on loopback that shows what would happen, and what does. Never deployed.
+
+`server` answers the page's requests, and `local.guard` rejects every client except the page.
+`journal` knows what became of each message, `watch` looks on once a second, `static/` is the page
+itself.
+"""
+
+from local.web_console.journal import Journal
+from local.web_console.server import serve
+
+__all__ = ["Journal", "serve"]

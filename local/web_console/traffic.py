@@ -1,0 +1,98 @@
+"""A steady stream of made-up messages, so that there is something to watch."""
+
+import itertools
+import json
+import random
+import threading
+import uuid
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self
+
+from local.web_console.sending import post
+
+RATES = (0, 1, 5, 20)
+"""Messages a second to choose from."""
+
+PEOPLE = (
+    ("maria.lindqvist", "Maria", "Lindqvist"),
+    ("tom.okafor", "Tom", "Okafor"),
+    ("ines.moreau", "Ines", "Moreau"),
+    ("priya.raman", "Priya", "Raman"),
+    ("leo.haas", "Leo", "Haas"),
+    ("amina.yusuf", "Amina", "Yusuf"),
+    ("jonas.berg", "Jonas", "Berg"),
+    ("chloe.park", "Chloe", "Park"),
+)
+PRODUCTS = (("Enamel Mug", 18.5), ("Green Tea", 22.0), ("Linen Towel", 14.0), ("Oak Tray", 39.0))
+EVENT_NAMES = ("Product Viewed", "Product Added", "Cart Viewed", "Checkout Started")
+
+
+class Traffic:
+    """Sends once a second, in a thread of its own, as many messages as are wanted, in one request.
+
+    It never sends ahead: while the webhook takes its time, the next second's messages wait.
+    """
+
+    def __init__(self, webhook_url: str, secret: str) -> None:
+        self._webhook_url = webhook_url
+        self._secret = secret
+        self._per_second = 0
+        self._changed = threading.Event()
+        self._stopped = threading.Event()
+        self._chance = random.Random(7)
+        self._run = uuid.uuid4().hex[:6]
+        self._numbers = itertools.count(1)
+        self._thread = threading.Thread(target=self._send, name="traffic", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stopped.set()
+        self._changed.set()
+        self._thread.join(timeout=1)
+
+    @property
+    def per_second(self) -> int:
+        """How many messages are sent each second."""
+        return self._per_second
+
+    def set(self, per_second: int) -> None:
+        """Send so many from now on. Raises `ValueError` for a rate that is not offered."""
+        if per_second not in RATES:
+            raise ValueError(f"per_second: expected one of {', '.join(map(str, RATES))}")
+        self._per_second = per_second
+        self._changed.set()
+
+    def _send(self) -> None:
+        while not self._stopped.is_set():
+            if not self._per_second:
+                self._changed.wait()
+                self._changed.clear()
+                continue
+            messages = [self._message() for _ in range(self._per_second)]
+            with suppress(OSError):
+                post(json.dumps(messages), self._webhook_url, self._secret)
+            self._stopped.wait(1)
+
+    def _message(self) -> dict[str, Any]:
+        local_part, first_name, last_name = self._chance.choice(PEOPLE)
+        email = f"{local_part}@acme-store.example"
+        message = {"messageId": f"traffic-{self._run}-{next(self._numbers)}", "userId": local_part}
+        if self._chance.random() < 0.2:
+            traits = {"email": email, "firstName": first_name, "lastName": last_name}
+            return {"type": "identify", **message, "traits": traits}
+        name, price = self._chance.choice(PRODUCTS)
+        return {
+            "type": "track",
+            **message,
+            "event": self._chance.choice(EVENT_NAMES),
+            "properties": {"email": email, "name": name, "price": price},
+        }

@@ -1,0 +1,1 @@
+"""What the functions need of AWS besides the queues: the secret, the environment, memory."""

@@ -1,0 +1,57 @@
+"""A delivery that survives an operation which the client cannot carry out.
+
+The client never raises for what Klaviyo answers. Where it raises all the same, an operation is to
+blame that nobody has foreseen, and it must not cost those beside it.
+"""
+
+from collections.abc import Callable, Sequence
+
+from handler.report.telemetry import Telemetry
+from klaviyo_client.api.outcomes import Retryable, RetryReason
+from klaviyo_client.delivery import Delivery, Klaviyo, Result
+from operations import Operation
+
+UNEXPECTED = Retryable(RetryReason.UNEXPECTED_FAILURE)
+
+
+def deliver(
+    klaviyo: Klaviyo,
+    operations: Sequence[Operation],
+    key: str,
+    left: Callable[[], float],
+    telemetry: Telemetry,
+    *,
+    apart: bool,
+    attempts: Sequence[int] = (),
+) -> Delivery:
+    """Carry the operations out, and say what became of each; `left` gives the seconds for it, and
+    `attempts` how often each has failed.
+
+    After an unexpected failure all of them are to be tried again. With `apart` they are first tried
+    in halves, so that only the one to blame is left; what was carried out twice does no harm.
+    """
+    try:
+        return klaviyo.deliver(operations, key, left(), attempts)
+    except Exception as error:
+        telemetry.failure("delivery failed", error)
+    if not apart or len(operations) == 1:
+        return Delivery(tuple(Result(operation, UNEXPECTED) for operation in operations))
+    middle = len(operations) // 2
+    halves = [
+        deliver(
+            klaviyo,
+            operations[half],
+            key,
+            left,
+            telemetry,
+            apart=True,
+            attempts=attempts[half],
+        )
+        for half in (slice(middle), slice(middle, None))
+    ]
+    return Delivery(
+        results=tuple(result for half in halves for result in half.results),
+        follow_ups=tuple(each for half in halves for each in half.follow_ups),
+        import_failures=tuple(each for half in halves for each in half.import_failures),
+        requests=sum(half.requests for half in halves),
+    )

@@ -1,0 +1,134 @@
+"""The SQS messages of one invocation, read: every entry knows the message that it came in.
+
+https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec.structs import replace
+
+from handler.queue.envelope import Entry
+from handler.queue.unpacking import NoRoomError, Room, unpack
+from handler.report.codes import RejectionCode
+from operations import Operation
+
+MOVED_AFTER = 60.0
+"""Seconds. What SQS was given so long after an entry's `not_before` was not sent by this code.
+
+Every entry that is sent with a history has a `not_before` in the future. SQS keeps the time of
+sending (`SentTimestamp`) when it moves a message to the dead-letter queue, and a redrive resets
+it: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
+"""
+
+LONGEST_WAIT = 2 * 3600.0
+"""Seconds. Klaviyo's longest pause that counts is an hour, so a `not_before` beyond is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One SQS message. `sent_at` is in Unix seconds, where SQS says it."""
+
+    id: str
+    body: str
+    sent_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What an invocation has to do.
+
+    `merged` counts the entries that were left out as copies of others: SQS delivers at least once,
+    and what fails half-way is sent again. `left` are the ids of the SQS messages that there was no
+    memory for; SQS shows them again.
+    """
+
+    records: Sequence[Record]
+    entries: Sequence[Entry]
+    merged: int = 0
+    left: frozenset[str] = frozenset()
+
+
+def read(lambda_event: Mapping[str, Any], now: float) -> Batch:
+    """The batch of an SQS event; `now` is in Unix seconds. Never raises for what a queue held."""
+    records = records_of(lambda_event)
+    room = Room()
+    entries: list[Entry] = []
+    left: set[str] = set()
+    for record in records:
+        try:
+            entries += _entries(record, room, now)
+        except NoRoomError:
+            left.add(record.id)
+    distinct = list(_distinct(entries))
+    return Batch(records, distinct, len(entries) - len(distinct), frozenset(left))
+
+
+def records_of(lambda_event: Mapping[str, Any]) -> list[Record]:
+    """The SQS messages of an event."""
+    records = lambda_event.get("Records") if isinstance(lambda_event, dict) else None
+    return [
+        Record(str(record.get("messageId", "")), str(record.get("body", "")), _sent_at(record))
+        for record in (records if isinstance(records, list) else ())
+        if isinstance(record, Mapping)
+    ]
+
+
+def failures(ids: Iterable[str]) -> dict[str, Any]:
+    """The partial batch response that leaves these SQS messages to SQS, to be shown again."""
+    return {"batchItemFailures": [{"itemIdentifier": each} for each in ids]}
+
+
+def _sent_at(record: Mapping[str, Any]) -> float | None:
+    attributes = record.get("attributes")
+    sent = attributes.get("SentTimestamp") if isinstance(attributes, Mapping) else None
+    return (
+        int(sent) / 1000 if isinstance(sent, str) and sent.isdecimal() and len(sent) < 16 else None
+    )
+
+
+def _entries(record: Record, room: Room, now: float) -> list[Entry]:
+    try:
+        found = unpack(record.body, room)
+    except NoRoomError:
+        raise
+    except Exception as error:  # one SQS message must never cost its neighbours
+        reason = {"code": RejectionCode.UNREADABLE.value, "detail": type(error).__name__}
+        found = [Entry(unreadable=record.body, reason=reason)]
+    return [_dated(entry, record, now) for entry in found]
+
+
+def _dated(entry: Entry, record: Record, now: float) -> Entry:
+    """The entry with its record, and with a history only where it can be its own."""
+    first_failed_at, not_before = entry.first_failed_at, entry.not_before
+    sent_at = record.sent_at
+    if not_before is not None and sent_at is not None and sent_at - not_before > MOVED_AFTER:
+        # Redriven: SQS dead-letters a message as it is, history and all.
+        return replace(entry, record=record.id, attempts=0, first_failed_at=None, not_before=None)
+    if first_failed_at is not None and first_failed_at > now + MOVED_AFTER:
+        first_failed_at = None
+    if not_before is not None and not_before > now + LONGEST_WAIT:
+        not_before = None
+    return replace(entry, record=record.id, first_failed_at=first_failed_at, not_before=not_before)
+
+
+def _distinct(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """The entries, each operation once. Of copies the first one stays."""
+    known: dict[tuple[Any, ...], list[Operation]] = {}
+    for entry in entries:
+        if entry.operation is not None:
+            alike = known.setdefault(_key(entry.operation), [])
+            if entry.operation in alike:
+                continue
+            alike.append(entry.operation)
+        yield entry
+
+
+def _key(operation: Operation) -> tuple[Any, ...]:
+    """Equal for copies; few others share it."""
+    return (
+        type(operation),
+        operation.message_id,
+        getattr(operation, "unique_id", None) or getattr(operation, "job_id", None),
+    )

@@ -1,0 +1,1 @@
+"""What Klaviyo's API is: endpoints, bodies, queries, answers. Knows no delivery."""

@@ -1,0 +1,45 @@
+"""Whose upserts wait in a queue, as far as one process knows.
+
+A later upsert of such a person must not go ahead of the earlier one, or the older traits would
+stand in the end. It is sent after it instead: both meet in the queue, which sorts them by time.
+"""
+
+from collections.abc import Mapping
+
+from klaviyo_client.api.outcomes import Retryable
+
+Key = tuple[str, str]
+"""An identifier: its name and its value."""
+
+MOST_KEYS = 20_000
+"""What is kept at most; beyond it the oldest is forgotten first."""
+
+
+MOST_LETTERS = 2_000_000
+"""Of their values, which are as long as whoever sends them likes."""
+
+
+class WaitingPersons:
+    """Remembers for `seconds`; with 0, nobody. Times are seconds that never go back."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._known: dict[Key, tuple[float, Retryable]] = {}
+
+    def at(self, now: float) -> Mapping[Key, Retryable]:
+        """Who is waiting, and why."""
+        self._known = {key: known for key, known in self._known.items() if known[0] > now}
+        return {key: outcome for key, (_, outcome) in self._known.items()}
+
+    def remember(self, waiting: Mapping[Key, Retryable], now: float) -> None:
+        """These upserts have failed, and go to the queue now."""
+        if self._seconds <= 0:
+            return
+        until = now + self._seconds
+        self._known.update((key, (until, outcome)) for key, outcome in waiting.items())
+        number, letters = len(self._known), sum(len(each) for _, each in self._known)
+        for key in list(self._known):
+            if number <= MOST_KEYS and letters <= MOST_LETTERS:
+                break
+            del self._known[key]
+            number, letters = number - 1, letters - len(key[1])

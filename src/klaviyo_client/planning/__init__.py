@@ -1,0 +1,1 @@
+"""Operations as the fewest requests that Klaviyo's limits allow."""

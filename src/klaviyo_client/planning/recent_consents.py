@@ -1,0 +1,155 @@
+"""The consents that this process has changed within the last half hour.
+
+Klaviyo answers 202 and changes a consent some time later, so a look-up may still show the state of
+before (https://github.com/klaviyo/klaviyo-api-python/issues/52). Whoever is taken off a list twice
+is unsubscribed from everything
+(https://developers.klaviyo.com/en/reference/bulk_unsubscribe_profiles).
+"""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from klaviyo_client.api.outcomes import Delivered, DeliveryWarning, Retryable, RetryReason
+from klaviyo_client.api.queries import comparable
+from klaviyo_client.planning.consent_lookups import IDENTIFIERS
+from klaviyo_client.planning.progress import Ledger
+from operations import Operation, Subscribe, Unsubscribe, channels_of
+from operations.channels import identifier_of
+from operations.instants import instant
+
+SECONDS = 1800.0
+"""Klaviyo recommends one subscription of a profile within so long, at most."""
+
+JOINING_SECONDS = 60.0
+"""Until somebody who has just been subscribed shows on the list, and can leave it."""
+
+MOST = 20_000
+"""What is kept at most; beyond it the oldest is forgotten first."""
+
+Key = tuple[str, ...]
+
+
+class Change(Struct, frozen=True):
+    """`said` is the operation's own time; what is not `certain` got no answer. Unix seconds, and
+    `since` the process's clock."""
+
+    since: float
+    said: float | None
+    certain: bool
+
+
+class RecentConsents:
+    """Remembers what was sent; bounded. `now` is in seconds that never go back."""
+
+    def __init__(self) -> None:
+        self._changes: dict[Key, Change] = {}
+
+    def settle(self, ledger: Ledger, pending: Iterable[int], now: float) -> None:
+        """The outcome of what must not be sent now, because of what was sent a while ago."""
+        if not self._changes:
+            return
+        for position in pending:
+            operation = ledger.operations[position]
+            if isinstance(operation, Unsubscribe) and operation.list_id is not None:
+                self._settle_leaving(ledger, position, operation, now)
+            elif isinstance(operation, Subscribe) and not operation.is_consent:
+                self._settle_identify(ledger, position, operation, now)
+
+    def _settle_leaving(
+        self, ledger: Ledger, position: int, operation: Unsubscribe, now: float
+    ) -> None:
+        left = [self._get(key, now) for key in _list_keys("left", operation)]
+        known = [change for change in left if change is not None]
+        said = instant(operation.time)
+        if known and len(known) == len(left) and all(_is_repeat(each, said) for each in known):
+            ledger.outcomes[position] = Delivered()
+            return
+        joined = [self._get(key, now) for key in _list_keys("joined", operation)]
+        waits = [change.since + SECONDS for change in known]
+        waits += [change.since + JOINING_SECONDS for change in joined if change is not None]
+        until = max(waits, default=now)
+        if until > now:
+            wait = Retryable(RetryReason.WAITS_FOR_PROFILE, until - now, tried=False)
+            ledger.outcomes[position] = wait
+
+    def _settle_identify(
+        self, ledger: Ledger, position: int, operation: Subscribe, now: float
+    ) -> None:
+        withdrawn = (*_channel_keys(operation), *_list_keys("left", operation))
+        if any(self._get(key, now) is not None for key in withdrawn):
+            ledger.warn(position, DeliveryWarning.OPTED_OUT)
+            ledger.outcomes[position] = Delivered()
+        elif operation.list_id is not None and all(
+            self._get(key, now) is not None for key in _list_keys("joined", operation)
+        ):
+            ledger.outcomes[position] = Delivered()
+
+    def withdrawn(self, channel: str, value: str, now: float) -> float | None:
+        """When the withdrawal was said that was sent last, of a channel by its identifier."""
+        change = self._get(("withdrawn", channel, value), now)
+        return None if change is None else change.said
+
+    def remember(self, ledger: Ledger, now: float) -> None:
+        """Note the consents that this delivery has changed, or may have."""
+        for position in ledger.carried_out:
+            operation = ledger.operations[position]
+            if isinstance(operation, Subscribe):
+                self._forget((*_channel_keys(operation), *_list_keys("left", operation)))
+                self._note(_list_keys("joined", operation), operation, now)
+            elif isinstance(operation, Unsubscribe):
+                self._forget(_list_keys("joined", operation))
+                keys = _list_keys("left", operation)
+                self._note(keys or _channel_keys(operation), operation, now)
+        for position in ledger.uncertain:
+            operation = ledger.operations[position]
+            self._note(_list_keys("left", operation), operation, now, certain=False)
+        ledger.carried_out.clear()
+        ledger.uncertain.clear()
+
+    def _get(self, key: Key, now: float) -> Change | None:
+        change = self._changes.get(key)
+        return change if change is not None and now - change.since < SECONDS else None
+
+    def _note(
+        self, keys: Iterable[Key], operation: Operation, now: float, *, certain: bool = True
+    ) -> None:
+        change = Change(now, instant(getattr(operation, "time", None)), certain)
+        for key in keys:
+            self._changes.pop(key, None)
+            self._changes[key] = change
+        while len(self._changes) > MOST:
+            del self._changes[next(iter(self._changes))]
+
+    def _forget(self, keys: Iterable[Key]) -> None:
+        for key in keys:
+            self._changes.pop(key, None)
+
+
+def _is_repeat(change: Change, said: float | None) -> bool:
+    """Whether it is what was sent already, or older than that."""
+    if not change.certain:
+        return False
+    return change.said == said or (
+        change.said is not None and said is not None and said < change.said
+    )
+
+
+def _list_keys(what: str, operation: Operation) -> list[Key]:
+    if not isinstance(operation, Subscribe | Unsubscribe) or operation.list_id is None:
+        return []
+    return [
+        (what, operation.list_id, field, comparable(field, value))
+        for field in IDENTIFIERS
+        if (value := getattr(operation, field)) is not None
+    ]
+
+
+def _channel_keys(operation: Subscribe | Unsubscribe) -> list[Key]:
+    keys: list[Key] = []
+    for channel in channels_of(operation):
+        field = identifier_of(channel) or "email"
+        value = getattr(operation, field)
+        if value is not None:
+            keys.append(("withdrawn", channel, comparable(field, value)))
+    return keys

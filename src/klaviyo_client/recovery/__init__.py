@@ -1,0 +1,1 @@
+"""What a reply means for each operation, and what is sent again in another form."""

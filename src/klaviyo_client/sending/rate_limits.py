@@ -1,0 +1,150 @@
+"""Which endpoints may be called now: pauses that Klaviyo named, its allowance, and the circuit.
+
+State of one process, shared by all that it sends. A 429 pauses only its endpoint. The answers'
+`RateLimit-Remaining` says how many requests an endpoint still takes, whoever has sent the others,
+so that a large batch spreads itself over the seconds instead of running into 429s. Timeouts, cut
+connections and 5xx open the circuit for every endpoint.
+"""
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from klaviyo_client.api.answers import TOO_MANY_REQUESTS, Answer, outcome_of
+from klaviyo_client.api.endpoints import Endpoint
+from klaviyo_client.api.outcomes import Retryable, RetryReason
+from klaviyo_client.sending.circuit_breaker import LOOK_AGAIN_SECONDS, WEIGHT, Circuit, Go, Wait
+
+DEFAULT_PAUSE_SECONDS = 10.0
+"""After a 429 that names no time."""
+
+WINDOW_SECONDS = 1.0
+"""Klaviyo's burst window: https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling.
+
+Also the shortest pause, since Klaviyo names whole seconds and may round them down to 0.
+"""
+
+LONGEST_WAIT_SECONDS = 2.0
+"""What is longer is no matter of spreading a batch, but a pause."""
+
+SLOW_SECONDS = 1.0
+"""A request that was given up sooner may just have started too late; it says nothing of Klaviyo."""
+
+LATE_SECONDS = 3.0
+"""An answer that took longer would be of no use to a webhook call either."""
+
+
+@dataclass(slots=True)
+class _Traffic:
+    """What is known of one endpoint: how many requests are under way, and how many may be."""
+
+    in_flight: int = 0
+    paused_until: float = 0.0
+    remaining: int = 0
+    known_until: float = 0.0
+    """Until when `remaining` holds."""
+
+    def learn(self, now: float, remaining: int, reset: float) -> None:
+        if now < self.known_until:
+            self.remaining = min(self.remaining, remaining)
+        else:
+            self.remaining = remaining
+            self.known_until = now + max(reset, WINDOW_SECONDS)
+
+    def wait(self, now: float, per_second: int) -> float:
+        """For how many seconds the endpoint has no room for one more request.
+
+        Requests under way count as not yet counted by Klaviyo; some may be. Before the first
+        answer no more than a second's worth is under way.
+        """
+        known = now < self.known_until
+        if self.in_flight < (self.remaining if known else per_second):
+            return 0.0
+        return self.known_until - now if known else LOOK_AGAIN_SECONDS
+
+
+class Gate:
+    """Thread-safe; `clock` gives seconds that never go back.
+
+    For each `Go` exactly one of `answered` and `abandoned` must follow.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._circuit = Circuit()
+        self._traffic: defaultdict[str, _Traffic] = defaultdict(_Traffic)
+
+    def admit(self, endpoint: Endpoint, probe_seconds: float) -> Go | Wait | Retryable:
+        """Whether a request to the endpoint may go now.
+
+        A probe that was not answered within `probe_seconds` makes way for another.
+        """
+        with self._lock:
+            now = self._clock()
+            traffic = self._traffic[endpoint.name]
+            if now < traffic.paused_until:
+                return _throttled(traffic.paused_until - now)
+            admission = self._circuit.admission(now)
+            if not isinstance(admission, Go):
+                return admission
+            wait = traffic.wait(now, endpoint.per_second)
+            if wait > LONGEST_WAIT_SECONDS:
+                return _throttled(wait)
+            if wait > 0:
+                return Wait(wait)
+            if admission.probe:
+                self._circuit.begin_probe(now, probe_seconds)
+            traffic.in_flight += 1
+            return admission
+
+    def answered(
+        self, endpoint: Endpoint, reply: Answer | Retryable, *, probe: bool = False
+    ) -> None:
+        """Learn from an answer, or from a failure to get one."""
+        with self._lock:
+            now = self._clock()
+            traffic = self._traffic[endpoint.name]
+            traffic.in_flight -= 1
+            if isinstance(reply, Answer) and reply.remaining is not None:
+                traffic.learn(now, reply.remaining, reply.reset or 0.0)
+            reason = _trouble(reply, endpoint)
+            if isinstance(reply, Answer) and reply.status == TOO_MANY_REQUESTS:
+                traffic.paused_until = max(traffic.paused_until, now + pause_after(reply))
+            if reason in WEIGHT:
+                self._circuit.failed(now, reason, probe=probe)
+            else:
+                self._circuit.answered()
+
+    def abandoned(self, endpoint: Endpoint, seconds: float, *, probe: bool = False) -> None:
+        """Nobody waits any more for a request that was sent `seconds` ago."""
+        with self._lock:
+            self._traffic[endpoint.name].in_flight -= 1
+            if probe or seconds >= SLOW_SECONDS:
+                self._circuit.failed(self._clock(), RetryReason.TIMEOUT, probe=probe)
+
+    def answered_late(self, endpoint: Endpoint, reply: Answer | Retryable, seconds: float) -> None:
+        """An abandoned request was answered `seconds` after it was sent.
+
+        A failure was counted when it was abandoned. An answer shows that Klaviyo is back.
+        """
+        if seconds < LATE_SECONDS and _trouble(reply, endpoint) not in WEIGHT:
+            with self._lock:
+                self._circuit.answered()
+
+
+def pause_after(throttled: Answer) -> float:
+    """For how many seconds a 429 stops requests to its endpoint."""
+    if throttled.retry_after is None:
+        return DEFAULT_PAUSE_SECONDS
+    return max(throttled.retry_after, WINDOW_SECONDS)
+
+
+def _throttled(seconds: float) -> Retryable:
+    return Retryable(RetryReason.THROTTLED, seconds, tried=False)
+
+
+def _trouble(reply: Answer | Retryable, endpoint: Endpoint) -> RetryReason | None:
+    outcome = outcome_of(reply, endpoint) if isinstance(reply, Answer) else reply
+    return outcome.reason if isinstance(outcome, Retryable) else None

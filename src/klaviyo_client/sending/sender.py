@@ -1,0 +1,255 @@
+"""Sends requests side by side, as far as the gate and the time allow. Knows no operations.
+
+What comes back goes to a `settle` function, which may answer with further requests. A request that
+is not answered in time is abandoned, not stopped: repeats do no harm in Klaviyo, and a late answer
+tells the gate that all is well again.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from klaviyo_client.api.answers import TOO_MANY_REQUESTS, Answer
+from klaviyo_client.api.endpoints import Endpoint
+from klaviyo_client.api.outcomes import UNTRIED, Retryable, RetryReason
+from klaviyo_client.planning.requests import Request
+from klaviyo_client.sending.circuit_breaker import Go, Wait
+from klaviyo_client.sending.rate_limits import Gate, pause_after
+
+CONNECTIONS = 16
+"""Requests under way at once. At 100 ms an answer that is 160 a second, near the burst limits."""
+
+WORKERS = 4 * CONNECTIONS
+"""Threads at most: abandoned requests must not keep others from being sent."""
+
+LONGEST_SECONDS = 10.0
+"""How long a request, abandoned or not, waits for its answer."""
+
+Reply = Answer | Retryable
+
+Settle = Callable[[Request, Reply], Sequence[Request]]
+"""Takes a reply, or why there is none; returns the requests that are to be sent on its account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The time of one `send`, on the sender's clock: nothing is started after `start_by`, and
+    nothing waited for after `deadline`."""
+
+    start_by: float
+    deadline: float
+
+
+class Courier(Protocol):
+    """Gets requests to Klaviyo, and those that `settle` returns; each is settled exactly once."""
+
+    def clock(self) -> float:
+        """Seconds that never go back."""
+
+    def send(
+        self, requests: Iterable[Request], private_key: str, limits: Limits, settle: Settle
+    ) -> int:
+        """Returns how many were sent."""
+
+
+class Transport(Protocol):
+    """Sends one request, from several threads at once, and has its answer within `seconds` in all.
+
+    What is not `repeatable` leaves once at most.
+    """
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        private_key: str,
+        seconds: float,
+        *,
+        repeatable: bool = True,
+    ) -> Answer | Retryable: ...
+
+
+class Sender:
+    """A way to Klaviyo, for one process. One `send` at a time.
+
+    `patience` is for how many seconds a pause of Klaviyo's is waited out in place; what would have
+    to wait longer is settled untried. `probe_seconds` is what a probe of an open circuit may take.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        patience: float,
+        probe_seconds: float,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self.transport = transport
+        self.patience = patience
+        self.probe_seconds = probe_seconds
+        self.clock = clock
+        self.sleep = sleep
+        self.gate = Gate(clock)
+        self.workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="klaviyo")
+
+    def send(
+        self, requests: Iterable[Request], private_key: str, limits: Limits, settle: Settle
+    ) -> int:
+        """Send the requests and those that `settle` returns; each is settled exactly once.
+
+        Returns how many were sent. Requests of one endpoint start in their order.
+        """
+        sending = _Sending(self, private_key, limits, settle)
+        sending.run(requests)
+        return sending.sent
+
+
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    """A request under way."""
+
+    request: Request
+    began: float
+    probe: bool
+
+
+class _Sending:
+    """One `send`: what waits, by endpoint, and what is under way."""
+
+    def __init__(self, sender: Sender, private_key: str, limits: Limits, settle: Settle) -> None:
+        self._sender = sender
+        self._gate = sender.gate
+        self._clock = sender.clock
+        self._private_key = private_key
+        self._limits = limits
+        self._settle = settle
+        self._waiting: dict[Endpoint, deque[Request]] = {}
+        self._running: dict[Future[Reply], _Flight] = {}
+        self.sent = 0
+
+    def run(self, requests: Iterable[Request]) -> None:
+        self._enqueue(requests)
+        while self._waiting or self._running:
+            look_again = min(map(self._start, list(self._waiting)), default=self._limits.deadline)
+            self._rest(look_again)
+
+    def _enqueue(self, requests: Iterable[Request]) -> None:
+        for request in requests:
+            self._waiting.setdefault(request.endpoint, deque()).append(request)
+
+    def _start(self, endpoint: Endpoint) -> float:
+        """Start what may go to the endpoint now; returns when to look again."""
+        queue = self._waiting.pop(endpoint)
+        while queue and len(self._running) < CONNECTIONS:
+            admission = self._admit(endpoint)
+            if isinstance(admission, Go):
+                request = queue.popleft()
+                if admission.probe and len(request.items) > 1:
+                    request, others = _probe_of(request)
+                    queue.appendleft(others)
+                self._begin(request, probe=admission.probe)
+            elif isinstance(admission, Wait):
+                self._waiting[endpoint] = queue
+                return self._clock() + admission.seconds
+            else:
+                self._settle_all(queue, admission)
+        if queue:
+            self._waiting[endpoint] = queue
+        return self._limits.deadline
+
+    def _admit(self, endpoint: Endpoint) -> Go | Wait | Retryable:
+        """What the gate says, and whether it is worth waiting for."""
+        now = self._clock()
+        if now >= self._limits.start_by:
+            return UNTRIED
+        admission = self._gate.admit(endpoint, self._sender.probe_seconds)
+        if isinstance(admission, Go):
+            return admission
+        if isinstance(admission, Wait):
+            return admission if now + admission.seconds < self._limits.start_by else UNTRIED
+        pause = admission.delay or 0.0
+        return Wait(pause) if self._is_worth_waiting(pause) else admission
+
+    def _is_worth_waiting(self, pause: float) -> bool:
+        return pause <= self._sender.patience and self._clock() + pause < self._limits.start_by
+
+    def _begin(self, request: Request, *, probe: bool) -> None:
+        future = self._sender.workers.submit(self._exchange, request)
+        self._running[future] = _Flight(request, self._clock(), probe)
+        self.sent += 1
+
+    def _exchange(self, request: Request) -> Reply:
+        """In a worker thread."""
+        return self._sender.transport.send(
+            request.endpoint.method,
+            request.path,
+            request.body(),
+            self._private_key,
+            LONGEST_SECONDS,
+            repeatable=request.endpoint.repeatable,
+        )
+
+    def _rest(self, until: float) -> None:
+        """Wait until then, or for an answer, or for the end of a request's time."""
+        until = min([until, *map(self._ends, self._running.values())])
+        seconds = max(until - self._clock(), 0.0)
+        if self._running:
+            wait(self._running, seconds, FIRST_COMPLETED)
+        elif self._waiting:
+            self._sender.sleep(seconds)
+        now = self._clock()
+        for future, flight in list(self._running.items()):
+            if future.done():
+                self._land(self._running.pop(future), future.result())
+            elif now >= self._ends(flight):
+                self._abandon(self._running.pop(future), future)
+
+    def _ends(self, flight: _Flight) -> float:
+        if flight.probe:
+            return min(self._limits.deadline, flight.began + self._sender.probe_seconds)
+        return self._limits.deadline
+
+    def _land(self, flight: _Flight, reply: Reply) -> None:
+        request = flight.request
+        self._gate.answered(request.endpoint, reply, probe=flight.probe)
+        if self._is_worth_repeating(reply):
+            self._waiting.setdefault(request.endpoint, deque()).appendleft(request)
+        else:
+            self._enqueue(self._settle(request, reply))
+
+    def _is_worth_repeating(self, reply: Reply) -> bool:
+        """Whether it is a 429 whose pause can be waited out."""
+        return (
+            isinstance(reply, Answer)
+            and reply.status == TOO_MANY_REQUESTS
+            and self._is_worth_waiting(pause_after(reply))
+        )
+
+    def _abandon(self, flight: _Flight, future: Future[Reply]) -> None:
+        began, endpoint = flight.began, flight.request.endpoint
+        self._gate.abandoned(endpoint, self._clock() - began, probe=flight.probe)
+        future.add_done_callback(partial(self._learn_late, endpoint, began))
+        outcome = UNTRIED if future.cancel() else Retryable(RetryReason.TIMEOUT)
+        self._enqueue(self._settle(flight.request, outcome))
+
+    def _learn_late(self, endpoint: Endpoint, began: float, future: Future[Reply]) -> None:
+        """In a worker thread."""
+        if not future.cancelled() and future.exception() is None:
+            self._gate.answered_late(endpoint, future.result(), self._clock() - began)
+
+    def _settle_all(self, queue: deque[Request], outcome: Retryable) -> None:
+        while queue:
+            self._enqueue(self._settle(queue.popleft(), outcome))
+
+
+def _probe_of(request: Request) -> tuple[Request, Request]:
+    """One item of a bulk request, which a healthy Klaviyo answers at once, and the others."""
+    probe = replace(request, items=request.items[:1], series=None)
+    return probe, replace(request, items=request.items[1:])

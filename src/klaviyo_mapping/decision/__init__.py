@@ -1,0 +1,1 @@
+"""What the mapping decides of one message: operations with warnings, or a drop with its reason."""

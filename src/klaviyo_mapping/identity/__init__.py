@@ -1,0 +1,1 @@
+"""Who a message is about: e-mail address, external id, phone number, exchange id."""

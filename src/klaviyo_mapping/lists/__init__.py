@@ -1,0 +1,1 @@
+"""Lists, audiences and consent: who joins, who leaves, who agreed."""

@@ -1,0 +1,1 @@
+"""An identify or a group as one profile: attributes, custom properties, edits."""

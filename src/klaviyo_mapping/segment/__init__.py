@@ -1,0 +1,1 @@
+"""Reading Segment's messages: fields, keys in any spelling, times, texts."""

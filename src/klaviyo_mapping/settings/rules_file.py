@@ -1,0 +1,147 @@
+"""The text of a rules file (TOML), checked: every table and key, and that nothing contradicts.
+
+    [types]                              # identify, track, delete, alias, group, page, screen
+    deny = ["delete"]
+
+    [events]                             # by name; "*" stands for any characters
+    allow = ["Order *", "Signed Up"]     # only these
+    deny = ["Order Debugged"]            # but not these
+
+    [rename]                             # events, before anything else reads their names
+    "Purchase Made" = "Order Completed"
+
+    [traits]                             # of an identify, and those in a track's context
+    leave_out = ["ssn", "internal_*"]
+    hash = ["national_id"]               # SHA-256
+
+    [properties]                         # of a track
+    leave_out = ["margin", "products.cost"]
+
+Each table and key may be missing. Nothing else may stand there.
+"""
+
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from klaviyo_mapping.segment.keys import normalise
+from klaviyo_mapping.segment.message import FORWARDABLE, LONGEST_EVENT_NAME
+from klaviyo_mapping.settings.rules import Fields, Patterns, Rules
+
+TYPES = ("identify", "track", "delete", "alias", *FORWARDABLE)
+
+
+class RulesError(ValueError):
+    """Rules that cannot be: `where` names table and key, `expected` what may stand there."""
+
+    def __init__(self, where: str, expected: str) -> None:
+        super().__init__(f"{where}: expected {expected}")
+        self.where = where
+        self.expected = expected
+
+
+def read_rules(text: str) -> Rules:
+    """The rules of a TOML text. Raises `RulesError`."""
+    try:
+        document = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise RulesError("rules", f"TOML, which it is not: {error}") from None
+    chosen: dict[str, Any] = {}
+    for table, content in document.items():
+        if table not in TABLES:
+            raise RulesError(f"[{table}]", f"one of {_listed(TABLES)}, and nothing else")
+        if not isinstance(content, dict):
+            raise RulesError(f"[{table}]", "a table")
+        chosen.update(TABLES[table](table, content))
+    rules = Rules(**chosen)
+    for old in document.get("rename", ()):
+        if not rules.sends(old):
+            raise RulesError(f'[rename] "{old}"', "an event that [events] lets through")
+    return rules
+
+
+def _types(table: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    lists = _lists(table, content, "allow", "deny")
+    for key, types in lists.items():
+        if not set(types) <= set(TYPES):
+            raise RulesError(f"[{table}] {key}", f"some of {_listed(TYPES)}")
+    _refuse_both(table, lists, "allow", "deny")
+    return {f"{key}_types": frozenset(types) for key, types in lists.items()}
+
+
+def _events(table: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    lists = _lists(table, content, "allow", "deny")
+    _refuse_both(table, lists, "allow", "deny")
+    return {f"{key}_events": Patterns.of(names) for key, names in lists.items()}
+
+
+def _rename(table: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    renames: dict[str, str] = {}
+    for old, new in content.items():
+        where = f'[{table}] "{old}"'
+        if "*" in old or not old.strip():
+            raise RulesError(where, "the whole name of an event: there is no * in a rename")
+        if not isinstance(new, str) or not new.strip() or len(new) > LONGEST_EVENT_NAME:
+            raise RulesError(where, f"a text of at most {LONGEST_EVENT_NAME} characters")
+        if normalise(old) in renames:
+            raise RulesError(where, "each event once, whatever its spelling")
+        renames[normalise(old)] = new.strip()
+    return {"renames": renames}
+
+
+def _fields(table: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Names; `products.cost` is the field `cost` of the object, or of each one, in `products`."""
+    lists = _lists(table, content, "leave_out", "hash")
+    _refuse_both(table, lists, "leave_out", "hash")
+    inside: dict[str, dict[str, list[str]]] = {}
+    for key, names in lists.items():
+        for name in names:
+            owner, dot, inner = name.partition(".")
+            if not dot:
+                continue
+            if "*" in owner or not normalise(owner) or not inner.strip():
+                raise RulesError(f"[{table}] {key}", f'"{name}" with a whole name before the dot')
+            inside.setdefault(normalise(owner), {}).setdefault(key, []).append(inner)
+    fields = {owner: Fields(**_patterns(of_owner)) for owner, of_owner in inside.items()}
+    return {table: Fields(**_patterns(lists), inside=fields)}
+
+
+def _patterns(lists: Mapping[str, list[str]]) -> dict[str, Any]:
+    return {key: Patterns.of(names) for key, names in lists.items()}
+
+
+TABLES: Mapping[str, Callable[[str, Mapping[str, Any]], dict[str, Any]]] = {
+    "types": _types,
+    "events": _events,
+    "rename": _rename,
+    "traits": _fields,
+    "properties": _fields,
+}
+"""The tables of a rules file; each gives fields of `Rules`."""
+
+
+def _lists(table: str, content: Mapping[str, Any], *keys: str) -> dict[str, list[str]]:
+    """The table's keys, each of which holds a list of names."""
+    for key, names in content.items():
+        if key not in keys:
+            raise RulesError(f"[{table}] {key}", f"{_listed(keys)}, and nothing else")
+        if not isinstance(names, list) or not all(
+            isinstance(name, str) and name.strip() for name in names
+        ):
+            raise RulesError(f"[{table}] {key}", 'a list of texts such as ["One", "Another"]')
+        if not names:
+            raise RulesError(f"[{table}] {key}", "at least one name; leave the key out for none")
+    return {key: [name.strip() for name in names] for key, names in content.items()}
+
+
+def _refuse_both(table: str, lists: Mapping[str, list[str]], one: str, other: str) -> None:
+    """What stands in both lists is a contradiction."""
+    known = {normalise(name) for name in lists.get(one, ())}
+    for name in lists.get(other, ()):
+        if normalise(name) in known:
+            raise RulesError(f"[{table}] {other}", f'"{name}" in {one} or in {other}, not in both')
+
+
+def _listed(names: Iterable[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last

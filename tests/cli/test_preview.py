@@ -1,0 +1,182 @@
+"""`preview`: what messages would become, as a table and as JSON."""
+
+import gzip
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from klaviyo_mapping import Settings
+from preview import explain, to_json
+from tests.cli.calling import answer, call, lines
+from tests.handler.calls import identify, order, track
+
+ANONYMOUS = {"type": "track", "messageId": "a-1", "anonymousId": "anon-1", "event": "Seen"}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "messages"
+
+
+def write(file: Path, *messages: Any) -> Path:
+    file.write_text("".join(json.dumps(message) + "\n" for message in messages))
+    return file
+
+
+def test_json_is_the_previews_own_with_what_cannot_be_read(file: Path) -> None:
+    messages = [identify(), order(), ANONYMOUS]
+    file.write_text(json.dumps(messages))
+    expected = to_json(explain(messages, Settings(), datetime.now(UTC)))
+    assert answer("preview", file) == (0, {**expected, "unreadable": []})
+
+
+@pytest.mark.parametrize("form", ["array", "lines", "gzip", "pretty", "http event"])
+def test_every_form_of_a_file_holds_the_same_messages(form: str, file: Path) -> None:
+    messages = [identify(), track()]
+    text = "".join(json.dumps(message) + "\n" for message in messages)
+    if form == "array":
+        text = json.dumps(messages)
+    elif form == "pretty":
+        text = json.dumps(messages, indent=2)
+    elif form == "http event":
+        text = json.dumps({"body": json.dumps(messages), "headers": {}}, indent=2)
+    file.write_bytes(gzip.compress(text.encode()) if form == "gzip" else text.encode())
+    _, document = answer("preview", file)
+    ids = [message["message_id"] for message in document["messages"]]
+    assert ids == ["identify-1", "track-1"]
+
+
+def test_standard_input_is_read_for_a_dash() -> None:
+    status, document = answer("preview", "-", stdin=json.dumps(track()))
+    assert (status, document["messages"][0]["verdict"]) == (0, "mapped")
+
+
+def test_table_shows_what_becomes_of_each_message_and_how_to_change_it(file: Path) -> None:
+    write(file, track(), identify(), track(2, userId=[]), ANONYMOUS)
+    result = call("preview", file)
+    assert result.exit_code == 1
+    assert lines(result) == [
+        "# message type becomes requests",
+        "1 track-1 track Item Added mapped 2",
+        "2 identify-1 identify mapped 1",
+        "3 track-2 track Item Added rejected: invalid_message –",
+        "4 a-1 track Seen dropped: missing_user_id –",
+        "3: userId: must be string or number or null. It is not a valid Segment message.",
+        "Correct the field at its source, then redrive. It is kept in the dead-letter queue.",
+        "4: It has no userId.",
+        "Send a userId, or let anonymous visitors through with FALLBACK_ON_ANONYMOUS_ID.",
+        "# request to Klaviyo what it does items of messages",
+        "1 POST /api/profile-import Create or update a profile 1 2",
+        "2 POST /api/events Record an event 1 1",
+        "2 mapped, 1 rejected, 1 dropped; 2 requests to Klaviyo. Nothing was sent.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "variables", "verdict"),
+    [
+        ((), {}, "dropped"),
+        (("--fallback-on-anonymous-id", "--no-enforce-email"), {}, "mapped"),
+        ((), {"FALLBACK_ON_ANONYMOUS_ID": "true", "ENFORCE_EMAIL": "false"}, "mapped"),
+        (
+            ("--enforce-email",),
+            {"FALLBACK_ON_ANONYMOUS_ID": "true", "ENFORCE_EMAIL": "no"},
+            "dropped",
+        ),
+    ],
+    ids=["defaults", "options", "environment", "option before environment"],
+)
+def test_settings_come_from_options_and_the_environment(
+    options: tuple[str, ...], variables: dict[str, str], verdict: str, file: Path
+) -> None:
+    _, document = answer("preview", *options, write(file, ANONYMOUS), **variables)
+    assert document["messages"][0]["verdict"] == verdict
+
+
+def test_env_file_comes_before_the_environment_and_after_options(
+    file: Path, tmp_path: Path
+) -> None:
+    settings = tmp_path / "settings.env"
+    settings.write_text("# ours\nFALLBACK_ON_ANONYMOUS_ID=true\nENFORCE_EMAIL='false'\n")
+    given = ("preview", "--env-file", settings, write(file, ANONYMOUS))
+    _, document = answer(*given, ENFORCE_EMAIL="true")
+    assert document["messages"][0]["verdict"] == "mapped"
+    _, document = answer(*given, "--enforce-email")
+    assert document["messages"][0]["verdict"] == "dropped"
+
+
+def test_rules_come_from_a_file_of_their_own(file: Path, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[types]\ndeny = ["track"]\n')
+    given = ("preview", "--rules-file", rules, write(file, track()))
+    _, document = answer(*given, RULES="[events]\n")
+    assert document["messages"][0]["reason"]["code"] == "denied_by_rules"
+
+
+def test_fault_in_the_rules_is_told_with_its_place(file: Path, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text("[events]\nalow = []\n")
+    result = call("preview", "--rules-file", rules, write(file, track()))
+    assert result.exit_code == 2
+    assert "[events] alow: expected allow or deny, and nothing else" in result.stderr
+
+
+def test_rules_file_of_an_env_file_counts(file: Path, tmp_path: Path) -> None:
+    rules, settings = tmp_path / "rules.toml", tmp_path / "settings.env"
+    rules.write_text('[types]\ndeny = ["track"]\n')
+    settings.write_text(f"RULES_FILE={rules}\n")
+    _, document = answer("preview", "--env-file", settings, write(file, track()))
+    assert document["messages"][0]["verdict"] == "dropped"
+
+
+@pytest.mark.parametrize(
+    ("options", "metric"),
+    [((), "Product Viewed"), (("--ecommerce-metrics", "klaviyo"), "Viewed Product")],
+)
+def test_setting_with_words_is_an_option_with_choices(
+    options: tuple[str, ...], metric: str, file: Path
+) -> None:
+    message = track(event="Product Viewed")
+    _, document = answer("preview", *options, write(file, message))
+    attributes = document["requests"][0]["body"]["data"]["attributes"]
+    assert attributes["metric"]["data"]["attributes"]["name"] == metric
+    assert call("preview", "--ecommerce-metrics", "shopify", file).exit_code == 2
+
+
+def test_what_is_no_json_is_told_with_its_place(file: Path) -> None:
+    file.write_text('{"type" "track"}\n' + json.dumps(track()) + "\n")
+    status, document = answer("preview", file)
+    assert status == 1
+    assert document["unreadable"] == [
+        {
+            "file": str(file),
+            "line": 1,
+            "detail": "line 1, column 9: a colon is missing between a key and its value",
+        }
+    ]
+    assert len(document["messages"]) == 1
+
+
+def test_body_of_a_single_message_is_shown(file: Path) -> None:
+    shown = call("preview", write(file, track())).stdout
+    assert '"unique_id": "track-1"' in shown
+    assert '"unique_id"' not in call("preview", "--no-bodies", file).stdout
+
+
+def test_limit_bounds_how_much_is_looked_at(file: Path) -> None:
+    result = call("preview", "--limit", "2", "--json", write(file, *map(track, range(5))))
+    assert len(json.loads(result.stdout)["messages"]) == 2
+    assert "The first 2 messages; more with --limit." in result.stderr
+
+
+def test_json_holds_nothing_that_a_terminal_obeys(file: Path) -> None:
+    message = track(properties={"email": "ada@shop.example", "note": "\x9b31m\x7f\u202e\x1b[2J ü"})
+    code, document = answer("preview", write(file, message))
+    shown = call("preview", "--json", file).output
+    assert code == 0
+    assert document["messages"] != []
+    assert not set(shown) & set("\x9b\x7f\u202e\x1b")
+    assert "\\u009b31m\\u007f\\u202e\\u001b[2J ü" in shown

@@ -1,0 +1,267 @@
+"""`send` and `verify`: signed as Segment signs, and what is wrong with a signature."""
+
+import base64
+import gzip
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.segment_signature import signature
+from local.aws_stand_in.function import ROOT
+from tests.cli.calling import SECRET, answer, call, lines, start
+from tests.deployment import Deployment
+from tests.handler.calls import identify, track
+
+
+class Door:
+    """The real webhook function behind HTTP; `received` holds what came."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self.received: list[tuple[bytes, dict[str, str]]] = []
+        self.status: int | None = None
+        door = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                door.received.append((body, headers))
+                lambda_event = {
+                    "headers": headers,
+                    "body": base64.b64encode(body).decode(),
+                    "isBase64Encoded": True,
+                }
+                status, document = deployment.webhook(lambda_event)
+                content = json.dumps(document).encode()
+                self.send_response(door.status or status)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/segment"
+
+
+@pytest.fixture
+def door(deployment: Deployment) -> Iterator[Door]:
+    found = Door(deployment)
+    thread = threading.Thread(target=found.server.serve_forever, args=(0.02,))
+    thread.start()
+    yield found
+    found.server.shutdown()
+    thread.join()
+    found.server.server_close()
+
+
+def send(door: Door, *arguments: object, **variables: str) -> tuple[int, list[dict[str, Any]]]:
+    status, output, _ = post(door, "--json", *arguments, **variables)
+    return status, [json.loads(line) for line in output.splitlines()]
+
+
+def post(door: Door, *arguments: object, **variables: str) -> tuple[int, str, str]:
+    """In a process of its own, since the function writes its metrics in this one."""
+    variables = {"SEGMENT_SHARED_SECRET": SECRET} | variables
+    with start("send", "--url", door.url, *arguments, **variables) as process:
+        output, error = process.communicate()
+    return process.returncode, output, error
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "messages.jsonl"
+    path.write_text("".join(json.dumps(track(n)) + "\n" for n in range(5)))
+    return path
+
+
+def test_one_message_goes_as_an_object_signed_whole(door: Door, tmp_path: Path) -> None:
+    file = tmp_path / "one.json"
+    file.write_text(json.dumps(track(), indent=2))
+    status, [answered] = send(door, file)
+    [(body, headers)] = door.received
+    assert (status, answered["status"], answered["answer"]["delivered"]) == (0, 200, 1)
+    assert json.loads(body) == track()
+    assert headers["x-signature"] == signature(body, SECRET)
+
+
+@pytest.mark.parametrize(
+    ("options", "sizes"),
+    [((), [5]), (("--batch-size", "2"), [2, 2, 1]), (("--single",), [1, 1, 1, 1, 1])],
+)
+def test_several_go_in_batches_as_segment_makes_them(
+    options: tuple[str, ...], sizes: list[int], door: Door, file: Path
+) -> None:
+    status, answered = send(door, *options, file)
+    assert status == 0
+    assert [each["answer"]["delivered"] for each in answered] == sizes
+    assert [each["messages"] for each in answered] == sizes
+    documents = [json.loads(body) for body, _ in door.received]
+    assert [isinstance(document, dict) for document in documents] == ["--single" in options] * len(
+        sizes
+    )
+
+
+def test_test_event_is_one_message_of_that_address(door: Door, deployment: Deployment) -> None:
+    status, [answered] = send(door, "--test-event", "you@acme-store.example")
+    assert (status, answered["answer"]["delivered"]) == (0, 1)
+    [event] = deployment.account.events
+    assert event.metric == "Test Event"
+
+
+def test_sample_events_are_signed_anew(door: Door) -> None:
+    assert send(door, ROOT / "events" / "wrong-signature.json")[0] == 0
+
+
+def test_rejection_is_shown_and_is_status_1(door: Door, tmp_path: Path) -> None:
+    file = tmp_path / "bad.json"
+    file.write_text(json.dumps([track(), track(2, userId=[]), {"type": "page", "messageId": "p"}]))
+    status, output, _ = post(door, file)
+    assert status == 1
+    first, *others = (" ".join(line.split()) for line in output.splitlines())
+    assert first.endswith("3 messages: 1 delivered, 1 dropped, 1 rejected")
+    assert others == [
+        "track-2 rejected invalid_message: userId: must be string or number or null",
+        "p dropped unsupported_type",
+    ]
+
+
+def test_wrong_secret_is_status_1_and_says_where_to_look(door: Door, file: Path) -> None:
+    status, output, error = post(door, file, SEGMENT_SHARED_SECRET="another")
+    assert status == 1
+    assert output.startswith("401 ")
+    assert "invalid_signature" in output
+    assert "has another secret" in error
+
+
+def test_what_segment_would_send_again_is_status_3(door: Door, file: Path) -> None:
+    door.status = 503
+    assert send(door, file)[0] == 3
+
+
+def test_token_goes_along(door: Door, file: Path) -> None:
+    send(door, file, WEBHOOK_TOKEN="token-1")
+    assert door.received[0][1]["authorization"] == "Bearer token-1"
+
+
+# verify
+
+BODY = json.dumps([identify(), track()], separators=(",", ":"), ensure_ascii=False).encode()
+FIRST = json.dumps(identify(), separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def sha1(content: bytes, secret: str = SECRET) -> str:
+    return hmac.new(secret.encode(), content, hashlib.sha1).hexdigest()
+
+
+def spaced(body: bytes) -> bytes:
+    return json.dumps(json.loads(body)).encode()
+
+
+RIGHT = sha1(BODY)
+
+
+@pytest.mark.parametrize(
+    ("body", "header", "secret", "signed", "causes"),
+    [
+        pytest.param(BODY, RIGHT, SECRET, "body", [], id="the whole body"),
+        pytest.param(BODY, sha1(FIRST), SECRET, "first_element", [], id="the first element"),
+        pytest.param(BODY, RIGHT.upper(), SECRET, "body", [], id="capitals"),
+        pytest.param(BODY + b"\n", RIGHT, SECRET, "body", ["trailing_newline"], id="newline"),
+        pytest.param(
+            BODY, sha1(BODY + b"\n"), SECRET, "body", ["newline_removed"], id="no newline"
+        ),
+        pytest.param(spaced(BODY), RIGHT, SECRET, "body", ["reserialised"], id="parsed"),
+        pytest.param(
+            spaced(BODY), sha1(FIRST), SECRET, "first_element", ["reserialised"], id="parsed batch"
+        ),
+        pytest.param(
+            json.dumps(json.loads(BODY), indent=2).encode(),
+            RIGHT,
+            SECRET,
+            "body",
+            ["reserialised"],
+            id="pretty",
+        ),
+        pytest.param(base64.b64encode(BODY), RIGHT, SECRET, "body", ["base64"], id="base64"),
+        pytest.param(
+            base64.b64encode(BODY), sha1(FIRST), SECRET, "first_element", ["base64"], id="both"
+        ),
+        pytest.param(gzip.compress(BODY), RIGHT, SECRET, "body", ["compressed"], id="compressed"),
+        pytest.param(
+            b"\xef\xbb\xbf" + BODY, RIGHT, SECRET, "body", ["byte_order_mark"], id="byte order mark"
+        ),
+        pytest.param(
+            BODY, RIGHT, f" {SECRET}\n", "body", ["secret_with_spaces"], id="secret with spaces"
+        ),
+        pytest.param(
+            BODY, RIGHT, f'"{SECRET}"', "body", ["secret_in_quotes"], id="secret in quotes"
+        ),
+        pytest.param(
+            BODY + b"\n",
+            RIGHT,
+            f"{SECRET} ",
+            "body",
+            ["trailing_newline", "secret_with_spaces"],
+            id="two causes",
+        ),
+        pytest.param(BODY, f"sha1={RIGHT}", SECRET, "body", ["decorated"], id="prefix"),
+        pytest.param(
+            BODY,
+            base64.b64encode(bytes.fromhex(RIGHT)).decode(),
+            SECRET,
+            "body",
+            ["signature_in_base64"],
+            id="signature in base64",
+        ),
+        pytest.param(
+            BODY,
+            hmac.new(SECRET.encode(), BODY, "sha256").hexdigest(),
+            SECRET,
+            "body",
+            ["other_algorithm"],
+            id="SHA-256",
+        ),
+        pytest.param(BODY, sha1(BODY, "x"), SECRET, None, ["wrong_secret"], id="wrong secret"),
+        pytest.param(BODY, "hello", SECRET, None, ["malformed"], id="malformed"),
+        pytest.param(BODY, "", SECRET, None, ["missing"], id="missing"),
+    ],
+)
+def test_cause_is_named(
+    body: bytes, header: str, secret: str, signed: str, causes: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "body"
+    file.write_bytes(body)
+    status, document = answer("verify", file, "--signature", header, SEGMENT_SHARED_SECRET=secret)
+    assert status == (1 if causes else 0)
+    assert (document["matches"], document["signed"]) == (not causes, signed)
+    assert [cause["code"] for cause in document["causes"]] == causes
+    assert document["body_bytes"] == len(body)
+    assert SECRET not in json.dumps(document)
+
+
+def test_event_of_an_http_api_brings_its_header_along() -> None:
+    result = call("verify", ROOT / "events" / "base64.json", SEGMENT_SHARED_SECRET=SECRET)
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "It matches. It is signed over the whole body.\n",
+    )
+
+
+def test_cause_is_told_with_its_remedy(tmp_path: Path) -> None:
+    file = tmp_path / "body"
+    file.write_bytes(BODY + b"\n")
+    result = call("verify", file, "--signature", RIGHT, SEGMENT_SHARED_SECRET=SECRET)
+    assert lines(result) == [
+        "It does not match.",
+        "A line break was added at the end of the body.",
+        "→ Pass the bytes of the body on as they came, before anything parses them.",
+    ]

@@ -1,0 +1,306 @@
+"""`--stack` and `doctor`: what AWS and Klaviyo say, checked in one line each with the remedy."""
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import Any
+
+import boto3
+import pytest
+
+from cli.examination import OUTPUTS, PROBES, Health, revision_check
+from handler.queue.envelope import Entry, pack
+from klaviyo_client.api.revision import REVISION
+from local.klaviyo_stand_in import Account, Weather, serve
+from tests.cli.calling import answer, call, lines
+from tests.deployment import PRIVATE_KEY, SHARED_SECRET, Deployment
+from tests.handler.calls import call as signed
+from tests.handler.calls import track
+from tests.klaviyo_client.fakes import event
+
+EVERY_SCOPE = {probe.scope for probe in PROBES}
+
+MakeStack = Callable[..., str]
+
+
+@pytest.fixture
+def make_stack(deployment: Deployment) -> Iterator[MakeStack]:
+    """Makes a stack whose outputs name the deployment's parts; its parameters are settings."""
+    formation = boto3.client("cloudformation")
+
+    def make(without: str = "", **parameters: str) -> str:
+        given = {
+            "KlaviyoApiUrl": deployment.variables["KLAVIYO_API_URL"],
+            "SecretArn": deployment.queues.secret_arn,
+            "DeadLetterQueueUrl": deployment.queues.dead_letter_queue_url,
+            **parameters,
+        }
+        outputs: dict[str, Any] = {
+            "WebhookUrl": "https://api.example/segment",
+            "SetSecret": "a command",
+            "CredentialsSecretArn": {"Ref": "SecretArn"},
+            "DeadLetterQueueUrl": {"Ref": "DeadLetterQueueUrl"},
+            "Redrive": "a command",
+        }
+        outputs.pop(without, None)
+        template = {
+            "Parameters": {name: {"Type": "String"} for name in given},
+            "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
+            "Outputs": {name: {"Value": value} for name, value in outputs.items()},
+        }
+        name = f"stack-{uuid.uuid4().hex[:8]}"
+        formation.create_stack(
+            StackName=name,
+            TemplateBody=json.dumps(template),
+            Parameters=[
+                {"ParameterKey": key, "ParameterValue": value} for key, value in given.items()
+            ],
+        )
+        return name
+
+    yield make
+    formation.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("KLAVIYO_PRIVATE_KEY", "SEGMENT_SHARED_SECRET", "DEAD_LETTER_QUEUE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def checked(*arguments: object, **variables: str) -> tuple[int, dict[str, tuple[str, str]]]:
+    """The exit status, and of each check its health and what was found."""
+    status, document = answer("doctor", *arguments, **variables)
+    assert document["healthy"] == (status == 0)
+    return status, {
+        check["name"]: (check["health"], check["found"]) for check in document["checks"]
+    }
+
+
+def test_healthy_stack_is_said_to_be_healthy(make_stack: MakeStack) -> None:
+    name = make_stack(ListId="Y6nRLr")
+    status, found = checked("--stack", name)
+    assert found.pop("revision")[1].startswith(REVISION)
+    assert (status, found) == (
+        0,
+        {
+            "stack": ("good", f"{name} is CREATE_COMPLETE"),
+            "outputs": ("good", "all there; webhook https://api.example/segment"),
+            "settings": ("good", "LIST_ID=Y6nRLr"),
+            "secret": ("good", "a Klaviyo key, one shared secret, no webhook token"),
+            "Klaviyo": ("good", "knows the key: the account Stand-in (STNDIN, a test account)"),
+            "scopes": (
+                "good",
+                "events:write, profiles:read, profiles:write, lists:read, lists:write, "
+                "subscriptions:write",
+            ),
+            "list": ("good", "Y6nRLr is Newsletter (double_opt_in)"),
+            "retry queue": ("good", "0 SQS messages waiting"),
+            "dead letters": ("good", "none"),
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("today", "expected"),
+    [
+        (
+            date(2026, 10, 16),
+            (
+                Health.GOOD,
+                "2026-10-15, 1 day old; Klaviyo deprecates it on 2027-10-15, retires it on"
+                " 2028-10-15",
+                "",
+            ),
+        ),
+        (
+            date(2027, 10, 15),
+            (
+                Health.DOUBTFUL,
+                "2026-10-15, 365 days old: deprecated; Klaviyo retires it on 2028-10-15",
+                "upgrade before then",
+            ),
+        ),
+        (
+            date(2028, 10, 15),
+            (
+                Health.BAD,
+                "2026-10-15, 731 days old: Klaviyo has retired it, on 2028-10-15",
+                "upgrade at once, see docs/operating.md",
+            ),
+        ),
+    ],
+)
+def test_the_age_of_the_revision_is_told(today: date, expected: tuple[Health, str, str]) -> None:
+    check = revision_check(today)
+    assert (check.health, check.found, check.remedy) == expected
+
+
+def test_nothing_is_changed(make_stack: MakeStack, deployment: Deployment) -> None:
+    checked("--stack", make_stack())
+    account = deployment.account
+    assert (len(account.profiles), account.events, len(account.jobs)) == (0, [], 0)
+
+
+@pytest.mark.parametrize("lacking", sorted(EVERY_SCOPE))
+def test_missing_scope_is_named(lacking: str, make_stack: MakeStack) -> None:
+    account = Account(keys={PRIVATE_KEY: EVERY_SCOPE - {lacking}})
+    with serve(account) as url:
+        status, found = checked("--stack", make_stack(KlaviyoApiUrl=url))
+    assert status == 1
+    health, said = found["scopes"]
+    assert (health, said.startswith("the key lacks "), lacking in said) == ("bad", True, True)
+
+
+def test_key_without_leave_to_read_the_account_is_enough(make_stack: MakeStack) -> None:
+    account = Account(keys={PRIVATE_KEY: EVERY_SCOPE})
+    with serve(account) as url:
+        status, found = checked("--stack", make_stack(KlaviyoApiUrl=url))
+    assert (status, found["Klaviyo"]) == (0, ("good", f"{url} knows the key"))
+
+
+@pytest.mark.parametrize(
+    ("weather", "said"),
+    [
+        (Weather(down=True), "Klaviyo answers 503"),
+        (Weather(cut="before"), "no answer (connection_failed"),
+    ],
+)
+def test_klaviyo_in_trouble_is_told(
+    weather: Weather, said: str, make_stack: MakeStack, deployment: Deployment
+) -> None:
+    deployment.account.set_weather(weather)
+    status, found = checked("--stack", make_stack())
+    assert status == 1
+    assert found["Klaviyo"][1].startswith(said)
+    assert found["scopes"] == ("skipped", "Klaviyo did not accept the key")
+
+
+@pytest.mark.parametrize(
+    ("secret", "said"),
+    [
+        ("{}", "klaviyo_private_key: expected a Klaviyo private key (pk_…)"),
+        ('{"klaviyo_private_key": "pk_x"}', "segment_shared_secret: expected a text, or a list"),
+        ("hello", "the secret is not a JSON object"),
+    ],
+)
+def test_secret_that_cannot_be_used_is_told(
+    secret: str, said: str, make_stack: MakeStack, deployment: Deployment
+) -> None:
+    manager = boto3.client("secretsmanager")
+    manager.put_secret_value(SecretId=deployment.queues.secret_arn, SecretString=secret)
+    manager.close()
+    status, found = checked("--stack", make_stack())
+    assert status == 1
+    assert found["secret"][0] == "bad"
+    assert found["secret"][1].startswith(said)
+
+
+def test_unknown_key_is_told_with_the_remedy(make_stack: MakeStack) -> None:
+    with serve(Account(keys={"pk_other"})) as url:
+        result = call("doctor", "--stack", make_stack(KlaviyoApiUrl=url))
+    assert result.exit_code == 1
+    assert (
+        "✗ Klaviyo Klaviyo does not know the key (401)"
+        " → put a valid private key (pk_…) into the secret"
+    ) in lines(result)
+    assert PRIVATE_KEY not in result.output
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({"ListId": "NoSuch"}, ("bad", "there is no list NoSuch")),
+        ({"ListId": "WmB7kT"}, ("doubtful", "WmB7kT is Customers (single_opt_in)")),
+        (
+            {"ListId": "WmB7kT", "ConfirmOptin": "false"},
+            ("good", "WmB7kT is Customers (single_opt_in)"),
+        ),
+        ({}, ("skipped", "LIST_ID is not set: no list but messages' own")),
+    ],
+)
+def test_list_is_looked_up(
+    parameters: dict[str, str], expected: tuple[str, str], make_stack: MakeStack
+) -> None:
+    assert checked("--stack", make_stack(**parameters))[1]["list"] == expected
+
+
+def test_lists_of_audiences_are_looked_up(make_stack: MakeStack) -> None:
+    name = make_stack(AudienceLists='{"vips": "WmB7kT", "lapsed": "NoSuch"}')
+    status, document = answer("doctor", "--stack", name)
+    assert status == 1
+    lists = [check for check in document["checks"] if check["name"] == "list"]
+    assert [(check["health"], check["found"]) for check in lists] == [
+        ("skipped", "LIST_ID is not set: no list but messages' own"),
+        ("good", "WmB7kT is Customers (single_opt_in)"),
+        ("bad", "there is no list NoSuch"),
+    ]
+    assert lists[-1]["remedy"].startswith("set AUDIENCE_LISTS to an id")
+
+
+@pytest.mark.parametrize("forwards", ["false", "true"])
+def test_deletions_need_a_scope_of_their_own(forwards: str, make_stack: MakeStack) -> None:
+    account = Account(keys={PRIVATE_KEY: EVERY_SCOPE - {"data-privacy:write"}})
+    with serve(account) as url:
+        stack = make_stack(KlaviyoApiUrl=url, ForwardDeletions=forwards)
+        _, found = checked("--stack", stack)
+    health, said = found["scopes"]
+    assert (health, "data-privacy:write" in said) == (
+        ("bad", True) if forwards == "true" else ("good", False)
+    )
+
+
+def test_rules_file_that_is_not_there_is_told(make_stack: MakeStack) -> None:
+    status, found = checked("--stack", make_stack(RulesFile="nowhere.toml"))
+    assert (status, found["settings"][0]) == (1, "bad")
+    assert found["settings"][1].startswith("RULES_FILE: nowhere.toml")
+
+
+@pytest.mark.parametrize("missing", OUTPUTS)
+def test_missing_output_is_told(missing: str, make_stack: MakeStack) -> None:
+    status, found = checked("--stack", make_stack(without=missing))
+    assert (status, found["outputs"]) == (1, ("bad", f"missing: {missing}"))
+
+
+def test_dead_letters_deserve_a_look(make_stack: MakeStack, deployment: Deployment) -> None:
+    for body in pack([Entry(operation=event(), reason={"code": "refused"})]):
+        deployment.sqs.send_message(
+            QueueUrl=deployment.queues.dead_letter_queue_url, MessageBody=body
+        )
+    status, found = checked("--stack", make_stack())
+    assert (status, found["dead letters"]) == (0, ("doubtful", "1 SQS message"))
+
+
+def test_stack_that_there_is_not_is_told(aws_variables: dict[str, str]) -> None:
+    del aws_variables
+    status, found = checked("--stack", "nowhere")
+    assert status == 1
+    assert found["stack"][1] == "there is no stack nowhere in this account and region"
+
+
+def test_setting_that_cannot_be_read_is_told(make_stack: MakeStack) -> None:
+    status, found = checked("--stack", make_stack(DefaultCountry="Germany"))
+    assert (status, found["settings"]) == (1, ("bad", "DEFAULT_COUNTRY"))
+
+
+def test_without_a_stack_the_environment_is_looked_at(deployment: Deployment) -> None:
+    status, found = checked(
+        **dict(deployment.variables),
+        KLAVIYO_PRIVATE_KEY=PRIVATE_KEY,
+        SEGMENT_SHARED_SECRET=SHARED_SECRET,
+    )
+    assert status == 0
+    assert found["stack"][0] == "skipped"
+    assert found["dead letters"] == ("good", "none")
+
+
+def test_stack_gives_other_verbs_its_settings_secret_and_queue(make_stack: MakeStack) -> None:
+    name = make_stack(EnforceEmail="false", FallbackOnAnonymousId="true")
+    anonymous = json.dumps({"type": "track", "anonymousId": "anon-1", "event": "Seen"})
+    _, preview = answer("preview", "--stack", name, "-", stdin=anonymous)
+    assert preview["messages"][0]["verdict"] == "mapped"
+    captured = signed([track()])
+    result = call("verify", "--stack", name, "-", stdin=json.dumps(captured))
+    assert result.exit_code == 0
+    assert call("dlq", "list", "--stack", name).stdout == "The dead-letter queue is empty.\n"

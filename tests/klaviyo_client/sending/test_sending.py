@@ -1,0 +1,377 @@
+"""How requests are sent: side by side, in time, and each settled once."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import pytest
+
+from klaviyo_client.api.answers import Answer
+from klaviyo_client.api.endpoints import CREATE_EVENT, SUBSCRIBE_PROFILES, UPSERT_PROFILE, Endpoint
+from klaviyo_client.api.outcomes import UNTRIED, Retryable, RetryReason
+from klaviyo_client.planning.requests import Item, Request
+from klaviyo_client.sending.sender import CONNECTIONS, Limits, Reply, Sender
+from tests.klaviyo_client.fakes import Clock, RunningClock, answer, endpoint
+
+ACCEPTED = answer(202)
+THROTTLED = answer(429, Retry_After="2")
+TIMEOUT = Retryable(RetryReason.TIMEOUT)
+DOWN = answer(503)
+
+Script = Callable[[str], Reply]
+"""Answers by body."""
+
+
+class Line:
+    """A sender, a script in Klaviyo's place, and what was settled how."""
+
+    def __init__(
+        self, script: Script, clock: Clock | RunningClock | None = None, **settings: float
+    ) -> None:
+        self.script = script
+        self.clock = clock or RunningClock()
+        self.sent: list[str] = []
+        self.settled: dict[str, Reply] = {}
+        self.lock = threading.Lock()
+        self.sender = Sender(
+            self,
+            patience=settings.get("patience", 0.0),
+            probe_seconds=settings.get("probe_seconds", 10.0),
+            clock=self.clock,
+            sleep=self.clock.sleep,
+        )
+
+    def send_requests(
+        self, *requests: Request, seconds: float = 60.0, start_within: float | None = None
+    ) -> int:
+        now = self.clock()
+        limits = Limits(now + (seconds if start_within is None else start_within), now + seconds)
+        return self.sender.send(requests, "pk_test", limits, self.settle)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        private_key: str,
+        seconds: float,
+        *,
+        repeatable: bool = True,
+    ) -> Reply:
+        with self.lock:
+            self.sent.append(body.decode())
+        return self.script(body.decode())
+
+    def settle(self, request: Request, reply: Reply) -> Sequence[Request]:
+        name = request.items[0].body.decode()
+        assert name not in self.settled
+        self.settled[name] = reply
+        return ()
+
+
+def request(name: str, endpoint: Endpoint = CREATE_EVENT) -> Request:
+    return Request(endpoint, (Item(name.encode(), (0,)),))
+
+
+def requests(number: int, endpoint: Endpoint = CREATE_EVENT) -> list[Request]:
+    return [request(f"{n}", endpoint) for n in range(number)]
+
+
+def test_every_request_is_sent_in_order_and_settled() -> None:
+    line = Line(lambda name: ACCEPTED, Clock())
+    assert line.send_requests(*requests(100)) == 100
+    assert sorted(line.sent, key=int) == [f"{n}" for n in range(100)]
+    assert line.settled == {f"{n}": ACCEPTED for n in range(100)}
+
+
+def test_what_settling_asks_for_is_sent_as_well() -> None:
+    line = Line(lambda name: ACCEPTED, Clock())
+
+    def settle(settled: Request, reply: Reply) -> list[Request]:
+        name = settled.items[0].body.decode()
+        line.settled[name] = reply
+        return [request(name + "'", UPSERT_PROFILE)] if len(name) < 4 else []
+
+    limits = Limits(line.clock() + 60, line.clock() + 60)
+    assert line.sender.send([request("a")], "pk_test", limits, settle) == 4
+    assert line.sent == ["a", "a'", "a''", "a'''"]
+
+
+def test_at_most_sixteen_are_under_way_at_once() -> None:
+    under_way, most = set(), 0
+    lock = threading.Lock()
+
+    def script(name: str) -> Reply:
+        nonlocal most
+        with lock:
+            under_way.add(name)
+            most = max(most, len(under_way))
+        time.sleep(0.01)
+        with lock:
+            under_way.remove(name)
+        return ACCEPTED
+
+    line = Line(script)
+    line.send_requests(*requests(50))
+    assert most == CONNECTIONS == 16
+
+
+# Time
+
+
+@contextmanager
+def silence() -> Iterator[threading.Event]:
+    """Released at the end, so that no thread outlives its test."""
+    released = threading.Event()
+    try:
+        yield released
+    finally:
+        released.set()
+
+
+def test_without_time_nothing_is_sent() -> None:
+    line = Line(lambda name: ACCEPTED, Clock())
+    assert line.send_requests(*requests(3), seconds=0.0) == 0
+    assert line.settled == {"0": UNTRIED, "1": UNTRIED, "2": UNTRIED}
+
+
+def test_at_the_deadline_the_unanswered_are_given_up_and_the_others_were_never_sent() -> None:
+    with silence() as released:
+
+        def script(name: str) -> Reply:
+            released.wait(5)
+            return ACCEPTED
+
+        line = Line(script)
+        began = time.monotonic()
+        line.send_requests(*requests(20), seconds=0.2)
+        assert 0.2 <= time.monotonic() - began < 0.4
+        assert list(line.settled.values()).count(TIMEOUT) == 16
+        assert list(line.settled.values()).count(UNTRIED) == 4
+
+
+def test_after_the_time_to_start_the_ones_under_way_are_still_waited_for() -> None:
+    def script(name: str) -> Reply:
+        time.sleep(0.1)
+        return ACCEPTED
+
+    line = Line(script)
+    line.send_requests(*requests(20), seconds=5.0, start_within=0.05)
+    assert list(line.settled.values()).count(ACCEPTED) == 16
+    assert list(line.settled.values()).count(UNTRIED) == 4
+
+
+def test_a_request_that_hangs_does_not_hold_up_the_others() -> None:
+    with silence() as released:
+
+        def script(name: str) -> Reply:
+            if name == "0":
+                released.wait(5)
+            return ACCEPTED
+
+        line = Line(script)
+        line.send_requests(*requests(50), seconds=0.3)
+        assert line.settled == {f"{n}": ACCEPTED for n in range(50)} | {"0": TIMEOUT}
+
+
+# 429
+
+
+def test_a_429_stops_its_endpoint_and_no_other() -> None:
+    line = Line(lambda name: THROTTLED if name == "0" else ACCEPTED, Clock())
+    line.send_requests(request("0"))
+    sent = line.send_requests(request("1"), request("2"), request("u", UPSERT_PROFILE))
+    untried = Retryable(RetryReason.THROTTLED, 2.0, tried=False)
+    assert sent == 1
+    assert line.settled == {"0": THROTTLED, "1": untried, "2": untried, "u": ACCEPTED}
+
+
+def test_a_pause_within_the_patience_is_waited_out_in_place() -> None:
+    clock = Clock()
+    answers = iter([THROTTLED, THROTTLED, ACCEPTED, ACCEPTED])
+    line = Line(lambda name: next(answers), clock, patience=2.0)
+    began = clock.now
+    assert line.send_requests(request("0")) == 3
+    assert line.settled == {"0": ACCEPTED}
+    assert clock.now - began == 4.0
+
+
+@pytest.mark.parametrize(
+    ("patience", "seconds"), [(1.9, 60.0), (5.0, 1.9)], ids=["too long", "no time"]
+)
+def test_a_pause_that_is_too_long_is_not_waited_for(patience: float, seconds: float) -> None:
+    clock = Clock()
+    line = Line(lambda name: THROTTLED, clock, patience=patience)
+    began = clock.now
+    assert line.send_requests(request("0"), seconds=seconds) == 1
+    assert line.settled == {"0": THROTTLED}
+    assert clock.now == began
+
+
+def test_a_batch_spreads_itself_over_the_seconds_as_klaviyo_has_room() -> None:
+    clock = Clock()
+    window: dict[int, int] = {}
+
+    def script(name: str) -> Reply:
+        """Ten requests a second, and never a 429."""
+        second = int(clock.now)
+        window[second] = window.get(second, 0) + 1
+        return answer(202, RateLimit_Remaining=str(10 - window[second]), RateLimit_Reset="0")
+
+    line = Line(script, clock)
+    ten_a_second = endpoint("ten", 10, 600)
+    assert line.send_requests(*requests(35, ten_a_second)) == 35
+    assert max(window.values()) <= 10
+    assert sum(window.values()) == 35
+    assert clock.now - 1000.0 <= 6.0
+
+
+def test_what_has_no_room_before_the_deadline_stays_untried() -> None:
+    clock = Clock()
+    line = Line(lambda name: answer(202, RateLimit_Remaining="0"), clock)
+    one_a_second = endpoint("one", 1, 60)
+    assert line.send_requests(*requests(5, one_a_second), seconds=2.5) == 3
+    assert list(line.settled.values()).count(UNTRIED) == 2
+
+
+# The circuit
+
+
+def test_three_failures_stop_everything_that_has_not_been_sent() -> None:
+    line = Line(lambda name: DOWN, Clock())
+    sent = line.send_requests(*requests(40), request("u", UPSERT_PROFILE))
+    outcomes = list(line.settled.values())
+    assert sent <= CONNECTIONS + 2
+    assert outcomes.count(DOWN) == sent
+    assert outcomes.count(Retryable(RetryReason.CIRCUIT_OPEN, 1.0, tried=False)) == 41 - sent
+
+
+def opened(script: Script, clock: Clock | RunningClock | None = None, **settings: float) -> Line:
+    """A line whose circuit has been opened by a timeout."""
+    line = Line(lambda name: TIMEOUT, clock, **settings)
+    line.send_requests(request("opens"))
+    line.settled.clear()
+    line.sent.clear()
+    line.script = script
+    return line
+
+
+def test_an_open_circuit_answers_at_once() -> None:
+    line = opened(lambda name: ACCEPTED)
+    began = time.monotonic()
+    assert line.send_requests(*requests(1000)) == 0
+    assert time.monotonic() - began < 0.05
+
+
+def test_a_probe_that_is_answered_lets_the_others_go() -> None:
+    clock = Clock()
+    line = opened(lambda name: ACCEPTED, clock)
+    clock.sleep(1.0)
+    assert line.send_requests(*requests(5)) == 5
+    assert line.sent[0] == "0"
+    assert line.settled == {f"{n}": ACCEPTED for n in range(5)}
+
+
+@pytest.mark.parametrize(
+    ("reply", "sent"), [(ACCEPTED, [1, 999]), (DOWN, [1])], ids=["answered", "failed"]
+)
+def test_of_a_bulk_request_one_item_goes_ahead_as_the_probe(reply: Reply, sent: list[int]) -> None:
+    clock = Clock()
+    line = opened(lambda name: reply, clock)
+    clock.sleep(1.0)
+    items = tuple(Item(b"%d" % n, (n,)) for n in range(1000))
+    line.send_requests(Request(SUBSCRIBE_PROFILES, items))
+    jobs = [json.loads(body)["data"]["attributes"] for body in line.sent]
+    assert [len(job["profiles"]["data"]) for job in jobs] == sent
+    assert len(line.settled) == 2
+
+
+def test_a_probe_that_fails_turns_the_others_away() -> None:
+    clock = Clock()
+    line = opened(lambda name: DOWN, clock)
+    clock.sleep(1.0)
+    assert line.send_requests(*requests(5)) == 1
+    assert line.settled["0"] == DOWN
+    still_open = Retryable(RetryReason.CIRCUIT_OPEN, 2.0, tried=False)
+    assert [line.settled[f"{n}"] for n in range(1, 5)] == [still_open] * 4
+
+
+def test_a_probe_that_hangs_costs_no_more_than_its_seconds() -> None:
+    with silence() as released:
+        clock = RunningClock()
+        line = opened(lambda name: ACCEPTED if released.wait(5) else DOWN, clock, probe_seconds=0.1)
+        clock.skip(1.0)
+        began = time.monotonic()
+        assert line.send_requests(*requests(5), seconds=3.0) == 1
+        assert 0.1 <= time.monotonic() - began < 0.3
+        assert line.settled["0"] == TIMEOUT
+
+
+def test_who_has_patience_waits_for_the_probe() -> None:
+    clock = Clock()
+    line = opened(lambda name: ACCEPTED, clock, patience=5.0)
+    assert line.send_requests(*requests(5)) == 5
+    assert clock.now == 1001.0
+
+
+def test_a_late_answer_closes_the_circuit() -> None:
+    with silence() as released:
+
+        def script(name: str) -> Reply:
+            if name == "0":
+                released.wait(5)
+            return ACCEPTED
+
+        clock = RunningClock()
+        line = opened(script, clock, probe_seconds=0.05)
+        clock.skip(1.0)
+        line.send_requests(request("0"))
+        assert line.settled["0"] == TIMEOUT
+        assert line.send_requests(request("1")) == 0
+        released.set()
+        _eventually(lambda: line.send_requests(request(f"{time.monotonic()}")) == 1)
+
+
+def test_abandoned_requests_leave_room_for_others() -> None:
+    with silence() as released:
+
+        def script(name: str) -> Reply:
+            if name != "next":
+                released.wait(5)
+            return ACCEPTED
+
+        clock = RunningClock()
+        line = Line(script, clock)
+        line.send_requests(*requests(16), seconds=0.1)
+        clock.skip(1.0)
+        assert line.send_requests(request("next"), seconds=1.0) == 1
+        assert line.settled["next"] == ACCEPTED
+
+
+def test_a_batch_that_runs_out_of_time_does_not_open_the_circuit() -> None:
+    def script(name: str) -> Reply:
+        time.sleep(0.03)
+        return ACCEPTED
+
+    line = Line(script)
+    line.send_requests(*requests(100), seconds=0.1)
+    assert TIMEOUT in line.settled.values()
+    assert line.send_requests(request("next")) == 1
+
+
+def test_what_klaviyo_answers_in_between_keeps_the_circuit_closed() -> None:
+    """Every third request fails: an answer between failures shows that Klaviyo is there."""
+    count = iter(range(10_000))
+    line = Line(lambda name: DOWN if next(count) % 3 == 0 else ACCEPTED, Clock())
+    for n in range(30):
+        line.send_requests(request(f"{n}"))
+    assert [reply for reply in line.settled.values() if not isinstance(reply, Answer)] == []
+
+
+def _eventually(true: Callable[[], bool]) -> None:
+    until = time.monotonic() + 2
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.01)
