@@ -75,7 +75,7 @@ $(INSTALLED): $(REQUIREMENTS)
 	  echo "      Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	@echo "Installing into $(VENV) (once, and when the requirements change) …"
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
 	@touch $@
 
 # The command line, run from this very folder. Setuptools is the one of requirements-dev.txt.

@@ -199,6 +199,12 @@ class Account:
                 {"attributes": {"email": email, "subscriptions": consents}}, list_id, self.now
             )
 
+    def add_unsubscribed(self, email: str) -> None:
+        """Somebody whom the account knows, and who has unsubscribed from everything."""
+        with self._lock:
+            self._settled().profiles.upsert({"attributes": {"email": email}}, self.now)
+            self.unsubscribe(email)
+
     def suppress(self, email: str, reason: str = "USER_SUPPRESSED") -> None:
         """Suppress e-mail marketing, as the account's owner or a complaint does."""
         with self._lock:

@@ -111,17 +111,19 @@ def doubled(klaviyo: Klaviyo) -> list[tuple[str, Place]]:
     return [("event", ("event", *event)) for event, copies in klaviyo.copies.items() if copies > 1]
 
 
-def widened(units: Iterable[Unit], klaviyo: Klaviyo) -> list[tuple[str, Place]]:
+def widened(
+    units: Iterable[Unit], klaviyo: Klaviyo, reversed_: Iterable[str]
+) -> list[tuple[str, Place]]:
     """The people whom Klaviyo counts as subscribed, and who have not consented or have withdrawn
-    it since."""
+    it since; and those whose opt-out was `reversed_` on the way, though they have not."""
     units = list(units)
     given = {address for unit in units for address in unit.consents}
     given -= {address for unit in units for address in unit.withdrawn}
-    return [
-        ("consent", ("consent", address))
-        for address, consent in klaviyo.consents.items()
-        if consent == "SUBSCRIBED" and address not in given
-    ]
+    subscribed = (
+        address for address, consent in klaviyo.consents.items() if consent == "SUBSCRIBED"
+    )
+    found = dict.fromkeys([*subscribed, *reversed_])
+    return [("consent", ("consent", address)) for address in found if address not in given]
 
 
 def _wanted(unit: Unit) -> Iterator[Place]:

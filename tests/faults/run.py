@@ -145,6 +145,7 @@ class Run:
             QueueUrl=deployment.queues.retry_queue_url,
             Attributes={"VisibilityTimeout": str(settings.visibility_seconds)},
         )
+        self._opt_out_before()
         batches = list(cut(self._units, settings.sizes, random.Random(settings.seed + 1)))
         for number, batch in enumerate(batches):
             self._plan(batch, began + number * settings.traffic_seconds / len(batches))
@@ -364,6 +365,17 @@ class Run:
         dead = Held.of(self._deployment.dead(), self._addresses)
         return Klaviyo.of(self._deployment.account), waiting, dead
 
+    def _opt_out_before(self) -> None:
+        for unit in self._units:
+            for address in unit.out_before:
+                self._deployment.account.add_unsubscribed(address)
+
+    def _reversed(self) -> list[str]:
+        """The addresses whose opt-out a subscription has undone in Klaviyo at any time."""
+        account = self._deployment.account
+        people = (account.profiles.get(each.profile_id) for each in account.reversals)
+        return [person.email for person in people if person is not None and person.email]
+
     def _report(self, proxy: FlakyProxy, seconds: float) -> Report:
         held, waiting, dead = self._look()
         lost, stale = ledger.lost(self._units, held, Held(), dead)
@@ -375,7 +387,7 @@ class Run:
             lost=lost,
             stale=stale,
             doubled=ledger.doubled(held),
-            widened=ledger.widened(self._units, held),
+            widened=ledger.widened(self._units, held, self._reversed()),
             surplus=ledger.surplus(self._units, held, dead),
             klaviyo=held,
             dead=dead,

@@ -26,8 +26,9 @@ class Unit:
     """Messages that Segment sends side by side and in order, and what they must come to.
 
     `events` and `profiles` (properties by address) must arrive, `members` join the list,
-    `withdrawn` be unsubscribed; of `consents` Klaviyo may hold a subscription. `refused` says that
-    Klaviyo will take none of it; `malformed` and `dropped`, that it never gets there.
+    `withdrawn` be unsubscribed; of `consents` Klaviyo may hold a subscription. Who was `out_before`
+    has opted out in Klaviyo itself before the run. `refused` says that Klaviyo will take none of
+    it; `malformed` and `dropped`, that it never gets there.
     """
 
     kind: str
@@ -37,6 +38,7 @@ class Unit:
     members: tuple[str, ...] = ()
     consents: tuple[str, ...] = ()
     withdrawn: tuple[str, ...] = ()
+    out_before: tuple[str, ...] = ()
     refused: bool = False
     malformed: bool = False
     dropped: bool = False
@@ -173,6 +175,28 @@ def _opted_out(number: int, _: random.Random) -> Unit:
     )
 
 
+def _replayed(number: int, _: random.Random) -> Unit:
+    """Segment replays a consent and an identify with a list of somebody who has opted out since."""
+    address = _address("replayed", number)
+    messages = (
+        _message(number, "track", event="User Subscribed", properties={"email": address}),
+        _message(
+            number + 1,
+            "identify",
+            traits={"email": address, "plan": "replayed"},
+            integrations={"Klaviyo": {"listId": LIST_ID, "confirmOptin": True}},
+        ),
+    )
+    return Unit(
+        "replay",
+        messages,
+        events=((address, "User Subscribed", f"m-{number}"),),
+        profiles=((address, {"plan": "replayed"}),),
+        withdrawn=(address,),
+        out_before=(address,),
+    )
+
+
 def _subscribed(number: int, _: random.Random) -> Unit:
     return _listed(number, opt_in=True)
 
@@ -213,13 +237,13 @@ def _poison_profile(number: int, _: random.Random) -> Unit:
 
 
 KINDS = (
-    (_track, 52),
+    (_track, 48),
     (_order, 6),
     (_identify, 14),
     (_subscribed, 6),
     (_added, 6),
-    # 0 until an identify leaves alone who opted out: then 3.
-    (_opted_out, 0),
+    (_opted_out, 3),
+    (_replayed, 2),
     (_dropped, 6),
     (_malformed, 3),
     (_poison_event, 2),
