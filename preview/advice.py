@@ -104,7 +104,8 @@ _TEXTS: Mapping[StrEnum, tuple[str, str]] = {
     ),
     RejectionCode.INVALID_MESSAGE: (
         "It is not a valid Segment message.",
-        "Correct the field at its source, then redrive. It is kept in the dead-letter queue.",
+        "Correct the field at its source. A redrive does not change the message: export it from the"
+        " dead-letter queue, correct it, and send it again.",
     ),
     RejectionCode.INTERNAL_ERROR: (
         "A fault in this destination: the mapping failed on the message.",
@@ -125,10 +126,6 @@ _TEXTS: Mapping[StrEnum, tuple[str, str]] = {
     RejectionCode.UNREADABLE: (
         "Something on the retry queue that was not put there by this destination.",
         "Find out what writes to the queue. If nothing needs it, delete it.",
-    ),
-    RejectionCode.TOO_LARGE: (
-        "It is larger than a message of the queue may be.",
-        "Send less in one message. What fits is kept in the dead-letter queue.",
     ),
     RetryReason.THROTTLED: (
         "Klaviyo throttles (its rate limit is reached).",
@@ -168,15 +165,11 @@ _TEXTS: Mapping[StrEnum, tuple[str, str]] = {
     ),
     RetryReason.UNEXPECTED_FAILURE: (
         "A fault in this destination while it was sent.",
-        "Please report it. It is retried without the operations around it.",
+        "Report it, with the line of the log. It is retried without the operations around it.",
     ),
     RetryReason.IMPORT_PENDING: (
         "Klaviyo is still working on a bulk import.",
         "Nothing: it is checked again in a minute.",
-    ),
-    RetryReason.UNEXPECTED_FAILURE: (
-        "Something of ours failed while it was sent.",
-        "Nothing: it is sent again without its neighbours. Please report the log's line.",
     ),
     RetryReason.IMPORT_ERRORS_MISSING: (
         "A bulk import refused more profiles than Klaviyo has named so far.",

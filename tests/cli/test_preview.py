@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from klaviyo_mapping import Settings
-from preview import explain, to_json
+from preview import ADVICE, explain, to_json
 from tests.cli.calling import answer, call, lines
 from tests.handler.calls import identify, order, track
 
@@ -65,7 +65,7 @@ def test_table_shows_what_becomes_of_each_message_and_how_to_change_it(file: Pat
         "3 track-2 track Item Added rejected: invalid_message –",
         "4 a-1 track Seen dropped: missing_user_id –",
         "3: userId: must be string or number or null. It is not a valid Segment message.",
-        "Correct the field at its source, then redrive. It is kept in the dead-letter queue.",
+        ADVICE["invalid_message"].remedy,
         "4: It has no userId.",
         "Send a userId, or let anonymous visitors through with FALLBACK_ON_ANONYMOUS_ID.",
         "# request to Klaviyo what it does items of messages",
