@@ -80,7 +80,7 @@ def setting_options(command: Command) -> Command:
 
 
 def _shown(default: object) -> str:
-    if default is None:
+    if default is None or default == ():
         return "none"
     return {True: "yes", False: "no"}[default] if isinstance(default, bool) else str(default)
 

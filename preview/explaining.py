@@ -10,6 +10,7 @@ from handler.door.body import Unreadable as TooDeep
 from handler.door.validation import Malformed, validate
 from handler.report.codes import RejectionCode
 from klaviyo_mapping import Dropped, Mapped, Message, Settings, canonical, map_message
+from klaviyo_mapping.segment.message import FORWARDABLE
 from operations import Json, Operation
 from preview.advice import ADVICE, TITLES, advice_on
 from preview.marking import item_places, landings
@@ -162,15 +163,20 @@ def _text(value: Json) -> str | None:
 def _ways_out(
     arrival: Message | Malformed, settings: Settings, now: datetime
 ) -> tuple[WayOut, ...]:
-    """The switches any one of which would let the message through."""
-    found = []
-    for setting in fields(settings):
-        value = getattr(settings, setting.name)
-        if isinstance(value, bool):
-            switched: dict[str, Any] = {setting.name: not value}
-            if isinstance(_decide(arrival, replace(settings, **switched), now), Mapped):
-                found.append(WayOut(setting.name, not value))
-    return tuple(found)
+    """The switches, and the types to forward, any one of which would let the message through."""
+    changes: dict[str, Any] = {
+        setting.name: not getattr(settings, setting.name)
+        for setting in fields(settings)
+        if isinstance(getattr(settings, setting.name), bool)
+    }
+    type_ = arrival.type if isinstance(arrival, Message) else None
+    if type_ in FORWARDABLE and type_ not in settings.forward_types:
+        changes["forward_types"] = (*settings.forward_types, type_)
+    return tuple(
+        WayOut(name, ",".join(value) if isinstance(value, tuple) else value)
+        for name, value in changes.items()
+        if isinstance(_decide(arrival, replace(settings, **{name: value}), now), Mapped)
+    )
 
 
 def _request(

@@ -158,9 +158,9 @@ def show(
     stack_name: str | None,
     as_json: bool,
 ) -> int:
-    """Show whole entries: what was to be sent, with personal data, and why it was not sent.
+    """Show whole entries, personal data included.
 
-    With --json one line for each: {"sqs_message_id", "sent_at", "message_id", "operation",
+    What was to be sent, and why it was not. With --json one line for each: {"sqs_message_id", "sent_at", "message_id", "operation",
     "message" or "unreadable", "reason"}.
     """
     import json
@@ -304,9 +304,9 @@ def purge(
     stack_name: str | None,
     as_json: bool,
 ) -> int:
-    """Delete entries for good: all, or those of --reason and --message-id.
+    """Delete entries for good.
 
-    Asks first, or needs --yes. With --json: {"dry_run", "deleted", "unit"}.
+    All of them, or those of --reason and --message-id. Asks first, or needs --yes. With --json: {"dry_run", "deleted", "unit"}.
     """
     import sys
 

@@ -102,8 +102,16 @@ def test_dropped_message_has_its_reason_and_the_switch_that_lets_it_through() ->
 
 
 def test_drop_that_no_switch_changes_has_no_way_out() -> None:
-    message = the_message(preview_of({"type": "page", "userId": "u-1"}))
+    message = the_message(preview_of({"type": "unknown", "userId": "u-1"}))
     assert (message.reason, message.ways_out) == (ADVICE["unsupported_type"], ())
+
+
+def test_way_out_of_a_type_adds_it_to_those_that_are_forwarded() -> None:
+    page = {**TRACK, "type": "page", "name": "Home"}
+    assert the_message(preview_of(page)).ways_out == (WayOut("forward_types", "page"),)
+    assert the_message(preview_of(page, forward_types=("group",))).ways_out == (
+        WayOut("forward_types", "group,page"),
+    )
 
 
 def test_way_out_is_tried_with_the_other_settings_as_they_are() -> None:

@@ -160,7 +160,8 @@ function WayOut({ way, start, onSetting }) {
   const input = start.settings.find((each) => each.variable === variable);
   return html`<p><button type="button" class="quiet" onClick=${
     () => onSetting(variable, String(way.value))}>
-    See it with “${input ? input.label : variable}” ${way.value ? "on" : "off"}
+    See it with “${input ? input.label : variable}” ${
+      way.value === true ? "on" : way.value === false ? "off" : `set to ${way.value}`}
   </button></p>`;
 }
 
