@@ -26,7 +26,7 @@ from klaviyo_client.api.outcomes import (
 )
 from klaviyo_client.people.persons import SHARED_BY_SEVERAL
 from klaviyo_client.people.sequence import Order, holds_back, keys_of, order_of, waits_for
-from klaviyo_client.people.waiting import Key, WaitingPersons
+from klaviyo_client.people.waiting import Key, LatestRetry, WaitingPersons
 from klaviyo_client.planning.caution import SUSPECT_AFTER, cautious
 from klaviyo_client.planning.consent import (
     plan_introductions,
@@ -111,7 +111,8 @@ class Klaviyo:
     `patience` is for how many seconds a pause of Klaviyo's is waited out in place; whatever has to
     wait longer is returned untried. `probe_seconds` is what a probe of an open circuit may take.
     For `remember_seconds` after an upsert has failed, later ones of its person are returned untried
-    as well, so that they do not overtake it on its way through a queue.
+    as well, so that they do not overtake it on its way through a queue: to be retried after
+    `latest_retry` of the delay that Klaviyo named, in seconds.
     """
 
     def __init__(
@@ -121,12 +122,13 @@ class Klaviyo:
         patience: float = 0.0,
         probe_seconds: float = LONGEST_SECONDS,
         remember_seconds: float = 0.0,
+        latest_retry: LatestRetry = lambda named: named,
         transport: Transport | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.clock = clock
-        self._waiting = WaitingPersons(remember_seconds)
+        self._waiting = WaitingPersons(remember_seconds, latest_retry)
         self._lists = KnownLists()
         self._recent = RecentConsents()
         self._sender = Sender(

@@ -91,7 +91,8 @@ def judge(progress: Progress, pending: Iterable[int], withdrawn_by_us: Withdrawn
         operation = progress.operations[position]
         if position in progress.judged or not isinstance(operation, Subscribe | Unsubscribe):
             continue
-        if not needs_standing(operation):
+        is_of_nobody = operation.email is None and operation.phone_number is None
+        if is_of_nobody or not needs_standing(operation):
             continue
         keys = _keys(operation)
         if not all(key in progress.standings for key in keys):
@@ -184,7 +185,12 @@ def _lacks_identifier(operation: Unsubscribe) -> bool:
 
 
 def _keys(operation: Subscribe | Unsubscribe) -> list[tuple[str, str]]:
-    """The identifiers that the operation's channels go by, as Klaviyo compares them."""
+    """The identifiers that the operation's channels go by, as Klaviyo compares them.
+
+    Raises `ValueError` for an operation that has none, as someone may write into a queue by hand.
+    """
+    if operation.email is None and operation.phone_number is None:
+        raise ValueError("neither an e-mail address nor a phone number")
     if isinstance(operation, Unsubscribe):
         fields = {field for field in IDENTIFIERS if getattr(operation, field) is not None}
     else:

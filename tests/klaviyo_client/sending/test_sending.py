@@ -154,11 +154,11 @@ def test_at_the_deadline_the_unanswered_are_given_up_and_the_others_were_never_s
 
 def test_after_the_time_to_start_the_ones_under_way_are_still_waited_for() -> None:
     def script(name: str) -> Reply:
-        time.sleep(0.1)
+        time.sleep(0.5)
         return ACCEPTED
 
     line = Line(script)
-    line.send_requests(*requests(20), seconds=5.0, start_within=0.05)
+    line.send_requests(*requests(20), seconds=5.0, start_within=0.4)
     assert list(line.answered.values()).count(ACCEPTED) == 16
     assert list(line.answered.values()).count(UNTRIED) == 4
 
