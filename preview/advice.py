@@ -82,6 +82,10 @@ _TEXTS: Mapping[StrEnum, tuple[str, str]] = {
         "The products cannot be read as a list, so they stay among the properties as they came.",
         "Send products as a list of objects, each with its id, name, price and quantity.",
     ),
+    MappingWarning.PRODUCTS_BEYOND_LIMIT: (
+        "The event has more than 1,000 products. The first 1,000 are read; the others stay in it.",
+        "Send an order of so many products in several events.",
+    ),
     MappingWarning.CHANNEL_LEFT_OUT: (
         "A channel of the consent has no address or number that Klaviyo can take.",
         "Send an e-mail address for email, and a telephone number with its country for sms.",

@@ -5,6 +5,7 @@ answer would say is written in angle brackets.
 """
 
 import json
+import re
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,11 +27,14 @@ from klaviyo_client.api.outcomes import Retryable
 from klaviyo_client.delivery import Run
 from klaviyo_client.planning.lists import KnownLists
 from klaviyo_client.planning.requests import Item, Request
-from klaviyo_client.sending.sender import Limits, Settle
+from klaviyo_client.sending.sender import Limits, OnReply
 from operations import Operation
 
 IDENTIFIED = "<the id in the answer to request {}>"
 FOUND = "<the id of {} in the answer to request {}>"
+
+_UNFIT_FOR_PATH = re.compile(r"[\s/?#%\\\x00-\x1f\x7f]")
+"""What no id of Klaviyo's has (`klaviyo_client.api.endpoints.fits_path`)."""
 
 LATER = "About {} later, by way of the retry queue."
 
@@ -139,7 +143,7 @@ class _Paper:
         requests: Iterable[Request],
         private_key: str,  # noqa: ARG002 - nobody is asked for one
         limits: Limits,  # noqa: ARG002 - no time passes
-        settle: Settle,
+        on_reply: OnReply,
     ) -> int:
         """In their order, each after what came before it was settled."""
         began = len(self.rehearsal.steps)
@@ -147,7 +151,7 @@ class _Paper:
         while waiting:
             request, parent = waiting.popleft()
             number = self._write_down(request, parent)
-            further = settle(request, self._answer(request, number))
+            further = on_reply(request, self._answer(request, number))
             waiting.extend((each, number) for each in further)
         return len(self.rehearsal.steps) - began
 
@@ -201,7 +205,7 @@ class _Paper:
 
     def _id(self, pattern: str, *parts: object) -> str:
         """Words in the place of an id that only the answer tells."""
-        written = pattern.format(*parts)
+        written = _UNFIT_FOR_PATH.sub("-", pattern.format(*parts))[:200]
         self._told_by[written] = len(self.rehearsal.steps)
         return written
 

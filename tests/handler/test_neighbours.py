@@ -164,11 +164,11 @@ def test_a_refusal_of_two_megabytes_makes_a_small_dead_letter_and_a_short_line()
 
 
 def test_an_answer_stays_within_what_lambda_takes() -> None:
-    fates = [MessageFate("x" * 5_000, Fate.QUEUED, "timeout")] * 4_000
+    fates = [MessageFate("m", Fate.REJECTED, "refused", {"detail": "x" * 5_000})] * 4_000
     answer = accepted(fates)
     body = json.loads(answer["body"])
     assert len(json.dumps(answer)) < 6_000_000
-    assert (body["received"], body["queued"]) == (4_000, 4_000)
+    assert (body["received"], body["rejected"]) == (4_000, 4_000)
     assert len(body["messages"]) + body["messages_left_out"] == 4_000
 
 

@@ -126,7 +126,7 @@ def of(request: RequestPreview) -> dict[str, list[str]]:
                 ("POST", "/api/profile-import", None),
                 (
                     "POST",
-                    "/api/lists/<the id of vips in the answer to request 1>/relationships/profiles",
+                    "/api/lists/<the-id-of-vips-in-the-answer-to-request-1>/relationships/profiles",
                     2,
                 ),
             ],
@@ -140,7 +140,7 @@ def of(request: RequestPreview) -> dict[str, list[str]]:
                 ("GET", "/api/profiles", 1),
                 (
                     "DELETE",
-                    "/api/lists/<the id of vips in the answer to request 1>/relationships/profiles",
+                    "/api/lists/<the-id-of-vips-in-the-answer-to-request-1>/relationships/profiles",
                     2,
                 ),
             ],
@@ -234,8 +234,8 @@ def test_a_merge_follows_two_look_ups_of_everybody() -> None:
     ]
     [first, second] = [request.body["data"] for request in preview.requests[2:]]
     assert [first["id"], second["id"]] == [
-        f"<the id of {MARIA} in the answer to request 2>",
-        f"<the id of {TOM} in the answer to request 2>",
+        f"<the-id-of-{MARIA}-in-the-answer-to-request-2>",
+        f"<the-id-of-{TOM}-in-the-answer-to-request-2>",
     ]
 
 
@@ -245,8 +245,8 @@ def test_ids_of_several_people_are_told_apart() -> None:
     assert look_up.messages == (1, 2)
     assert leave.items == (("/data/0", (1,)), ("/data/1", (2,)))
     assert [each["id"] for each in leave.body["data"]] == [
-        f"<the id of {MARIA} in the answer to request 1>",
-        f"<the id of {TOM} in the answer to request 1>",
+        f"<the-id-of-{MARIA}-in-the-answer-to-request-1>",
+        f"<the-id-of-{TOM}-in-the-answer-to-request-1>",
     ]
 
 
@@ -372,7 +372,7 @@ def with_ids(told: Any, account: Account) -> Any:
     text = json.dumps(told)
     for profile in account.profiles:
         text = text.replace(profile.id, "<id>")
-    return json.loads(re.sub("<the id [^>]*>", "<id>", text).replace("WmB7kT", "<id>"))
+    return json.loads(re.sub("<the-id[^>]*>", "<id>", text).replace("WmB7kT", "<id>"))
 
 
 def in_order(requests: Any) -> list[Any]:

@@ -80,8 +80,8 @@ ADMITTED: list[tuple[str, dict[str, Any], list[Message | Malformed]]] = [
     ("a malformed message alone", signed(compact(BAD)), [MALFORMED]),
     (
         "a message that nests too deeply among good ones",
-        signed(b"[%b,%b]" % (DEEP.encode(), compact(GOOD)), DEEP.encode()),
-        [Malformed(None, "", "nests too deeply to be read", DEEP), validate(GOOD)],
+        signed(b"[%b,%b]" % (compact(GOOD), DEEP.encode()), compact(GOOD)),
+        [validate(GOOD), Malformed(None, "", "nests too deeply to be read", DEEP)],
     ),
 ]
 
