@@ -27,7 +27,7 @@ from klaviyo_client.api.outcomes import Retryable
 from klaviyo_client.delivery import Run
 from klaviyo_client.planning.lists import KnownLists
 from klaviyo_client.planning.requests import Item, Request
-from klaviyo_client.sending.sender import Limits, Settle
+from klaviyo_client.sending.sender import Limits, OnReply
 from operations import Operation
 
 IDENTIFIED = "<the id in the answer to request {}>"
@@ -143,7 +143,7 @@ class _Paper:
         requests: Iterable[Request],
         private_key: str,  # noqa: ARG002 - nobody is asked for one
         limits: Limits,  # noqa: ARG002 - no time passes
-        settle: Settle,
+        on_reply: OnReply,
     ) -> int:
         """In their order, each after what came before it was settled."""
         began = len(self.rehearsal.steps)
@@ -151,7 +151,7 @@ class _Paper:
         while waiting:
             request, parent = waiting.popleft()
             number = self._write_down(request, parent)
-            further = settle(request, self._answer(request, number))
+            further = on_reply(request, self._answer(request, number))
             waiting.extend((each, number) for each in further)
         return len(self.rehearsal.steps) - began
 

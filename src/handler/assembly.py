@@ -9,6 +9,7 @@ from handler.aws.credentials import CredentialStore
 from handler.aws.environment import Environment
 from handler.aws.secret import fetch_secret
 from handler.intake import Intake
+from handler.queue.backoff import delay_seconds
 from handler.queue.queues import Queue
 from handler.queue.sqs import Sqs
 from handler.redelivery import Redelivery
@@ -40,6 +41,7 @@ def webhook(variables: Mapping[str, str]) -> Intake:
             environment.klaviyo_api_url,
             probe_seconds=PROBE_SECONDS,
             remember_seconds=REMEMBER_SECONDS,
+            latest_retry=lambda named: delay_seconds(1, named, chance=1.0),
         ),
         retry_queue=Queue(environment.retry_queue_url, sqs),
         dead_letter_queue=Queue(environment.dead_letter_queue_url, sqs),

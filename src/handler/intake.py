@@ -14,7 +14,7 @@ from handler.isolation import deliver
 from handler.queue.backoff import PACE, Pace
 from handler.queue.envelope import Entry
 from handler.queue.queues import Queue
-from handler.queue.routing import invalid_reason, settle, stamped, written
+from handler.queue.routing import invalid_reason, route, stamped, written
 from handler.queue.storing import Stored, store
 from handler.report.answer import Fate, MessageFate, accepted, turned_away
 from handler.report.codes import DeferralCode, RejectionCode, TroubleCode
@@ -167,7 +167,7 @@ class Intake:
         Counted once all is safe: what Segment has to send again is counted then.
         """
         since = received_at.timestamp()
-        settlement = settle(
+        routing = route(
             [Entry(operation=operation) for operation in work.operations],
             delivery,
             now=since,
@@ -176,7 +176,7 @@ class Intake:
             pace=self.pace,
         )
         dead = [
-            *settlement.dead,
+            *routing.dead,
             *(
                 Entry(message=decision.raw, reason=_dead_reason(decision))
                 for decision in work.decisions
@@ -184,7 +184,7 @@ class Intake:
             ),
         ]
         waiting = {
-            delay: stamped(entries, written(since)) for delay, entries in settlement.waiting.items()
+            delay: stamped(entries, written(since)) for delay, entries in routing.waiting.items()
         }
         if work.others:
             others = [Entry(message=each, first_failed_at=since) for each in work.others]
@@ -194,7 +194,7 @@ class Intake:
         )
         if not stored.missing:
             self.telemetry.count(Metric.DEAD_LETTERED, len(stored.dead))
-            self.telemetry.count(Metric.OPERATIONS_QUEUED, settlement.number_waiting)
+            self.telemetry.count(Metric.OPERATIONS_QUEUED, routing.number_waiting)
         return stored
 
     def _fates(self, work: Work, delivery: Delivery) -> list[MessageFate]:

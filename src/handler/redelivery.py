@@ -17,14 +17,14 @@ from handler.queue.envelope import Entry
 from handler.queue.queues import Queue
 from handler.queue.routing import (
     FULL_REQUESTS_SECONDS,
-    Settlement,
+    Routing,
     dead_letter,
     due,
     full_requests,
     invalid_reason,
     is_exhausted,
     overdue_reason,
-    settle,
+    route,
     stamped,
     wait_left,
     written,
@@ -111,15 +111,15 @@ class Redelivery:
         `None` among them where it is of the batch as a whole."""
         now = self.now()
         found = self._sort(batch.entries, now, schedule.mapping_until(self.klaviyo.clock()))
-        settlement, delivery = self._deliver(found.ready, key, schedule)
-        waiting = {delay: list(entries) for delay, entries in settlement.waiting.items()}
+        routing, delivery = self._deliver(found.ready, key, schedule)
+        waiting = {delay: list(entries) for delay, entries in routing.waiting.items()}
         for delay, entries in found.early.items():
             waiting.setdefault(delay, []).extend(entries)
         stored = store(
             self.retry_queue,
             self.dead_letter_queue,
             waiting,
-            [*found.unreadable, *found.hopeless, *settlement.dead],
+            [*found.unreadable, *found.hopeless, *routing.dead],
             lambda: self._left(schedule.queues),
         )
         if stored.missing:
@@ -127,7 +127,7 @@ class Redelivery:
                 "queue unavailable", code=stored.codes[0], records=len(stored.missing)
             )
         self._report_dead(stored.dead)
-        self._count(batch, found, settlement, delivery, stored)
+        self._count(batch, found, routing, delivery, stored)
         self._report(found.ready, delivery, now)
         return stored.missing
 
@@ -198,10 +198,10 @@ class Redelivery:
 
     def _deliver(
         self, entries: Sequence[Entry], key: str, schedule: Schedule
-    ) -> tuple[Settlement, Delivery]:
+    ) -> tuple[Routing, Delivery]:
         """Carry out what is ready, and say where each entry goes."""
         if not entries:
-            return Settlement(), Delivery(())
+            return Routing(), Delivery(())
         delivery = deliver(
             self.klaviyo,
             [entry.operation for entry in entries if entry.operation is not None],
@@ -211,7 +211,7 @@ class Redelivery:
             apart=True,
             attempts=[entry.attempts for entry in entries],
         )
-        settlement = settle(
+        routing = route(
             entries,
             delivery,
             now=self.now().timestamp(),
@@ -219,7 +219,7 @@ class Redelivery:
             chance=self.chance(),
             pace=self.pace,
         )
-        return settlement, delivery
+        return routing, delivery
 
     def _left(self, until: float) -> float:
         return max(until - self.klaviyo.clock(), 0.0)
@@ -228,7 +228,7 @@ class Redelivery:
         self,
         batch: Batch,
         found: Sorted,
-        settlement: Settlement,
+        routing: Routing,
         delivery: Delivery,
         stored: Stored,
     ) -> None:
@@ -246,9 +246,9 @@ class Redelivery:
         telemetry.count(Metric.OPERATIONS_MERGED, batch.merged)
         telemetry.count(Metric.OPERATIONS_RETRIED, ready + hopeless)
         telemetry.count(Metric.OPERATIONS_QUEUED, new + safe(found.mapped))
-        requeued = sum(map(safe, settlement.waiting.values())) - new
+        requeued = sum(map(safe, routing.waiting.values())) - new
         telemetry.count(Metric.RETRY_REQUEUED, requeued)
-        dead = safe(settlement.dead) - failed_imports + hopeless
+        dead = safe(routing.dead) - failed_imports + hopeless
         telemetry.count(Metric.RETRY_DEAD_LETTERED, dead)
         telemetry.count(Metric.RETRY_DELIVERED, ready + hopeless - requeued - dead)
         telemetry.count(Metric.DEAD_LETTERED, len(stored.dead))

@@ -1,9 +1,7 @@
 """Klaviyo's API: operations in, requests out, one outcome for each operation.
 
-Knows Klaviyo, and neither AWS nor Segment. The way of an operation: `order` says what must follow
-what, `lists` and `lookups` find out which list and which profile are meant, `persons`, `edits`,
-`planner`, `consent` and `removals` decide the requests, `bodies` and `queries` write them,
-`sending` sends them through `transport` as far as `gate` allows, `answers` reads what came back,
-`settling` and `mending` decide what that means for each operation, and what is sent once more
-(`amendments`). `delivery` puts it together.
+Knows Klaviyo, and neither AWS nor Segment. The way of an operation: `people` tells who it is about
+and what must follow what, `planning` decides the requests, `sending` sends them as far as rate
+limits and the circuit breaker allow, `recovery` reads the replies and decides what is sent again.
+`api` is what all of them know of Klaviyo. `delivery` puts it together.
 """

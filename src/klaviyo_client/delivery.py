@@ -26,7 +26,7 @@ from klaviyo_client.api.outcomes import (
 )
 from klaviyo_client.people.persons import SHARED_BY_SEVERAL
 from klaviyo_client.people.sequence import Order, holds_back, keys_of, order_of, waits_for
-from klaviyo_client.people.waiting import Key, WaitingPersons
+from klaviyo_client.people.waiting import Key, LatestRetry, WaitingPersons
 from klaviyo_client.planning.caution import SUSPECT_AFTER, cautious
 from klaviyo_client.planning.consent import (
     plan_introductions,
@@ -40,12 +40,12 @@ from klaviyo_client.planning.lookups import (
     plan_profile_lookups,
     settle_unknown,
 )
-from klaviyo_client.planning.progress import Ledger
+from klaviyo_client.planning.progress import Progress
 from klaviyo_client.planning.recent_consents import RecentConsents
 from klaviyo_client.planning.removals import plan_deletions, plan_merges, plan_removals
 from klaviyo_client.planning.requests import UNPLANNABLE, Item, Request, plan_profiles, plan_steps
 from klaviyo_client.planning.rewriting import can_be_planned
-from klaviyo_client.recovery.replies import Settler
+from klaviyo_client.recovery.replies import ReplyReader
 from klaviyo_client.sending.sender import (
     LONGEST_SECONDS,
     WORKERS,
@@ -111,7 +111,8 @@ class Klaviyo:
     `patience` is for how many seconds a pause of Klaviyo's is waited out in place; whatever has to
     wait longer is returned untried. `probe_seconds` is what a probe of an open circuit may take.
     For `remember_seconds` after an upsert has failed, later ones of its person are returned untried
-    as well, so that they do not overtake it on its way through a queue.
+    as well, so that they do not overtake it on its way through a queue: to be retried after
+    `latest_retry` of the delay that Klaviyo named, in seconds.
     """
 
     def __init__(
@@ -121,12 +122,13 @@ class Klaviyo:
         patience: float = 0.0,
         probe_seconds: float = LONGEST_SECONDS,
         remember_seconds: float = 0.0,
+        latest_retry: LatestRetry = lambda named: named,
         transport: Transport | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.clock = clock
-        self._waiting = WaitingPersons(remember_seconds)
+        self._waiting = WaitingPersons(remember_seconds, latest_retry)
         self._lists = KnownLists()
         self._recent = RecentConsents()
         self._sender = Sender(
@@ -180,7 +182,7 @@ class Run:
     """One `deliver` call: first the upserts, then what depends on them, and the events.
 
     A profile stands before the first event about it arrives, so that flows find its attributes.
-    `courier` is a `Sender`, or whatever else takes requests and settles each of them.
+    `courier` is a `Sender`, or whatever else takes requests and answers each of them.
     """
 
     def __init__(
@@ -198,8 +200,8 @@ class Run:
         self._recent = recent or RecentConsents()
         self._lists = lists
         self._private_key = private_key
-        self._ledger = Ledger(list(operations))
-        self._settler = Settler(self._ledger, lists)
+        self._progress = Progress(list(operations))
+        self._replies = ReplyReader(self._progress, lists)
         self._order = Order()
         self._act: frozenset[int] | None = None
         self._deadline = courier.clock() + seconds
@@ -208,8 +210,8 @@ class Run:
         self._requests = 0
 
     def carry_out(self) -> Delivery:
-        ledger = self._ledger
-        if {type(operation) for operation in ledger.operations} <= PLAIN:
+        progress = self._progress
+        if {type(operation) for operation in progress.operations} <= PLAIN:
             self._perform_plain()
         else:
             self._perform_all()
@@ -217,13 +219,13 @@ class Run:
             results=tuple(
                 Result(
                     operation,
-                    ledger.outcomes.get(position, UNTRIED),
-                    ledger.warnings.get(position, ()),
+                    progress.outcomes.get(position, UNTRIED),
+                    progress.warnings.get(position, ()),
                 )
-                for position, operation in enumerate(ledger.operations)
+                for position, operation in enumerate(progress.operations)
             ),
-            follow_ups=tuple(ledger.follow_ups),
-            import_failures=tuple(Result(*failure) for failure in ledger.import_failures),
+            follow_ups=tuple(progress.follow_ups),
+            import_failures=tuple(Result(*failure) for failure in progress.import_failures),
             requests=self._requests,
         )
 
@@ -239,17 +241,17 @@ class Run:
         if not self._time_is_left():
             return
         self._order = order = self._plan(order_of)
-        self._ledger.outcomes.update(dict.fromkeys(order.superseded, Delivered()))
+        self._progress.outcomes.update(dict.fromkeys(order.superseded, Delivered()))
         for position in order.opted_out:
-            self._ledger.warn(position, DeliveryWarning.OPTED_OUT)
-            self._ledger.outcomes[position] = Delivered()
+            self._progress.warn(position, DeliveryWarning.OPTED_OUT)
+            self._progress.outcomes[position] = Delivered()
         for act in order.acts:
             if len(order.acts) > 1 or order.followers or order.doomed:
                 self._act = frozenset(act)
             for position in order.too_soon.intersection(act):
-                self._ledger.outcomes[position] = TOO_SOON
+                self._progress.outcomes[position] = TOO_SOON
             self._perform_act()
-            self._recent.remember(self._ledger, self._courier.clock())
+            self._recent.remember(self._progress, self._courier.clock())
             self._hold_back_failed(act)
         self._act = None
         if order.doomed:
@@ -267,10 +269,10 @@ class Run:
     def _send_upserts(self) -> None:
         start_by = self._end_of_upserts()
         doomed = self._order.doomed
-        ledger = self._ledger
+        progress = self._progress
         rounds = self._plan(
             lambda operations, pending: plan_profiles(
-                operations, pending, doomed, addresses_to_ask(operations, pending, ledger)
+                operations, pending, doomed, addresses_to_ask(operations, pending, progress)
             )
         )
         for requests in rounds:
@@ -279,16 +281,16 @@ class Run:
 
     def _send_steps(self) -> None:
         """Events and look-ups side by side; then what the look-ups were for."""
-        ledger = self._ledger
+        progress = self._progress
         if not self._time_is_left():
             return
         self._judge()
         requests = self._plan(
             lambda operations, pending: [
                 *plan_steps(operations, pending),
-                *plan_member_lookups(operations, pending, ledger),
-                *plan_standing_lookups(operations, pending, ledger),
-                *plan_subscriptions(operations, pending, ledger),
+                *plan_member_lookups(operations, pending, progress),
+                *plan_standing_lookups(operations, pending, progress),
+                *plan_subscriptions(operations, pending, progress),
             ]
         )
         self._send([*requests, *self._plan_lookups()], self._deadline)
@@ -298,77 +300,77 @@ class Run:
             requests = self._plan(
                 lambda operations, pending: [
                     *plan_removals(operations, pending),
-                    *plan_unsubscriptions(operations, pending, ledger),
-                    *plan_introductions(operations, pending, ledger),
-                    *plan_subscriptions(operations, pending, ledger),
+                    *plan_unsubscriptions(operations, pending, progress),
+                    *plan_introductions(operations, pending, progress),
+                    *plan_subscriptions(operations, pending, progress),
                 ]
             )
             self._send(requests, self._deadline)
         if self._time_is_left():
             requests = self._plan(
-                lambda operations, pending: plan_subscriptions(operations, pending, ledger)
+                lambda operations, pending: plan_subscriptions(operations, pending, progress)
             )
             self._send(requests, self._deadline)
 
     def _judge(self) -> None:
         """Decide on consents, by what was looked up and by what was sent a while ago."""
         now = self._courier.clock()
-        self._recent.settle(self._ledger, self._pending(), now)
-        judge(self._ledger, self._pending(), partial(self._withdrawn, now))
+        self._recent.apply(self._progress, self._pending(), now)
+        judge(self._progress, self._pending(), partial(self._withdrawn, now))
 
     def _withdrawn(self, now: float, channel: str, value: str) -> float | None:
         return self._recent.withdrawn(channel, value, now)
 
     def _find_lists(self) -> None:
         """Give every step on a named list that list's id."""
-        ledger = self._ledger
-        if not any(has_no_list(ledger.operations[position]) for position in self._pending()):
+        progress = self._progress
+        if not any(has_no_list(progress.operations[position]) for position in self._pending()):
             return
-        self._plan(lambda _, pending: fill_in_known(ledger, self._lists, pending))
+        self._plan(lambda _, pending: fill_in_known(progress, self._lists, pending))
         self._send(self._plan(plan_list_lookups), self._deadline)
 
     def _plan_lookups(self) -> list[Request]:
-        ledger = self._ledger
+        progress = self._progress
         return self._plan(
-            lambda operations, pending: plan_profile_lookups(operations, pending, ledger)
+            lambda operations, pending: plan_profile_lookups(operations, pending, progress)
         )
 
     def _look_up(self) -> None:
         """Ask by one identifier after the other, until there is none left."""
         while self._time_is_left() and (requests := self._plan_lookups()):
             self._send(requests, self._deadline)
-        settle_unknown(self._ledger, self._pending())
+        settle_unknown(self._progress, self._pending())
 
     def _merge_and_delete(self) -> None:
         """Merge and delete profiles, once nothing that was said of them before is left to do."""
-        ledger, order = self._ledger, self._order
+        progress, order = self._progress, self._order
         if self._time_is_left():
-            self._act = frozenset(ledger.pending()).difference(order.followers)
+            self._act = frozenset(progress.pending()).difference(order.followers)
             self._hold_back_steps()
             self._send(self._plan_lookups(), self._deadline)
             self._look_up()
         if self._time_is_left():
             concerned = self._pending()
             requests = self._plan(
-                lambda operations, pending: plan_merges(operations, pending, ledger)
+                lambda operations, pending: plan_merges(operations, pending, progress)
             )
             self._send(requests, self._deadline)
-            self._hold_back_failed(each for each in concerned if each in ledger.outcomes)
+            self._hold_back_failed(each for each in concerned if each in progress.outcomes)
             self._hold_back_steps()
         if self._time_is_left():
             requests = self._plan(
-                lambda operations, pending: plan_deletions(operations, pending, ledger)
+                lambda operations, pending: plan_deletions(operations, pending, progress)
             )
             self._send(requests, self._deadline)
         for position, deletion in order.followers.items():
-            outcome = ledger.outcomes.get(deletion, UNTRIED)
+            outcome = progress.outcomes.get(deletion, UNTRIED)
             if isinstance(outcome, Delivered):
                 outcome = Retryable(RetryReason.WAITS_FOR_PROFILE, DELETION_SECONDS, tried=False)
             waits = waiting_for(outcome if isinstance(outcome, Retryable) else UNTRIED)
-            ledger.outcomes[position] = waits
+            progress.outcomes[position] = waits
 
     def _pending(self) -> list[int]:
-        pending = self._ledger.pending()
+        pending = self._progress.pending()
         if self._act is None:
             return pending
         return [position for position in pending if position in self._act]
@@ -378,26 +380,26 @@ class Run:
         return self._courier.clock() < self._deadline
 
     def _plan(self, plan: Callable[[Sequence[Operation], list[int]], Plan]) -> Plan:
-        ledger = self._ledger
+        progress = self._progress
         try:
-            return plan(ledger.operations, self._pending())
+            return plan(progress.operations, self._pending())
         except UNPLANNABLE:
-            for position in ledger.pending():
-                if not can_be_planned(ledger.operations[position]):
-                    ledger.outcomes[position] = UNWRITABLE
-            return plan(ledger.operations, self._pending())
+            for position in progress.pending():
+                if not can_be_planned(progress.operations[position]):
+                    progress.outcomes[position] = UNWRITABLE
+            return plan(progress.operations, self._pending())
 
     def _send(self, requests: Iterable[Request], start_by: float) -> None:
         limits = Limits(start_by, self._deadline)
         if self._attempts:
             requests = cautious(requests, self._attempts)
         self._requests += self._courier.send(
-            requests, self._private_key, limits, self._settler.settle
+            requests, self._private_key, limits, self._replies.read
         )
 
     def _end_of_upserts(self) -> float:
         """Half of the time, where something else waits for its turn."""
-        if all(isinstance(operation, UpsertProfile) for operation in self._ledger.operations):
+        if all(isinstance(operation, UpsertProfile) for operation in self._progress.operations):
             return self._deadline
         return (self._courier.clock() + self._deadline) / 2
 
@@ -408,9 +410,9 @@ class Run:
         for request in requests:
             for item in request.items:
                 for position in item.covers:
-                    outcome = self._ledger.outcomes.get(position)
+                    outcome = self._progress.outcomes.get(position)
                     if isinstance(outcome, Retryable):
-                        keys = keys_of(self._ledger.operations[position])
+                        keys = keys_of(self._progress.operations[position])
                         self._held_back.update(dict.fromkeys(keys, outcome))
 
     def _in_order(self, requests: list[Request]) -> list[Request]:
@@ -427,7 +429,7 @@ class Run:
             if earlier is None:
                 ready.append(item)
             else:
-                self._ledger.record_item(request, item, waiting_for(earlier))
+                self._progress.record_item(request, item, waiting_for(earlier))
         return tuple(ready)
 
     def _blocker(self, item: Item) -> Retryable | None:
@@ -437,7 +439,7 @@ class Run:
 
     def _earlier(self, position: int) -> Retryable | None:
         """What must come again before this operation may go."""
-        keys = waits_for(self._ledger.operations[position])
+        keys = waits_for(self._progress.operations[position])
         return next((self._held_back[key] for key in keys if key in self._held_back), None)
 
     def _hold_back_steps(self) -> None:
@@ -447,14 +449,14 @@ class Run:
         for position in self._pending():
             earlier = self._earlier(position)
             if earlier is not None:
-                self._ledger.outcomes[position] = waiting_for(earlier)
+                self._progress.outcomes[position] = waiting_for(earlier)
 
     def _hold_back_failed(self, act: Iterable[int]) -> None:
         """What must come again holds back what an act or a deletion would put in its place."""
         for position in act:
-            outcome = self._ledger.outcomes.get(position, UNTRIED)
+            outcome = self._progress.outcomes.get(position, UNTRIED)
             if isinstance(outcome, Retryable):
-                operation = self._ledger.operations[position]
+                operation = self._progress.operations[position]
                 keys = holds_back(operation)
                 if position in self._order.doomed:
                     keys = [*keys, *keys_of(operation)]

@@ -81,7 +81,7 @@ def _elements(body: bytes) -> Sequence[Raw | Json | Unreadable]:
     try:
         elements = raw_elements(body)
     except (DecodeError, RecursionError):
-        return _read_leniently(_mended(text))
+        return _read_leniently(_repaired(text))
     if not elements:
         raise NoMessage(NO_MESSAGE)
     return elements
@@ -91,7 +91,7 @@ def _element(element: Raw, read: Callable[[Raw], Json]) -> Json | Unreadable:
     try:
         return read(element)
     except (DecodeError, RecursionError):
-        return _read_element(_mended(bytes(element).decode()))
+        return _read_element(_repaired(bytes(element).decode()))
 
 
 def _read_leniently(text: str) -> list[Json | Unreadable]:
@@ -113,7 +113,7 @@ def _text(body: bytes) -> str:
         raise NotJson("The body is not UTF-8.") from None
 
 
-def _mended(text: str) -> str:
+def _repaired(text: str) -> str:
     """The text with half a surrogate pair as U+FFFD."""
     if "\\ud" in text or "\\uD" in text:
         return _ESCAPE.sub(lambda found: "\\ufffd" if found["lone"] else found[0], text)

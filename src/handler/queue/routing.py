@@ -30,7 +30,7 @@ FULL_REQUESTS_SECONDS = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Settlement:
+class Routing:
     """Entries for the retry queue by their delay in seconds, and those for the dead letters."""
 
     waiting: Mapping[int, Sequence[Entry]] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Settlement:
         return sum(map(len, self.waiting.values()))
 
 
-def settle(
+def route(
     entries: Sequence[Entry],
     delivery: Delivery,
     *,
@@ -50,7 +50,7 @@ def settle(
     retry_seconds: int,
     chance: float,
     pace: Pace = PACE,
-) -> Settlement:
+) -> Routing:
     """Sort the entries whose operations were delivered; both stand in the same order.
 
     `now` is in Unix seconds. An operation is tried again until `retry_seconds` have passed since
@@ -90,7 +90,7 @@ def settle(
         for failure in delivery.import_failures
         if isinstance(failure.outcome, Refused)
     )
-    return Settlement(waiting, dead)
+    return Routing(waiting, dead)
 
 
 def dead_letter(entry: Entry, reason: Mapping[str, Json]) -> Entry:

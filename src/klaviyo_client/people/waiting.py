@@ -4,7 +4,9 @@ A later upsert of such a person must not go ahead of the earlier one, or the old
 stand in the end. It is sent after it instead: both meet in the queue, which sorts them by time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+
+from msgspec.structs import replace
 
 from klaviyo_client.api.outcomes import Retryable
 
@@ -19,11 +21,20 @@ MOST_LETTERS = 2_000_000
 """Of their values, which are as long as whoever sends them likes."""
 
 
-class WaitingPersons:
-    """Remembers for `seconds`; with 0, nobody. Times are seconds that never go back."""
+LatestRetry = Callable[[float | None], float | None]
+"""The longest wait before a first retry, in seconds, given the one that Klaviyo named."""
 
-    def __init__(self, seconds: float) -> None:
+
+class WaitingPersons:
+    """Remembers for `seconds`; with 0, nobody. Times are seconds that never go back.
+
+    What follows an upsert must not come due before it. The upsert's own wait is partly chance, so
+    what follows waits as long as `latest_retry` says that it can take.
+    """
+
+    def __init__(self, seconds: float, latest_retry: LatestRetry) -> None:
         self._seconds = seconds
+        self._latest_retry = latest_retry
         self._known: dict[Key, tuple[float, Retryable]] = {}
 
     def at(self, now: float) -> Mapping[Key, Retryable]:
@@ -36,7 +47,9 @@ class WaitingPersons:
         if self._seconds <= 0:
             return
         until = now + self._seconds
-        self._known.update((key, (until, outcome)) for key, outcome in waiting.items())
+        for key, outcome in waiting.items():
+            follows = replace(outcome, delay=self._latest_retry(outcome.delay))
+            self._known[key] = (until, follows)
         number, letters = len(self._known), sum(len(each) for _, each in self._known)
         for key in list(self._known):
             if number <= MOST_KEYS and letters <= MOST_LETTERS:

@@ -9,7 +9,7 @@ from klaviyo_client.api import bodies
 from klaviyo_client.api.endpoints import SUBSCRIBE_PROFILES, UNSUBSCRIBE_PROFILES
 from klaviyo_client.planning.consent_lookups import needs_standing
 from klaviyo_client.planning.lookups import CHANNELS
-from klaviyo_client.planning.progress import Ledger
+from klaviyo_client.planning.progress import Progress
 from klaviyo_client.planning.requests import Item, Request, chunks, single_upsert
 from operations import (
     Operation,
@@ -36,7 +36,7 @@ def needs_introduction(operation: Operation) -> bool:
 
 
 def plan_introductions(
-    operations: Sequence[Operation], pending: Iterable[int], ledger: Ledger
+    operations: Sequence[Operation], pending: Iterable[int], progress: Progress
 ) -> list[Request]:
     """Upserts of the subscribers that Klaviyo must know first. Singly: a job comes too late."""
     persons: dict[Hashable, list[int]] = {}
@@ -44,15 +44,15 @@ def plan_introductions(
         operation = operations[position]
         if (
             needs_introduction(operation)
-            and position in ledger.judged
-            and position not in ledger.introduced
+            and position in progress.judged
+            and position not in progress.introduced
         ):
             persons.setdefault(_subscriber(operation), []).append(position)
     return [single_upsert(operations, (), tuple(positions)) for positions in persons.values()]
 
 
 def plan_subscriptions(
-    operations: Sequence[Operation], pending: Iterable[int], ledger: Ledger
+    operations: Sequence[Operation], pending: Iterable[int], progress: Progress
 ) -> list[Request]:
     """Jobs by list, source and kind of import; each profile stands once in a job.
 
@@ -62,9 +62,9 @@ def plan_subscriptions(
     jobs: dict[Hashable, list[dict[Hashable, _Subscriber]]] = {}
     for position in pending:
         operation = operations[position]
-        if not isinstance(operation, Subscribe) or position not in ledger.judged:
+        if not isinstance(operation, Subscribe) or position not in progress.judged:
             continue
-        if needs_introduction(operation) and position not in ledger.introduced:
+        if needs_introduction(operation) and position not in progress.introduced:
             continue
         job = (operation.list_id, operation.historical_import, operation.custom_source)
         _place(operations, position, jobs.setdefault(job, []))
@@ -98,7 +98,7 @@ def subscription_item(operations: Sequence[Operation], positions: tuple[int, ...
 
 
 def plan_unsubscriptions(
-    operations: Sequence[Operation], pending: Iterable[int], ledger: Ledger
+    operations: Sequence[Operation], pending: Iterable[int], progress: Progress
 ) -> list[Request]:
     """Jobs by list. From a list only who is on it: Klaviyo takes consent everywhere from others."""
     everywhere: dict[Hashable, list[int]] = {}
@@ -110,13 +110,13 @@ def plan_unsubscriptions(
         if operation.email is None and operation.phone_number is None:
             raise ValueError("neither an e-mail address nor a phone number")
         if operation.list_id is None:
-            if needs_standing(operation) and position not in ledger.judged:
+            if needs_standing(operation) and position not in progress.judged:
                 continue
             key = (_lower(operation.email), operation.phone_number, channels_of(operation))
             everywhere.setdefault(key, []).append(position)
             continue
         for channel in CHANNELS:
-            profile_id = ledger.members.get((position, channel))
+            profile_id = progress.members.get((position, channel))
             if profile_id is not None:
                 of_list = lists.setdefault(operation.list_id, {})
                 of_list.setdefault(profile_id, []).append((position, channel))

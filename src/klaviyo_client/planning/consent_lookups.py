@@ -13,7 +13,7 @@ from klaviyo_client.api.endpoints import GET_PROFILES, MAX_QUERY_BYTES
 from klaviyo_client.api.outcomes import Delivered, DeliveryWarning, Retryable, RetryReason
 from klaviyo_client.api.queries import asked_for, comparable
 from klaviyo_client.people.consent_state import Standing
-from klaviyo_client.planning.progress import Ledger
+from klaviyo_client.planning.progress import Progress
 from klaviyo_client.planning.requests import Item, Request, chunks
 from operations import (
     Operation,
@@ -44,7 +44,7 @@ def needs_standing(operation: Operation) -> bool:
 
 
 def addresses_to_ask(
-    operations: Sequence[Operation], pending: Iterable[int], ledger: Ledger
+    operations: Sequence[Operation], pending: Iterable[int], progress: Progress
 ) -> frozenset[str]:
     """The addresses whose consents an upsert's answer should tell, which saves a look-up."""
     return frozenset(
@@ -53,22 +53,22 @@ def addresses_to_ask(
         if isinstance(operation := operations[position], Subscribe)
         and not operation.is_consent
         and operation.email is not None
-        and position not in ledger.judged
+        and position not in progress.judged
     )
 
 
 def plan_standing_lookups(
-    operations: Sequence[Operation], pending: Iterable[int], ledger: Ledger
+    operations: Sequence[Operation], pending: Iterable[int], progress: Progress
 ) -> list[Request]:
     """Requests for the consents of those about whom nothing is known yet, a hundred at a time."""
     wanted: dict[str, dict[Hashable, list[int]]] = {}
     for position in pending:
         operation = operations[position]
-        if position in ledger.judged or not isinstance(operation, Subscribe | Unsubscribe):
+        if position in progress.judged or not isinstance(operation, Subscribe | Unsubscribe):
             continue
         if needs_standing(operation):
             for field, value in _keys(operation):
-                if (field, value) not in ledger.standings:
+                if (field, value) not in progress.standings:
                     wanted.setdefault(field, {}).setdefault(value, []).append(position)
     return [
         Request(GET_PROFILES, chunk, field=field, with_consents=True)
@@ -84,53 +84,54 @@ def plan_standing_lookups(
     ]
 
 
-def judge(ledger: Ledger, pending: Iterable[int], withdrawn_by_us: WithdrawnByUs) -> None:
+def judge(progress: Progress, pending: Iterable[int], withdrawn_by_us: WithdrawnByUs) -> None:
     """Decide on those whose consents are known by now: what is left of a subscription, and by which
     identifiers a withdrawal of everything reaches its person."""
     for position in pending:
-        operation = ledger.operations[position]
-        if position in ledger.judged or not isinstance(operation, Subscribe | Unsubscribe):
+        operation = progress.operations[position]
+        if position in progress.judged or not isinstance(operation, Subscribe | Unsubscribe):
             continue
-        if not needs_standing(operation):
+        is_of_nobody = operation.email is None and operation.phone_number is None
+        if is_of_nobody or not needs_standing(operation):
             continue
         keys = _keys(operation)
-        if not all(key in ledger.standings for key in keys):
+        if not all(key in progress.standings for key in keys):
             continue
-        ledger.judged.add(position)
-        known = {field: ledger.standings[field, value] for field, value in keys}
+        progress.judged.add(position)
+        known = {field: progress.standings[field, value] for field, value in keys}
         if isinstance(operation, Subscribe):
-            _judge_subscription(ledger, position, operation, known, withdrawn_by_us)
+            _judge_subscription(progress, position, operation, known, withdrawn_by_us)
         else:
-            ledger.operations[position] = _reaching(operation, known)
+            progress.operations[position] = _reaching(operation, known)
 
 
 def _judge_subscription(
-    ledger: Ledger,
+    progress: Progress,
     position: int,
     operation: Subscribe,
     known: Mapping[str, Standing | None],
     withdrawn_by_us: WithdrawnByUs,
 ) -> None:
     if any(known.values()):
-        ledger.introduced.add(position)
+        progress.introduced.add(position)
     kept: list[str] = []
     is_done = not operation.is_consent
     for channel in channels_of(operation):
         field = _field(operation, channel)
         standing = known.get(field)
         if standing is not None and not (standing.says_consents or operation.is_consent):
-            ledger.outcomes[position] = NOT_SAID
+            progress.outcomes[position] = NOT_SAID
             return
         ours = withdrawn_by_us(channel, comparable(field, getattr(operation, field)))
         if standing is not None and _stands_against(standing, channel, operation, ours):
-            ledger.warn(position, DeliveryWarning.OPTED_OUT)
+            progress.warn(position, DeliveryWarning.OPTED_OUT)
         else:
             kept.append(channel)
             is_done &= standing is not None and standing.is_subscribed(channel)
     if not kept or is_done:
-        ledger.outcomes[position] = Delivered()
+        progress.outcomes[position] = Delivered()
     elif len(kept) < len(channels_of(operation)):
-        ledger.operations[position] = with_channels(operation, tuple(kept))
+        progress.operations[position] = with_channels(operation, tuple(kept))
 
 
 def _stands_against(
@@ -184,7 +185,12 @@ def _lacks_identifier(operation: Unsubscribe) -> bool:
 
 
 def _keys(operation: Subscribe | Unsubscribe) -> list[tuple[str, str]]:
-    """The identifiers that the operation's channels go by, as Klaviyo compares them."""
+    """The identifiers that the operation's channels go by, as Klaviyo compares them.
+
+    Raises `ValueError` for an operation that has none, as someone may write into a queue by hand.
+    """
+    if operation.email is None and operation.phone_number is None:
+        raise ValueError("neither an e-mail address nor a phone number")
     if isinstance(operation, Unsubscribe):
         fields = {field for field in IDENTIFIERS if getattr(operation, field) is not None}
     else:

@@ -16,7 +16,7 @@ from klaviyo_client.api.answers import Answer, next_page, resources
 from klaviyo_client.api.endpoints import CREATE_LIST, GET_LISTS, MAX_QUERY_BYTES
 from klaviyo_client.api.outcomes import Delivered, Refused, Retryable, RetryReason
 from klaviyo_client.api.queries import asked_for, comparable
-from klaviyo_client.planning.progress import Ledger
+from klaviyo_client.planning.progress import Progress
 from klaviyo_client.planning.requests import Item, Request, chunks
 from operations import AddToList, Operation, RemoveFromList
 
@@ -93,48 +93,48 @@ def plan_list_lookups(operations: Sequence[Operation], pending: Iterable[int]) -
 
 
 def read_lists(
-    ledger: Ledger, known: KnownLists, request: Request, answer: Answer
+    progress: Progress, known: KnownLists, request: Request, answer: Answer
 ) -> list[Request]:
     """Note which lists there are; returns requests to create those that are missing."""
     for list_id, attributes in resources(answer):
         name, created = attributes.get("name"), attributes.get("created")
         if isinstance(name, str):
             found = (created if isinstance(created, str) else UNDATED, list_id)
-            ledger.lists.setdefault(name, set()).add(found)
+            progress.lists.setdefault(name, set()).add(found)
     following = next_page(answer)
     if following is not None and following != request.query:
         if request.page >= MOST_PAGES:
-            ledger.record(request, Retryable(RetryReason.UNAVAILABLE))
+            progress.record(request, Retryable(RetryReason.UNAVAILABLE))
             return []
         return [replace(request, query=following, page=request.page + 1)]
     return [
-        creation for item in request.items for creation in _decide(ledger, known, request, item)
+        creation for item in request.items for creation in _decide(progress, known, request, item)
     ]
 
 
-def read_created(ledger: Ledger, request: Request, answer: Answer) -> list[Request]:
+def read_created(progress: Progress, request: Request, answer: Answer) -> list[Request]:
     """A list was created: look again, in case somebody else has created it, too."""
     [item] = request.items
-    name = needs_name(ledger.operations[item.covers[0]])
+    name = needs_name(progress.operations[item.covers[0]])
     for list_id, attributes in resources(answer)[:1]:
         created = attributes.get("created")
         if name is None:
             break
         found = (created if isinstance(created, str) else UNDATED, list_id)
-        ledger.lists.setdefault(name, set()).add(found)
+        progress.lists.setdefault(name, set()).add(found)
         return [_again(name, item, own=list_id)]
-    ledger.record(request, Retryable(RetryReason.UNAVAILABLE))
+    progress.record(request, Retryable(RetryReason.UNAVAILABLE))
     return []
 
 
-def look_again(ledger: Ledger, request: Request, refused: Refused) -> list[Request]:
+def look_again(progress: Progress, request: Request, refused: Refused) -> list[Request]:
     """Klaviyo does not create the list; perhaps because somebody else just has."""
     [item] = request.items
-    name = needs_name(ledger.operations[item.covers[0]])
+    name = needs_name(progress.operations[item.covers[0]])
     if name is None:
-        ledger.record(request, refused)
+        progress.record(request, refused)
         return []
-    ledger.uncreatable[name] = refused
+    progress.uncreatable[name] = refused
     return [_again(name, item)]
 
 
@@ -146,55 +146,55 @@ def _again(name: str, item: Item, own: str = "") -> Request:
     )
 
 
-def _decide(ledger: Ledger, known: KnownLists, request: Request, item: Item) -> list[Request]:
-    name = needs_name(ledger.operations[item.covers[0]])
+def _decide(progress: Progress, known: KnownLists, request: Request, item: Item) -> list[Request]:
+    name = needs_name(progress.operations[item.covers[0]])
     if name is None:
         return []
-    found = ledger.lists.get(name) or ledger.lists.get(comparable("name", name), set())
-    there = {each for each in found if each[1] not in ledger.gone}
+    found = progress.lists.get(name) or progress.lists.get(comparable("name", name), set())
+    there = {each for each in found if each[1] not in progress.gone}
     if there:
         _, list_id = min(there)
         known.learn(name, list_id, is_new=bool(request.target))
         for position in item.covers:
-            _fill_in(ledger, position, list_id)
+            _fill_in(progress, position, list_id)
         return []
     creators = []
     for position in item.covers:
-        if isinstance(ledger.operations[position], AddToList):
+        if isinstance(progress.operations[position], AddToList):
             creators.append(position)
         else:
-            ledger.outcomes[position] = Delivered()
-    if name in ledger.uncreatable:
-        ledger.outcomes.update(dict.fromkeys(creators, ledger.uncreatable[name]))
+            progress.outcomes[position] = Delivered()
+    if name in progress.uncreatable:
+        progress.outcomes.update(dict.fromkeys(creators, progress.uncreatable[name]))
         return []
     if not creators:
         return []
     return [
         Request(
             CREATE_LIST,
-            (Item(bodies.new_list(name, _opt_in_process(ledger, creators)), tuple(creators)),),
+            (Item(bodies.new_list(name, _opt_in_process(progress, creators)), tuple(creators)),),
         )
     ]
 
 
-def _opt_in_process(ledger: Ledger, creators: Iterable[int]) -> str | None:
+def _opt_in_process(progress: Progress, creators: Iterable[int]) -> str | None:
     """The first that the steps ask for; they agree, but for what a queue has kept."""
-    steps = (ledger.operations[position] for position in creators)
+    steps = (progress.operations[position] for position in creators)
     asked = (step.opt_in_process for step in steps if isinstance(step, AddToList))
     return next((process for process in asked if process is not None), None)
 
 
-def fill_in_known(ledger: Ledger, known: KnownLists, pending: Iterable[int]) -> None:
+def fill_in_known(progress: Progress, known: KnownLists, pending: Iterable[int]) -> None:
     """Give the steps the ids that are known already."""
-    known.forget(ledger.gone)
+    known.forget(progress.gone)
     for position in pending:
-        name = needs_name(ledger.operations[position])
+        name = needs_name(progress.operations[position])
         list_id = None if name is None else known.get(name)
         if list_id is not None:
-            _fill_in(ledger, position, list_id)
+            _fill_in(progress, position, list_id)
 
 
-def _fill_in(ledger: Ledger, position: int, list_id: str) -> None:
-    step = ledger.operations[position]
+def _fill_in(progress: Progress, position: int, list_id: str) -> None:
+    step = progress.operations[position]
     if isinstance(step, AddToList | RemoveFromList):
-        ledger.operations[position] = replace(step, list_id=list_id)
+        progress.operations[position] = replace(step, list_id=list_id)

@@ -27,7 +27,7 @@ from operations import (
 
 
 @dataclass(slots=True)
-class Ledger:
+class Progress:
     """`operations` as they were last sent; `outcomes` by their position.
 
     `follow_ups` are new operations to be kept. `import_failures` are the profiles that an import

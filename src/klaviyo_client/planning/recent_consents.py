@@ -13,7 +13,7 @@ from msgspec import Struct
 from klaviyo_client.api.outcomes import Delivered, DeliveryWarning, Retryable, RetryReason
 from klaviyo_client.api.queries import comparable
 from klaviyo_client.planning.consent_lookups import IDENTIFIERS
-from klaviyo_client.planning.progress import Ledger
+from klaviyo_client.planning.progress import Progress
 from operations import Operation, Subscribe, Unsubscribe, channels_of
 from operations.channels import identifier_of
 from operations.instants import instant
@@ -45,25 +45,25 @@ class RecentConsents:
     def __init__(self) -> None:
         self._changes: dict[Key, Change] = {}
 
-    def settle(self, ledger: Ledger, pending: Iterable[int], now: float) -> None:
+    def apply(self, progress: Progress, pending: Iterable[int], now: float) -> None:
         """The outcome of what must not be sent now, because of what was sent a while ago."""
         if not self._changes:
             return
         for position in pending:
-            operation = ledger.operations[position]
+            operation = progress.operations[position]
             if isinstance(operation, Unsubscribe) and operation.list_id is not None:
-                self._settle_leaving(ledger, position, operation, now)
+                self._apply_leaving(progress, position, operation, now)
             elif isinstance(operation, Subscribe) and not operation.is_consent:
-                self._settle_identify(ledger, position, operation, now)
+                self._apply_identify(progress, position, operation, now)
 
-    def _settle_leaving(
-        self, ledger: Ledger, position: int, operation: Unsubscribe, now: float
+    def _apply_leaving(
+        self, progress: Progress, position: int, operation: Unsubscribe, now: float
     ) -> None:
         left = [self._get(key, now) for key in _list_keys("left", operation)]
         known = [change for change in left if change is not None]
         said = instant(operation.time)
         if known and len(known) == len(left) and all(_is_repeat(each, said) for each in known):
-            ledger.outcomes[position] = Delivered()
+            progress.outcomes[position] = Delivered()
             return
         joined = [self._get(key, now) for key in _list_keys("joined", operation)]
         waits = [change.since + SECONDS for change in known]
@@ -71,29 +71,29 @@ class RecentConsents:
         until = max(waits, default=now)
         if until > now:
             wait = Retryable(RetryReason.WAITS_FOR_PROFILE, until - now, tried=False)
-            ledger.outcomes[position] = wait
+            progress.outcomes[position] = wait
 
-    def _settle_identify(
-        self, ledger: Ledger, position: int, operation: Subscribe, now: float
+    def _apply_identify(
+        self, progress: Progress, position: int, operation: Subscribe, now: float
     ) -> None:
         withdrawn = (*_channel_keys(operation), *_list_keys("left", operation))
         if any(self._get(key, now) is not None for key in withdrawn):
-            ledger.warn(position, DeliveryWarning.OPTED_OUT)
-            ledger.outcomes[position] = Delivered()
+            progress.warn(position, DeliveryWarning.OPTED_OUT)
+            progress.outcomes[position] = Delivered()
         elif operation.list_id is not None and all(
             self._get(key, now) is not None for key in _list_keys("joined", operation)
         ):
-            ledger.outcomes[position] = Delivered()
+            progress.outcomes[position] = Delivered()
 
     def withdrawn(self, channel: str, value: str, now: float) -> float | None:
         """When the withdrawal was said that was sent last, of a channel by its identifier."""
         change = self._get(("withdrawn", channel, value), now)
         return None if change is None else change.said
 
-    def remember(self, ledger: Ledger, now: float) -> None:
+    def remember(self, progress: Progress, now: float) -> None:
         """Note the consents that this delivery has changed, or may have."""
-        for position in ledger.carried_out:
-            operation = ledger.operations[position]
+        for position in progress.carried_out:
+            operation = progress.operations[position]
             if isinstance(operation, Subscribe):
                 self._forget((*_channel_keys(operation), *_list_keys("left", operation)))
                 self._note(_list_keys("joined", operation), operation, now)
@@ -101,11 +101,11 @@ class RecentConsents:
                 self._forget(_list_keys("joined", operation))
                 keys = _list_keys("left", operation)
                 self._note(keys or _channel_keys(operation), operation, now)
-        for position in ledger.uncertain:
-            operation = ledger.operations[position]
+        for position in progress.uncertain:
+            operation = progress.operations[position]
             self._note(_list_keys("left", operation), operation, now, certain=False)
-        ledger.carried_out.clear()
-        ledger.uncertain.clear()
+        progress.carried_out.clear()
+        progress.uncertain.clear()
 
     def _get(self, key: Key, now: float) -> Change | None:
         change = self._changes.get(key)

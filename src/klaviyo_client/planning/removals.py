@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from klaviyo_client.api import bodies
 from klaviyo_client.api.endpoints import MERGE_PROFILES, REMOVE_FROM_LIST, REQUEST_DELETION
-from klaviyo_client.planning.progress import Ledger
+from klaviyo_client.planning.progress import Progress
 from klaviyo_client.planning.requests import Item, Request, member_requests
 from operations import DeleteProfile, MergeProfiles, Operation, RemoveFromList
 
@@ -23,15 +23,15 @@ def plan_removals(operations: Sequence[Operation], pending: Iterable[int]) -> li
 
 
 def plan_merges(
-    operations: Sequence[Operation], pending: Iterable[int], ledger: Ledger
+    operations: Sequence[Operation], pending: Iterable[int], progress: Progress
 ) -> list[Request]:
     """One request for each two profiles that are known and to be one."""
     pairs: dict[tuple[str, str], list[int]] = {}
     for position in pending:
         if not isinstance(operations[position], MergeProfiles):
             continue
-        profile_ids = ledger.profile_ids.get(position)
-        source_id = ledger.previous_ids.get(position)
+        profile_ids = progress.profile_ids.get(position)
+        source_id = progress.previous_ids.get(position)
         if profile_ids and source_id is not None and profile_ids[0] != source_id:
             pairs.setdefault((profile_ids[0], source_id), []).append(position)
     return [
@@ -41,13 +41,13 @@ def plan_merges(
 
 
 def plan_deletions(
-    operations: Sequence[Operation], pending: Iterable[int], ledger: Ledger
+    operations: Sequence[Operation], pending: Iterable[int], progress: Progress
 ) -> list[Request]:
     """One request for each profile that was found: several may have one external id."""
     profiles: dict[str, list[int]] = {}
     for position in pending:
         if isinstance(operations[position], DeleteProfile):
-            for profile_id in ledger.profile_ids.get(position, ()):
+            for profile_id in progress.profile_ids.get(position, ()):
                 profiles.setdefault(profile_id, []).append(position)
     return [
         Request(REQUEST_DELETION, (Item(bodies.deletion(profile_id), tuple(positions)),))

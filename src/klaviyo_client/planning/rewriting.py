@@ -19,7 +19,7 @@ from klaviyo_client.planning.consent import (
 from klaviyo_client.planning.consent_lookups import plan_standing_lookups
 from klaviyo_client.planning.lists import plan_list_lookups
 from klaviyo_client.planning.lookups import plan_member_lookups, plan_profile_lookups
-from klaviyo_client.planning.progress import Ledger
+from klaviyo_client.planning.progress import Progress
 from klaviyo_client.planning.removals import plan_merges, plan_removals
 from klaviyo_client.planning.requests import (
     UNPLANNABLE,
@@ -38,7 +38,7 @@ from operations import (
 
 def can_be_planned(operation: Operation) -> bool:
     """Whether the operation can be written at all, by itself and as one of many."""
-    operations, ledger = [operation], Ledger([operation])
+    operations, progress = [operation], Progress([operation])
     try:
         order_of(operations, [0])
         waits_for(operation)
@@ -46,17 +46,17 @@ def can_be_planned(operation: Operation) -> bool:
             *(request for round_ in plan_profiles(operations, [0]) for request in round_),
             *plan_steps(operations, [0]),
             *plan_list_lookups(operations, [0]),
-            *plan_profile_lookups(operations, [0], ledger),
-            *plan_member_lookups(operations, [0], ledger),
-            *plan_standing_lookups(operations, [0], ledger),
+            *plan_profile_lookups(operations, [0], progress),
+            *plan_member_lookups(operations, [0], progress),
+            *plan_standing_lookups(operations, [0], progress),
             *plan_removals(operations, [0]),
-            *plan_merges(operations, [0], ledger),
+            *plan_merges(operations, [0], progress),
         ]
-        ledger.judged.add(0)
-        requests += plan_introductions(operations, [0], ledger)
-        requests += plan_unsubscriptions(operations, [0], ledger)
-        ledger.introduced.add(0)
-        requests += plan_subscriptions(operations, [0], ledger)
+        progress.judged.add(0)
+        requests += plan_introductions(operations, [0], progress)
+        requests += plan_unsubscriptions(operations, [0], progress)
+        progress.introduced.add(0)
+        requests += plan_subscriptions(operations, [0], progress)
         for request in requests:
             request.path, request.body()
         if isinstance(operation, UpsertProfile):

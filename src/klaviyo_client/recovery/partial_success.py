@@ -8,13 +8,13 @@ from msgspec.structs import replace
 from klaviyo_client.api.answers import Answer
 from klaviyo_client.api.endpoints import CONSENTS, Subject
 from klaviyo_client.api.outcomes import DeliveryWarning, Outcome, Refused
-from klaviyo_client.planning.progress import Ledger
+from klaviyo_client.planning.progress import Progress
 from klaviyo_client.planning.requests import Item, Request
 from klaviyo_client.recovery.refusals import in_another_form
 
 
 def record_partly(
-    ledger: Ledger, request: Request, answer: Answer, outcome: Outcome
+    progress: Progress, request: Request, answer: Answer, outcome: Outcome
 ) -> list[Request]:
     """Record what was taken; returns what has to follow.
 
@@ -23,15 +23,15 @@ def record_partly(
     meets the same.
     """
     if request.endpoint.subject in CONSENTS:
-        _warn(ledger, request, answer)
-    again = _properties_in_their_place(ledger, request, answer)
+        _warn(progress, request, answer)
+    again = _properties_in_their_place(progress, request, answer)
     covered = {item.covers for item in again}
     taken = tuple(item for item in request.items if item.covers not in covered)
-    ledger.record(replace(request, items=taken), outcome)
+    progress.record(replace(request, items=taken), outcome)
     return [replace(request, items=tuple(again))] if again else []
 
 
-def _properties_in_their_place(ledger: Ledger, request: Request, answer: Answer) -> list[Item]:
+def _properties_in_their_place(progress: Progress, request: Request, answer: Answer) -> list[Item]:
     if request.endpoint.subject is not Subject.PROFILES:
         return []
     refusals = [
@@ -41,14 +41,14 @@ def _properties_in_their_place(ledger: Ledger, request: Request, answer: Answer)
     return [
         item
         for given in request.items
-        for again in in_another_form(ledger, request, given, refusals)
+        for again in in_another_form(progress, request, given, refusals)
         for item in again.items
     ]
 
 
-def _warn(ledger: Ledger, request: Request, answer: Answer) -> None:
+def _warn(progress: Progress, request: Request, answer: Answer) -> None:
     for item in request.items:
         for position in item.covers:
-            operation = ledger.operations[position]
+            operation = progress.operations[position]
             if any(getattr(operation, name, None) is not None for name in answer.left_out):
-                ledger.warn(position, DeliveryWarning.CHANNEL_LEFT_OUT)
+                progress.warn(position, DeliveryWarning.CHANNEL_LEFT_OUT)

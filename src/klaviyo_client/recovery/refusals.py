@@ -21,7 +21,7 @@ from klaviyo_client.api.endpoints import (
 from klaviyo_client.api.outcomes import Delivered, DeliveryWarning, Outcome, Refused
 from klaviyo_client.planning.lists import look_again
 from klaviyo_client.planning.lookups import refuse_lookup
-from klaviyo_client.planning.progress import Ledger
+from klaviyo_client.planning.progress import Progress
 from klaviyo_client.planning.requests import UNPLANNABLE, Item, Request, profile_item
 from klaviyo_client.planning.rewriting import rebuilt
 from klaviyo_client.recovery.other_forms import amended
@@ -35,19 +35,19 @@ NOT_FOUND = 404
 _LIST = re.compile(r"/relationships/lists?/data(?:/([0-9]{1,5}))?(?:/|$)")
 
 
-def mend(ledger: Ledger, request: Request, answer: Answer, refused: Refused) -> list[Request]:
+def repair(progress: Progress, request: Request, answer: Answer, refused: Refused) -> list[Request]:
     """Find the refused items, and repair or refuse them; returns what is to be sent again."""
     lists = _lists_to_blame(request, answer)
     if lists:
-        return _without_lists(ledger, request, lists, refused)
+        return _without_lists(progress, request, lists, refused)
     if len(request.items) == 1:
         refusals = [refusal(answer.status, error) for error in answer.errors] or [refused]
-        return _mend_item(ledger, request, request.items[0], refusals)
+        return _repair_item(progress, request, request.items[0], refusals)
     is_query = request.endpoint.is_lookup
     if answer.status not in ITEM_STATUSES or (
         any(error.parameter for error in answer.errors) and not is_query
     ):
-        ledger.record(request, refused)
+        progress.record(request, refused)
         return []
     named: dict[int, list[Refused]] = {}
     for error in answer.errors:
@@ -59,11 +59,11 @@ def mend(ledger: Ledger, request: Request, answer: Answer, refused: Refused) -> 
         if is_query:
             request = replace(request, query="", page=0)
         return [replace(request, items=half) for half in halves]
-    return _without_named(ledger, request, named)
+    return _without_named(progress, request, named)
 
 
 def _without_named(
-    ledger: Ledger, request: Request, named: Mapping[int, Sequence[Refused]]
+    progress: Progress, request: Request, named: Mapping[int, Sequence[Refused]]
 ) -> list[Request]:
     kept: list[Item] = []
     apart: list[Request] = []
@@ -71,44 +71,44 @@ def _without_named(
         if number not in named:
             kept.append(item)
             continue
-        for mended in _mend_item(ledger, request, item, named[number]):
-            if mended.endpoint is request.endpoint:
-                kept.extend(mended.items)
+        for repaired in _repair_item(progress, request, item, named[number]):
+            if repaired.endpoint is request.endpoint:
+                kept.extend(repaired.items)
             else:
-                apart.append(mended)
+                apart.append(repaired)
     if kept:
         apart.append(replace(request, items=tuple(kept)))
     return apart
 
 
-def _mend_item(
-    ledger: Ledger, request: Request, item: Item, refusals: Sequence[Refused]
+def _repair_item(
+    progress: Progress, request: Request, item: Item, refusals: Sequence[Refused]
 ) -> list[Request]:
     """The item in another form, or in parts; without either it is refused for good."""
     refused = refusals[0]
     if request.endpoint.is_lookup:
-        refuse_lookup(ledger, request, refused)
+        refuse_lookup(progress, request, refused)
         return []
     if request.endpoint is CREATE_LIST:
-        return look_again(ledger, request, refused)
+        return look_again(progress, request, refused)
     if refused.status == NOT_FOUND and request.endpoint.names_profiles:
-        _without_profile(ledger, request, item, refused)
+        _without_profile(progress, request, item, refused)
         return []
     try:
-        again = in_another_form(ledger, request, item, refusals)
-        again = again or _in_parts(ledger, request, item, refused)
+        again = in_another_form(progress, request, item, refusals)
+        again = again or _in_parts(progress, request, item, refused)
     except UNPLANNABLE:
         again = []
     if not again:
-        ledger.record_item(request, item, refused)
+        progress.record_item(request, item, refused)
     return again
 
 
 def in_another_form(
-    ledger: Ledger, request: Request, item: Item, refusals: Sequence[Refused]
+    progress: Progress, request: Request, item: Item, refusals: Sequence[Refused]
 ) -> list[Request]:
     """The item without what the refusals are about, if anything gives way."""
-    operations = list(ledger.operations)
+    operations = list(progress.operations)
     changed = []
     for position in (*item.covers, *item.joins):
         other_form = amended(operations[position], refusals)
@@ -120,22 +120,22 @@ def in_another_form(
     again = rebuilt(request, operations, item)
     for position in changed:
         if isinstance(operations[position], Subscribe | Unsubscribe):
-            ledger.warn(position, DeliveryWarning.CHANNEL_LEFT_OUT)
-        ledger.operations[position] = operations[position]
+            progress.warn(position, DeliveryWarning.CHANNEL_LEFT_OUT)
+        progress.operations[position] = operations[position]
     return [replace(request, items=(again,))]
 
 
-def _in_parts(ledger: Ledger, request: Request, item: Item, refused: Refused) -> list[Request]:
+def _in_parts(progress: Progress, request: Request, item: Item, refused: Refused) -> list[Request]:
     if request.endpoint.subject is Subject.PROFILES:
-        parts = _parts_of_profile(ledger.operations, item)
+        parts = _parts_of_profile(progress.operations, item)
         if parts:
             return [Request(UPSERT_PROFILE, parts[:1], rest=(*parts[1:], *request.rest))]
     elif request.endpoint.subject is Subject.EVENTS:
-        other = _next_repeat(ledger.operations, item)
+        other = _next_repeat(progress.operations, item)
         if other is not None:
-            again = rebuilt(request, ledger.operations, other)
+            again = rebuilt(request, progress.operations, other)
             gone = tuple(position for position in item.covers if position not in other.covers)
-            ledger.record_item(request, replace(item, covers=gone), refused)
+            progress.record_item(request, replace(item, covers=gone), refused)
             return [replace(request, items=(again,))]
     return []
 
@@ -186,26 +186,26 @@ def _lists_to_blame(request: Request, answer: Answer) -> frozenset[str]:
 
 
 def _without_lists(
-    ledger: Ledger, request: Request, lists: frozenset[str], refused: Refused
+    progress: Progress, request: Request, lists: frozenset[str], refused: Refused
 ) -> list[Request]:
     """The lists are the trouble: refuse the steps that need them, and keep the profiles."""
     if request.endpoint is not BULK_IMPORT_PROFILES:
         for item in request.items:
             for position in item.covers:
-                if not ledger.forget_list(position):
-                    ledger.outcomes[position] = _without_it(request, refused)
+                if not progress.forget_list(position):
+                    progress.outcomes[position] = _without_it(request, refused)
         return []
     kept: list[Item] = []
     for item in request.items:
         joins = [
             position
             for position in item.joins
-            if isinstance(join := ledger.operations[position], AddToList)
+            if isinstance(join := progress.operations[position], AddToList)
             and join.list_id not in lists
         ]
         for position in set(item.joins).difference(joins):
-            if not ledger.forget_list(position):
-                ledger.outcomes[position] = refused
+            if not progress.forget_list(position):
+                progress.outcomes[position] = refused
         if item.covers or joins:
             kept.append(replace(item, joins=tuple(joins)))
     if not kept:
@@ -214,14 +214,14 @@ def _without_lists(
     return [replace(request, items=tuple(kept), list_ids=list_ids)]
 
 
-def _without_profile(ledger: Ledger, request: Request, item: Item, refused: Refused) -> None:
+def _without_profile(progress: Progress, request: Request, item: Item, refused: Refused) -> None:
     """The profile was merged or deleted: its steps look it up again."""
     for position in item.covers:
-        if not ledger.forget_profile(position):
+        if not progress.forget_profile(position):
             only = replace(item, covers=(position,), joins=())
-            ledger.record_item(request, only, _without_it(request, refused))
+            progress.record_item(request, only, _without_it(request, refused))
             if request.endpoint is MERGE_PROFILES:
-                ledger.warn(position, DeliveryWarning.NOTHING_TO_MERGE)
+                progress.warn(position, DeliveryWarning.NOTHING_TO_MERGE)
 
 
 def _without_it(request: Request, refused: Refused) -> Outcome:

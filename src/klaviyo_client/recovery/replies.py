@@ -30,12 +30,12 @@ from klaviyo_client.people.consent_state import standing_of
 from klaviyo_client.planning.caution import following
 from klaviyo_client.planning.lists import KnownLists, read_created, read_lists
 from klaviyo_client.planning.lookups import read
-from klaviyo_client.planning.progress import Ledger
+from klaviyo_client.planning.progress import Progress
 from klaviyo_client.planning.requests import Request, Series
 from klaviyo_client.recovery import import_jobs as imports
 from klaviyo_client.recovery.other_forms import amended
 from klaviyo_client.recovery.partial_success import record_partly
-from klaviyo_client.recovery.refusals import mend
+from klaviyo_client.recovery.refusals import repair
 from operations import AddToList, CheckImport, Identity, UpsertProfile
 
 UNSUBSCRIPTION_SECONDS = 1800.0
@@ -48,16 +48,16 @@ SURELY_NOT_DONE = frozenset(
 """Answers of a Klaviyo that has done nothing."""
 
 
-class Settler:
-    """Settles the requests of one delivery in its ledger."""
+class ReplyReader:
+    """Reads the replies to the requests of one delivery, and notes what they mean."""
 
-    def __init__(self, ledger: Ledger, lists: KnownLists) -> None:
-        self._ledger = ledger
+    def __init__(self, progress: Progress, lists: KnownLists) -> None:
+        self._progress = progress
         self._lists = lists
         self._import_errors: dict[str, dict[str, imports.Failure]] = {}
         self._failed_counts: dict[str, int] = {}
 
-    def settle(self, request: Request, reply: Answer | Retryable) -> list[Request]:
+    def read(self, request: Request, reply: Answer | Retryable) -> list[Request]:
         """Record what the reply means; returns the requests that are to be sent on its account.
 
         A `Retryable` in place of an answer says why there is none.
@@ -65,7 +65,7 @@ class Settler:
         series = request.series
         if series is not None:
             request = replace(request, series=None)
-        again = self._settle(request, reply)
+        again = self._read(request, reply)
         if series is not None:
             again = [*again, *self._continue(request, series, reply)]
         return again if again or not request.rest else self._go_on(request)
@@ -78,14 +78,14 @@ class Settler:
         outcome = outcome_of(reply, request.endpoint) if isinstance(reply, Answer) else reply
         further = following(request, series, outcome)
         if not further:
-            self._ledger.record(replace(request, items=series.items), outcome)
+            self._progress.record(replace(request, items=series.items), outcome)
         return further
 
-    def _settle(self, request: Request, reply: Answer | Retryable) -> list[Request]:
+    def _read(self, request: Request, reply: Answer | Retryable) -> list[Request]:
         outcome = outcome_of(reply, request.endpoint) if isinstance(reply, Answer) else reply
         if isinstance(reply, Answer):
             if isinstance(outcome, Refused):
-                return mend(self._ledger, request, reply, outcome)
+                return repair(self._progress, request, reply, outcome)
             if isinstance(outcome, Delivered):
                 reader = READERS.get(request.endpoint)
                 if reader is not None:
@@ -93,7 +93,7 @@ class Settler:
                 if request.endpoint is BULK_IMPORT_PROFILES:
                     self._follow_import(request, reply)
                 if reply.left_out:
-                    return record_partly(self._ledger, request, reply, outcome)
+                    return record_partly(self._progress, request, reply, outcome)
         if (
             request.endpoint is GET_IMPORT_ERRORS
             and isinstance(outcome, Retryable)
@@ -105,10 +105,10 @@ class Settler:
             self._note_consents(request, reply, outcome)
         if request.endpoint is UNSUBSCRIBE_PROFILES and request.list_ids and _is_uncertain(outcome):
             outcome = replace(outcome, delay=max(outcome.delay or 0.0, UNSUBSCRIPTION_SECONDS))
-            self._ledger.uncertain.update(
+            self._progress.uncertain.update(
                 position for item in request.items for position in item.covers
             )
-        self._ledger.record(request, outcome)
+        self._progress.record(request, outcome)
         return []
 
     def _note_consents(self, request: Request, answer: Answer, outcome: Outcome) -> None:
@@ -121,33 +121,33 @@ class Settler:
                 return
             for item in request.items:
                 for position in item.covers:
-                    upsert = self._ledger.operations[position]
+                    upsert = self._progress.operations[position]
                     if isinstance(upsert, UpsertProfile) and upsert.identity.email is not None:
                         key = ("email", upsert.identity.email.lower())
-                        self._ledger.standings[key] = standing
+                        self._progress.standings[key] = standing
 
     def _go_on(self, request: Request) -> list[Request]:
         """The next of the requests that follow one another, unless this one must come again."""
         item = request.items[0]
-        outcome = self._ledger.outcomes.get((item.covers or item.joins)[0])
+        outcome = self._progress.outcomes.get((item.covers or item.joins)[0])
         if not isinstance(outcome, Retryable):
             return [replace(request, items=request.rest[:1], rest=request.rest[1:])]
         for later in request.rest:
-            self._ledger.record_item(request, later, waiting_for(outcome))
+            self._progress.record_item(request, later, waiting_for(outcome))
         return []
 
     def _read_lookup(self, request: Request, answer: Answer) -> list[Request]:
-        return read(self._ledger, request, answer)
+        return read(self._progress, request, answer)
 
     def _read_lists(self, request: Request, answer: Answer) -> list[Request]:
-        return read_lists(self._ledger, self._lists, request, answer)
+        return read_lists(self._progress, self._lists, request, answer)
 
     def _read_created(self, request: Request, answer: Answer) -> list[Request]:
-        return read_created(self._ledger, request, answer)
+        return read_created(self._progress, request, answer)
 
     def _follow_import(self, request: Request, answer: Answer) -> None:
         job_id = imports.job_id(answer)
-        operations = self._ledger.operations
+        operations = self._progress.operations
         message_ids = []
         merged = {}
         for number, item in enumerate(request.items):
@@ -156,12 +156,12 @@ class Settler:
             if further:
                 merged[str(number)] = [operations[position].message_id for position in further]
         check = CheckImport(None, job_id, tuple(message_ids), merged)
-        self._ledger.follow_ups.append(check)
+        self._progress.follow_ups.append(check)
 
     def _look_at_import(self, request: Request, answer: Answer) -> list[Request]:
         verdict = imports.verdict(answer)
         if verdict is not None:
-            self._ledger.record(request, verdict)
+            self._progress.record(request, verdict)
             return []
         self._failed_counts[request.target] = imports.failed_count(answer) or 0
         list_ids = imports.list_ids(answer)
@@ -209,16 +209,16 @@ class Settler:
                 missing = failed - len(read)
                 if missing > 0 and check.missing is None:
                     one = CheckImport(None, check.job_id, missing=1)
-                    self._ledger.follow_ups.extend([one] * (missing - 1))
+                    self._progress.follow_ups.extend([one] * (missing - 1))
                 check = replace(check, read=read, missing=missing)
             if missing > 0 or otherwise.reason is RetryReason.UNEXPECTED_ANSWER:
-                self._ledger.operations[position] = check
-                self._ledger.outcomes[position] = otherwise
+                self._progress.operations[position] = check
+                self._progress.outcomes[position] = otherwise
             else:
-                self._ledger.outcomes[position] = Delivered()
+                self._progress.outcomes[position] = Delivered()
 
     def _checks(self, request: Request) -> list[CheckImport]:
-        operations = self._ledger.operations
+        operations = self._progress.operations
         return [
             check
             for position in request.items[0].covers
@@ -233,28 +233,28 @@ class Settler:
         upsert = failure.upsert
         other_form = amended(upsert, failure.refusals)
         if isinstance(other_form, UpsertProfile):
-            self._ledger.follow_ups.append(other_form)
+            self._progress.follow_ups.append(other_form)
             upsert = other_form
         else:
-            self._ledger.import_failures.extend(
+            self._progress.import_failures.extend(
                 (replace(upsert, message_id=message_id), failure.refusals[0])
                 for message_id in (upsert.message_id, *failure.further)
             )
         if upsert.identity != Identity():
-            self._ledger.follow_ups.extend(
+            self._progress.follow_ups.extend(
                 AddToList(upsert.message_id, upsert.identity, list_id) for list_id in list_ids
             )
 
 
-READERS: dict[Endpoint, Callable[[Settler, Request, Answer], list[Request]]] = {
-    GET_IMPORT: Settler._look_at_import,
-    GET_IMPORT_ERRORS: Settler._read_import_errors,
-    GET_PROFILES: Settler._read_lookup,
-    GET_LIST_MEMBERS: Settler._read_lookup,
-    GET_LISTS: Settler._read_lists,
-    CREATE_LIST: Settler._read_created,
+READERS: dict[Endpoint, Callable[[ReplyReader, Request, Answer], list[Request]]] = {
+    GET_IMPORT: ReplyReader._look_at_import,
+    GET_IMPORT_ERRORS: ReplyReader._read_import_errors,
+    GET_PROFILES: ReplyReader._read_lookup,
+    GET_LIST_MEMBERS: ReplyReader._read_lookup,
+    GET_LISTS: ReplyReader._read_lists,
+    CREATE_LIST: ReplyReader._read_created,
 }
-"""What reads which answer. Not the settler's own: its bound methods would hold it, and with it all
+"""What reads which answer. Not the reader's own: its bound methods would hold it, and with it all
 of a call's messages, until the garbage collector looks."""
 
 

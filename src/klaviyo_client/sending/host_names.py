@@ -46,11 +46,11 @@ class Names:
             fresh: Future[list[Address]] = Future()
             self._running[host, port] = now, fresh
         arguments = (fresh, host, port)
-        threading.Thread(target=_settle, args=arguments, name="names", daemon=True).start()
+        threading.Thread(target=_resolve, args=arguments, name="names", daemon=True).start()
         return fresh
 
 
-def _settle(future: Future[list[Address]], host: str, port: int) -> None:
+def _resolve(future: Future[list[Address]], host: str, port: int) -> None:
     try:
         future.set_result(_look_up(host, port))
     except (OSError, UnicodeError) as error:

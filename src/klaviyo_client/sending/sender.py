@@ -1,8 +1,8 @@
-"""Sends requests side by side, as far as the gate and the time allow. Knows no operations.
+"""Sends requests side by side, as far as rate limits and time allow. Knows no operations.
 
-What comes back goes to a `settle` function, which may answer with further requests. A request that
-is not answered in time is abandoned, not stopped: repeats do no harm in Klaviyo, and a late answer
-tells the gate that all is well again.
+What comes back goes to an `on_reply` function, which may answer with further requests. A request
+that is not answered in time is abandoned, not stopped: repeats do no harm in Klaviyo, and a late
+answer tells the circuit breaker that all is well again.
 """
 
 from collections import deque
@@ -32,7 +32,7 @@ LONGEST_SECONDS = 10.0
 
 Reply = Answer | Retryable
 
-Settle = Callable[[Request, Reply], Sequence[Request]]
+OnReply = Callable[[Request, Reply], Sequence[Request]]
 """Takes a reply, or why there is none; returns the requests that are to be sent on its account."""
 
 
@@ -46,13 +46,13 @@ class Limits:
 
 
 class Courier(Protocol):
-    """Gets requests to Klaviyo, and those that `settle` returns; each is settled exactly once."""
+    """Gets requests to Klaviyo, and those that `on_reply` returns; each has one reply."""
 
     def clock(self) -> float:
         """Seconds that never go back."""
 
     def send(
-        self, requests: Iterable[Request], private_key: str, limits: Limits, settle: Settle
+        self, requests: Iterable[Request], private_key: str, limits: Limits, on_reply: OnReply
     ) -> int:
         """Returns how many were sent."""
 
@@ -79,7 +79,7 @@ class Sender:
     """A way to Klaviyo, for one process. One `send` at a time.
 
     `patience` is for how many seconds a pause of Klaviyo's is waited out in place; what would have
-    to wait longer is settled untried. `probe_seconds` is what a probe of an open circuit may take.
+    to wait longer is answered untried. `probe_seconds` is what a probe of an open circuit may take.
     """
 
     def __init__(
@@ -100,13 +100,13 @@ class Sender:
         self.workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="klaviyo")
 
     def send(
-        self, requests: Iterable[Request], private_key: str, limits: Limits, settle: Settle
+        self, requests: Iterable[Request], private_key: str, limits: Limits, on_reply: OnReply
     ) -> int:
-        """Send the requests and those that `settle` returns; each is settled exactly once.
+        """Send the requests and those that `on_reply` returns; each is answered exactly once.
 
         Returns how many were sent. Requests of one endpoint start in their order.
         """
-        sending = _Sending(self, private_key, limits, settle)
+        sending = _Sending(self, private_key, limits, on_reply)
         sending.run(requests)
         return sending.sent
 
@@ -123,13 +123,13 @@ class _Flight:
 class _Sending:
     """One `send`: what waits, by endpoint, and what is under way."""
 
-    def __init__(self, sender: Sender, private_key: str, limits: Limits, settle: Settle) -> None:
+    def __init__(self, sender: Sender, private_key: str, limits: Limits, on_reply: OnReply) -> None:
         self._sender = sender
         self._gate = sender.gate
         self._clock = sender.clock
         self._private_key = private_key
         self._limits = limits
-        self._settle = settle
+        self._on_reply = on_reply
         self._waiting: dict[Endpoint, deque[Request]] = {}
         self._running: dict[Future[Reply], _Flight] = {}
         self.sent = 0
@@ -159,7 +159,7 @@ class _Sending:
                 self._waiting[endpoint] = queue
                 return self._clock() + admission.seconds
             else:
-                self._settle_all(queue, admission)
+                self._answer_all(queue, admission)
         if queue:
             self._waiting[endpoint] = queue
         return self._limits.deadline
@@ -222,7 +222,7 @@ class _Sending:
         if self._is_worth_repeating(reply):
             self._waiting.setdefault(request.endpoint, deque()).appendleft(request)
         else:
-            self._enqueue(self._settle(request, reply))
+            self._enqueue(self._on_reply(request, reply))
 
     def _is_worth_repeating(self, reply: Reply) -> bool:
         """Whether it is a 429 whose pause can be waited out."""
@@ -237,16 +237,16 @@ class _Sending:
         self._gate.abandoned(endpoint, self._clock() - began, probe=flight.probe)
         future.add_done_callback(partial(self._learn_late, endpoint, began))
         outcome = UNTRIED if future.cancel() else Retryable(RetryReason.TIMEOUT)
-        self._enqueue(self._settle(flight.request, outcome))
+        self._enqueue(self._on_reply(flight.request, outcome))
 
     def _learn_late(self, endpoint: Endpoint, began: float, future: Future[Reply]) -> None:
         """In a worker thread."""
         if not future.cancelled() and future.exception() is None:
             self._gate.answered_late(endpoint, future.result(), self._clock() - began)
 
-    def _settle_all(self, queue: deque[Request], outcome: Retryable) -> None:
+    def _answer_all(self, queue: deque[Request], outcome: Retryable) -> None:
         while queue:
-            self._enqueue(self._settle(queue.popleft(), outcome))
+            self._enqueue(self._on_reply(queue.popleft(), outcome))
 
 
 def _probe_of(request: Request) -> tuple[Request, Request]:

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from handler.queue.envelope import Entry
-from handler.queue.routing import Settlement, due, full_requests, settle, stamped, wait_left
+from handler.queue.routing import Routing, due, full_requests, route, stamped, wait_left
 from klaviyo_client.api.outcomes import Delivered, Outcome, Refused, Retryable, RetryReason
 from klaviyo_client.delivery import Delivery, Result
 from operations import CheckImport, CreateEvent, Identity, UpsertProfile
@@ -17,21 +17,21 @@ UPSERT = UpsertProfile("m-2", IDENTITY)
 REFUSED = Refused(400, "invalid", "Invalid input.", "/data/attributes/email")
 
 
-def settled(entry: Entry, outcome: Outcome) -> Settlement:
+def settled(entry: Entry, outcome: Outcome) -> Routing:
     assert entry.operation is not None
     delivery = Delivery((Result(entry.operation, outcome),))
-    return settle([entry], delivery, now=NOW, retry_seconds=DAY, chance=0.0)
+    return route([entry], delivery, now=NOW, retry_seconds=DAY, chance=0.0)
 
 
-def waiting(attempts: int, first: float, delay: int) -> Settlement:
+def waiting(attempts: int, first: float, delay: int) -> Routing:
     entry = Entry(EVENT, attempts=attempts, first_failed_at=first, not_before=NOW + delay)
-    return Settlement({delay: [entry]}, [])
+    return Routing({delay: [entry]}, [])
 
 
 @pytest.mark.parametrize(
     ("entry", "outcome", "expected"),
     [
-        pytest.param(Entry(EVENT), Delivered(), Settlement({}, []), id="delivered: done"),
+        pytest.param(Entry(EVENT), Delivered(), Routing({}, []), id="delivered: done"),
         pytest.param(
             Entry(EVENT),
             Retryable(RetryReason.UNAVAILABLE),
@@ -59,13 +59,13 @@ def waiting(attempts: int, first: float, delay: int) -> Settlement:
         pytest.param(
             Entry(EVENT, attempts=90, first_failed_at=NOW - DAY),
             Retryable(RetryReason.TIMEOUT),
-            Settlement({}, [Entry(EVENT, reason={"code": "retries_exhausted", "last": "timeout"})]),
+            Routing({}, [Entry(EVENT, reason={"code": "retries_exhausted", "last": "timeout"})]),
             id="failing for a day: dead",
         ),
         pytest.param(
             Entry(EVENT, attempts=90, first_failed_at=NOW - DAY),
             Retryable(RetryReason.UNAUTHORIZED, status=401),
-            Settlement(
+            Routing(
                 {},
                 [
                     Entry(
@@ -83,7 +83,7 @@ def waiting(attempts: int, first: float, delay: int) -> Settlement:
         pytest.param(
             Entry(EVENT, attempts=2, first_failed_at=NOW - 60),
             REFUSED,
-            Settlement(
+            Routing(
                 {},
                 [
                     Entry(
@@ -102,17 +102,15 @@ def waiting(attempts: int, first: float, delay: int) -> Settlement:
         ),
     ],
 )
-def test_each_outcome_has_one_place(entry: Entry, outcome: Outcome, expected: Settlement) -> None:
+def test_each_outcome_has_one_place(entry: Entry, outcome: Outcome, expected: Routing) -> None:
     assert settled(entry, outcome) == expected
 
 
 def test_what_failed_together_travels_together() -> None:
     failed = Retryable(RetryReason.UNAVAILABLE)
     delivery = Delivery((Result(UPSERT, failed), Result(EVENT, failed)))
-    settlement = settle(
-        [Entry(UPSERT), Entry(EVENT)], delivery, now=NOW, retry_seconds=DAY, chance=0.9
-    )
-    assert [[entry.operation for entry in group] for group in settlement.waiting.values()] == [
+    routing = route([Entry(UPSERT), Entry(EVENT)], delivery, now=NOW, retry_seconds=DAY, chance=0.9)
+    assert [[entry.operation for entry in group] for group in routing.waiting.values()] == [
         [UPSERT, EVENT]
     ]
 
@@ -120,14 +118,14 @@ def test_what_failed_together_travels_together() -> None:
 def test_an_import_job_is_looked_at_after_a_minute() -> None:
     check = CheckImport(None, "job-1", ("m-2",))
     delivery = Delivery((), follow_ups=(check,))
-    assert settle([], delivery, now=NOW, retry_seconds=DAY, chance=0.0) == Settlement(
+    assert route([], delivery, now=NOW, retry_seconds=DAY, chance=0.0) == Routing(
         {60: [Entry(check)]}, []
     )
 
 
 def test_a_profile_that_an_import_job_refused_is_a_dead_letter() -> None:
     delivery = Delivery((), import_failures=(Result(UPSERT, REFUSED),))
-    [entry] = settle([], delivery, now=NOW, retry_seconds=DAY, chance=0.0).dead
+    [entry] = route([], delivery, now=NOW, retry_seconds=DAY, chance=0.0).dead
     assert (entry.operation, (entry.reason or {})["code"]) == (UPSERT, "refused")
 
 

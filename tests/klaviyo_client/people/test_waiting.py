@@ -10,21 +10,33 @@ FAILED = Retryable(RetryReason.UNAVAILABLE, status=503)
 ANN, BOB = Identity(email="ann@shop.example"), Identity(email="bob@shop.example")
 
 
+def as_named(named: float | None) -> float | None:
+    return named
+
+
+def test_what_follows_waits_as_long_as_what_it_follows_can() -> None:
+    waiting = WaitingPersons(30.0, lambda named: 5.0 if named is None else 1.1 * named)
+    named = Retryable(RetryReason.THROTTLED, 30.0, 429)
+    waiting.remember({("email", "ann@shop.example"): FAILED, ("email", "bob"): named}, 100.0)
+    delays = {key[1]: outcome.delay for key, outcome in waiting.at(101.0).items()}
+    assert delays == {"ann@shop.example": 5.0, "bob": 33.0}
+
+
 def test_who_waits_is_remembered_for_so_long_and_no_longer() -> None:
-    waiting = WaitingPersons(30.0)
+    waiting = WaitingPersons(30.0, as_named)
     waiting.remember({("email", "ann@shop.example"): FAILED}, 100.0)
     assert waiting.at(129.9) == {("email", "ann@shop.example"): FAILED}
     assert waiting.at(130.0) == {}
 
 
 def test_with_no_time_to_remember_nobody_is() -> None:
-    waiting = WaitingPersons(0.0)
+    waiting = WaitingPersons(0.0, as_named)
     waiting.remember({("email", "ann@shop.example"): FAILED}, 100.0)
     assert waiting.at(100.0) == {}
 
 
 def test_beyond_its_bound_the_oldest_are_forgotten() -> None:
-    waiting = WaitingPersons(30.0)
+    waiting = WaitingPersons(30.0, as_named)
     waiting.remember({("email", str(number)): FAILED for number in range(MOST_KEYS)}, 100.0)
     waiting.remember({("email", "new"): FAILED}, 101.0)
     known = waiting.at(102.0)
@@ -36,7 +48,7 @@ def test_beyond_its_bound_the_oldest_are_forgotten() -> None:
 
 
 def test_long_values_are_bounded_in_all() -> None:
-    waiting = WaitingPersons(30.0)
+    waiting = WaitingPersons(30.0, as_named)
     values = [f"{number}" + "u" * 30_000 for number in range(500)]
     waiting.remember({("external_id", value): FAILED for value in values}, 100.0)
     known = waiting.at(101.0)

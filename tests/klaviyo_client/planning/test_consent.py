@@ -10,7 +10,7 @@ from klaviyo_client.planning.consent import (
     plan_subscriptions,
     plan_unsubscriptions,
 )
-from klaviyo_client.planning.progress import Ledger
+from klaviyo_client.planning.progress import Progress
 from klaviyo_client.planning.requests import Request
 from operations import Operation, Subscribe, Unsubscribe
 
@@ -23,15 +23,15 @@ THEN = "2025-01-01T00:00:00Z"
 def subscriptions(*operations: Operation) -> list[Request]:
     """The jobs for subscribers whom Klaviyo knows, and who have not opted out."""
     everybody = set(range(len(operations)))
-    ledger = Ledger(list(operations), introduced=everybody, judged=everybody)
-    return plan_subscriptions(operations, range(len(operations)), ledger)
+    progress = Progress(list(operations), introduced=everybody, judged=everybody)
+    return plan_subscriptions(operations, range(len(operations)), progress)
 
 
 def unsubscriptions(
     *operations: Operation, members: dict[tuple[int, str], str | None] | None = None
 ) -> list[Request]:
-    ledger = Ledger(list(operations), members=members or {})
-    return plan_unsubscriptions(operations, range(len(operations)), ledger)
+    progress = Progress(list(operations), members=members or {})
+    return plan_unsubscriptions(operations, range(len(operations)), progress)
 
 
 def covers(requests: list[Request]) -> list[list[tuple[int, ...]]]:
@@ -160,14 +160,14 @@ def test_who_is_subscribed_without_a_list_is_introduced_to_klaviyo_first() -> No
         Subscribe("m", "b@x.io", "L"),
         Subscribe("m", "c@x.io", None, historical_import=True, consented_at=THEN),
     ]
-    ledger = Ledger(operations, judged={0, 1, 2, 3})
-    [request] = plan_introductions(operations, range(4), ledger)
+    progress = Progress(operations, judged={0, 1, 2, 3})
+    [request] = plan_introductions(operations, range(4), progress)
     assert (request.endpoint.name, attributes(request)) == (
         "create_or_update_profile",
         {"email": "A@x.io", "phone_number": NUMBER},
     )
     assert [(item.covers, item.joins) for item in request.items] == [((), (0, 1))]
-    assert covers(plan_subscriptions(operations, range(4), ledger)) == [[(2,)], [(3,)]]
+    assert covers(plan_subscriptions(operations, range(4), progress)) == [[(2,)], [(3,)]]
 
 
 def test_an_unsubscription_without_a_list_is_from_everything() -> None:
