@@ -160,8 +160,8 @@ def show(
 ) -> int:
     """Show whole entries, personal data included.
 
-    What was to be sent, and why it was not. With --json one line for each: {"sqs_message_id", "sent_at", "message_id", "operation",
-    "message" or "unreadable", "reason"}.
+    What was to be sent, and why it was not. With --json one line for each: {"sqs_message_id",
+    "sent_at", "message_id", "operation", "message" or "unreadable", "reason"}.
     """
     import json
 
@@ -306,7 +306,8 @@ def purge(
 ) -> int:
     """Delete entries for good.
 
-    All of them, or those of --reason and --message-id. Asks first, or needs --yes. With --json: {"dry_run", "deleted", "unit"}.
+    All of them, or those of --reason and --message-id. Asks first, or needs --yes. With --json:
+    {"dry_run", "deleted", "unit"}.
     """
     import sys
 
