@@ -6,10 +6,11 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
+from handler.decision import Decision, decide
 from handler.door.body import Unreadable as TooDeep
 from handler.door.validation import Malformed, validate
 from handler.report.codes import RejectionCode
-from klaviyo_mapping import Dropped, Mapped, Message, Settings, canonical, map_message
+from klaviyo_mapping import Dropped, Mapped, Message, Settings, canonical
 from klaviyo_mapping.segment.message import FORWARDABLE
 from operations import Json, Operation
 from preview.advice import ADVICE, TITLES, advice_on
@@ -22,21 +23,13 @@ from preview.tracing import Budget, Origins, trace
 
 
 @dataclass(frozen=True, slots=True)
-class _Failed:
-    """The mapping failed on the message: a fault of ours."""
-
-
-_Decision = Mapped | Dropped | Malformed | _Failed
-
-
-@dataclass(frozen=True, slots=True)
 class _Decided:
     """A message and the decision on it. `begins` is the position of its first operation."""
 
     number: int
     raw: Json | TooDeep
     arrival: Message | Malformed
-    decision: _Decision
+    decision: Decision
     begins: int
 
     @property
@@ -89,18 +82,9 @@ def _decide_all(
     begins = 0
     for number, raw in enumerate(given, start=1):
         arrival = validate(raw)
-        decided.append(_Decided(number, raw, arrival, _decide(arrival, settings, now), begins))
+        decided.append(_Decided(number, raw, arrival, decide(arrival, settings, now), begins))
         begins += len(decided[-1].operations)
     return decided
-
-
-def _decide(arrival: Message | Malformed, settings: Settings, now: datetime) -> _Decision:
-    if isinstance(arrival, Malformed):
-        return arrival
-    try:
-        return map_message(arrival, settings, now)
-    except Exception:  # as in the webhook function, one message must never cost its neighbours
-        return _Failed()
 
 
 def _trace_all(
@@ -109,7 +93,7 @@ def _trace_all(
     """By the message's number."""
 
     def remap(raw: Json, settings: Settings) -> Sequence[Operation] | None:
-        decision = _decide(validate(raw), settings, now)
+        decision = decide(validate(raw), settings, now)
         return decision.operations if isinstance(decision, Mapped) else None
 
     return {
@@ -175,7 +159,7 @@ def _ways_out(
     return tuple(
         WayOut(name, ",".join(value) if isinstance(value, tuple) else value)
         for name, value in changes.items()
-        if isinstance(_decide(arrival, replace(settings, **{name: value}), now), Mapped)
+        if isinstance(decide(arrival, replace(settings, **{name: value}), now), Mapped)
     )
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from handler.decision import decide
 from handler.door.body import Unreadable
 from handler.door.validation import Malformed, validate
 from handler.queue.routing import invalid_reason
 from handler.report.codes import RejectionCode
-from klaviyo_mapping import Dropped, Message, Settings, map_message
+from klaviyo_mapping import Dropped, Mapped, Message, Settings
 from klaviyo_mapping.segment.times import time_of
 from operations import (
     AddToList,
@@ -105,14 +106,14 @@ class Translator:
         objection = self._selection.objection(message, self._now)
         if objection is not None:
             return Translated(left_out=(objection.value,))
-        try:
-            decision = map_message(message, self._settings, self._now)
-        except Exception:  # one message must never cost its neighbours
-            reason = {"code": RejectionCode.INTERNAL_ERROR.value}
-            return Translated(reason=reason, raw=message.document())
+        decision = decide(message, self._settings, self._now)
+        if isinstance(decision, Mapped):
+            return self._historical(message, decision.operations)
         if isinstance(decision, Dropped):
             return Translated(left_out=(decision.reason.value,))
-        return self._historical(message, decision.operations)
+        return Translated(
+            reason={"code": RejectionCode.INTERNAL_ERROR.value}, raw=message.document()
+        )
 
     def _historical(self, message: Message, operations: tuple[Operation, ...]) -> Translated:
         """The operations as those of the past: no flows; no lists and no consent unless asked for;

@@ -7,9 +7,10 @@ from typing import Any
 
 from handler.aws.credentials import Credentials, CredentialStore, CredentialsUnavailable
 from handler.deadline import MOST_OPERATIONS, Schedule, of_webhook
+from handler.decision import Decision, Unmapped, decide
 from handler.door.admission import Arrivals, admit
 from handler.door.refusals import InvalidSignature, InvalidToken, Refusal
-from handler.door.validation import Malformed, kept
+from handler.door.validation import Malformed
 from handler.isolation import deliver
 from handler.queue.backoff import PACE, Pace
 from handler.queue.envelope import Entry
@@ -22,18 +23,8 @@ from handler.report.delivery import refusal_details, report_delivery
 from handler.report.telemetry import Metric, Telemetry
 from klaviyo_client.api.outcomes import Refused, Retryable
 from klaviyo_client.delivery import Delivery, Klaviyo, Result
-from klaviyo_mapping import Dropped, Mapped, Message, Settings, map_message
+from klaviyo_mapping import Dropped, Mapped, Message, Settings
 from operations import Json, Operation
-
-
-@dataclass(frozen=True, slots=True)
-class Unmapped:
-    """A message on which the mapping failed. That is our fault, so the message is kept."""
-
-    raw: Json
-
-
-Decision = Mapped | Dropped | Malformed | Unmapped
 
 
 @dataclass(slots=True)
@@ -153,13 +144,10 @@ class Intake:
         return work
 
     def _decide(self, arrival: Message | Malformed, received_at: datetime) -> Decision:
-        if isinstance(arrival, Malformed):
-            return arrival
-        try:
-            return map_message(arrival, self.settings, received_at)
-        except Exception as error:  # one message must never cost its neighbours
-            self.telemetry.failure("mapping failed", error)
-            return Unmapped(kept(arrival.document()))
+        decision = decide(arrival, self.settings, received_at)
+        if isinstance(decision, Unmapped):
+            self.telemetry.failure("mapping failed", decision.error)
+        return decision
 
     def _keep(self, work: Work, delivery: Delivery, received_at: datetime, until: float) -> Stored:
         """Put on the queues what is not done.

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from handler.aws.credentials import CredentialStore, CredentialsUnavailable
 from handler.deadline import MOST_OPERATIONS, Schedule, of_retry
+from handler.decision import Unmapped, decide
 from handler.door.validation import Malformed, validate
 from handler.isolation import deliver
 from handler.queue.backoff import PACE, Pace
@@ -36,7 +37,7 @@ from handler.report.message_ids import shown_id
 from handler.report.telemetry import Metric, Telemetry
 from klaviyo_client.api.outcomes import Delivered
 from klaviyo_client.delivery import Delivery, Klaviyo
-from klaviyo_mapping import Dropped, Settings, map_message
+from klaviyo_mapping import Dropped, Settings
 from operations.instants import NEVER, instant
 
 
@@ -178,14 +179,13 @@ class Redelivery:
         counted += [entry] * (found.number - before)
 
     def _decide(self, entry: Entry, now: datetime, found: Sorted) -> None:
-        try:
-            message = validate(entry.message)
-            if isinstance(message, Malformed):
-                found.hopeless.append(dead_letter(entry, invalid_reason(message)))
-                return
-            decision = map_message(message, self.settings, now)
-        except Exception as error:  # one message must never cost its neighbours
-            self.telemetry.failure("mapping failed", error)
+        message = validate(entry.message)
+        decision = decide(message, self.settings, now)
+        if isinstance(decision, Malformed):
+            found.hopeless.append(dead_letter(entry, invalid_reason(decision)))
+            return
+        if isinstance(decision, Unmapped):
+            self.telemetry.failure("mapping failed", decision.error)
             reason = {"code": RejectionCode.INTERNAL_ERROR.value}
             found.hopeless.append(dead_letter(entry, reason))
             return

@@ -1,0 +1,32 @@
+"""What becomes of one message: operations, a drop, or a dead letter.
+
+Both functions, the preview and the backfill decide here, so that they cannot differ.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from handler.door.validation import Malformed, kept
+from klaviyo_mapping import Dropped, Mapped, Message, Settings, map_message
+from operations import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Unmapped:
+    """A message on which the mapping failed. That is our fault, so the message is kept."""
+
+    raw: Json = field(repr=False)
+    error: Exception = field(repr=False)
+
+
+Decision = Mapped | Dropped | Malformed | Unmapped
+
+
+def decide(arrival: Message | Malformed, settings: Settings, now: datetime) -> Decision:
+    """Map a message that the door has read. Never raises: one must never cost its neighbours."""
+    if isinstance(arrival, Malformed):
+        return arrival
+    try:
+        return map_message(arrival, settings, now)
+    except Exception as error:
+        return Unmapped(kept(arrival.document()), error)
