@@ -25,21 +25,32 @@ def sent(text: str, at: float) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("after", "attempts"),
-    [(-900.0, 6), (0.0, 6), (MOVED_AFTER - 5, 6), (MOVED_AFTER + 5, 1), (DAY, 1)],
+    [(-900.0, 6), (0.0, 6), (MOVED_AFTER - 5, 6), (MOVED_AFTER + 5, 1), (11 * HOUR, 1)],
 )
 def test_what_was_sent_after_its_time_was_sent_by_a_redrive(
     deployment: Deployment, after: float, attempts: int
 ) -> None:
     """An entry that the functions send with a history has a `not_before` in the future."""
     deployment.account.set_weather(Weather(down=True))
-    now = time.time()
-    since = now - 3 * HOUR
-    history = {"attempts": 5, "first_failed_at": since, "not_before": now - DAY - 10}
-    lambda_event = sent(envelope({"operation": event(), **history}), now - DAY - 10 + after)
+    due = time.time() - 12 * HOUR
+    since = due - 3 * HOUR
+    history = {"attempts": 5, "first_failed_at": since, "not_before": due}
+    lambda_event = sent(envelope({"operation": event(), **history}), due + after)
     assert deployment.retry(lambda_event) == DONE
     [waiting] = deployment.waiting()
     assert waiting["attempts"] == attempts
     assert (waiting["first_failed_at"] == since) is (attempts == 6)
+
+
+def test_a_time_before_the_first_failure_was_written_by_hand_and_proves_no_redrive(
+    deployment: Deployment,
+) -> None:
+    deployment.account.set_weather(Weather(down=True))
+    now = time.time()
+    history = {"attempts": 5, "first_failed_at": now - HOUR, "not_before": 0}
+    assert deployment.retry(sent(envelope({"operation": event(), **history}), now)) == DONE
+    [waiting] = deployment.waiting()
+    assert (waiting["attempts"], waiting["first_failed_at"]) == (6, now - HOUR)
 
 
 def test_what_sqs_itself_has_dead_lettered_is_tried_for_a_whole_window_again(

@@ -102,15 +102,26 @@ def _entries(record: Record, room: Room, now: float) -> list[Entry]:
 def _dated(entry: Entry, record: Record, now: float) -> Entry:
     """The entry with its record, and with a history only where it can be its own."""
     first_failed_at, not_before = entry.first_failed_at, entry.not_before
-    sent_at = record.sent_at
-    if not_before is not None and sent_at is not None and sent_at - not_before > MOVED_AFTER:
-        # Redriven: SQS dead-letters a message as it is, history and all.
+    if _is_redriven(entry, record):
+        # SQS dead-letters a message as it is, history and all.
         return replace(entry, record=record.id, attempts=0, first_failed_at=None, not_before=None)
     if first_failed_at is not None and first_failed_at > now + MOVED_AFTER:
         first_failed_at = None
     if not_before is not None and not_before > now + LONGEST_WAIT:
         not_before = None
     return replace(entry, record=record.id, first_failed_at=first_failed_at, not_before=not_before)
+
+
+def _is_redriven(entry: Entry, record: Record) -> bool:
+    """Whether SQS was given the message later than this code can have sent it.
+
+    A `not_before` ahead of the first failure was written by hand, and proves nothing.
+    """
+    if entry.not_before is None or record.sent_at is None:
+        return False
+    if entry.first_failed_at is not None and entry.not_before < entry.first_failed_at:
+        return False
+    return record.sent_at - entry.not_before > MOVED_AFTER
 
 
 def _distinct(entries: Iterable[Entry]) -> Iterator[Entry]:
