@@ -16,7 +16,7 @@ from pathlib import Path
 
 from local.aws_stand_in.function import ROOT
 
-OURS = ("handler", "klaviyo_client", "klaviyo_mapping")
+OURS = ("handler", "klaviyo_client", "klaviyo_mapping", "operations")
 
 LAMBDA_BRINGS = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six.py", "urllib3")
 """What a function finds in Lambda's runtime, behind whatever it brings itself."""
@@ -185,7 +185,8 @@ def _copy(sources: Path, folder: Path) -> None:
                 target = folder / path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(str(path.locate()), target)
-    for package in OURS:
+    # An earlier commit may lack a package of today's.
+    for package in filter(lambda name: (sources / name).is_dir(), OURS):
         shutil.copytree(
             sources / package, folder / package, ignore=shutil.ignore_patterns("__pycache__")
         )

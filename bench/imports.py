@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-OURS = frozenset({"handler", "klaviyo_client", "klaviyo_mapping"})
+OURS = frozenset({"handler", "klaviyo_client", "klaviyo_mapping", "operations"})
 
 _LINE = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \| ( *)(\S+)\s*$")
 
