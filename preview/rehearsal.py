@@ -5,7 +5,6 @@ answer would say is written in angle brackets.
 """
 
 import json
-import re
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from klaviyo_client.api.endpoints import (
     GET_LIST_MEMBERS,
     GET_LISTS,
     GET_PROFILES,
+    NOT_IN_PATH,
     Endpoint,
     Shape,
 )
@@ -32,9 +32,6 @@ from operations import Operation
 
 IDENTIFIED = "<the id in the answer to request {}>"
 FOUND = "<the id of {} in the answer to request {}>"
-
-_UNFIT_FOR_PATH = re.compile(r"[\s/?#%\\\x00-\x1f\x7f]")
-"""What no id of Klaviyo's has (`klaviyo_client.api.endpoints.fits_path`)."""
 
 LATER = "About {} later, by way of the retry queue."
 
@@ -205,7 +202,7 @@ class _Paper:
 
     def _id(self, pattern: str, *parts: object) -> str:
         """Words in the place of an id that only the answer tells."""
-        written = _UNFIT_FOR_PATH.sub("-", pattern.format(*parts))[:200]
+        written = NOT_IN_PATH.sub("-", pattern.format(*parts))[:200]
         self._told_by[written] = len(self.rehearsal.steps)
         return written
 

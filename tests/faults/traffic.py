@@ -154,17 +154,22 @@ def _listed(number: int, opt_in: bool) -> Unit:
     )
 
 
+def _identified_for_list(number: int, address: str, plan: str) -> dict[str, Any]:
+    """An identify that asks to subscribe the person to the list."""
+    return _message(
+        number,
+        "identify",
+        traits={"email": address, "plan": plan},
+        integrations={"Klaviyo": {"listId": LIST_ID, "confirmOptin": True}},
+    )
+
+
 def _opted_out(number: int, _: random.Random) -> Unit:
     """Somebody withdraws consent, and is identified for a list later: they stay unsubscribed."""
     address = _address("out", number)
     messages = (
         _message(number, "track", event="User Unsubscribed", properties={"email": address}),
-        _message(
-            number + 1,
-            "identify",
-            traits={"email": address, "plan": "out"},
-            integrations={"Klaviyo": {"listId": LIST_ID, "confirmOptin": True}},
-        ),
+        _identified_for_list(number + 1, address, "out"),
     )
     return Unit(
         "opt-out",
@@ -180,12 +185,7 @@ def _replayed(number: int, _: random.Random) -> Unit:
     address = _address("replayed", number)
     messages = (
         _message(number, "track", event="User Subscribed", properties={"email": address}),
-        _message(
-            number + 1,
-            "identify",
-            traits={"email": address, "plan": "replayed"},
-            integrations={"Klaviyo": {"listId": LIST_ID, "confirmOptin": True}},
-        ),
+        _identified_for_list(number + 1, address, "replayed"),
     )
     return Unit(
         "replay",

@@ -303,13 +303,20 @@ CREATE_LIST = Endpoint(
 """And 150 a day."""
 
 
-_PATH_ID = re.compile(r"(?!\.{1,2}\Z)[^\s/?#%\\\x00-\x1f\x7f]{1,256}")
+NOT_IN_PATH = re.compile(r"[\s/?#%\\\x00-\x1f\x7f]")
+"""What no id may hold that stands in a path."""
+
+LONGEST_PATH_ID = 256
 
 
 def fits_path(resource_id: str) -> bool:
     """Whether an id can stand in a path as one segment: a server resolves `.` and `..`, encoded or
     not, and would take the request for one to another endpoint."""
-    return _PATH_ID.fullmatch(resource_id) is not None
+    return (
+        0 < len(resource_id) <= LONGEST_PATH_ID
+        and resource_id not in (".", "..")
+        and NOT_IN_PATH.search(resource_id) is None
+    )
 
 
 def bulk_from(single: Endpoint, bulk: Endpoint) -> int:
