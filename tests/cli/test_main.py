@@ -10,7 +10,6 @@ import click
 import pytest
 
 from cli.main import COMMANDS, CommandLine, command
-from cli.options import IN_A_FILE, SETTING_HELP
 from cli.troubles import Status
 from klaviyo_mapping.settings.settings import Settings
 from local.aws_stand_in.function import ROOT
@@ -185,8 +184,3 @@ def test_text_cannot_command_the_terminal(tmp_path: Path) -> None:
     shown = call("preview", "--no-bodies", file).stdout
     assert "a\\u001b[2Jb\\u202ec" in shown
     assert "\x1b" not in shown
-
-
-def test_every_setting_has_a_line_of_help() -> None:
-    settings = {field.name for field in dataclasses.fields(Settings)} - {IN_A_FILE}
-    assert set(SETTING_HELP) == settings
