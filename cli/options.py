@@ -20,7 +20,7 @@ from klaviyo_mapping.settings.declaration import Declared, SettingError, declare
 from klaviyo_mapping.settings.settings import Settings
 
 if TYPE_CHECKING:
-    from cli.aws import Stack
+    from cli.stack.aws import Stack
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -86,7 +86,7 @@ class Context:
         """What AWS knows of the stack that was named."""
         if self.stack_name is None:
             return None
-        from cli import aws
+        from cli.stack import aws
 
         return aws.stack(self.stack_name)
 
@@ -155,7 +155,7 @@ class Context:
 
     @cached_property
     def _secret(self) -> dict[str, Any]:
-        from cli import aws
+        from cli.stack import aws
 
         return {} if self.stack is None else aws.secret(self.stack.output("CredentialsSecretArn"))
 

@@ -17,7 +17,7 @@ from cli.options import (
 from cli.troubles import Status
 
 if TYPE_CHECKING:
-    from cli.examination import Check
+    from cli.examination.doctor import Check
 
 EPILOG = """\b
 Examples:
@@ -45,7 +45,7 @@ MARKS = {
 @json_option
 def command(stack_name: str | None, env_file: Path | None, as_json: bool, **options: Any) -> int:
     """Check settings, secret, key and its scopes, lists, queues and the stack's outputs."""
-    from cli.examination import Doctor, is_well
+    from cli.examination.doctor import Doctor, is_well
 
     checks: list[Check] = []
     for check in Doctor(Context(stack_name, env_file, settings_of(options))).examine():

@@ -274,7 +274,7 @@ class Doctor:
     # AWS
 
     def _look_at_queues(self) -> Iterator[Check]:
-        from cli.dead_letters import DeadLetterQueue
+        from cli.dead_letters.queue import DeadLetterQueue
 
         stack, variables = self._context.stack, self._context.variables
         url = variables.get("DEAD_LETTER_QUEUE_URL", "") if stack is None else None
@@ -335,7 +335,7 @@ def _environment(arn: str | None, key: str | None, shared: str | None) -> Enviro
 
 
 def _fetch(arn: str, _: float) -> str:
-    from cli import aws
+    from cli.stack import aws
 
     return json.dumps(aws.secret(arn))
 
