@@ -1,7 +1,7 @@
 """A declared setting stands wherever it must: in the template, the documentation and the tests.
 
-The checks return sentences, each of which names the file to edit. Each is tried on what stands there
-without the setting.
+The checks return sentences, each of which names the file to edit. Each is tried on what stands
+there without the setting.
 """
 
 import copy
@@ -59,7 +59,10 @@ def missing_in_template(each: Declared, source: Document) -> Iterator[str]:
             f"write `{each.parameter}: {{default: {each.setting.label}}}`"
         )
     parameter = source["Parameters"].get(each.parameter, {})
-    expected = {"Default": each.default_text, "Description": each.setting.help}
+    expected: dict[str, object] = {
+        "Default": each.default_text,
+        "Description": each.setting.help,
+    }
     if each.is_switch:
         expected["AllowedValues"] = ["true", "false"]
     elif each.choices:

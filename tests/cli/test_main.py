@@ -1,6 +1,5 @@
 """What all verbs have in common: help, exit statuses, errors, colours, speed."""
 
-import dataclasses
 import json
 import subprocess
 import sys
@@ -11,7 +10,6 @@ import pytest
 
 from cli.main import COMMANDS, CommandLine, command
 from cli.troubles import Status
-from klaviyo_mapping.settings.settings import Settings
 from local.aws_stand_in.function import ROOT
 from tests.cli.calling import SECRET, call, environment, on_a_terminal, start
 from tests.handler.calls import track

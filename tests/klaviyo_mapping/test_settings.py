@@ -87,9 +87,7 @@ def test_the_defaults_are_the_old_destinations_and_what_is_beyond_is_off() -> No
         ("RULES", '[types]\ndeny = ["track"]', Rules(deny_types=frozenset({"track"}))),
     ],
 )
-def test_a_variable_sets_only_the_setting_of_its_name(
-    variable: str, text: str, value: Any
-) -> None:
+def test_a_variable_sets_only_the_setting_of_its_name(variable: str, text: str, value: Any) -> None:
     expected = dataclasses.replace(Settings(), **{variable.lower(): value})
     assert Settings.from_environment({variable: text, "PATH": "/bin"}) == expected
 

@@ -46,8 +46,8 @@ class Environment:
     """What a function needs to know about where it runs.
 
     A field's variable is its name in capitals. The secret's two fields are development's stand-ins
-    for the secret itself. boto3 reads `aws_endpoint_url`, and both HTTP clients read the proxy: they
-    are declared here to be checked at start.
+    for the secret itself. boto3 reads `aws_endpoint_url`, and both HTTP clients read the proxy:
+    they are declared here to be checked at start.
     """
 
     settings: Settings

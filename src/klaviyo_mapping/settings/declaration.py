@@ -1,8 +1,8 @@
 """One declaration of a setting, in the annotation of its field.
 
 `Settings` and `handler.aws.environment.Environment` declare settings. The command line's options
-and the console's form are made from the declarations. template.yaml and docs/settings.md are checked
-against them (tests/test_settings_everywhere.py).
+and the console's form are made from the declarations. template.yaml and docs/settings.md are
+checked against them (tests/test_settings_everywhere.py).
 """
 
 from collections.abc import Callable, Iterator, Mapping
