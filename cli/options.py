@@ -19,7 +19,7 @@ from handler.aws.environment import DEFAULT_API_URL, read_settings
 from klaviyo_mapping.settings.settings import SettingError, Settings
 
 if TYPE_CHECKING:
-    from cli.aws import Stack
+    from cli.stack.aws import Stack
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -112,7 +112,7 @@ class Context:
         """What AWS knows of the stack that was named."""
         if self.stack_name is None:
             return None
-        from cli import aws
+        from cli.stack import aws
 
         return aws.stack(self.stack_name)
 
@@ -182,7 +182,7 @@ class Context:
 
     @cached_property
     def _secret(self) -> dict[str, Any]:
-        from cli import aws
+        from cli.stack import aws
 
         return {} if self.stack is None else aws.secret(self.stack.output("CredentialsSecretArn"))
 

@@ -17,7 +17,7 @@ from cli.options import (
 from cli.troubles import Status
 
 if TYPE_CHECKING:
-    from cli.examination import Check
+    from cli.examination.doctor import Check
 
 EPILOG = """\b
 Examples:
@@ -47,7 +47,7 @@ MARKS = {
 @json_option
 def command(stack_name: str | None, env_file: Path | None, as_json: bool, **options: Any) -> int:
     """Check settings, secret, key and its scopes, lists, queues and the stack's outputs."""
-    from cli.examination import Doctor, Health, worst
+    from cli.examination.doctor import Doctor, Health, worst
 
     checks: list[Check] = []
     context = Context(stack_name, env_file, settings_of(options))

@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from cli.examination import OUTPUTS, PROBES, Health, revision_check
+from cli.examination.doctor import OUTPUTS, PROBES, Health, revision_check
 from handler.queue.envelope import Entry, pack
 from klaviyo_client.api.revision import REVISION
 from local.klaviyo_stand_in import Account, Weather, serve

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
-from cli.asking import SECONDS, Inquirer
+from cli.examination.asking import SECONDS, Inquirer
 from cli.options import Context
 from cli.terminal import counted
 from cli.troubles import Trouble
@@ -283,7 +283,7 @@ class Doctor:
     # AWS
 
     def _look_at_queues(self) -> Iterator[Check]:
-        from cli.dead_letters import DeadLetterQueue
+        from cli.dead_letters.queue import DeadLetterQueue
 
         stack, variables = self._context.stack, self._context.variables
         url = variables.get("DEAD_LETTER_QUEUE_URL", "") if stack is None else None
@@ -337,7 +337,7 @@ def _environment(arn: str | None, key: str | None, shared: str | None) -> Enviro
 
 
 def _fetch(arn: str, _: float) -> str:
-    from cli import aws
+    from cli.stack import aws
 
     return json.dumps(aws.secret(arn))
 
