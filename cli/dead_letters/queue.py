@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from cli.aws import client, reaching
+from cli.stack.aws import client, reaching
 from cli.troubles import Misuse, Trouble
 from handler.queue.envelope import Entry, document_of
 from handler.queue.queues import Queue, QueueUnavailable
