@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from cli.troubles import Misuse, Trouble
@@ -76,12 +76,16 @@ REMEDIES = {
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A deployed stack: what it says of itself."""
+    """A deployed stack: what it says of itself.
+
+    `secret` has the secret's fields where they do not come from Secrets Manager.
+    """
 
     name: str
     status: str
     outputs: Mapping[str, str]
     parameters: Mapping[str, str]
+    secret: Mapping[str, Any] | None = field(default=None, repr=False)
 
     def output(self, name: str) -> str:
         """One output. Raises `Trouble` when it is not there."""
