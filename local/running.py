@@ -12,7 +12,6 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from cli.segment.signature import signature
-from cli.stack.aws import camel_case
 from cli.stack.local import FILE, LocalRun
 from local import tour
 from local import web_console as console
@@ -114,14 +113,13 @@ def _facts(configuration: Configuration, deployment: Deployment) -> LocalRun:
         secret["segment_shared_secret"] = configuration.shared_secret
     if deployment.account is not None:
         secret["klaviyo_private_key"] = KEY_OF_STAND_IN
-    settings = (each.partition("=")[::2] for each in configuration.settings)
     return LocalRun(
         webhook_url=deployment.webhook_url,
         klaviyo_url=deployment.klaviyo_url,
         dead_letter_queue_url=deployment.queues.dead_letter_queue_url,
         secret_arn=deployment.queues.secret_arn,
         aws=aws.variables(deployment.aws_url),
-        settings={camel_case(name.lower()): text for name, text in settings},
+        settings=dict(each.split("=", 1) for each in configuration.settings),
         secret=secret,
     )
 

@@ -9,10 +9,14 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from cli.stack.aws import Stack
 from cli.troubles import Misuse
+
+STARTED = "START_COMPLETE"
+"""The status of a stack that is a run, in the words of CloudFormation's."""
 
 FOLDER = ".run"
 FILE = "run.json"
@@ -24,7 +28,7 @@ LOCK = "lock"
 class LocalRun:
     """Where everything is. `aws` holds the variables by which boto3 finds moto.
 
-    `settings` has the text of each setting by its parameter's name. `secret` has the fields of the
+    `settings` has the text of each setting by its variable. `secret` has the fields of the
     secret that are not the user's own; those are in the user's environment.
     """
 
@@ -69,27 +73,36 @@ def stack() -> Stack:
     return _as_stack(chosen[0])
 
 
+@dataclass(frozen=True, slots=True)
+class LocalStack(Stack):
+    """A stack whose settings are variables, and whose secret is in no Secrets Manager."""
+
+    run: LocalRun
+
+    def settings(self) -> dict[str, str]:
+        """The settings' variables."""
+        return dict(self.run.settings)
+
+    def secret(self) -> dict[str, Any]:
+        """The secret's fields; of the user's own, those that the environment has."""
+        own = {name: os.environ.get(name.upper(), "").strip() for name in FIELDS}
+        return {**{name: text for name, text in own.items() if text}, **self.run.secret}
+
+
+FIELDS = ("klaviyo_private_key", "segment_shared_secret")
+
+
 def _as_stack(run: LocalRun) -> Stack:
     os.environ.update(run.aws)
     os.environ.pop("AWS_PROFILE", None)
-    own = {
-        name: text
-        for name in ("klaviyo_private_key", "segment_shared_secret")
-        if (text := run.secret.get(name) or os.environ.get(name.upper(), "").strip())
+    outputs = {
+        "WebhookUrl": run.webhook_url,
+        "DeadLetterQueueUrl": run.dead_letter_queue_url,
+        "CredentialsSecretArn": run.secret_arn,
+        "SetSecret": "KLAVIYO_PRIVATE_KEY=… SEGMENT_SHARED_SECRET=… make run",
+        "Redrive": "klaviyo-destination dlq redrive --local",
     }
-    return Stack(
-        "make run",
-        "RUNNING",
-        {
-            "WebhookUrl": run.webhook_url,
-            "DeadLetterQueueUrl": run.dead_letter_queue_url,
-            "CredentialsSecretArn": run.secret_arn,
-            "SetSecret": "nothing to set: make run takes KLAVIYO_PRIVATE_KEY",
-            "Redrive": "klaviyo-destination dlq redrive --local",
-        },
-        {**run.settings, "KlaviyoApiUrl": run.klaviyo_url},
-        secret=own,
-    )
+    return LocalStack("make run", STARTED, outputs, {"KlaviyoApiUrl": run.klaviyo_url}, run)
 
 
 def _alive() -> Iterator[LocalRun]:
