@@ -81,7 +81,7 @@ class LocalStack(Stack):
 
     def settings(self) -> dict[str, str]:
         """The settings' variables."""
-        return dict(self.run.settings)
+        return {**self.run.settings, "KLAVIYO_API_URL": self.run.klaviyo_url}
 
     def secret(self) -> dict[str, Any]:
         """The secret's fields; of the user's own, those that the environment has."""
@@ -102,7 +102,7 @@ def _as_stack(run: LocalRun) -> Stack:
         "SetSecret": "KLAVIYO_PRIVATE_KEY=… SEGMENT_SHARED_SECRET=… make run",
         "Redrive": "klaviyo-destination dlq redrive --local",
     }
-    return LocalStack("make run", STARTED, outputs, {"KlaviyoApiUrl": run.klaviyo_url}, run)
+    return LocalStack("make run", STARTED, outputs, {}, run)
 
 
 def _alive() -> Iterator[LocalRun]:
