@@ -13,7 +13,7 @@ from handler.report.codes import RejectionCode
 from klaviyo_mapping import Dropped, Mapped, Message, Settings, canonical
 from klaviyo_mapping.segment.message import FORWARDABLE
 from operations import Json, Operation
-from preview.advice import ADVICE, TITLES, advice_on
+from preview.advice import ADVICE, advice_on
 from preview.marking import item_places, landings
 from preview.model import MessagePreview, Preview, RequestPreview, Source, Trace, Verdict, WayOut
 from preview.paths import Path, pointer
@@ -190,7 +190,7 @@ def _request(
     return RequestPreview(
         number=number,
         endpoint=request.endpoint.name,
-        title=TITLES.get(request.endpoint.name, request.endpoint.name),
+        title=request.endpoint.title,
         method=request.endpoint.method,
         path=step.path,
         body=body,
