@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from handler.aws.environment import DEFAULT_API_URL, Environment
-from klaviyo_mapping.settings.settings import READERS, SettingError, Settings
+from klaviyo_mapping.settings.declaration import SettingError, declared
+from klaviyo_mapping.settings.settings import Settings
 from local.aws_stand_in.function import ROOT
 from local.sign import SAMPLE_SECRET
 
@@ -35,7 +36,7 @@ class Configuration:
     With one, a `shared_secret` that was not given is made up, since everybody knows the samples'.
 
     `settings` holds the mapping's settings that were set, as `NAME=value`; `defaults_hold` is false
-    when they change anything.
+    when they change anything. While `is_paused` nothing leaves the retry queue.
     """
 
     port: int = PORT
@@ -51,6 +52,7 @@ class Configuration:
     log_file: Path = LOG_FILE
     settings: tuple[str, ...] = ()
     defaults_hold: bool = True
+    is_paused: bool = False
 
     @classmethod
     def read(cls, variables: Mapping[str, str], arguments: Sequence[str]) -> "Configuration":
@@ -88,10 +90,11 @@ class Configuration:
             log_file=Path(variables.get("LOG_FILE", "").strip() or LOG_FILE),
             settings=tuple(
                 f"{name}={variables[name]}"
-                for name in (*map(str.upper, READERS), "RULES_FILE")
+                for name in (*(each.variable for each in declared(Settings)), "RULES_FILE")
                 if variables.get(name, "").strip()
             ),
-            defaults_hold=environment.settings == Settings(),
+            defaults_hold=environment.settings == Settings() and not environment.is_paused,
+            is_paused=environment.is_paused,
         )
 
     @property
