@@ -55,9 +55,7 @@ def test_a_pause_of_days_is_no_time_of_trying(
     clock = Clock(monkeypatch)
     deployment.sqs.set_queue_attributes(
         QueueUrl=deployment.queues.retry_queue_url,
-        Attributes={
-            "MessageRetentionPeriod": str(queue("RetryQueue")["MessageRetentionPeriod"])
-        },
+        Attributes={"MessageRetentionPeriod": str(queue("RetryQueue")["MessageRetentionPeriod"])},
     )
     side = RetrySide(deployment, clock, monkeypatch)
     deployment.account.set_weather(Weather(down=True))
