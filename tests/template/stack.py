@@ -25,12 +25,12 @@ PSEUDO = {
 class Stack:
     """The template with these parameters; those that are not named have their defaults."""
 
-    def __init__(self, _pseudo: Mapping[str, str] | None = None, **parameters: str) -> None:
+    def __init__(self, pseudo: Mapping[str, str] | None = None, /, **parameters: str) -> None:
         unknown = parameters.keys() - EXPANDED["Parameters"].keys()
         assert not unknown
         self._values: dict[str, Any] = {
             **PSEUDO,
-            **(_pseudo or {}),
+            **(pseudo or {}),
             **{name: each["Default"] for name, each in EXPANDED["Parameters"].items()},
             **parameters,
             "AWS::NoValue": NO_VALUE,

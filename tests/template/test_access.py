@@ -1,4 +1,4 @@
-"""Who may do what: the least that the documentation asks for, and what is encrypted with which key."""
+"""Who may do what, and what is encrypted with which key: the least that is needed."""
 
 from typing import Any
 

@@ -77,8 +77,8 @@ CONSOLES = [
     ("aws-us-gov", "us-gov-west-1", "us-gov-west-1.console.amazonaws-us-gov.com"),
     ("aws-eusc", "eusc-de-east-1", "eusc-de-east-1.console.amazonaws-eusc.eu"),
 ]
-"""https://docs.aws.amazon.com/general/latest/gr/mgmt-console.html; for the European Sovereign Cloud,
-the tests of the aws command: https://github.com/aws/aws-cli"""
+"""https://docs.aws.amazon.com/general/latest/gr/mgmt-console.html; for the European Sovereign
+Cloud, the tests of the aws command: https://github.com/aws/aws-cli"""
 
 
 @pytest.mark.parametrize(("partition", "region", "host"), CONSOLES)

@@ -1,4 +1,4 @@
-"""Alarms, dashboard and saved queries: what they read is written, and what they say is explained."""
+"""Alarms, dashboard, saved queries: what they read is written, what they say is explained."""
 
 import json
 import re

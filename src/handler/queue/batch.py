@@ -23,8 +23,8 @@ it: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/s
 """
 
 UNATTENDED_AFTER = 3600.0
-"""Seconds. What lay on the queue for so long after it was due, nobody took: the stack was paused, or
-the function could not run. That time was no time of trying."""
+"""Seconds. What lay on the queue for so long after it was due, nobody took: the stack was paused,
+or the function could not run. That time was no time of trying."""
 
 LONGEST_WAIT = 2 * 3600.0
 """Seconds. Klaviyo's longest pause that counts is an hour, so a `not_before` beyond is wrong."""
