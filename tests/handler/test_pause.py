@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.aws_stand_in.template import queue
+from local.aws_stand_in.template import properties
 from local.klaviyo_stand_in import Weather
 from tests.deployment import Deployment
 from tests.handler.calls import batch, call, envelope, identify, order, track
@@ -55,7 +55,9 @@ def test_a_pause_of_days_is_no_time_of_trying(
     clock = Clock(monkeypatch)
     deployment.sqs.set_queue_attributes(
         QueueUrl=deployment.queues.retry_queue_url,
-        Attributes={"MessageRetentionPeriod": str(queue("RetryQueue")["MessageRetentionPeriod"])},
+        Attributes={
+            "MessageRetentionPeriod": str(properties("RetryQueue")["MessageRetentionPeriod"])
+        },
     )
     side = RetrySide(deployment, clock, monkeypatch)
     deployment.account.set_weather(Weather(down=True))

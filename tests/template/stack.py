@@ -41,7 +41,9 @@ class Stack:
             if self.holds(each.get("Condition"))
         }
         self.outputs: dict[str, Any] = {
-            name: self._filled(each["Value"]) for name, each in EXPANDED["Outputs"].items()
+            name: self._filled(each["Value"])
+            for name, each in EXPANDED["Outputs"].items()
+            if self.holds(each.get("Condition"))
         }
 
     def properties(self, name: str) -> dict[str, Any]:
@@ -111,4 +113,5 @@ WITH_CHAT = Stack(
     TeamsTeam="11111111-2222-3333-4444-555555555555",
     TeamsChannel="19%3ab6ef35dc342d56ba5654e6fc6d25a071%40thread.tacv2",
 )
-EVERY = (DEFAULT, PAUSED, ENCRYPTED, TRACED, WITH_CHAT)
+WITH_LEDGER = Stack(Ledger="on")
+EVERY = (DEFAULT, PAUSED, ENCRYPTED, TRACED, WITH_CHAT, WITH_LEDGER)

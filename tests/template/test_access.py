@@ -4,7 +4,16 @@ from typing import Any
 
 import pytest
 
-from tests.template.stack import DEFAULT, ENCRYPTED, EVERY, KEY, TRACED, WITH_CHAT, Stack
+from tests.template.stack import (
+    DEFAULT,
+    ENCRYPTED,
+    EVERY,
+    KEY,
+    TRACED,
+    WITH_CHAT,
+    WITH_LEDGER,
+    Stack,
+)
 from tests.template.template import PARAMETERS, RESOURCES, arn, ref
 
 Right = tuple[frozenset[str], tuple[str, ...]]
@@ -28,6 +37,8 @@ def on(value: Any) -> tuple[str, ...]:
     names = (
         each if isinstance(each, str) else each.get("Ref") or each["Fn::GetAtt"][0]
         for each in listed(value)
+        # An index of a table that stands here as well.
+        if "/index/" not in str(each)
     )
     return tuple(sorted(names))
 
@@ -51,12 +62,40 @@ USE_KEY = (
     (KEY,),
 )
 
+USE_LEDGER = (
+    # What `ledger.store` calls, one action each:
+    # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
+    frozenset(
+        {
+            "dynamodb:BatchGetItem",
+            "dynamodb:BatchWriteItem",
+            "dynamodb:UpdateItem",
+            "dynamodb:Query",
+        }
+    ),
+    ("LedgerTable",),
+)
+USE_KEY_FOR_A_TABLE = (
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+    frozenset(
+        {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"}
+    ),
+    (KEY,),
+)
+
 WEBHOOK = {SECRET, SEND, (LOG, ("WebhookLogGroup",))}
 RETRY = {SECRET, SEND, TAKE, (LOG, ("RetryLogGroup",))}
 
 
 @pytest.mark.parametrize(
-    ("stack", "more"), [(DEFAULT, set()), (TRACED, {TRACE}), (ENCRYPTED, {USE_KEY})]
+    ("stack", "more"),
+    [
+        (DEFAULT, set()),
+        (TRACED, {TRACE}),
+        (ENCRYPTED, {USE_KEY}),
+        (WITH_LEDGER, {USE_LEDGER}),
+        (Stack(EncryptionKeyArn=KEY, Ledger="on"), {USE_LEDGER, USE_KEY_FOR_A_TABLE}),
+    ],
 )
 @pytest.mark.parametrize(
     ("function", "role", "always"),
@@ -134,6 +173,15 @@ def test_the_key_encrypts_secret_queues_and_logs() -> None:
         "ApiLogGroup",
     }
     assert "kms" not in str(DEFAULT.resources).lower()
+
+
+def test_the_key_encrypts_the_ledger_as_well() -> None:
+    table = Stack(EncryptionKeyArn=KEY, Ledger="on").properties("LedgerTable")
+    assert table["SSESpecification"] == {
+        "SSEEnabled": True,
+        "SSEType": "KMS",
+        "KMSMasterKeyId": KEY,
+    }
 
 
 def test_every_exception_from_the_policy_check_is_one_resources_and_has_a_reason() -> None:
