@@ -5,25 +5,24 @@ makes of the message is put beside what it makes of it now. So no feature has to
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import Field, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 from handler.decision import decide
 from handler.door.validation import Malformed, validate
 from klaviyo_mapping import Dropped, Mapped, Message, Settings
 from klaviyo_mapping.segment.message import FORWARDABLE
-from klaviyo_mapping.settings.settings import READERS
+from klaviyo_mapping.settings.declaration import Declared, declared
 from operations import Identity, Json, Operation, kind_of
 from preview.sentences import KINDS, changes, listed
 
-EXAMPLES: Mapping[str, Sequence[str]] = {
-    "list_id": ("Y6nRLr",),
+TRIED: Mapping[str, Sequence[str]] = {
     "default_country": ("US", "GB", "DE", "FR", "ES", "IT", "NL", "SE", "AU", "IN", "BR", "JP"),
     "audience_lists": ("auto",),
-    "keep_user_id": ("user_id",),
 }
-"""Values to try of settings that take any text. Of several, the first that changes something."""
+"""Values to try of a setting that takes a text, where its one example says too little. The first
+that changes something is offered."""
 
 PLAIN: Mapping[str, Json] = {
     "userId": "u-1",
@@ -79,8 +78,9 @@ def offers(raw: Json, settings: Settings, now: datetime) -> tuple[Offer, ...]:
     is_dropped = isinstance(decide(arrival, settings, now), Dropped)
     plain = validate({**PLAIN, "type": arrival.type})
     found = []
-    for setting in fields(settings):
-        for value, text in _candidates(setting, getattr(settings, setting.name), arrival):
+    for setting in declared(Settings):
+        for text in _texts(setting, getattr(settings, setting.name), arrival):
+            value = setting.read(setting.variable, text)
             other = replace(settings, **{setting.name: value})
             offer = _offer(arrival, settings, other, now)
             if offer is None:
@@ -99,19 +99,17 @@ def offers(raw: Json, settings: Settings, now: datetime) -> tuple[Offer, ...]:
     return tuple(sorted(found, key=lambda offer: not offer.is_special))
 
 
-def _candidates(setting: "Field[Any]", value: Any, arrival: Message) -> Iterator[tuple[Any, str]]:
-    """Other values of the setting, and how each is written."""
-    if isinstance(value, bool):
-        yield not value, str(not value).lower()
-    elif get_origin(setting.type) is Literal:
-        yield from ((word, word) for word in get_args(setting.type) if word != value)
+def _texts(setting: Declared, value: Any, arrival: Message) -> Iterator[str]:
+    """Other values of the setting, as its variable has them."""
+    if setting.is_switch:
+        yield str(not value).lower()
+    elif setting.choices:
+        yield from (word for word in setting.choices if word != value)
     elif setting.name == "forward_types":
         if arrival.type in FORWARDABLE and arrival.type not in value:
-            types = tuple(each for each in FORWARDABLE if each in (*value, arrival.type))
-            yield types, ",".join(types)
-    elif value is None:
-        for text in EXAMPLES.get(setting.name, ()):
-            yield READERS[setting.name](setting.name.upper(), text), text
+            yield ",".join(each for each in FORWARDABLE if each in (*value, arrival.type))
+    elif value is None and setting.setting.example:
+        yield from TRIED.get(setting.name, (setting.setting.example,))
 
 
 def _offer(

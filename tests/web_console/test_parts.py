@@ -16,7 +16,6 @@ from local.web_console.acting import weather
 from local.web_console.acting.sending import renewed
 from local.web_console.previewing import settings
 from local.web_console.previewing.examples import examples
-from local.web_console.previewing.settings import HELP
 from local.web_console.server import STATIC
 from local.web_console.watching.abridging import MOST_PARTS, abridged
 from local.web_console.watching.holdings import counts, holdings
@@ -36,12 +35,6 @@ def test_every_setting_is_in_the_form_with_its_default() -> None:
     inputs = {each.variable: each for each in settings.form({})}
     assert list(inputs) == [setting.name.upper() for setting in fields(Settings)]
     assert settings.read({name: each.running for name, each in inputs.items()}) == Settings()
-
-
-@pytest.mark.parametrize("setting", [setting.name for setting in fields(Settings)])
-def test_every_setting_is_explained(setting: str) -> None:
-    assert HELP[setting].label
-    assert HELP[setting].text.endswith(".")
 
 
 def test_form_knows_what_runs() -> None:

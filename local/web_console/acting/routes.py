@@ -6,7 +6,8 @@ from typing import Any
 from flask import Flask, Response, jsonify
 
 from cli.troubles import Trouble
-from klaviyo_mapping.settings.settings import READERS
+from klaviyo_mapping import Settings
+from klaviyo_mapping.settings.declaration import declared
 from local.web_console import parts as asked
 from local.web_console.acting import weather
 from local.web_console.acting.redriving import try_now
@@ -86,7 +87,8 @@ def _running(app: Flask, parts: Parts) -> None:
         chosen = settings.read(texts)
         if isinstance(chosen, dict):
             return jsonify(settings=chosen), 200
-        used = {name.upper(): texts.get(name.upper(), "").strip() for name in READERS}
+        names = [each.variable for each in declared(Settings)]
+        used = {name: texts.get(name, "").strip() for name in names}
         used["RULES_FILE"] = ""
         parts.deployment.configure(used)
         parts.variables = {**parts.variables, **used}

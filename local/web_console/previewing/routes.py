@@ -52,7 +52,7 @@ def add(app: Flask, parts: Parts) -> None:
         chosen = settings.read(texts)
         if isinstance(chosen, dict):
             return jsonify(settings=chosen), 200
-        copies = asdict(written(settings.form(parts.variables), texts))
+        copies = asdict(written(texts))
         try:
             computed = _computed(document, parts)
         except preview.Unreadable as error:

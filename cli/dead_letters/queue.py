@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from cli.aws import client, reaching
+from cli.stack.aws import client, reaching
 from cli.troubles import Misuse, Trouble
 from handler.door.validation import validate
 from handler.queue.envelope import Entry, document_of, encode
@@ -81,6 +81,8 @@ def kind_in(entry: Entry) -> str:
     """What the entry holds."""
     if entry.operation is not None:
         return kind_of(entry.operation)
+    if entry.messages is not None:
+        return "messages"
     return "unreadable" if entry.unreadable is not None else "message"
 
 
