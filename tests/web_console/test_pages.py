@@ -417,7 +417,7 @@ def assert_intact(page: "Page") -> None:
     assert page.locator("img").count() == 1
     assert page.locator("#app script, #app iframe, #app svg[onload]").count() == 0
     assert page.evaluate(OVERFLOWING) <= 0
-    page.get_by_role("navigation").wait_for()
+    page.get_by_role("navigation", name="Panels").wait_for()
 
 
 @pytest.mark.parametrize("width", [360, 1280])
