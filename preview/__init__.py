@@ -15,6 +15,7 @@ from preview.model import (
     Verdict,
     WayOut,
 )
+from preview.offers import Offer, offers
 from preview.reading import Unreadable, read
 from preview.writing import to_json
 
@@ -22,6 +23,7 @@ __all__ = [
     "ADVICE",
     "Advice",
     "MessagePreview",
+    "Offer",
     "Preview",
     "RequestPreview",
     "Source",
@@ -30,6 +32,7 @@ __all__ = [
     "Verdict",
     "WayOut",
     "explain",
+    "offers",
     "read",
     "to_json",
 ]

@@ -50,6 +50,11 @@ class RetryReason(Explained):
         "Klaviyo failed a moment ago, so nothing is sent for a few seconds.",
         "Nothing: it is retried.",
     )
+    PAUSED = (
+        "paused",
+        "The stack is paused, so nothing is delivered and everything waits.",
+        "Run `klaviyo-destination resume --stack NAME` when the reason has passed.",
+    )
     WAITS_FOR_PROFILE = (
         "waits_for_profile",
         "It waits for an earlier change of the same person.",
