@@ -13,15 +13,15 @@ from urllib.parse import urlsplit
 
 from cli.segment.signature import signature
 from cli.stack.local import FILE, LocalRun
-from local import tour
 from local import web_console as console
 from local.aws_stand_in import server as aws
 from local.aws_stand_in.http_api import Exchange
 from local.configuration import Configuration, ConfigurationError
 from local.deployment import KEY_OF_STAND_IN, Deployment, start
-from local.narrator import Narrator
 from local.place import claimed
-from local.screen import BOLD, Screen
+from local.terminal import tour
+from local.terminal.narrator import Narrator
+from local.terminal.screen import BOLD, Screen
 
 LOG = "handler.log"
 

@@ -19,7 +19,6 @@ import boto3
 import pytest
 
 from local import klaviyo_stand_in as klaviyo
-from local import tour
 from local.aws_stand_in.function import ROOT
 from local.configuration import Configuration
 from local.deployment import start
@@ -27,8 +26,9 @@ from local.klaviyo_stand_in import Account
 from local.place import claimed
 from local.running import LOG
 from local.samples import SAMPLES, load, send
-from local.screen import Screen
 from local.sign import signed_with
+from local.terminal import tour
+from local.terminal.screen import Screen
 from tests.cli.calling import start as start_command
 from tests.deployment import PRIVATE_KEY
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from handler.queue.envelope import Entry
-from local.answers import answer
 from local.aws_stand_in.http_api import Exchange
+from local.sample_answers import answer
 from local.web_console.watching.journal import KEPT, Journal, Line
 from local.web_console.watching.queues import Books, Dead, Waiting
 

@@ -21,8 +21,8 @@ from local.samples import (
     outcome_of,
     send,
 )
-from local.screen import GREEN, RED, Screen, counted
 from local.sign import signed_with
+from local.terminal.screen import GREEN, RED, Screen, counted
 
 RETRY_SECONDS = 15.0
 """So long a retry may take to arrive; the first comes after five seconds at most."""

@@ -1,0 +1,1 @@
+"""What `make run` shows in the terminal."""
