@@ -230,8 +230,8 @@ class OneDelivery:
         if self._time_is_left():
             concerned = self._pending()
             self._send(self._plan(plan_merges), self._deadline)
-            settled = [each for each in concerned if each in progress.outcomes]
-            self._held_back.add_failed(progress, settled, order.doomed)
+            ended = [each for each in concerned if each in progress.outcomes]
+            self._held_back.add_failed(progress, ended, order.doomed)
             self._hold_back_steps()
         self._send_stage(plan_deletions)
         for position, deletion in order.followers.items():

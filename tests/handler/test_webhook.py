@@ -417,7 +417,7 @@ def test_a_call_looks_at_so_many_messages_and_no_more(
 
 
 def test_of_a_million_values_the_answer_names_the_first_ones(deployment: Deployment) -> None:
-    """Each of them alone would take 5 µs; Segment waits for five seconds."""
+    """Each of them takes 5 µs; Segment waits for five seconds."""
     _, answer = deployment.webhook(call([[]] * 1_000_000))
     counts = {name: answer[name] for name in ("received", "rejected", "queued")}
     assert counts == {"received": 1_000_000, "rejected": 10_000, "queued": 990_000}

@@ -139,7 +139,7 @@ def test_functions_write_to_their_own_log_groups() -> None:
 
 
 def test_lines_for_snapstart_publish_a_version_of_every_setting() -> None:
-    """SAM's logical id of a version follows the code alone; a changed description replaces it."""
+    """SAM's logical id of a version follows only the code; a changed description replaces it."""
     changed = copy.deepcopy(SOURCE)
     changed["Resources"]["WebhookFunction"]["Properties"] |= load(snapstart.lines())
     resources: dict[str, Any] = expand(changed)["Resources"]
