@@ -23,6 +23,7 @@ COMMANDS = {
     "verify": "Explain why a captured request's signature does or does not match.",
     "doctor": "Check settings, secret, key, lists and queues.",
     "dlq": "List, show, export, redrive or purge the dead-letter queue.",
+    "trace": "Tell what happened to a message, or to a person's messages.",
     "backfill": "Load an archive's messages into Klaviyo, without starting flows.",
 }
 """Each verb and its one line of help; `cli.commands` has a module of its name."""
