@@ -13,7 +13,9 @@ from tests.handler.calls import identify, order, track
 
 
 @pytest.fixture
-def ledger(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+def ledger(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, ledger_has_time: None
+) -> Deployment:
     """A stack "here" with a ledger, which `--stack here` means."""
     deployment = deployment.with_ledger()
     outputs = {

@@ -17,7 +17,7 @@ from handler.report.telemetry import Metric, Telemetry
 from klaviyo_client.people.sequence import keys_of
 from klaviyo_mapping import Mapped
 from ledger import keys
-from ledger.allowance import Allowance
+from ledger.allowance import SECONDS, Allowance
 from ledger.fates import Arrival, Outcome, State, attempt, content_of, outcomes_of, undoing
 from ledger.forgetting import forget, names_item
 from ledger.people import People
@@ -91,7 +91,7 @@ class Page:
         people: People,
         is_new: Callable[[tuple[str, str]], bool],
     ) -> None:
-        self.allowance = Allowance()
+        self.allowance = Allowance(SECONDS)
         self.people = people
         self._table = table
         self._by = by
