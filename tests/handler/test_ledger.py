@@ -42,9 +42,7 @@ def outcomes(story: Story) -> list[tuple[str, dict[str, Outcome]]]:
 
 def drain(deployment: Deployment) -> None:
     """The retry function takes all that waits, as if it were due."""
-    bodies = [json.dumps({"schema": 1, "entries": [due(each)]}) for each in deployment.waiting()]
-    deployment.sqs.purge_queue(QueueUrl=deployment.queues.retry_queue_url)
-    assert deployment.retry(batch(*bodies)) == {"batchItemFailures": []}
+    assert deployment.retry(batch(envelope(*deployment.take_all()))) == {"batchItemFailures": []}
 
 
 def due(entry: dict[str, Any]) -> dict[str, Any]:
