@@ -54,9 +54,10 @@ class Decided(NamedTuple):
 
 
 class Books:
-    """The ledger, for one process of the function called `by`."""
+    """The ledger, for one process of the function called `by`. It takes `seconds` of a call."""
 
     def __init__(self, table: Table, by: str, telemetry: Telemetry) -> None:
+        self.seconds = SECONDS
         self._table = table
         self._by = by
         self._telemetry = telemetry
@@ -68,7 +69,14 @@ class Books:
             self._telemetry.warning("ledger off", detail=NO_KEY)
             self._telemetry.count(Metric.LEDGER_FAILURES, 1)
             return None
-        return Page(self._table, self._by, self._telemetry, _people(ledger_key), self._is_new)
+        return Page(
+            self._table,
+            self._by,
+            self._telemetry,
+            _people(ledger_key),
+            self._is_new,
+            Allowance(self.seconds),
+        )
 
     def _is_new(self, name: tuple[str, str]) -> bool:
         """Whether this process has not written it yet."""
@@ -90,8 +98,9 @@ class Page:
         telemetry: Telemetry,
         people: People,
         is_new: Callable[[tuple[str, str]], bool],
+        allowance: Allowance,
     ) -> None:
-        self.allowance = Allowance(SECONDS)
+        self.allowance = allowance
         self.people = people
         self._table = table
         self._by = by
