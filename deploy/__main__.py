@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cli.stack import aws
 from cli.troubles import Misuse, Trouble
-from deploy import environment, parameters
+from deploy import environment, parameters, rollout
 from deploy.parameters import ParameterError
 from deploy.secret import carry_over
 from local.aws_stand_in.template import FILE, source
@@ -50,7 +50,14 @@ def _deploy(stack: str, template: Path, more: Sequence[str]) -> int:
     before = _deployed(stack)
     kept = _kept(before, chosen)
     _say_what_holds(file, chosen, kept)
-    _check_size(stack, {**kept, **chosen})
+    effective = {**kept, **chosen}
+    _check_size(stack, effective)
+    if rollout.is_wanted(effective):
+        BUILD.mkdir(exist_ok=True)
+        template = BUILD / f"{stack}.template.json"
+        rollout.write(rollout.template(effective), template)
+    else:
+        chosen = {name: text for name, text in chosen.items() if name not in rollout.PARAMETERS}
     _run("sam", "build", "--template-file", str(template), "--base-dir", str(ROOT))
     _run("sam", "deploy", "--stack-name", stack, *_overrides(stack, chosen), *more)
     after = aws.stack(stack)
@@ -75,7 +82,7 @@ def _deployed(name: str) -> aws.Stack | None:
 
 def _kept(stack: aws.Stack | None, chosen: Mapping[str, str]) -> dict[str, str]:
     """What the deployed stack has, and the file does not say: CloudFormation keeps it."""
-    declared = source()["Parameters"]
+    declared = {**source()["Parameters"], **rollout.PARAMETERS}
     return {
         name: value
         for name, value in ({} if stack is None else stack.parameters).items()

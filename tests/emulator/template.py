@@ -1,10 +1,10 @@
 """The template, as much of it as the emulator takes; what is left out is named, with the reason."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from deploy import rollout
 from local.aws_stand_in.template import FILE, load
 
 Resource = Mapping[str, Any]
@@ -45,7 +45,4 @@ def write(file: Path, klaviyo_url: str) -> Iterator[str]:
     queue = resources["RetryFunction"]["Properties"]["Events"]["Queue"]["Properties"]
     queue["ScalingConfig"]["MaximumConcurrency"] = 2
     yield "changed: MaximumConcurrency is a number, since the emulator cannot compare a parameter"
-    application = document["Metadata"]["AWS::ServerlessRepo::Application"]
-    for name in ("LicenseUrl", "ReadmeUrl"):  # counted from the template's place, which is another
-        application[name] = str(FILE.parent / application[name])
-    file.write_text(json.dumps(document), "utf-8")
+    rollout.write(document, file)
