@@ -147,7 +147,8 @@ def _say_what_is_next(name: str, stack: aws.Stack) -> None:
             "Nobody is told when an alarm goes off: set AlarmEmail in "
             f"{parameters.file_of(name)} and deploy again."
         )
-    print("Next: klaviyo-destination secret set, then doctor, each with --stack " + name)
+    for verb in ("secret set", "doctor"):
+        print(f"Next: .venv/bin/klaviyo-destination {verb} --stack {name}")
 
 
 if __name__ == "__main__":
