@@ -261,8 +261,14 @@ def test_the_table_holds_nothing_personal(ledger: Deployment) -> None:
         assert personal not in text
 
 
-def test_a_deletion_forgets_the_person_by_any_name(ledger: Deployment) -> None:
-    deployment = ledger.with_settings(ENFORCE_EMAIL="false", FORWARD_DELETIONS="true")
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"FORWARD_DELETIONS": "true"}, {"ENFORCE_EMAIL": "false", "FORWARD_DELETIONS": "true"}],
+)
+def test_a_deletion_forgets_the_person_by_the_user_id(
+    settings: dict[str, str], ledger: Deployment
+) -> None:
+    deployment = ledger.with_settings(**settings)
     deployment.webhook(call([identify(1), track(1), identify(2)]))
     client = boto3.client("dynamodb")
 
