@@ -117,7 +117,8 @@ RULES: dict[str, Table] = {
 }
 
 _JUDGES = {
-    name: compile_schema(schema, DEFINITIONS, RULES.get(name, {})) for name, schema in BODIES.items()
+    name: compile_schema(schema, DEFINITIONS, RULES.get(name, {}))
+    for name, schema in BODIES.items()
 }
 
 
