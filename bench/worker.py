@@ -57,6 +57,8 @@ class Stub:
         self.requests += 1
         if path.startswith("/api/profile-bulk-import-jobs"):
             return Answer(202, {"data": {"type": "profile-bulk-import-job", "id": "bench-job"}})
+        if path.startswith("/api/profile-import"):
+            return Answer(200, {"data": {"type": "profile", "id": "01GDDKASAP8TKDDA2GRZDSVP4H"}})
         return Answer(202, {})
 
 
