@@ -9,7 +9,8 @@ Most messages are read at one go: those with no keys but those that Segment's li
 which nest no deeper than people's data does. Of the others the keys and the depth are looked at.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import partial
 
 from msgspec import DecodeError, Raw, Struct, ValidationError, field
 from msgspec.json import Decoder
@@ -150,9 +151,8 @@ def _unfamiliar_message_of(element: Raw) -> _Message:
     another spelling.
     """
     fields = dict(_fields_of(element))
-    if _names_loosely(tuple(fields), _FIELDS) or (
-        "context" in fields
-        and _names_loosely(tuple(_fields_of(fields["context"])), _FIELDS_OF_CONTEXT)
+    if _names_a_field_loosely(tuple(fields)) or (
+        "context" in fields and _names_context_loosely(tuple(_fields_of(fields["context"])))
     ):
         raise ValidationError
     message = _message_of(element)
@@ -161,15 +161,14 @@ def _unfamiliar_message_of(element: Raw) -> _Message:
     return message
 
 
-@remembered
-def _names_loosely(shape: Shape, names: Shape) -> bool:
+def _names_loosely(names: Collection[str], shape: Shape) -> bool:
     """Whether a key is one of the names in another spelling."""
     normalised = {normalise(name) for name in names}
     return any(key not in names and normalise(key) in normalised for key in shape)
 
 
-_FIELDS: Shape = tuple(MESSAGE_SCHEMA["properties"])
-_FIELDS_OF_CONTEXT: Shape = Context.__struct_fields__
+_names_a_field_loosely = remembered(partial(_names_loosely, MESSAGE_SCHEMA["properties"]))
+_names_context_loosely = remembered(partial(_names_loosely, Context.__struct_fields__))
 
 
 def _with_objects(message: _Message) -> _Message:

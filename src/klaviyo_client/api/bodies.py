@@ -291,8 +291,7 @@ def _profile(operation: UpsertProfile) -> dict[str, Any]:
     A job clears nothing by `null` (https://developers.klaviyo.com/en/docs/data-in), so a custom
     property that is null is unset by its name, in a job and by itself alike.
     """
-    attributes: dict[str, Any] = dict(operation.identity.attributes())
-    attributes.update(operation.attributes)
+    attributes: dict[str, Any] = {**operation.identity.attributes(), **operation.attributes}
     profile: dict[str, Any] = {"type": "profile", "attributes": attributes}
     properties = operation.properties
     unset: dict[str, None] = {}
