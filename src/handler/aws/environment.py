@@ -89,6 +89,15 @@ class Environment:
             _number("hours", 72),
         ),
     ] = 24
+    retry_concurrency: Annotated[
+        int,
+        Setting(
+            "Concurrent retry functions",
+            "The most retry functions that run at once. Each uses its share of Klaviyo's limits,"
+            " which are per account. Two is also the minimum that Lambda allows.",
+            _number("functions", 999),
+        ),
+    ] = 2
     ledger_table: Annotated[
         str | None,
         Setting("Ledger", "The table of the ledger; blank is off.", _text, origin="resource"),

@@ -25,7 +25,11 @@ from operations.channels import identifier_of
 _encode = msgspec.json.Encoder().encode
 
 _spell_out = json.JSONEncoder(
-    separators=(",", ":"), ensure_ascii=False, check_circular=False, allow_nan=False
+    separators=(",", ":"),
+    ensure_ascii=False,
+    check_circular=False,
+    allow_nan=False,
+    default=msgspec.to_builtins,
 ).encode
 
 

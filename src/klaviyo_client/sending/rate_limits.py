@@ -1,15 +1,17 @@
 """Which endpoints may be called now: pauses that Klaviyo named, its allowance, and the circuit.
 
-State of one process, shared by all that it sends. A 429 pauses only its endpoint. The answers'
-`RateLimit-Remaining` says how many requests an endpoint still takes, whoever has sent the others,
-so that a large batch spreads itself over the seconds instead of running into 429s. Timeouts, cut
-connections and 5xx open the circuit for every endpoint.
+State of one process, shared by all that it sends. A 429 pauses only its endpoint. Two things keep
+a large batch from running into one: `RateLimit-Remaining` says how many requests an endpoint takes
+in this second, whoever has sent the others; and the process counts its own, within its share of the
+windows that `RateLimit-Limit` names. Timeouts, cut connections and 5xx open the circuit for every
+endpoint.
 """
 
+import math
 import threading
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from klaviyo_client.api.answers import TOO_MANY_REQUESTS, Answer, outcome_of
 from klaviyo_client.api.endpoints import Endpoint
@@ -36,9 +38,44 @@ LATE_SECONDS = 3.0
 
 
 @dataclass(slots=True)
+class _Window:
+    """So many requests in a fixed time that begins with the first of them. How many are allowed is
+    unknown until Klaviyo says so.
+
+    Klaviyo's window begins when the request arrives: before its answer, but nobody knows when. So
+    ours ends later than Klaviyo's, never sooner.
+    """
+
+    seconds: int
+    allowed: float = math.inf
+    used: int = 0
+    ends: float = 0.0
+    is_answered: bool = False
+
+    def wait(self, now: float) -> float:
+        """For how many seconds there is no room for one more request."""
+        return self.ends - now if now < self.ends and self.used >= self.allowed else 0.0
+
+    def take(self, now: float) -> None:
+        if now >= self.ends:
+            self.used, self.ends, self.is_answered = 0, now + self.seconds, False
+        self.used += 1
+
+    def answered(self, now: float) -> None:
+        if not self.is_answered and now < self.ends:
+            self.ends, self.is_answered = now + self.seconds, True
+
+
+def _windows() -> dict[int, _Window]:
+    """By their length: those that every endpoint has. One of a day would outlive most processes."""
+    return {seconds: _Window(seconds) for seconds in (1, 60)}
+
+
+@dataclass(slots=True)
 class _Traffic:
     """What is known of one endpoint: how many requests are under way, and how many may be."""
 
+    windows: dict[int, _Window] = field(default_factory=_windows)
     in_flight: int = 0
     paused_until: float = 0.0
     remaining: int = 0
@@ -52,12 +89,20 @@ class _Traffic:
             self.remaining = remaining
             self.known_until = now + max(reset, WINDOW_SECONDS)
 
+    def learn_windows(self, stated: Sequence[tuple[int, int]], share: float) -> None:
+        for allowed, seconds in stated:
+            if seconds in self.windows:
+                self.windows[seconds].allowed = _part(allowed, share)
+
     def wait(self, now: float, per_second: int) -> float:
         """For how many seconds the endpoint has no room for one more request.
 
         Requests under way count as not yet counted by Klaviyo; some may be. Before the first
         answer no more than a second's worth is under way.
         """
+        full = max(window.wait(now) for window in self.windows.values())
+        if full > 0:
+            return full
         known = now < self.known_until
         if self.in_flight < (self.remaining if known else per_second):
             return 0.0
@@ -67,11 +112,14 @@ class _Traffic:
 class Gate:
     """Thread-safe; `clock` gives seconds that never go back.
 
+    `share` is what this process may use of each window, where others like it use the rest.
+
     For each `Go` exactly one of `answered` and `abandoned` must follow.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], share: float = 1.0) -> None:
         self._clock = clock
+        self._share = share
         self._lock = threading.Lock()
         self._circuit = Circuit()
         self._traffic: defaultdict[str, _Traffic] = defaultdict(_Traffic)
@@ -89,7 +137,7 @@ class Gate:
             admission = self._circuit.admission(now)
             if not isinstance(admission, Go):
                 return admission
-            wait = traffic.wait(now, endpoint.per_second)
+            wait = traffic.wait(now, _part(endpoint.per_second, self._share))
             if wait > LONGEST_WAIT_SECONDS:
                 return _throttled(wait)
             if wait > 0:
@@ -97,6 +145,8 @@ class Gate:
             if admission.probe:
                 self._circuit.begin_probe(now, probe_seconds)
             traffic.in_flight += 1
+            for window in traffic.windows.values():
+                window.take(now)
             return admission
 
     def answered(
@@ -107,8 +157,12 @@ class Gate:
             now = self._clock()
             traffic = self._traffic[endpoint.name]
             traffic.in_flight -= 1
-            if isinstance(reply, Answer) and reply.remaining is not None:
-                traffic.learn(now, reply.remaining, reply.reset or 0.0)
+            for window in traffic.windows.values():
+                window.answered(now)
+            if isinstance(reply, Answer):
+                traffic.learn_windows(reply.windows, self._share)
+                if reply.remaining is not None:
+                    traffic.learn(now, reply.remaining, reply.reset or 0.0)
             reason = _trouble(reply, endpoint)
             if isinstance(reply, Answer) and reply.status == TOO_MANY_REQUESTS:
                 traffic.paused_until = max(traffic.paused_until, now + pause_after(reply))
@@ -132,6 +186,10 @@ class Gate:
         if seconds < LATE_SECONDS and _trouble(reply, endpoint) not in WEIGHT:
             with self._lock:
                 self._circuit.answered()
+
+
+def _part(allowed: int, share: float) -> int:
+    return max(1, math.floor(allowed * share))
 
 
 def pause_after(throttled: Answer) -> float:

@@ -80,6 +80,7 @@ class Sender:
 
     `patience` is for how many seconds a pause of Klaviyo's is waited out in place; what would have
     to wait longer is answered untried. `probe_seconds` is what a probe of an open circuit may take.
+    `share` is what this process may use of Klaviyo's limits.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Sender:
         *,
         patience: float,
         probe_seconds: float,
+        share: float = 1.0,
         clock: Callable[[], float],
         sleep: Callable[[float], None],
     ) -> None:
@@ -96,7 +98,7 @@ class Sender:
         self.probe_seconds = probe_seconds
         self.clock = clock
         self.sleep = sleep
-        self.gate = Gate(clock)
+        self.gate = Gate(clock, share)
         self.workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="klaviyo")
 
     def send(
