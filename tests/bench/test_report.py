@@ -15,7 +15,7 @@ def test_sections_without_figures_are_left_out() -> None:
             "",
             "The machine itself, by a fixed piece of work",
             f"  {'':<48}              ms   ±",
-            f"  {'json':<48}            4.50   –",
+            f"  {'json':<48}            4.50    –",
         ]
     )
 
@@ -25,10 +25,10 @@ def test_earlier_commit_stands_beside_with_ratio_and_mark() -> None:
     before = figures(memory__idle=40.0, memory__peak=80.5)
     assert report.table(now, before, "abc1234").splitlines()[2:] == [
         f"  {'':<48}              MB   ±      abc1234   ratio",
-        f"  {'a process that has answered one message':<48}            44.0   –"
+        f"  {'a process that has answered one message':<48}            44.0    –"
         "        40.0    1.10  SLOWER",
-        f"  {'its peak with the batch':<48}            80.0   –        80.5    0.99",
-        f"  {'the batch itself':<48}            36.0   –           –",
+        f"  {'its peak with the batch':<48}            80.0    –        80.5    0.99",
+        f"  {'the batch itself':<48}            36.0    –           –",
     ]
 
 
