@@ -27,7 +27,7 @@ PROBE_SECONDS = 0.75
 REMEMBER_SECONDS = 30.0
 """So long a failed upsert may take through the queue, and later ones of its person follow it."""
 
-PATIENCE_SECONDS = 45.0
+PATIENCE_SECONDS = 5.0
 """So long the retry function waits out a pause of Klaviyo's rather than re-queue for it."""
 
 
