@@ -9,7 +9,7 @@ endpoint.
 
 import math
 import threading
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -39,43 +39,37 @@ LATE_SECONDS = 3.0
 
 @dataclass(slots=True)
 class _Window:
-    """So many requests in a fixed time that begins with the first of them. How many are allowed is
-    unknown until Klaviyo says so.
+    """The answers of the last so many seconds, and how many are allowed, once Klaviyo has said so.
 
-    Klaviyo's window begins when the request arrives: before its answer, but nobody knows when. So
-    ours ends later than Klaviyo's, never sooner.
+    Klaviyo counts a request when it arrives, which is before its answer, but nobody knows when. As
+    long as no more are under way or answered within any so many seconds, there are no more in any
+    window of Klaviyo's, wherever that begins.
     """
 
     seconds: int
     allowed: float = math.inf
-    used: int = 0
-    ends: float = 0.0
-    is_answered: bool = False
+    answered: deque[float] = field(default_factory=deque)
 
-    def wait(self, now: float) -> float:
+    def wait(self, now: float, in_flight: int) -> float:
         """For how many seconds there is no room for one more request."""
-        return self.ends - now if now < self.ends and self.used >= self.allowed else 0.0
-
-    def take(self, now: float) -> None:
-        if now >= self.ends:
-            self.used, self.ends, self.is_answered = 0, now + self.seconds, False
-        self.used += 1
-
-    def answered(self, now: float) -> None:
-        if not self.is_answered and now < self.ends:
-            self.ends, self.is_answered = now + self.seconds, True
+        answered = self.answered
+        while answered and answered[0] + self.seconds <= now:
+            answered.popleft()
+        if in_flight + len(answered) < self.allowed:
+            return 0.0
+        return answered[0] + self.seconds - now if answered else LOOK_AGAIN_SECONDS
 
 
-def _windows() -> dict[int, _Window]:
-    """By their length: those that every endpoint has. One of a day would outlive most processes."""
-    return {seconds: _Window(seconds) for seconds in (1, 60)}
+def _windows() -> tuple[_Window, ...]:
+    """Those that every endpoint has. One of a day would outlive most processes."""
+    return tuple(_Window(seconds) for seconds in (1, 60))
 
 
 @dataclass(slots=True)
 class _Traffic:
     """What is known of one endpoint: how many requests are under way, and how many may be."""
 
-    windows: dict[int, _Window] = field(default_factory=_windows)
+    windows: tuple[_Window, ...] = field(default_factory=_windows)
     in_flight: int = 0
     paused_until: float = 0.0
     remaining: int = 0
@@ -90,9 +84,16 @@ class _Traffic:
             self.known_until = now + max(reset, WINDOW_SECONDS)
 
     def learn_windows(self, stated: Sequence[tuple[int, int]], share: float) -> None:
-        for allowed, seconds in stated:
-            if seconds in self.windows:
-                self.windows[seconds].allowed = _part(allowed, share)
+        for window in self.windows:
+            for allowed, seconds in stated:
+                if seconds == window.seconds:
+                    window.allowed = _part(allowed, share)
+
+    def leave(self, now: float) -> None:
+        """A request that Klaviyo may have counted is no longer under way."""
+        self.in_flight -= 1
+        for window in self.windows:
+            window.answered.append(now)
 
     def wait(self, now: float, per_second: int) -> float:
         """For how many seconds the endpoint has no room for one more request.
@@ -100,7 +101,7 @@ class _Traffic:
         Requests under way count as not yet counted by Klaviyo; some may be. Before the first
         answer no more than a second's worth is under way.
         """
-        full = max(window.wait(now) for window in self.windows.values())
+        full = max(window.wait(now, self.in_flight) for window in self.windows)
         if full > 0:
             return full
         known = now < self.known_until
@@ -145,8 +146,6 @@ class Gate:
             if admission.probe:
                 self._circuit.begin_probe(now, probe_seconds)
             traffic.in_flight += 1
-            for window in traffic.windows.values():
-                window.take(now)
             return admission
 
     def answered(
@@ -156,9 +155,7 @@ class Gate:
         with self._lock:
             now = self._clock()
             traffic = self._traffic[endpoint.name]
-            traffic.in_flight -= 1
-            for window in traffic.windows.values():
-                window.answered(now)
+            traffic.leave(now)
             if isinstance(reply, Answer):
                 traffic.learn_windows(reply.windows, self._share)
                 if reply.remaining is not None:
@@ -174,7 +171,7 @@ class Gate:
     def abandoned(self, endpoint: Endpoint, seconds: float, *, probe: bool = False) -> None:
         """Nobody waits any more for a request that was sent `seconds` ago."""
         with self._lock:
-            self._traffic[endpoint.name].in_flight -= 1
+            self._traffic[endpoint.name].leave(self._clock())
             if probe or seconds >= SLOW_SECONDS:
                 self._circuit.failed(self._clock(), RetryReason.TIMEOUT, probe=probe)
 

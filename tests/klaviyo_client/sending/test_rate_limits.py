@@ -163,14 +163,15 @@ def test_of_each_window_that_klaviyo_states_a_process_uses_its_share(
     assert went[60] == in_a_second
 
 
-def test_a_window_ends_so_long_after_the_first_answer(gate: Gate, clock: Clock) -> None:
-    """Klaviyo's begins when the request arrives, which is no later."""
+def test_a_request_counts_until_so_long_after_its_answer(gate: Gate, clock: Clock) -> None:
+    """Klaviyo counts it when it arrives, which is no later."""
     assert gate.admit(TWO, 5.0) == Go()
     clock.sleep(0.25)
     gate.answered(TWO, answer(202, RateLimit_Limit="1, 1;w=1, 1;w=60"))
     assert gate.admit(TWO, 5.0) == throttled(60.0)
     clock.sleep(60.0)
     assert gate.admit(TWO, 5.0) == Go()
+    assert gate.admit(TWO, 5.0) == Wait(LOOK_AGAIN_SECONDS)
 
 
 def test_before_the_first_answer_a_share_of_a_second_is_under_way(clock: Clock) -> None:
