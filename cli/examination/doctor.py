@@ -172,7 +172,7 @@ class Doctor:
         self._key = credentials.klaviyo_private_key
         number = len(credentials.shared_secrets)
         secrets = "one shared secret" if number == 1 else f"{number} shared secrets"
-        token = "a webhook token" if credentials.webhook_token else "no webhook token"
+        token = "a webhook token" if credentials.webhook_tokens else "no webhook token"
         yield Check("secret", Health.GOOD, f"a Klaviyo key, {secrets}, {token}")
 
     # Klaviyo

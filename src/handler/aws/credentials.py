@@ -26,11 +26,14 @@ class CredentialsUnavailable(Exception):  # noqa: N818 - the reader's word for a
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The secret's fields, checked. `shared_secrets` holds one, or more during a rotation."""
+    """The secret's fields, checked. `shared_secrets` holds one, or more during a rotation.
+
+    Without `webhook_tokens` none is required.
+    """
 
     klaviyo_private_key: str = field(repr=False)
     shared_secrets: tuple[str, ...] = field(repr=False)
-    webhook_token: str | None = field(default=None, repr=False)
+    webhook_tokens: tuple[str, ...] = field(default=(), repr=False)
 
 
 class CredentialStore:
@@ -138,12 +141,17 @@ def _credentials(document: dict[str, Any]) -> Credentials:
             "segment_shared_secret: expected a text, or a list of texts while rotating, none blank"
         )
     token = document.get("webhook_token")
-    if token is not None:
-        token = SCHEME.sub("", f"{_text(token).strip()} ", count=1).strip()
-    if token == "":
-        raise CredentialsUnavailable("webhook_token: expected a text that is not blank, or no key")
+    tokens = [_token(each) for each in (token if isinstance(token, list) else [token])]
+    if token is not None and (not tokens or "" in tokens):
+        raise CredentialsUnavailable(
+            "webhook_token: expected a text, or a list of texts while rotating, none blank"
+        )
     spellings = (each for secret in secrets for each in (secret.strip(), secret))
-    return Credentials(key, tuple(dict.fromkeys(spellings)), token)
+    return Credentials(key, tuple(dict.fromkeys(spellings)), () if token is None else tuple(tokens))
+
+
+def _token(value: object) -> str:
+    return SCHEME.sub("", f"{_text(value).strip()} ", count=1).strip()
 
 
 def _text(value: object) -> str:
