@@ -152,9 +152,7 @@ class Context:
         if not key and self.stack is not None:
             key = str(self._secret.get("klaviyo_private_key") or "").strip()
             if not key:
-                raise Trouble(
-                    "the stack's secret has no klaviyo_private_key: run its output SetSecret"
-                )
+                raise Trouble("the stack's secret has no klaviyo_private_key: run `secret set`")
         return key or asked("KLAVIYO_PRIVATE_KEY", "Klaviyo private key")
 
     def shared_secrets(self, given: str | None = None) -> list[str]:
@@ -168,9 +166,7 @@ class Context:
             found = self._secret.get("segment_shared_secret")
             listed = [each for each in (found if isinstance(found, list) else [found]) if each]
             if not listed:
-                raise Trouble(
-                    "the stack's secret has no segment_shared_secret: run its output SetSecret"
-                )
+                raise Trouble("the stack's secret has no segment_shared_secret: run `secret set`")
             return [str(each) for each in listed]
         return [asked("SEGMENT_SHARED_SECRET", "Segment shared secret")]
 
@@ -178,7 +174,9 @@ class Context:
         """The second secret, if one is required."""
         if token := self.variables.get("WEBHOOK_TOKEN"):
             return token
-        return self._secret.get("webhook_token") if self.stack is not None else None
+        found = self._secret.get("webhook_token")
+        first = found[0] if isinstance(found, list) and found else found
+        return None if first is None else str(first)
 
     @cached_property
     def _secret(self) -> dict[str, Any]:

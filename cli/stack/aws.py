@@ -93,6 +93,21 @@ class Stack:
                 "If so, deploy it again with today's template"
             ) from None
 
+    def resource(self, logical_id: str) -> str | None:
+        """The physical id of one of its resources, if it has it."""
+        from botocore.exceptions import ClientError
+
+        with reaching(f"the stack {self.name}"):
+            try:
+                found = client("cloudformation").describe_stack_resource(
+                    StackName=self.name, LogicalResourceId=logical_id
+                )
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") != "ValidationError":
+                    raise
+                return None
+        return str(found["StackResourceDetail"]["PhysicalResourceId"])
+
     def settings(self) -> dict[str, str]:
         """The mapping's settings as environment variables, from the stack's parameters.
 
@@ -139,5 +154,5 @@ def secret(arn: str) -> dict[str, Any]:
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        raise Trouble("the secret is not a JSON object: set it with the stack's output SetSecret")
+        raise Trouble("the secret is not a JSON object: run `klaviyo-destination secret set`")
     return document

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from local.klaviyo_stand_in.api import endpoints
+from local.klaviyo_stand_in.api import endpoints, event_lookups
 from local.klaviyo_stand_in.api.call import Call
 from local.klaviyo_stand_in.checks.rate_limits import Limit
 from local.klaviyo_stand_in.protocol.exchange import Response
@@ -101,6 +101,14 @@ ROUTES = (
     Route(
         "merge_profiles", "POST", "/api/profile-merge", M,
         frozenset({"profiles:write"}), endpoints.merge_profiles,
+    ),
+    Route(
+        "get_events", "GET", "/api/events", XL,
+        frozenset({"events:read"}), event_lookups.get_events,
+    ),
+    Route(
+        "get_metrics", "GET", "/api/metrics", M,
+        frozenset({"metrics:read"}), event_lookups.get_metrics,
     ),
     Route(
         "get_accounts", "GET", "/api/accounts", XS,

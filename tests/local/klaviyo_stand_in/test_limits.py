@@ -32,6 +32,8 @@ PUBLISHED = {
     "create_list": Limit(10, 150, 150),
     "request_profile_deletion": Limit(3, 60),
     "merge_profiles": Limit(10, 150),
+    "get_events": Limit(350, 3500),
+    "get_metrics": Limit(10, 150),
     "get_accounts": Limit(1, 15),
 }
 

@@ -1,0 +1,51 @@
+"""A CloudFormation stack whose outputs and parameters name what already runs.
+
+So the command line finds the destination by `--stack`, as it does in AWS. It holds the resources
+that the command line asks for by their logical ids, and of the template's others only the names.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+
+from local.aws_stand_in.server import Queues
+
+
+def create(
+    name: str,
+    queues: Queues,
+    webhook_url: str,
+    parameters: Mapping[str, str],
+    *,
+    without: str = "",
+    alarm_email: str = "",
+) -> None:
+    """Create the stack; `without` leaves an output out, `alarm_email` subscribes to the alarms."""
+    places = {
+        "CredentialsSecretArn": queues.secret_arn,
+        "DeadLetterQueueUrl": queues.dead_letter_queue_url,
+    }
+    outputs: dict[str, Any] = {"WebhookUrl": webhook_url, **places}
+    outputs.pop(without, None)
+    topic: dict[str, Any] = {"Type": "AWS::SNS::Topic"}
+    if alarm_email:
+        subscription = {"Protocol": "email", "Endpoint": alarm_email}
+        topic["Properties"] = {"Subscription": [subscription]}
+    template = {
+        "Parameters": {each: {"Type": "String"} for each in parameters},
+        "Resources": {"AlarmTopic": topic},
+        "Outputs": {each: {"Value": value} for each, value in outputs.items()},
+    }
+    formation = boto3.client("cloudformation")
+    try:
+        formation.create_stack(
+            StackName=name,
+            TemplateBody=json.dumps(template),
+            Parameters=[
+                {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
+            ],
+        )
+    finally:
+        formation.close()
