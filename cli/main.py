@@ -19,6 +19,7 @@ NAME = "klaviyo-destination"
 
 COMMANDS = {
     "preview": "Show what messages become in Klaviyo. Nothing is sent.",
+    "secret": "Set or rotate Klaviyo's key and the secrets that Segment sends.",
     "send": "Post messages to the webhook, signed as Segment signs them.",
     "verify": "Explain why a captured request's signature does or does not match.",
     "doctor": "Check settings, secret, key, lists and queues.",

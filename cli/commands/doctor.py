@@ -52,7 +52,7 @@ def command(stack_name: str | None, env_file: Path | None, as_json: bool, **opti
 
     checks: list[Check] = []
     context = Context(stack_name, env_file, settings_of(options))
-    for check in examine(context, _tell_pause):
+    for check in examine(context, console.tell_pause):
         checks.append(check)
         if not as_json:
             _show(check)
@@ -61,10 +61,6 @@ def command(stack_name: str | None, env_file: Path | None, as_json: bool, **opti
         healthy = found is Health.GOOD
         console.write_json({"healthy": healthy, "checks": [asdict(check) for check in checks]})
     return {Health.BAD: Status.PROBLEMS, Health.UNKNOWN: Status.UNFINISHED}.get(found, Status.OK)
-
-
-def _tell_pause(seconds: float) -> None:
-    console.note(f"Klaviyo throttles: waiting {seconds:.0f} s …")
 
 
 def _show(check: "Check") -> None:
