@@ -73,6 +73,8 @@ def kind_in(entry: Entry) -> str:
     """What the entry holds."""
     if entry.operation is not None:
         return kind_of(entry.operation)
+    if entry.messages is not None:
+        return "messages"
     return "unreadable" if entry.unreadable is not None else "message"
 
 

@@ -187,7 +187,14 @@ def _as_text(value: object) -> str:
 
 def _environment(arn: str | None, key: str | None, shared: str | None) -> Environment:
     """As much of the functions' environment as the secret depends on."""
-    return Environment(Settings(), "", "", "", arn, key, shared)
+    return Environment(
+        Settings(),
+        "",
+        "",
+        credentials_secret_arn=arn,
+        klaviyo_private_key=key,
+        segment_shared_secret=shared,
+    )
 
 
 def _fetch(arn: str, _: float) -> str:

@@ -79,7 +79,7 @@ def changed(before: Held, changes: Mapping[str, Any]) -> dict[str, Any]:
     document = {**before.fields, **changes}
     document = {name: value for name, value in document.items() if value is not None}
     text = json.dumps(document)
-    environment = Environment(Settings(), "", "", "", before.arn, None, None)
+    environment = Environment(Settings(), "", "", credentials_secret_arn=before.arn)
     try:
         CredentialStore(environment, lambda _arn, _seconds: text, lambda: 0.0).get(1.0)
     except CredentialsUnavailable as error:
