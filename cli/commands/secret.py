@@ -161,7 +161,7 @@ HOW_IN_SEGMENT = {
 
 
 def _rotate_key(stack_name: str, before: "Held", as_json: bool) -> int:
-    from cli.klaviyo.account import owner_of
+    from cli.klaviyo.account import owner_of, require_same_account
     from cli.stack.secret import KEY, changed, check_key, write
     from cli.troubles import Trouble
 
@@ -177,11 +177,7 @@ def _rotate_key(stack_name: str, before: "Held", as_json: bool) -> int:
         old_owner = owner_of(_inquirer(stack_name, before.values(KEY)[0]))
     except (Trouble, IndexError):
         old_owner = owner  # An old key that is no longer valid cannot be compared.
-    if None not in (owner.public_key, old_owner.public_key) and owner != old_owner:
-        raise Misuse(
-            f"the new key is of {owner}, the old one of {old_owner}: nothing was written. "
-            "If it is meant: `secret set`"
-        )
+    require_same_account(owner, old_owner)
     write(before.arn, document)
     _tell([KEY], owner, lacking, as_json)
     if not as_json:

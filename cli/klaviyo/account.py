@@ -6,7 +6,7 @@ from typing import Any
 
 from cli.klaviyo.asking import Inquirer, Reply
 from cli.klaviyo.endpoints import GET_ACCOUNTS
-from cli.troubles import Trouble
+from cli.troubles import Misuse, Trouble
 from klaviyo_client.api.answers import TOO_MANY_REQUESTS, Answer, next_page, outcome_of, resources
 from klaviyo_client.api.endpoints import Endpoint
 from klaviyo_client.api.outcomes import Delivered, Retryable, RetryReason
@@ -131,6 +131,15 @@ def owner_in(reply: Reply) -> Owner | None:
         public_key if isinstance(public_key, str) else None,
         bool(attributes.get("test_account")),
     )
+
+
+def require_same_account(new: Owner, old: Owner) -> None:
+    """Raise `Misuse` for keys of two accounts, as far as the keys may tell."""
+    if None not in (new.public_key, old.public_key) and new.public_key != old.public_key:
+        raise Misuse(
+            f"the new key is of {new}, the old one of {old}: nothing was written. If it is meant, "
+            "use `secret set`"
+        )
 
 
 def owner_of(inquirer: Inquirer) -> Owner:
