@@ -11,6 +11,7 @@ from handler.aws.environment import Environment
 from handler.report.telemetry import NAMESPACE, SERVICE, Metric, Telemetry
 from klaviyo_mapping.settings.declaration import declared
 from klaviyo_mapping.settings.settings import Settings
+from ledger.keys import INDEX
 from local import snapstart
 from local.aws_stand_in.template import load
 from tests.template.template import (
@@ -45,6 +46,7 @@ VARIABLES: dict[str, Any] = {
     "CREDENTIALS_SECRET_ARN": ref("CredentialsSecret"),
     "RETRY_QUEUE_URL": ref("RetryQueue"),
     "DEAD_LETTER_QUEUE_URL": ref("DeadLetterQueue"),
+    "LEDGER_TABLE": {"Fn::If": ["HasLedger", ref("LedgerTable"), ""]},
     "POWERTOOLS_LOG_LEVEL": ref("LogLevel"),
     "POWERTOOLS_SERVICE_NAME": ref("AWS::StackName"),
 }
@@ -184,11 +186,38 @@ def test_retry_function_takes_batches_and_reports_partial_failures() -> None:
     ) == (2, 2)
 
 
+# The ledger
+
+
+def test_the_ledgers_table_exists_only_where_it_is_asked_for() -> None:
+    assert RESOURCES["LedgerTable"]["Condition"] == "HasLedger"
+    assert EXPANDED["Conditions"]["HasLedger"] == {"Fn::Equals": [ref("Ledger"), "on"]}
+    assert PARAMETERS["Ledger"]["Default"] == "off"
+
+
+def test_the_ledgers_table_is_paid_by_request_encrypted_expires_and_can_be_restored() -> None:
+    table = properties("LedgerTable")
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["SSESpecification"] == {"SSEEnabled": True}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert [each["IndexName"] for each in table["GlobalSecondaryIndexes"]] == [INDEX]
+
+
 # Rights
 
 
 READ_SECRET = ("secretsmanager:GetSecretValue", ref("CredentialsSecret"))
 SEND = ("sqs:SendMessage", [arn("RetryQueue"), arn("DeadLetterQueue")])
+USE_LEDGER = (
+    [
+        "dynamodb:BatchGetItem",
+        "dynamodb:BatchWriteItem",
+        "dynamodb:UpdateItem",
+        "dynamodb:Query",
+    ],
+    [arn("LedgerTable"), {"Fn::Sub": "${LedgerTable.Arn}/index/by-person"}],
+)
 TRACE = (["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*")
 LOG = ["logs:CreateLogStream", "logs:PutLogEvents"]
 TAKE = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
@@ -200,12 +229,19 @@ TAKE = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
         (
             "WebhookFunction",
             "WebhookRole",
-            [READ_SECRET, SEND, (LOG, arn("WebhookLogGroup")), TRACE],
+            [READ_SECRET, SEND, USE_LEDGER, (LOG, arn("WebhookLogGroup")), TRACE],
         ),
         (
             "RetryFunction",
             "RetryRole",
-            [READ_SECRET, SEND, (TAKE, arn("RetryQueue")), (LOG, arn("RetryLogGroup")), TRACE],
+            [
+                READ_SECRET,
+                SEND,
+                USE_LEDGER,
+                (TAKE, arn("RetryQueue")),
+                (LOG, arn("RetryLogGroup")),
+                TRACE,
+            ],
         ),
     ],
 )
@@ -216,9 +252,18 @@ def test_function_may_do_what_it_does_and_nothing_else(
     of_role = properties(role)
     assert of_role.keys() == {"Description", "AssumeRolePolicyDocument", "Policies"}
     (policy,) = of_role["Policies"]
-    statements = policy["PolicyDocument"]["Statement"]
+    statements = [_where_on(each) for each in policy["PolicyDocument"]["Statement"]]
     assert [(each["Action"], each["Resource"]) for each in statements] == rights
     assert {each["Effect"] for each in statements} == {"Allow"}
+
+
+def _where_on(statement: dict[str, Any]) -> dict[str, Any]:
+    """The statement; of one that only the ledger needs, what it is where there is a ledger."""
+    if "Fn::If" not in statement:
+        return statement
+    condition, where_on, where_off = statement["Fn::If"]
+    assert (condition, where_off) == ("HasLedger", ref("AWS::NoValue"))
+    return dict(where_on)
 
 
 def test_there_are_no_other_roles() -> None:
@@ -436,6 +481,7 @@ def test_every_exception_from_the_policy_check_is_one_resources_and_has_a_reason
         "CKV_AWS_115",
         "CKV_AWS_116",
         "CKV_AWS_117",
+        "CKV_AWS_119",
         "CKV_AWS_149",
         "CKV_AWS_158",
         "CKV_AWS_173",

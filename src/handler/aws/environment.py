@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from klaviyo_mapping.settings.declaration import Setting, SettingError, read_declared
+from klaviyo_mapping.settings.declaration import (
+    Reader,
+    Setting,
+    SettingError,
+    read_declared,
+)
 from klaviyo_mapping.settings.settings import Settings
 
 DEFAULT_API_URL = "https://a.klaviyo.com"
@@ -31,10 +36,13 @@ def _proxy(variable: str, text: str) -> str:
     return text
 
 
-def _hours(variable: str, text: str) -> int:
-    if not re.fullmatch(r"\d{1,3}", text) or not 1 <= int(text) <= 72:
-        raise SettingError(variable, "a whole number of hours from 1 to 72")
-    return int(text)
+def _number(unit: str, most: int) -> Reader:
+    def read(variable: str, text: str) -> int:
+        if not re.fullmatch(r"\d{1,3}", text) or not 1 <= int(text) <= most:
+            raise SettingError(variable, f"a whole number of {unit} from 1 to {most}")
+        return int(text)
+
+    return read
 
 
 def _text(_: str, text: str) -> str:
@@ -70,9 +78,21 @@ class Environment:
         Setting(
             "Retry for (hours)",
             "How long a failed delivery is retried before it goes to the dead-letter queue.",
-            _hours,
+            _number("hours", 72),
         ),
     ] = 24
+    ledger_table: Annotated[
+        str | None,
+        Setting("Ledger", "The table of the ledger; blank is off.", _text, origin="resource"),
+    ] = None
+    ledger_days: Annotated[
+        int,
+        Setting(
+            "Keep the ledger for (days)",
+            "How many days the ledger remembers a message.",
+            _number("days", 365),
+        ),
+    ] = 30
     rules_file: Annotated[
         str | None,
         Setting(
@@ -117,6 +137,11 @@ class Environment:
     def retry_seconds(self) -> int:
         """How long a failed operation is tried again before it goes to the dead-letter queue."""
         return self.retry_hours * 3600
+
+    @property
+    def ledger_seconds(self) -> int:
+        """How long the ledger keeps what it holds."""
+        return self.ledger_days * 86_400
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> "Environment":

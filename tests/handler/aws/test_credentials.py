@@ -37,6 +37,8 @@ class SecretStore:
         return CredentialStore(environment, self.fetch, lambda: self.now)
 
 
+LEDGER_KEY = "0123456789abcdef" * 2
+
 SECRET = {"klaviyo_private_key": "pk_1", "segment_shared_secret": "s1"}
 
 
@@ -59,6 +61,9 @@ SECRET = {"klaviyo_private_key": "pk_1", "segment_shared_secret": "s1"}
             Credentials("pk_1", ("s1",), ("new", "old")),
         ),
         (SECRET | {"further": 1}, Credentials("pk_1", ("s1",))),
+        (SECRET | {"ledger_key": LEDGER_KEY}, Credentials("pk_1", ("s1",), (), LEDGER_KEY)),
+        (SECRET | {"ledger_key": LEDGER_KEY[1:]}, Credentials("pk_1", ("s1",))),
+        (SECRET | {"ledger_key": 1}, Credentials("pk_1", ("s1",))),
     ],
 )
 def test_what_a_secret_may_hold(document: Any, credentials: Credentials) -> None:

@@ -40,6 +40,8 @@ def test_every_variable_is_read() -> None:
             "KLAVIYO_PRIVATE_KEY": "pk_x",
             "SEGMENT_SHARED_SECRET": "s",
             "RETRY_HOURS": "48",
+            "LEDGER_TABLE": "a-table",
+            "LEDGER_DAYS": "7",
             "HTTPS_PROXY": "http://proxy.example:3128",
             "NO_PROXY": ".amazonaws.com",
             "AWS_ENDPOINT_URL": "http://127.0.0.1:8082",
@@ -55,6 +57,8 @@ def test_every_variable_is_read() -> None:
         klaviyo_private_key="pk_x",
         segment_shared_secret="s",
         retry_hours=48,
+        ledger_table="a-table",
+        ledger_days=7,
         https_proxy="http://proxy.example:3128",
         no_proxy=".amazonaws.com",
         aws_endpoint_url="http://127.0.0.1:8082",
@@ -63,6 +67,7 @@ def test_every_variable_is_read() -> None:
 
 def test_the_retry_window_in_seconds() -> None:
     assert Environment.read(LEAST | {"RETRY_HOURS": "2"}).retry_seconds == 7200
+    assert Environment.read(LEAST | {"LEDGER_DAYS": "2"}).ledger_seconds == 172_800
 
 
 def test_both_stand_ins_serve_without_a_secret() -> None:
@@ -109,6 +114,7 @@ def test_both_stand_ins_serve_without_a_secret() -> None:
             "HTTPS_PROXY: expected the URL of a proxy, such as http://proxy.example:3128",
         ),
         ({"RETRY_HOURS": "0"}, "RETRY_HOURS: expected a whole number of hours from 1 to 72"),
+        ({"LEDGER_DAYS": "0"}, "LEDGER_DAYS: expected a whole number of days from 1 to 365"),
         ({"RETRY_HOURS": "1.5"}, "RETRY_HOURS: expected a whole number of hours from 1 to 72"),
         ({"ENFORCE_EMAIL": "maybe"}, "ENFORCE_EMAIL: expected true or false"),
     ],
