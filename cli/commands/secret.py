@@ -72,7 +72,16 @@ def set_fields(stack_name: str, with_token: bool, yes: bool, as_json: bool) -> i
     one. Klaviyo is asked whose key it is and what it may do, before anything is written. With
     --json: {"written", "account", "lacking_scopes"}.
     """
-    from cli.stack.secret import KEY, SHARED, TOKEN, changed, check_key, write
+    from cli.stack.secret import (
+        KEY,
+        LEDGER_KEY,
+        SHARED,
+        TOKEN,
+        changed,
+        check_key,
+        made_up,
+        write,
+    )
 
     before = _held(stack_name)
     changes: dict[str, Any] = {}
@@ -85,6 +94,9 @@ def set_fields(stack_name: str, with_token: bool, yes: bool, as_json: bool) -> i
         if value is not None:
             _warn_of(name, value)
             changes[name] = value
+    if not before.values(LEDGER_KEY):
+        # Nobody has to know it, so nobody is asked: the ledger hashes with it, if it is in use.
+        changes[LEDGER_KEY] = made_up()
     document = changed(before, changes)
     inquirer = _inquirer(stack_name, document[KEY])
     owner, lacking = _examined(inquirer)

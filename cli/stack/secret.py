@@ -18,6 +18,7 @@ from handler.aws.environment import Environment
 from klaviyo_mapping.settings.settings import Settings
 
 KEY, SHARED, TOKEN = "klaviyo_private_key", "segment_shared_secret", "webhook_token"
+LEDGER_KEY = "ledger_key"
 
 ROTATED = (SHARED, TOKEN)
 """Fields that may hold two values at once, the new one first."""

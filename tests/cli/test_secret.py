@@ -22,9 +22,18 @@ pytestmark = pytest.mark.usefixtures("no_secrets")
 
 EVERY_SCOPE = {probe.scope for probe in PROBES}
 
-BEFORE = {"klaviyo_private_key": PRIVATE_KEY, "segment_shared_secret": SHARED_SECRET}
+BEFORE = {
+    "klaviyo_private_key": PRIVATE_KEY,
+    "segment_shared_secret": SHARED_SECRET,
+    "ledger_key": "0123456789abcdef0123456789abcdef",
+}
 
 HARD = """ it's "quoted", \\back\\slashed, $HOME `x` größe """
+
+
+@pytest.fixture(autouse=True)
+def before(deployment: Deployment) -> None:
+    stored.write(deployment.queues.secret_arn, BEFORE)
 
 
 def content(deployment: Deployment) -> Any:
@@ -84,10 +93,19 @@ def test_fields_of_others_stay(make_stack: MakeStack, deployment: Deployment) ->
 def test_missing_shared_secret_is_made_and_shown_on_a_terminal_only(
     make_stack: MakeStack, deployment: Deployment
 ) -> None:
-    stored.write(deployment.queues.secret_arn, {"klaviyo_private_key": PRIVATE_KEY})
+    stored.write(deployment.queues.secret_arn, {**BEFORE, "segment_shared_secret": None})
     result = call("secret", "set", "--stack", make_stack())
     made = content(deployment)["segment_shared_secret"]
     assert (result.exit_code, len(made), made in result.output) == (0, 64, False)
+
+
+def test_ledger_key_is_made_once(make_stack: MakeStack, deployment: Deployment) -> None:
+    stored.write(deployment.queues.secret_arn, {**BEFORE, "ledger_key": None})
+    name = make_stack()
+    assert answer("secret", "set", "--stack", name)[1]["written"] == ["ledger_key"]
+    made = content(deployment)["ledger_key"]
+    assert answer("secret", "set", "--stack", name)[1]["written"] == []
+    assert (len(made), content(deployment)["ledger_key"]) == (64, made)
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,8 @@ class CredentialsUnavailable(Exception):  # noqa: N818 - the reader's word for a
 class Credentials:
     """The secret's fields, checked. `shared_secrets` holds one, or more during a rotation.
 
-    Without `webhook_tokens` none is required. `ledger_key` is `None` where it is missing or too short:
-    that costs the ledger, and no message.
+    Without `webhook_tokens` none is required. `ledger_key` is `None` where it is missing or
+    too short: that costs the ledger, and no message.
     """
 
     klaviyo_private_key: str = field(repr=False)
