@@ -21,6 +21,7 @@ COMMANDS = {
     "preview": "Show what messages become in Klaviyo. Nothing is sent.",
     "secret": "Set or rotate Klaviyo's key and the secrets that Segment sends.",
     "send": "Post messages to the webhook, signed as Segment signs them.",
+    "rehearse": "Prove a deployment with one made-up person, read back from Klaviyo.",
     "verify": "Explain why a captured request's signature does or does not match.",
     "doctor": "Check settings, secret, key, lists and queues.",
     "dlq": "List, show, export, redrive or purge the dead-letter queue.",

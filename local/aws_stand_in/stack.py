@@ -5,12 +5,14 @@ that the command line asks for by their logical ids, and of the template's other
 """
 
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import boto3
 
 from local.aws_stand_in.server import Queues
+from local.guard import Application
 
 
 def create(
@@ -49,3 +51,32 @@ def create(
         )
     finally:
         formation.close()
+
+
+class LateStack:
+    """Makes a stack before the first request to CloudFormation, once it is known how to.
+
+    Moto takes seconds to load CloudFormation, and few who run the destination ask for the stack.
+    """
+
+    def __init__(self) -> None:
+        self.make: Callable[[], None] | None = None
+        self._lock = threading.Lock()
+
+    def around(self, moto: Application) -> Application:
+        """The application that looks at each request first."""
+
+        def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+            if SCOPE in environ.get("HTTP_AUTHORIZATION", ""):
+                with self._lock:
+                    make, self.make = self.make, None
+                if make is not None:
+                    make()
+            return moto(environ, start_response)
+
+        return answer
+
+
+SCOPE = "/cloudformation/aws4_request"
+"""How a signed request names the service that it is for:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html"""

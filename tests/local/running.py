@@ -1,0 +1,40 @@
+"""`python -m local` in a process of its own, as `make run` starts it, on free ports."""
+
+import os
+import subprocess
+import sys
+from typing import IO
+
+from local.aws_stand_in.function import ROOT
+
+OUT_OF_THE_WAY = {
+    "PORT": "0",
+    "KLAVIYO_PORT": "0",
+    "AWS_PORT": "0",
+    "CONSOLE_PORT": "0",
+    "LOG_FILE": os.devnull,
+}
+"""Whoever has it running meanwhile keeps ports and log."""
+
+
+def run(*arguments: str, **variables: str) -> "subprocess.Popen[str]":
+    """Start it with nothing of this environment but what a shell has."""
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.Popen(
+        [sys.executable, "-m", "local", *arguments],
+        cwd=ROOT,
+        env={**environment, "PYTHONPATH": "src", "PYTHONUTF8": "1", **OUT_OF_THE_WAY, **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def until(text: str, stream: IO[str]) -> str:
+    """What is written up to the line that begins with the text."""
+    lines: list[str] = []
+    for line in stream:
+        lines.append(line)
+        if line.startswith(text):
+            break
+    return "".join(lines)
