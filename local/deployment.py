@@ -4,14 +4,10 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
 import boto3
 
-from handler.aws.environment import Environment
-from klaviyo_mapping.settings.declaration import declared
-from klaviyo_mapping.settings.settings import Settings
 from local import klaviyo_stand_in as klaviyo
 from local.aws_stand_in import http_api
 from local.aws_stand_in import server as aws
@@ -19,19 +15,13 @@ from local.aws_stand_in.function import FunctionError, LambdaFunction
 from local.aws_stand_in.http_api import Exchange
 from local.aws_stand_in.poller import Batch, Poller
 from local.aws_stand_in.server import Depth, Queues
-from local.aws_stand_in.stack import LateStack
-from local.aws_stand_in.stack import create as create_stack
 from local.aws_stand_in.template import function as facts_of
-from local.aws_stand_in.template import source
 from local.configuration import Configuration, ConfigurationError
 from local.klaviyo_stand_in.protocol.policy import OptIn
 from local.sign import SAMPLE_SECRET
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
-
-STACK = "klaviyo-destination"
-"""What `--stack` names."""
 
 KEY_OF_STAND_IN = "pk_stand_in"
 
@@ -85,8 +75,7 @@ def start(
     start. The ports must be free.
     """
     with ExitStack() as stack:
-        late = LateStack()
-        aws_url = stack.enter_context(aws.serve(configuration.aws_port, around=late.around))
+        aws_url = stack.enter_context(aws.serve(configuration.aws_port))
         os.environ.update(aws.variables(aws_url))
         os.environ.pop("AWS_PROFILE", None)
         account = None
@@ -94,7 +83,7 @@ def start(
         if configuration.private_key is None:
             account = _account()
             klaviyo_url = stack.enter_context(klaviyo.serve(account, configuration.klaviyo_port))
-        queues = aws.create(STACK, SECRET)
+        queues = aws.create("klaviyo-destination", SECRET)
         webhook, retry = _functions(_variables(klaviyo_url, queues, configuration), log)
         sqs = boto3.client("sqs")
         stack.callback(sqs.close)
@@ -104,11 +93,8 @@ def start(
         stack.enter_context(webhook)
         stack.enter_context(retry)
         _wait(webhook, retry)
-        webhook_url = f"{url}{http_api.PATH}"
-        parameters = _parameters(klaviyo_url, configuration)
-        late.make = partial(create_stack, STACK, queues, webhook_url, parameters)
         yield Deployment(
-            webhook_url,
+            f"{url}{http_api.PATH}",
             klaviyo_url,
             aws_url,
             account,
@@ -116,19 +102,6 @@ def start(
             sqs,
             configuration.shared_secret,
         )
-
-
-def _parameters(klaviyo_url: str, configuration: Configuration) -> dict[str, str]:
-    """The stack's parameters: the settings that were chosen, and the template's defaults."""
-    chosen = dict(each.split("=", 1) for each in configuration.settings)
-    chosen["KLAVIYO_API_URL"] = klaviyo_url
-    defaults = source()["Parameters"]
-    found = {
-        each.parameter: chosen[each.variable]
-        for each in (*declared(Settings), *declared(Environment))
-        if each.variable in chosen
-    }
-    return {name: str(entry.get("Default", "")) for name, entry in defaults.items()} | found
 
 
 def _functions(variables: Mapping[str, str], log: IO[Any]) -> tuple[LambdaFunction, LambdaFunction]:

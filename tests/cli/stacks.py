@@ -1,8 +1,11 @@
 """Stacks for `--stack`, whose outputs name a test's deployment."""
 
+import json
 import uuid
+from typing import Any
 
-from local.aws_stand_in import stack
+import boto3
+
 from tests.deployment import Deployment
 
 
@@ -21,16 +24,33 @@ class MakeStack:
     ) -> str:
         name = f"stack-{uuid.uuid4().hex[:8]}"
         variables = self._deployment.variables
-        stack.create(
-            name,
-            self._deployment.queues,
-            webhook_url,
-            {
-                "KlaviyoApiUrl": variables["KLAVIYO_API_URL"],
-                "ThrottlingRate": "200",
-                **parameters,
-            },
-            without=without,
-            alarm_email=alarm_email,
+        given = {
+            "KlaviyoApiUrl": variables["KLAVIYO_API_URL"],
+            "ThrottlingRate": "200",
+            **parameters,
+        }
+        outputs: dict[str, str] = {
+            "WebhookUrl": webhook_url,
+            "CredentialsSecretArn": self._deployment.queues.secret_arn,
+            "DeadLetterQueueUrl": self._deployment.queues.dead_letter_queue_url,
+        }
+        outputs.pop(without, None)
+        topic: dict[str, Any] = {"Type": "AWS::SNS::Topic"}
+        if alarm_email:
+            subscription = {"Protocol": "email", "Endpoint": alarm_email}
+            topic["Properties"] = {"Subscription": [subscription]}
+        template = {
+            "Parameters": {each: {"Type": "String"} for each in given},
+            "Resources": {"AlarmTopic": topic},
+            "Outputs": {each: {"Value": value} for each, value in outputs.items()},
+        }
+        formation = boto3.client("cloudformation")
+        formation.create_stack(
+            StackName=name,
+            TemplateBody=json.dumps(template),
+            Parameters=[
+                {"ParameterKey": key, "ParameterValue": value} for key, value in given.items()
+            ],
         )
+        formation.close()
         return name

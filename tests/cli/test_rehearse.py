@@ -1,9 +1,9 @@
 """`rehearse`: what is promised is compared, nobody else is touched, and nobody is left behind."""
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,24 +37,21 @@ READING = {"events:read", "metrics:read", "data-privacy:write"}
 EVERY_SCOPE = {probe.scope for probe in PROBES} | READING | {"accounts:read"}
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[dict[str, str]]:
-    """What `make run` serves, with lists and consents, as variables for the command line."""
-    process = run(LIST_ID="WmB7kT", CONSENT_EVENTS="true")
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[str]:
+    """The folder of a `make run` with lists and consents."""
+    folder = str(tmp_path)
+    process = run(LIST_ID="WmB7kT", CONSENT_EVENTS="true", RUN_FOLDER=folder)
     assert process.stdout is not None
-    said = until("Serving until Ctrl-C", process.stdout)
-    url = re.findall(r"^  AWS +(\S+)", said, re.MULTILINE)[0]
-    yield {"AWS_ENDPOINT_URL": url, "AWS_REGION": "us-east-1"}
+    until("Serving until Ctrl-C", process.stdout)
+    yield folder
     process.kill()
     process.communicate()
 
 
-def test_make_run_keeps_every_promise(
-    running: dict[str, str], aws_variables: dict[str, str]
-) -> None:
-    variables = {**aws_variables, **running}
-    arguments = ("rehearse", "--stack", "klaviyo-destination", "--yes", ADDRESS)
-    status, document = answer(*arguments, **variables)
+def test_make_run_keeps_every_promise(running: str, aws_variables: dict[str, str]) -> None:
+    arguments = ("rehearse", "--local", "--yes", ADDRESS)
+    status, document = answer(*arguments, RUN_FOLDER=running)
     assert [row for row in document["rows"] if not row["holds"]] == []
     facts = {row["what"]: (row["promised"], row["actual"]) for row in document["rows"]}
     assert (status, document["holds"], document["is_gone"]) == (0, True, True)
@@ -62,7 +59,7 @@ def test_make_run_keeps_every_promise(
     assert facts['"Ordered Product", each sent twice'] == ("2 recorded", "2 recorded")
     assert facts["list Customers (single_opt_in)"] == ("on it, SUBSCRIBED",) * 2
     # The same person can be rehearsed again: nobody was left.
-    assert answer(*arguments, "--no-order", **variables)[0] == 0
+    assert answer(*arguments, "--no-order", RUN_FOLDER=running)[0] == 0
 
 
 class Door(Webhook):

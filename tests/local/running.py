@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from typing import IO
 
 from local.aws_stand_in.function import ROOT
@@ -12,18 +13,21 @@ OUT_OF_THE_WAY = {
     "KLAVIYO_PORT": "0",
     "AWS_PORT": "0",
     "CONSOLE_PORT": "0",
-    "LOG_FILE": os.devnull,
 }
-"""Whoever has it running meanwhile keeps ports and log."""
+"""Whoever has it running meanwhile keeps the ports."""
+
+FOLDER = tempfile.TemporaryDirectory()
+"""Of all runs here, so that whoever has it running meanwhile keeps theirs."""
 
 
 def run(*arguments: str, **variables: str) -> "subprocess.Popen[str]":
     """Start it with nothing of this environment but what a shell has."""
-    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    shell = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    own = {"PYTHONPATH": "src", "PYTHONUTF8": "1", "RUN_FOLDER": FOLDER.name}
     return subprocess.Popen(
         [sys.executable, "-m", "local", *arguments],
         cwd=ROOT,
-        env={**environment, "PYTHONPATH": "src", "PYTHONUTF8": "1", **OUT_OF_THE_WAY, **variables},
+        env={**shell, **own, **OUT_OF_THE_WAY, **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
