@@ -20,6 +20,7 @@ NAME = "klaviyo-destination"
 COMMANDS = {
     "preview": "Show what messages become in Klaviyo. Nothing is sent.",
     "secret": "Set or rotate Klaviyo's key and the secrets that Segment sends.",
+    "connect": "Create or update the webhook in Segment.",
     "send": "Post messages to the webhook, signed as Segment signs them.",
     "rehearse": "Prove a deployment with one made-up person, read back from Klaviyo.",
     "verify": "Explain why a captured request's signature does or does not match.",
