@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from cli.examination.check import Check, Health
 from cli.examination.klaviyo import KlaviyoExamination, revision_check
+from cli.examination.segment import SegmentExamination
 from cli.examination.stack import StackExamination
 from cli.options import Context
 from cli.troubles import Trouble
@@ -32,10 +33,12 @@ def examine(context: Context, on_pause: Callable[[float], None]) -> Iterator[Che
         ("list", klaviyo.lists),
         ("queues", stack.queues),
     )
+    segment = SegmentExamination(stack.webhook_url, stack.settings, stack.has_token, on_pause)
     yield from _each(
         ("metrics", klaviyo.metrics),
         ("alarms", stack.alarms),
         ("concurrency", stack.concurrency),
+        ("Segment", segment.mapping),
         out_of_reach=Health.UNKNOWN,
     )
 

@@ -25,6 +25,8 @@ class StackExamination:
         self._context = context
         self.settings: Settings | None = None
         self.key: str | None = None
+        self.has_token = False
+        self.webhook_url: str | None = None
 
     def stack(self) -> Iterator[Check]:
         """Its state, and whether it has what is needed of it."""
@@ -39,6 +41,8 @@ class StackExamination:
             remedy = "see its events: sam list stack-outputs, or CloudFormation's console"
             health = Health.DOUBTFUL if stack.status.endswith("COMPLETE") else Health.BAD
             yield Check("stack", health, f"{stack.name} is {stack.status}", remedy)
+        if stack.is_deployed:
+            self.webhook_url = stack.outputs.get("WebhookUrl")
         missing = [name for name in OUTPUTS if name not in stack.outputs]
         if missing:
             yield Check("outputs", Health.BAD, f"missing: {', '.join(missing)}", DEPLOY_AGAIN)
@@ -87,7 +91,8 @@ class StackExamination:
         self.key = credentials.klaviyo_private_key
         number = len(credentials.shared_secrets)
         secrets = "one shared secret" if number == 1 else f"{number} shared secrets"
-        token = "a webhook token" if credentials.webhook_tokens else "no webhook token"
+        self.has_token = bool(credentials.webhook_tokens)
+        token = "a webhook token" if self.has_token else "no webhook token"
         yield Check("secret", Health.GOOD, f"a Klaviyo key, {secrets}, {token}")
 
     def queues(self) -> Iterator[Check]:
