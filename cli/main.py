@@ -25,6 +25,8 @@ COMMANDS = {
     "rehearse": "Prove a deployment with one made-up person, read back from Klaviyo.",
     "verify": "Explain why a captured request's signature does or does not match.",
     "doctor": "Check settings, secret, key, lists and queues.",
+    "pause": "Keep everything on the queue, and deliver nothing.",
+    "resume": "End a pause: what has waited is delivered.",
     "dlq": "List, show, export, redrive or purge the dead-letter queue.",
     "backfill": "Load an archive's messages into Klaviyo, without starting flows.",
 }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import terminal as console
-from cli.options import Command, Context, json_option
+from cli.options import Context, json_option, required_stack_option
 from cli.troubles import Misuse, Status
 
 if TYPE_CHECKING:
@@ -51,15 +51,8 @@ def command() -> None:
     """Set or rotate Klaviyo's key and the secrets that Segment sends."""
 
 
-def required_stack(command: Command) -> Command:
-    """`--stack`, which must be given."""
-    return click.option("--stack", "stack_name", metavar="NAME", required=True, help="The stack.")(
-        command
-    )
-
-
 @command.command("set")
-@required_stack
+@required_stack_option
 @click.option(
     "--webhook-token", "with_token", is_flag=True, help="Set the token of the header as well."
 )
@@ -116,7 +109,7 @@ def set_fields(stack_name: str, with_token: bool, yes: bool, as_json: bool) -> i
 
 @command.command("rotate")
 @click.argument("what", type=click.Choice(tuple(FIELDS)))
-@required_stack
+@required_stack_option
 @click.option("--finish", is_flag=True, help="Let the new value alone be valid.")
 @click.option("--cancel", is_flag=True, help="Let the old value alone be valid again.")
 @click.option("--yes", is_flag=True, help="Do not ask.")

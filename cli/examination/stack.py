@@ -12,10 +12,10 @@ from handler.aws.credentials import CredentialStore, CredentialsUnavailable
 from handler.aws.environment import Environment
 from klaviyo_mapping.settings.settings import Settings
 
-OUTPUTS = ("WebhookUrl", "CredentialsSecretArn", "DeadLetterQueueUrl")
+OUTPUTS = ("WebhookUrl", "CredentialsSecretArn", "RetryQueueUrl", "DeadLetterQueueUrl")
 """What this command and its user need of the stack."""
 
-HOW_TO_SET = "run `klaviyo-destination secret set`"
+HOW_TO_SET = "run `klaviyo-destination secret set --stack NAME`"
 
 
 class StackExamination:
@@ -43,7 +43,8 @@ class StackExamination:
             yield Check("stack", health, f"{stack.name} is {stack.status}", remedy)
         if stack.is_deployed:
             self.webhook_url = stack.outputs.get("WebhookUrl")
-        missing = [name for name in OUTPUTS if name not in stack.outputs]
+        needed = OUTPUTS if stack.is_deployed else ()
+        missing = [name for name in needed if name not in stack.outputs]
         if missing:
             yield Check("outputs", Health.BAD, f"missing: {', '.join(missing)}", DEPLOY_AGAIN)
         else:

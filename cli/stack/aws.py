@@ -163,5 +163,7 @@ def secret(arn: str) -> dict[str, Any]:
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        raise Trouble("the secret is not a JSON object: run `klaviyo-destination secret set`")
+        raise Trouble(
+            "the secret is not a JSON object: run `klaviyo-destination secret set --stack NAME`"
+        )
     return document

@@ -32,6 +32,7 @@ class MakeStack:
         outputs: dict[str, str] = {
             "WebhookUrl": webhook_url,
             "CredentialsSecretArn": self._deployment.queues.secret_arn,
+            "RetryQueueUrl": self._deployment.queues.retry_queue_url,
             "DeadLetterQueueUrl": self._deployment.queues.dead_letter_queue_url,
         }
         outputs.pop(without, None)
