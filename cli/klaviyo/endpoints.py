@@ -8,6 +8,7 @@ from klaviyo_client.api.endpoints import Endpoint, Shape
 
 GET_ACCOUNTS = Endpoint(
     name="get_accounts",
+    title="Ask whose key it is",
     method="GET",
     path="/api/accounts",
     per_second=1,
@@ -21,6 +22,7 @@ GET_ACCOUNTS = Endpoint(
 """https://developers.klaviyo.com/en/reference/get_accounts"""
 GET_METRICS = Endpoint(
     name="get_metrics",
+    title="Read the names of metrics",
     method="GET",
     path="/api/metrics",
     per_second=10,
@@ -35,6 +37,7 @@ GET_METRICS = Endpoint(
 """https://developers.klaviyo.com/en/reference/get_metrics: 200 on a page, whose size is fixed."""
 GET_EVENTS = Endpoint(
     name="get_events",
+    title="Read events",
     method="GET",
     path="/api/events",
     per_second=350,
@@ -47,3 +50,5 @@ GET_EVENTS = Endpoint(
     resource="event",
 )
 """https://developers.klaviyo.com/en/reference/get_events"""
+
+READ_BY_COMMAND_LINE = (GET_ACCOUNTS, GET_METRICS, GET_EVENTS)
