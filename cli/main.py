@@ -27,7 +27,7 @@ COMMANDS = {
     "doctor": "Check settings, secret, key, lists and queues.",
     "pause": "Keep everything on the queue, and deliver nothing.",
     "resume": "End a pause: what has waited is delivered.",
-    "dlq": "List, show, export, redrive or purge the dead-letter queue.",
+    "dlq": "List, show, export, edit, redrive or purge the dead-letter queue.",
     "compare": "Say what an archive would change in a Klaviyo account. Nothing is sent.",
     "backfill": "Load an archive's messages into Klaviyo, without starting flows.",
 }
