@@ -309,8 +309,8 @@ def edit_letters(
     What is closed without saving stays as it is. What is saved is checked first; the old entry is
     deleted only when the new one is on the retry queue. With --json: {"edited", "unchanged"}.
     """
-    from cli.dead_letters.editing import Exactly, edit, key_of
-    from cli.dead_letters.queue import put
+    from cli.dead_letters.editing import edit
+    from cli.dead_letters.queue import Selection, key_of, put
     from handler.queue.queues import Queue
 
     selection = _selection(reasons, message_ids)
@@ -331,7 +331,7 @@ def edit_letters(
         def send(entries: "list[Entry]") -> None:
             put(target, [edited[key_of(entry)] for entry in entries])
 
-        moved = queue.take(Exactly(frozenset(edited)), send, dry_run=False)
+        moved = queue.take(Selection(keys=frozenset(edited)), send, dry_run=False)
         if moved < len(edited):
             raise Trouble("an edited entry is no longer in the queue: somebody has redriven it")
     unchanged = len(chosen) - len(edited)

@@ -6,31 +6,15 @@ refused here, since they would ignore it.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from cli.dead_letters.queue import key_of
 from cli.troubles import Misuse
 from handler.door.validation import Malformed, validate
-from handler.queue.envelope import Entry, document_of, encode
+from handler.queue.envelope import Entry
 from operations import Operation, from_json, to_json
 
 COMMENT = "#"
-
-
-@dataclass(frozen=True, slots=True)
-class Exactly:
-    """A selection of these very entries, whatever others share their reason."""
-
-    documents: frozenset[str]
-
-    def holds(self, entry: Entry) -> bool:
-        """Whether the entry is one of them."""
-        return key_of(entry) in self.documents
-
-
-def key_of(entry: Entry) -> str:
-    """What tells an entry from others: all of it."""
-    return encode(document_of(entry))
 
 
 def as_text(entry: Entry) -> str:

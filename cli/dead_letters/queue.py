@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from cli.stack.aws import client, reaching
 from cli.troubles import Misuse, Trouble
@@ -39,12 +39,6 @@ class Letter:
     receipt: str
     sent_at: datetime
     entries: tuple[Entry, ...]
-
-
-class Chooses(Protocol):
-    """Says which entries are meant."""
-
-    def holds(self, entry: Entry, /) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +237,7 @@ class DeadLetterQueue:
                 self._sqs.change_message_visibility_batch(QueueUrl=self.url, Entries=entries)
 
     def take(
-        self, selection: Chooses, keep: Callable[[list[Entry]], None], *, dry_run: bool
+        self, selection: Selection, keep: Callable[[list[Entry]], None], *, dry_run: bool
     ) -> int:
         """Take the selected entries out, after `keep` has them; returns how many there were.
 
