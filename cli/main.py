@@ -28,6 +28,7 @@ COMMANDS = {
     "pause": "Keep everything on the queue, and deliver nothing.",
     "resume": "End a pause: what has waited is delivered.",
     "dlq": "List, show, export, edit, redrive or purge the dead-letter queue.",
+    "trace": "Tell what happened to a message, or to a person's messages.",
     "compare": "Say what an archive would change in a Klaviyo account. Nothing is sent.",
     "backfill": "Load an archive's messages into Klaviyo, without starting flows.",
 }
