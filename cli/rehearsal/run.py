@@ -76,6 +76,7 @@ class Rehearsal:
     def carry_out(self, messages: Sequence[Mapping[str, Any]], promise: Promise) -> Outcome:
         """Send, wait, compare, delete. Raises `Trouble` when the webhook does not accept them."""
         rows: list[Row] = []
+        is_gone = False
         try:
             for turn in ("Sent", "Sent again"):
                 self._send(messages, turn)
@@ -86,7 +87,11 @@ class Rehearsal:
                     "Something waits in the retry queue, and may make the person anew: run it with "
                     "--clean-up once the queue is empty."
                 )
-            is_gone = self.clean_up()
+            try:
+                is_gone = self.clean_up()
+            except Trouble as trouble:
+                # What has ended the rehearsal is the news; this is said beside it.
+                self._say(f"The person is not deleted: {trouble}. Run it with --clean-up.")
         return Outcome(rows, is_gone)
 
     def clean_up(self) -> bool:

@@ -19,7 +19,7 @@ from cli.rehearsal.run import Rehearsal
 from cli.segment.webhook import Webhook, WebhookAnswer
 from cli.troubles import Misuse, Trouble
 from klaviyo_mapping.settings.settings import Settings
-from local.klaviyo_stand_in import Account, serve
+from local.klaviyo_stand_in import Account, Weather, serve
 from operations import AddToList, CreateEvent, Identity, Subscribe, UpsertProfile
 from tests.cli.calling import answer, call
 from tests.cli.stacks import MakeStack
@@ -93,6 +93,7 @@ def rehearsal(
     deployment: Deployment,
     before: Callable[[list[Any]], None] = lambda sent: None,
     sleep: Callable[[float], None] | None = None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> Rehearsal:
     inquirer = Inquirer(deployment.variables["KLAVIYO_API_URL"], PRIVATE_KEY, lambda seconds: None)
     clock = Clock()
@@ -100,7 +101,7 @@ def rehearsal(
         Door(deployment, before),
         Witness(KlaviyoAccount(inquirer), ADDRESS),
         10.0,
-        lambda text: None,
+        say,
         sleep or clock.sleep,
         clock,
     )
@@ -148,6 +149,19 @@ def test_person_is_deleted_after_ctrl_c(deployment: Deployment) -> None:
     with pytest.raises(KeyboardInterrupt):
         rehearsal(deployment, sleep=interrupt).carry_out(SENT, PROMISED)
     assert (list(deployment.account.profiles), len(deployment.account.deleted)) == ([], 1)
+
+
+def test_person_that_cannot_be_deleted_is_told_beside_the_trouble(deployment: Deployment) -> None:
+    said: list[str] = []
+
+    def go_down(sent: list[Any]) -> None:
+        if said[-1:] == ["Sent: 200, 4 delivered."]:
+            deployment.account.set_weather(Weather(down=True))
+
+    with pytest.raises(Trouble, match="Klaviyo answers get_profiles with 503"):
+        rehearsal(deployment, go_down, say=said.append).carry_out(SENT, PROMISED)
+    assert said[-1].startswith("The person is not deleted: Klaviyo answers get_profiles with 503")
+    assert said[-3].startswith("Something waits in the retry queue, and may make the person anew")
 
 
 def test_others_are_left_as_they_are(deployment: Deployment, make_stack: MakeStack) -> None:
