@@ -32,6 +32,7 @@ def examine(context: Context, on_pause: Callable[[float], None]) -> Iterator[Che
         ("scopes", klaviyo.scopes),
         ("list", klaviyo.lists),
         ("queues", stack.queues),
+        ("ledger", stack.ledger),
     )
     segment = SegmentExamination(stack.webhook_url, stack.settings, stack.has_token, on_pause)
     yield from _each(

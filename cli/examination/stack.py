@@ -8,7 +8,11 @@ from cli.klaviyo.asking import SECONDS
 from cli.options import Context
 from cli.stack.aws import client, reaching
 from cli.terminal import counted
-from handler.aws.credentials import CredentialStore, CredentialsUnavailable
+from handler.aws.credentials import (
+    SHORTEST_LEDGER_KEY,
+    CredentialStore,
+    CredentialsUnavailable,
+)
 from handler.aws.environment import Environment
 from klaviyo_mapping.settings.settings import Settings
 
@@ -120,6 +124,20 @@ class StackExamination:
             yield Check("dead letters", Health.DOUBTFUL, found, remedy)
         else:
             yield Check("dead letters", Health.GOOD, "none")
+
+    def ledger(self) -> Iterator[Check]:
+        """Whether the ledger, where there is one, has its key."""
+        from cli.stack.ledger import OUTPUT
+
+        stack = self._context.stack
+        if stack is None or OUTPUT not in stack.outputs:
+            return
+        key = str(stack.secret().get("ledger_key") or "").strip()
+        if len(key) < SHORTEST_LEDGER_KEY:
+            found = "is off: ledger_key in the secret is missing or too short"
+            yield Check("ledger", Health.DOUBTFUL, found, HOW_TO_SET)
+        else:
+            yield Check("ledger", Health.GOOD, f"is on: {stack.output(OUTPUT)}")
 
     def _fetch(self, _arn: str, _seconds: float) -> str:
         stack = self._context.stack

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from handler.door.validation import Malformed, kept
 from klaviyo_mapping import Dropped, Mapped, Message, Settings, map_message
-from klaviyo_mapping.segment.text import as_identifier
+from klaviyo_mapping.identity.identifiers import as_own_id
 from operations import Json
 
 
@@ -40,4 +40,4 @@ def sender_of(arrival: Message | Malformed) -> Sender:
     """Who sent it, for the ledger."""
     if isinstance(arrival, Malformed):
         return None, None
-    return arrival.type, as_identifier(arrival.user_id)
+    return arrival.type, as_own_id(arrival.user_id)

@@ -285,6 +285,13 @@ def test_a_deletion_forgets_the_person_by_the_user_id(
     assert told(deployment, "delete-1").kind == "delete"
 
 
+def test_a_user_id_that_is_nobodys_forgets_nobody(ledger: Deployment) -> None:
+    ledger.webhook(call([identify(1, userId="undefined"), identify(2, userId="undefined")]))
+    ledger.webhook(call([{"type": "delete", "messageId": "delete-1", "userId": "undefined"}]))
+    assert told(ledger, "identify-1").state is State.DELIVERED
+    assert told(ledger, "identify-2").state is State.DELIVERED
+
+
 # A ledger that is unwell, or not there
 
 
