@@ -59,6 +59,7 @@ from operations import (
     CheckImport,
     CreateEvent,
     Operation,
+    Unsubscribe,
     UpsertProfile,
 )
 
@@ -164,6 +165,11 @@ class Klaviyo:
         delivery = run.carry_out()
         self._waiting.remember(_failed(delivery), self.clock())
         return delivery
+
+    def may_have_left(self, operation: Unsubscribe) -> bool:
+        """Whether a list unsubscription of the same person was sent a while ago and not answered:
+        nobody knows whether Klaviyo carries it out."""
+        return self._recent.is_uncertain(operation, self.clock())
 
 
 def _failed(delivery: Delivery) -> dict[Key, Retryable]:

@@ -17,6 +17,8 @@ class RetryReason(StrEnum):
     OUT_OF_TIME = "out_of_time"
     CIRCUIT_OPEN = "circuit_open"
     WAITS_FOR_PROFILE = "waits_for_profile"
+    PERSON_BUSY = "person_busy"
+    CONSENT_TOO_SOON = "consent_too_soon"
     IMPORT_PENDING = "import_pending"
     IMPORT_ERRORS_MISSING = "import_errors_missing"
     UNEXPECTED_ANSWER = "unexpected_answer"
@@ -30,6 +32,9 @@ class DeliveryWarning(StrEnum):
     OPTED_OUT = "opted_out"
     NOT_ON_LIST = "not_on_list"
     NOTHING_TO_MERGE = "nothing_to_merge"
+    SUPERSEDED = "superseded"
+    OLDER_PARTS_LEFT_OUT = "older_parts_left_out"
+    ORDER_NOT_CHECKED = "order_not_checked"
 
 
 class Delivered(Struct, frozen=True):

@@ -90,6 +90,11 @@ class RecentConsents:
         change = self._get(("withdrawn", channel, value), now)
         return None if change is None else change.said
 
+    def is_uncertain(self, operation: Unsubscribe, now: float) -> bool:
+        """Whether the same was sent, and not answered."""
+        changes = (self._get(key, now) for key in _list_keys("left", operation))
+        return any(change is not None and not change.certain for change in changes)
+
     def remember(self, progress: Progress, now: float) -> None:
         """Note the consents that this delivery has changed, or may have."""
         for position in progress.carried_out:
