@@ -16,7 +16,7 @@ from pathlib import Path
 
 from local.aws_stand_in.function import ROOT
 
-OURS = ("handler", "klaviyo_client", "klaviyo_mapping", "operations")
+OURS = ("handler", "klaviyo_client", "klaviyo_mapping", "ledger", "operations")
 
 LAMBDA_BRINGS = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six.py", "urllib3")
 """What a function finds in Lambda's runtime, behind whatever it brings itself."""

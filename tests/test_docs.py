@@ -55,9 +55,10 @@ def codes() -> Iterator[str]:
 def variables() -> Iterator[str]:
     yield from (setting.name.upper() for setting in dataclasses.fields(Settings))
     for field in dataclasses.fields(Environment):
-        if field.name not in {"settings", "retry_seconds"}:
+        if field.name not in {"settings", "retry_seconds", "ledger_seconds"}:
             yield field.name.upper()
     yield "RETRY_HOURS"
+    yield "LEDGER_DAYS"
     yield "RULES_FILE"
     yield "AWS_ENDPOINT_URL"
 

@@ -19,7 +19,7 @@ from klaviyo_client.delivery import Klaviyo
 from local.aws_stand_in import server as aws
 from local.aws_stand_in.function import RecursiveInvocationError
 from local.aws_stand_in.poller import Poller
-from local.aws_stand_in.template import queue
+from local.aws_stand_in.template import properties
 from local.aws_stand_in.tracing import MOST_INVOCATIONS, trace_of
 from tests.deployment import Deployment
 
@@ -73,7 +73,7 @@ class RetrySide:
         self.dropped = self.failures = self.hops = self.invocations = 0
         deployment.sqs.set_queue_attributes(
             QueueUrl=self._url,
-            Attributes={"VisibilityTimeout": str(queue("RetryQueue")["VisibilityTimeout"])},
+            Attributes={"VisibilityTimeout": str(properties("RetryQueue")["VisibilityTimeout"])},
         )
 
     def run(self, seconds: float) -> None:

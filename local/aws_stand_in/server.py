@@ -1,4 +1,4 @@
-"""SQS and Secrets Manager on loopback, by moto's server, and the queues and the secret in it.
+"""SQS, Secrets Manager and DynamoDB on loopback, by moto's server, and what a stack has in them.
 
 boto3 finds it by the environment variables that `variables` gives, here as in the functions.
 """
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from local.aws_stand_in.move_tasks import MoveTasks
-from local.aws_stand_in.template import queue
+from local.aws_stand_in.template import properties
 from local.aws_stand_in.tracing import TraceHeaders
 from local.guard import NAMES, Guarded
 
@@ -26,7 +26,7 @@ REGION = "us-east-1"
 VISIBILITY_SECONDS = 60
 """The retry function's timeout, the least that Lambda asks for: a failed batch soon comes back."""
 
-MAX_RECEIVES = int(queue("RetryQueue")["RedrivePolicy"]["maxReceiveCount"])
+MAX_RECEIVES = int(properties("RetryQueue")["RedrivePolicy"]["maxReceiveCount"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +127,25 @@ def create(name: str, secret: Mapping[str, Any]) -> Queues:
     secrets = boto3.client("secretsmanager")
     secret_arn = secrets.create_secret(Name=name, SecretString=json.dumps(secret))["ARN"]
     return Queues(retry_queue_url, dead_letter_queue_url, secret_arn)
+
+
+def create_ledger(name: str) -> str:
+    """Make the ledger's table, as the template makes it; gives its name.
+
+    Moto expires no items (`update_time_to_live` is only remembered), nor does DynamoDB at once: the
+    ledger passes over what has expired.
+    """
+    table = properties("LedgerTable")
+    client = boto3.client("dynamodb")
+    client.create_table(
+        TableName=name,
+        **{key: table[key] for key in ("AttributeDefinitions", "KeySchema", "BillingMode")},
+        GlobalSecondaryIndexes=table["GlobalSecondaryIndexes"],
+    )
+    client.update_time_to_live(
+        TableName=name, TimeToLiveSpecification=table["TimeToLiveSpecification"]
+    )
+    return name
 
 
 def arn_of(sqs: "SQSClient", queue_url: str) -> str:

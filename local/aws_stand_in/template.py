@@ -77,7 +77,7 @@ def _number(value: Any, document: Mapping[str, Any]) -> int:
     return int(value)
 
 
-def queue(logical_id: str) -> Mapping[str, Any]:
-    """The properties of a queue of the template."""
-    properties: Mapping[str, Any] = source()["Resources"][logical_id]["Properties"]
-    return properties
+def properties(logical_id: str) -> Mapping[str, Any]:
+    """The properties of a resource of the template."""
+    found: Mapping[str, Any] = source()["Resources"][logical_id]["Properties"]
+    return found

@@ -133,7 +133,7 @@ def test_nothing_else_is_importable_beside_the_command(installed: Path) -> None:
     python = installed / "venv" / "bin" / "python"
     script = """
 import importlib.util as u
-names = ("cli", "handler", "preview", "klaviyo_client", "klaviyo_mapping", "operations")
+names = ("cli", "handler", "preview", "klaviyo_client", "klaviyo_mapping", "ledger", "operations")
 print([name for name in names if u.find_spec(name)])
 """
     assert run(python, "-c", script, cwd=installed).strip() == "[]"

@@ -8,9 +8,15 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from handler.aws.environment import DEFAULT_API_URL, DEFAULT_RETRY_HOURS, Environment
+from handler.aws.environment import (
+    DEFAULT_API_URL,
+    DEFAULT_LEDGER_DAYS,
+    DEFAULT_RETRY_HOURS,
+    Environment,
+)
 from handler.report.telemetry import NAMESPACE, SERVICE, Metric, Telemetry
 from klaviyo_mapping.settings.settings import Settings
+from ledger.keys import INDEX
 from local.aws_stand_in.template import load
 from tests.template.template import (
     EXPANDED,
@@ -42,6 +48,8 @@ VARIABLES: dict[str, Any] = {
     "RETRY_QUEUE_URL": ref("RetryQueue"),
     "DEAD_LETTER_QUEUE_URL": ref("DeadLetterQueue"),
     "RETRY_HOURS": ref("RetryHours"),
+    "LEDGER_TABLE": {"Fn::If": ["HasLedger", ref("LedgerTable"), ""]},
+    "LEDGER_DAYS": ref("LedgerDays"),
     "CONFIRM_OPTIN": ref("ConfirmOptin"),
     "ENFORCE_EMAIL": ref("EnforceEmail"),
     "LIST_ID": ref("ListId"),
@@ -98,7 +106,8 @@ def test_developments_variables_do_not_exist_in_the_cloud() -> None:
 def test_every_variable_that_a_function_reads_is_declared() -> None:
     read = {setting.name.upper() for setting in dataclasses.fields(Settings)}
     read |= {field.name.upper() for field in dataclasses.fields(Environment)}
-    read = read - {"SETTINGS", "RETRY_SECONDS", "RULES"} | {"RETRY_HOURS", "RULES_FILE"}
+    read -= {"SETTINGS", "RETRY_SECONDS", "LEDGER_SECONDS", "RULES"}
+    read |= {"RETRY_HOURS", "LEDGER_DAYS", "RULES_FILE"}
     assert read <= VARIABLES.keys()
 
 
@@ -212,11 +221,38 @@ def test_retry_function_takes_batches_and_reports_partial_failures() -> None:
     ) == (2, 2)
 
 
+# The ledger
+
+
+def test_the_ledgers_table_exists_only_where_it_is_asked_for() -> None:
+    assert RESOURCES["LedgerTable"]["Condition"] == "HasLedger"
+    assert EXPANDED["Conditions"]["HasLedger"] == {"Fn::Equals": [ref("Ledger"), "on"]}
+    assert PARAMETERS["Ledger"]["Default"] == "off"
+
+
+def test_the_ledgers_table_is_paid_by_request_encrypted_expires_and_can_be_restored() -> None:
+    table = properties("LedgerTable")
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["SSESpecification"] == {"SSEEnabled": True}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert [each["IndexName"] for each in table["GlobalSecondaryIndexes"]] == [INDEX]
+
+
 # Rights
 
 
 READ_SECRET = ("secretsmanager:GetSecretValue", ref("CredentialsSecret"))
 SEND = ("sqs:SendMessage", [arn("RetryQueue"), arn("DeadLetterQueue")])
+USE_LEDGER = (
+    [
+        "dynamodb:BatchGetItem",
+        "dynamodb:BatchWriteItem",
+        "dynamodb:UpdateItem",
+        "dynamodb:Query",
+    ],
+    [arn("LedgerTable"), {"Fn::Sub": "${LedgerTable.Arn}/index/by-person"}],
+)
 TRACE = (["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*")
 LOG = ["logs:CreateLogStream", "logs:PutLogEvents"]
 TAKE = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
@@ -228,12 +264,19 @@ TAKE = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
         (
             "WebhookFunction",
             "WebhookRole",
-            [READ_SECRET, SEND, (LOG, arn("WebhookLogGroup")), TRACE],
+            [READ_SECRET, SEND, USE_LEDGER, (LOG, arn("WebhookLogGroup")), TRACE],
         ),
         (
             "RetryFunction",
             "RetryRole",
-            [READ_SECRET, SEND, (TAKE, arn("RetryQueue")), (LOG, arn("RetryLogGroup")), TRACE],
+            [
+                READ_SECRET,
+                SEND,
+                USE_LEDGER,
+                (TAKE, arn("RetryQueue")),
+                (LOG, arn("RetryLogGroup")),
+                TRACE,
+            ],
         ),
     ],
 )
@@ -244,9 +287,18 @@ def test_function_may_do_what_it_does_and_nothing_else(
     of_role = properties(role)
     assert of_role.keys() == {"Description", "AssumeRolePolicyDocument", "Policies"}
     (policy,) = of_role["Policies"]
-    statements = policy["PolicyDocument"]["Statement"]
+    statements = [_where_on(each) for each in policy["PolicyDocument"]["Statement"]]
     assert [(each["Action"], each["Resource"]) for each in statements] == rights
     assert {each["Effect"] for each in statements} == {"Allow"}
+
+
+def _where_on(statement: dict[str, Any]) -> dict[str, Any]:
+    """The statement; of one that only the ledger needs, what it is where there is a ledger."""
+    if "Fn::If" not in statement:
+        return statement
+    condition, where_on, where_off = statement["Fn::If"]
+    assert (condition, where_off) == ("HasLedger", ref("AWS::NoValue"))
+    return dict(where_on)
 
 
 def test_there_are_no_other_roles() -> None:
@@ -309,6 +361,7 @@ def test_parameters_defaults_are_the_settings_defaults() -> None:
     }
     assert Settings.from_environment(chosen) == Settings()
     assert chosen["RETRY_HOURS"] == str(DEFAULT_RETRY_HOURS)
+    assert chosen["LEDGER_DAYS"] == str(DEFAULT_LEDGER_DAYS)
     assert chosen["KLAVIYO_API_URL"] == DEFAULT_API_URL
 
 
@@ -486,6 +539,7 @@ def test_every_exception_from_the_policy_check_is_one_resources_and_has_a_reason
         "CKV_AWS_115",
         "CKV_AWS_116",
         "CKV_AWS_117",
+        "CKV_AWS_119",
         "CKV_AWS_149",
         "CKV_AWS_158",
         "CKV_AWS_173",

@@ -16,6 +16,9 @@ REFRESH_SECONDS = 10.0
 """The least time between two reads of the secret, however often one is asked for: a stranger with
 wrong signatures must not run up our bill."""
 
+SHORTEST_LEDGER_KEY = 32
+"""Characters of the key of the ledger's hashes: whoever has the table must not guess it."""
+
 SCHEME = re.compile(r"bearer\s+", re.IGNORECASE)
 """What people copy along with the token."""
 
@@ -26,11 +29,15 @@ class CredentialsUnavailable(Exception):  # noqa: N818 - the reader's word for a
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The secret's fields, checked. `shared_secrets` holds one, or more during a rotation."""
+    """The secret's fields, checked. `shared_secrets` holds one, or more during a rotation.
+
+    `ledger_key` is `None` where it is missing or too short: that costs the ledger, and no message.
+    """
 
     klaviyo_private_key: str = field(repr=False)
     shared_secrets: tuple[str, ...] = field(repr=False)
     webhook_token: str | None = field(default=None, repr=False)
+    ledger_key: str | None = field(default=None, repr=False)
 
 
 class CredentialStore:
@@ -143,7 +150,13 @@ def _credentials(document: dict[str, Any]) -> Credentials:
     if token == "":
         raise CredentialsUnavailable("webhook_token: expected a text that is not blank, or no key")
     spellings = (each for secret in secrets for each in (secret.strip(), secret))
-    return Credentials(key, tuple(dict.fromkeys(spellings)), token)
+    ledger_key = _text(document.get("ledger_key")).strip()
+    return Credentials(
+        key,
+        tuple(dict.fromkeys(spellings)),
+        token,
+        ledger_key if len(ledger_key) >= SHORTEST_LEDGER_KEY else None,
+    )
 
 
 def _text(value: object) -> str:

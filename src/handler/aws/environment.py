@@ -10,6 +10,7 @@ from klaviyo_mapping.settings.settings import SettingError, Settings
 
 DEFAULT_API_URL = "https://a.klaviyo.com"
 DEFAULT_RETRY_HOURS = 24
+DEFAULT_LEDGER_DAYS = 30
 
 PROXIES = ("HTTPS_PROXY", "https_proxy")
 
@@ -22,7 +23,8 @@ class Environment:
     """What a function needs to know about where it runs.
 
     The secret's two fields are development's stand-ins for the secret itself. `retry_seconds` is
-    how long a failed operation is tried again before it goes to the dead-letter queue.
+    how long a failed operation is tried again before it goes to the dead-letter queue. Without a
+    `ledger_table` there is no ledger; what it holds is kept for `ledger_seconds`.
     """
 
     settings: Settings
@@ -33,6 +35,8 @@ class Environment:
     klaviyo_private_key: str | None = field(repr=False)
     segment_shared_secret: str | None = field(repr=False)
     retry_seconds: int = DEFAULT_RETRY_HOURS * 3600
+    ledger_table: str | None = None
+    ledger_seconds: int = DEFAULT_LEDGER_DAYS * 86_400
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> "Environment":
@@ -58,7 +62,11 @@ class Environment:
             credentials_secret_arn=arn,
             klaviyo_private_key=private_key,
             segment_shared_secret=shared_secret,
-            retry_seconds=_hours(variables, "RETRY_HOURS", DEFAULT_RETRY_HOURS) * 3600,
+            retry_seconds=_number(variables, "RETRY_HOURS", "hours", 72, DEFAULT_RETRY_HOURS)
+            * 3600,
+            ledger_table=_optional(variables, "LEDGER_TABLE"),
+            ledger_seconds=_number(variables, "LEDGER_DAYS", "days", 365, DEFAULT_LEDGER_DAYS)
+            * 86_400,
         )
 
 
@@ -128,10 +136,10 @@ def _is_url(text: str) -> bool:
     return host.isascii() and all(0 < len(label) < 64 for label in host.split(".")) and port != 0
 
 
-def _hours(variables: Mapping[str, str], name: str, default: int) -> int:
+def _number(variables: Mapping[str, str], name: str, unit: str, most: int, default: int) -> int:
     text = _optional(variables, name)
     if text is None:
         return default
-    if not re.fullmatch(r"\d{1,3}", text) or not 1 <= int(text) <= 72:
-        raise SettingError(name, "a whole number of hours from 1 to 72")
+    if not re.fullmatch(r"\d{1,3}", text) or not 1 <= int(text) <= most:
+        raise SettingError(name, f"a whole number of {unit} from 1 to {most}")
     return int(text)

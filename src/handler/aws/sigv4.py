@@ -21,15 +21,22 @@ class Keys:
 
 
 def signed_headers(
-    host: str, target: str, body: bytes, keys: Keys, service: str, region: str, now: datetime
+    host: str,
+    target: str,
+    body: bytes,
+    keys: Keys,
+    service: str,
+    region: str,
+    now: datetime,
+    version: str = "1.1",
 ) -> dict[str, str]:
-    """The headers of `POST /` at `host` with a body in AWS's JSON 1.1 protocol.
+    """The headers of `POST /` at `host` with a body in AWS's JSON protocol of this `version`.
 
     `target` is the operation (`secretsmanager.GetSecretValue`), `now` has a time zone.
     """
     moment = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     headers = {
-        "content-type": "application/x-amz-json-1.1",
+        "content-type": f"application/x-amz-json-{version}",
         "host": host,
         "x-amz-date": moment,
         "x-amz-target": target,

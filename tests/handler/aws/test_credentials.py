@@ -32,6 +32,8 @@ class SecretStore:
         return CredentialStore(environment, self.fetch, lambda: self.now)
 
 
+LEDGER_KEY = "0123456789abcdef" * 2
+
 SECRET = {"klaviyo_private_key": "pk_1", "segment_shared_secret": "s1"}
 
 
@@ -50,6 +52,9 @@ SECRET = {"klaviyo_private_key": "pk_1", "segment_shared_secret": "s1"}
         (SECRET | {"webhook_token": " t\n"}, Credentials("pk_1", ("s1",), "t")),
         (SECRET | {"webhook_token": "Bearer  t"}, Credentials("pk_1", ("s1",), "t")),
         (SECRET | {"further": 1}, Credentials("pk_1", ("s1",), None)),
+        (SECRET | {"ledger_key": LEDGER_KEY}, Credentials("pk_1", ("s1",), None, LEDGER_KEY)),
+        (SECRET | {"ledger_key": LEDGER_KEY[1:]}, Credentials("pk_1", ("s1",), None, None)),
+        (SECRET | {"ledger_key": 1}, Credentials("pk_1", ("s1",), None, None)),
     ],
 )
 def test_what_a_secret_may_hold(document: Any, credentials: Credentials) -> None:

@@ -39,6 +39,8 @@ def test_every_variable_is_read() -> None:
             "KLAVIYO_PRIVATE_KEY": "pk_x",
             "SEGMENT_SHARED_SECRET": "s",
             "RETRY_HOURS": "48",
+            "LEDGER_TABLE": "a-table",
+            "LEDGER_DAYS": "7",
             "LIST_ID": "LIST1",
         }
     )
@@ -51,6 +53,8 @@ def test_every_variable_is_read() -> None:
         klaviyo_private_key="pk_x",
         segment_shared_secret="s",
         retry_seconds=172_800,
+        ledger_table="a-table",
+        ledger_seconds=604_800,
     )
 
 
@@ -98,6 +102,7 @@ def test_both_stand_ins_serve_without_a_secret() -> None:
             "HTTPS_PROXY: expected the URL of a proxy, such as http://proxy.example:3128",
         ),
         ({"RETRY_HOURS": "0"}, "RETRY_HOURS: expected a whole number of hours from 1 to 72"),
+        ({"LEDGER_DAYS": "0"}, "LEDGER_DAYS: expected a whole number of days from 1 to 365"),
         ({"RETRY_HOURS": "1.5"}, "RETRY_HOURS: expected a whole number of hours from 1 to 72"),
         ({"ENFORCE_EMAIL": "maybe"}, "ENFORCE_EMAIL: expected true or false"),
     ],

@@ -1,0 +1,146 @@
+"""One of AWS's services that takes JSON: signed requests, each bounded in time.
+
+boto3 takes a quarter of a second to load and most of a millisecond to write a request; what is on
+every path, or sends dozens of requests within a call, signs its own. The role's keys are in the
+environment, except under SnapStart: there a local endpoint hands them out, as it does in
+containers. https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
+"""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+from handler.aws.sigv4 import Keys, signed_headers
+from klaviyo_client.sending.bounded_http import BoundedHttp, HttpAnswer
+
+MOST_BYTES = 1_000_000
+"""Of the answer that hands out keys."""
+
+KEEP_KEYS_SECONDS = 60.0
+"""Of keys that were handed out. They are good for hours, and replaced well before their end."""
+
+
+class NotSetUpError(Exception):
+    """The region or the role's keys are missing; the text says which."""
+
+
+class JsonApi:
+    """The service at one endpoint. Safe to use from several threads.
+
+    `target` is the first part of `X-Amz-Target`, `version` that of AWS's JSON protocol. The
+    endpoint and the region are read from the environment, as boto3 reads them. Raises
+    `NotSetUpError` without a region.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        target: str,
+        *,
+        version: str = "1.1",
+        region: str | None = None,
+        connections: int = 1,
+    ) -> None:
+        variables = os.environ
+        self._service = service
+        self._target = target
+        self._version = version
+        self._region = region or _region(variables)
+        suffix = "amazonaws.com.cn" if self._region.startswith("cn-") else "amazonaws.com"
+        url = (
+            variables.get(f"AWS_ENDPOINT_URL_{ENDPOINT_NAMES[service]}")
+            or variables.get("AWS_ENDPOINT_URL")
+            or f"https://{service}.{self._region}.{suffix}"
+        )
+        self._host = urlsplit(url).netloc
+        self._http = BoundedHttp(url, connections)
+        self._keys: Keys | None = None
+        self._keys_until = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._http.__exit__(kind, error, trace)
+
+    def send(self, operation: str, body: bytes, seconds: float, most_bytes: int) -> HttpAnswer:
+        """The service's answer within `seconds`, of which `most_bytes` are read.
+
+        Raises `NoAnswerError` and `NotSetUpError`.
+        """
+        until = time.monotonic() + seconds
+        headers = signed_headers(
+            self._host,
+            f"{self._target}.{operation}",
+            body,
+            self._own_keys(seconds / 2),
+            self._service,
+            self._region,
+            datetime.now(UTC),
+            self._version,
+        )
+        return self._http.send("POST", "/", body, headers, until - time.monotonic(), most_bytes)
+
+    def _own_keys(self, seconds: float) -> Keys:
+        variables = os.environ
+        if "AWS_ACCESS_KEY_ID" in variables:
+            return Keys(
+                variables["AWS_ACCESS_KEY_ID"],
+                variables.get("AWS_SECRET_ACCESS_KEY", ""),
+                variables.get("AWS_SESSION_TOKEN"),
+            )
+        if self._keys is None or time.monotonic() >= self._keys_until:
+            self._keys = _handed_out(variables, seconds)
+            self._keys_until = time.monotonic() + KEEP_KEYS_SECONDS
+        return self._keys
+
+
+ENDPOINT_NAMES = {"secretsmanager": "SECRETS_MANAGER", "dynamodb": "DYNAMODB"}
+"""https://docs.aws.amazon.com/sdkref/latest/guide/ss-endpoints-table.html"""
+
+
+def document_of(answer: HttpAnswer) -> dict[str, object]:
+    """The answer's JSON object; empty where it is none."""
+    try:
+        document = json.loads(answer.content)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def error_code(answer: HttpAnswer) -> str:
+    """AWS's code of an error, without its name space."""
+    code = document_of(answer).get("__type") or f"status {answer.status}"
+    return str(code).rpartition("#")[2]
+
+
+def _region(variables: Mapping[str, str]) -> str:
+    region = variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION")
+    if not region:
+        raise NotSetUpError("AWS_REGION is not set")
+    return region
+
+
+def _handed_out(variables: Mapping[str, str], seconds: float) -> Keys:
+    url = variables.get("AWS_CONTAINER_CREDENTIALS_FULL_URI")
+    if not url:
+        raise NotSetUpError("the role has no keys here")
+    token = variables.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")
+    with BoundedHttp(url, 1, direct=True) as http:
+        answer = http.send("GET", "", b"", {"Authorization": token}, seconds, MOST_BYTES)
+    given = document_of(answer)
+    key, secret = given.get("AccessKeyId"), given.get("SecretAccessKey")
+    if not isinstance(key, str) or not isinstance(secret, str):
+        raise NotSetUpError("the role's keys cannot be read")
+    session = given.get("Token")
+    return Keys(key, secret, session if isinstance(session, str) else None)

@@ -1,0 +1,28 @@
+"""Every kind of key in the table, and its one index.
+
+    pk            sk                 what
+    M#<message>   0                  a message: its arrival, and what the first attempt came to
+    M#<message>   A#<time>#<random>  a later attempt: what became of some of its operations
+    P#<hash>      name#<hash>        another name of the same person
+
+The index `by-person` has the items that hold `person` (a hash) and `at` (a time).
+"""
+
+INDEX = "by-person"
+
+ARRIVAL = "0"
+ATTEMPT = "A#"
+NAME = "name#"
+
+Key = tuple[str, str]
+"""`pk` and `sk`."""
+
+
+def message(message_id: str) -> str:
+    """`pk` of a message; `message_id` as logs show it."""
+    return f"M#{message_id}"
+
+
+def person(hashed: str) -> str:
+    """`pk` of what is known of a person, by the hash of one of the names."""
+    return f"P#{hashed}"

@@ -1,0 +1,306 @@
+"""The table. Nothing here raises for what DynamoDB does: what failed is counted in the allowance.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Operations_Amazon_DynamoDB.html
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from typing import Any, TypeVar
+
+from ledger.allowance import Allowance
+from ledger.keys import INDEX, Key
+from ledger.values import Item, marshalled, unmarshalled, written
+
+Document = dict[str, Any]
+
+Call = Callable[[str, Document, float], Document]
+"""Sends an operation with its parameters within so many seconds; raises `TableError`."""
+
+ITEMS_A_READ, ITEMS_A_WRITE = 100, 25
+
+THREADS = 8
+
+ROUNDS = 2
+"""How often what DynamoDB has left undone is sent in all."""
+
+PAUSE = 0.02
+"""Seconds before the second round."""
+
+FAILED_CONDITION = "ConditionalCheckFailedException"
+
+
+class TableError(Exception):
+    """DynamoDB has refused, or not answered; the text is its code. `answer` is what it said."""
+
+    def __init__(self, code: str, answer: Mapping[str, Any] | None = None) -> None:
+        super().__init__(code)
+        self.answer = answer or {}
+
+
+@dataclass(slots=True)
+class Read:
+    """What was read. `unknown` are the keys that DynamoDB has said nothing about; what is neither
+    in these nor in `items` is not there."""
+
+    items: dict[Key, Item] = field(default_factory=dict)
+    unknown: set[Key] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A change of one item, which is made where there is none, as DynamoDB writes it.
+
+    `expression` is an `UpdateExpression`, such as `SET #a = :a`; `condition` says when it is made.
+    `values` has the values by their placeholders, `names` the attributes.
+    """
+
+    key: Key
+    expression: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    condition: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What came of an update: made, not made (`item` is what is there instead), or `None`: unknown,
+    so perhaps made."""
+
+    is_made: bool | None
+    item: Item | None = None
+
+
+T = TypeVar("T")
+
+
+class Table:
+    """One table, for one process. Safe to use from several threads.
+
+    `keep_seconds` after it was written, an item expires.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        call: Call,
+        keep_seconds: float,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.name = name
+        self.now = now
+        self._call = call
+        self._keep_seconds = keep_seconds
+        self._threads: ThreadPoolExecutor | None = None
+
+    def expires(self) -> int:
+        """When what is written now expires."""
+        return int(self.now() + self._keep_seconds)
+
+    def read(
+        self,
+        keys: Iterable[Key],
+        allowance: Allowance,
+        *,
+        most: float | None = None,
+        consistent: bool = False,
+    ) -> Read:
+        """The items of these keys, within `most` seconds."""
+        read = Read(unknown=set(keys))
+        with allowance.spending(most) as until:
+            for attempt in range(ROUNDS):
+                if not read.unknown or self._is_over(attempt, until, allowance):
+                    break
+                self._each(
+                    partial(self._read, read, consistent, until, allowance),
+                    list(_chunks(sorted(read.unknown), ITEMS_A_READ)),
+                )
+        allowance.fail("unread", len(read.unknown))
+        return read
+
+    def _read(
+        self,
+        read: Read,
+        consistent: bool,
+        until: float,
+        allowance: Allowance,
+        keys: Sequence[Key],
+    ) -> None:
+        wanted = {"Keys": [_key(key) for key in keys], "ConsistentRead": consistent}
+        answer = self._ask(
+            "BatchGetItem", {"RequestItems": {self.name: wanted}}, until, allowance, len(keys)
+        )
+        if answer is None:
+            return
+        items = self._living(answer["Responses"].get(self.name, ()))
+        read.items.update({(item["pk"], item["sk"]): item for item in items})
+        left = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", ())
+        unread = {(key["pk"]["S"], key["sk"]["S"]) for key in left}
+        read.unknown.difference_update(set(keys) - unread)
+
+    def write(
+        self, items: Iterable[Item], allowance: Allowance, *, deleted: Iterable[Key] = ()
+    ) -> int:
+        """Put items in the place of what is there, and delete others; how many were not written.
+
+        The last of several items of one key counts.
+        """
+        expires = written(self.expires())
+        requests: dict[Key, Document] = {
+            key: {"DeleteRequest": {"Key": _key(key)}} for key in deleted
+        }
+        for item in items:
+            attributes = {"expires": expires, **marshalled(item)}
+            requests[item["pk"], item["sk"]] = {"PutRequest": {"Item": attributes}}
+        left = list(requests.values())
+        with allowance.spending() as until:
+            for attempt in range(ROUNDS):
+                if not left or self._is_over(attempt, until, allowance):
+                    break
+                write = partial(self._write, until, allowance)
+                unwritten = self._each(write, list(_chunks(left, ITEMS_A_WRITE)))
+                left = [request for requests in unwritten for request in requests]
+        allowance.fail("unwritten", len(left))
+        return len(left)
+
+    def _write(
+        self, until: float, allowance: Allowance, requests: Sequence[Document]
+    ) -> Sequence[Document]:
+        """Those of the requests that were not carried out."""
+        document = {"RequestItems": {self.name: requests}}
+        answer = self._ask("BatchWriteItem", document, until, allowance, 0)
+        if answer is None:
+            return requests
+        left: Sequence[Document] = answer.get("UnprocessedItems", {}).get(self.name, ())
+        return left
+
+    def change(self, updates: Sequence[Update], allowance: Allowance) -> list[Changed]:
+        """Make the updates, side by side; what came of each."""
+        with allowance.spending() as until:
+            return self._each(partial(self._change, until, allowance), updates)
+
+    def _change(self, until: float, allowance: Allowance, update: Update) -> Changed:
+        document: Document = {
+            "TableName": self.name,
+            "Key": _key(update.key),
+            "UpdateExpression": update.expression,
+            "ReturnValues": "ALL_NEW",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        if update.values:
+            document["ExpressionAttributeValues"] = marshalled(update.values)
+        if update.names:
+            document["ExpressionAttributeNames"] = update.names
+        if update.condition is not None:
+            document["ConditionExpression"] = update.condition
+        left = until - allowance.clock()
+        if left <= 0:
+            allowance.fail("no_time_left")
+            return Changed(None)
+        try:
+            answer = self._call("UpdateItem", document, left)
+        except TableError as error:
+            if str(error) == FAILED_CONDITION:
+                return Changed(False, unmarshalled(error.answer.get("Item", {})))
+            allowance.fail(str(error))
+            return Changed(None)
+        return Changed(True, unmarshalled(answer.get("Attributes", {})))
+
+    def query(
+        self,
+        pk: str,
+        allowance: Allowance,
+        *,
+        index: bool = False,
+        begins: str | None = None,
+        latest: int | None = None,
+        is_consistent: bool = False,
+    ) -> tuple[list[Item], bool]:
+        """The items of one `pk` in the order of `sk`, and whether these are all.
+
+        With `index` the keys of one person's items in the order of their time. `begins` is how `sk`
+        begins; `latest` so many of the last ones.
+        """
+        document: Document = {
+            "TableName": self.name,
+            "KeyConditionExpression": "#pk = :pk",
+            "ExpressionAttributeNames": {"#pk": "person" if index else "pk"},
+            "ExpressionAttributeValues": {":pk": {"S": pk}},
+        }
+        if index:
+            document["IndexName"] = INDEX
+        elif is_consistent:
+            document["ConsistentRead"] = True
+        if begins is not None:
+            document["KeyConditionExpression"] += " AND begins_with(sk, :begins)"
+            document["ExpressionAttributeValues"][":begins"] = {"S": begins}
+        if latest is not None:
+            document["ScanIndexForward"] = False
+            document["Limit"] = latest
+        items: list[Item] = []
+        with allowance.spending() as until:
+            while answer := self._ask("Query", document, until, allowance, 1):
+                items += self._living(answer["Items"])
+                start = answer.get("LastEvaluatedKey")
+                if start is None or (latest is not None and len(items) >= latest):
+                    return (items if latest is None else items[latest - 1 :: -1]), True
+                document = {**document, "ExclusiveStartKey": start}
+        return items, False
+
+    def _ask(
+        self,
+        operation: str,
+        document: Document,
+        until: float,
+        allowance: Allowance,
+        number: int,
+    ) -> Document | None:
+        """DynamoDB's answer; `None`, and `number` failures, where there is none."""
+        left = until - allowance.clock()
+        if left <= 0:
+            allowance.fail("no_time_left", number)
+            return None
+        try:
+            return self._call(operation, document, left)
+        except TableError as error:
+            allowance.fail(str(error), number)
+            return None
+
+    def _living(self, found: Iterable[Document]) -> Iterator[Item]:
+        """The items, without those that have expired: DynamoDB deletes them days later.
+
+        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html
+        """
+        now = self.now()
+        items = map(unmarshalled, found)
+        return (item for item in items if item.get("expires", now + 1) > now)
+
+    def _is_over(self, attempt: int, until: float, allowance: Allowance) -> bool:
+        """Whether there is no time for another round; pauses before the second one."""
+        pause = PAUSE if attempt else 0.0
+        if until - allowance.clock() <= pause:
+            return True
+        if pause:
+            time.sleep(pause)
+        return False
+
+    def _each(self, act: Callable[[Any], T], parts: Sequence[Any]) -> list[T]:
+        """What comes of each part, in order; several parts side by side."""
+        if len(parts) < 2:
+            return [act(part) for part in parts]
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(THREADS, "ledger")
+        return list(self._threads.map(act, parts))
+
+
+def _key(key: Key) -> Document:
+    return {"pk": {"S": key[0]}, "sk": {"S": key[1]}}
+
+
+def _chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:
+    waiting = iter(values)
+    while chunk := list(islice(waiting, size)):
+        yield chunk

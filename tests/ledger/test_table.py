@@ -1,0 +1,192 @@
+"""The table, on moto's server, and when DynamoDB is slow, throttled or down."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from handler.aws.dynamodb import DynamoDb
+from ledger.allowance import Allowance
+from ledger.table import Changed, Document, Table, TableError, Update
+
+PLENTY = 30.0
+"""Seconds, where time is not what is tested."""
+
+
+def plenty() -> Allowance:
+    return Allowance(PLENTY)
+
+
+def item(number: int, **more: Any) -> dict[str, Any]:
+    return {"pk": f"M#{number:03}", "sk": "0", **more}
+
+
+def test_what_was_written_is_read(table: Table) -> None:
+    allowance = plenty()
+    items = [item(number, at=float(number)) for number in range(230)]
+    assert table.write(items, allowance) == 0
+    read = table.read([(each["pk"], "0") for each in items] + [("M#none", "0")], allowance)
+    assert not read.unknown
+    assert len(read.items) == 230
+    found = read.items["M#007", "0"]
+    assert found.pop("expires") == pytest.approx(time.time() + 86_400, abs=60)
+    assert found == item(7, at=7)
+    assert not allowance.failures
+
+
+def test_of_one_key_the_last_item_counts_and_items_can_be_deleted(table: Table) -> None:
+    allowance = plenty()
+    table.write([item(1, n=1), item(2, n=1), item(1, n=2)], allowance)
+    table.write([], allowance, deleted=[("M#002", "0")])
+    read = table.read([("M#001", "0"), ("M#002", "0")], allowance, consistent=True)
+    assert {key: found["n"] for key, found in read.items.items()} == {("M#001", "0"): 2}
+    assert not read.unknown
+
+
+def test_what_has_expired_is_passed_over(table: Table) -> None:
+    table.write([item(1, expires=int(time.time()) - 1), item(2)], plenty())
+    assert list(table.read([("M#001", "0"), ("M#002", "0")], plenty()).items) == [("M#002", "0")]
+    assert table.query("M#001", plenty()) == ([], True)
+
+
+def test_an_update_is_made_under_its_condition(table: Table) -> None:
+    def newest(moment: float) -> Update:
+        return Update(
+            ("P#a", "newest"),
+            "SET #at = :at",
+            values={":at": moment},
+            names={"#at": "at"},
+            condition="attribute_not_exists(#at) OR #at < :at",
+        )
+
+    made = {"pk": "P#a", "sk": "newest"}
+    assert table.change([newest(2.0)], plenty()) == [Changed(True, {**made, "at": 2})]
+    assert table.change([newest(1.5), newest(1.0)], plenty()) == [
+        Changed(False, {**made, "at": 2}),
+        Changed(False, {**made, "at": 2}),
+    ]
+    assert table.change([newest(3.5)], plenty()) == [Changed(True, {**made, "at": 3.5})]
+
+
+def test_the_items_of_one_key_and_of_one_person_come_in_order(table: Table) -> None:
+    table.write(
+        [
+            {"pk": "M#1", "sk": f"A#{number}", "person": "p", "at": 10 - number}
+            for number in (3, 1, 2)
+        ]
+        + [{"pk": "M#1", "sk": "0"}],
+        plenty(),
+    )
+
+    def keys(found: tuple[list[dict[str, Any]], bool]) -> tuple[list[str], bool]:
+        return [each["sk"] for each in found[0]], found[1]
+
+    assert keys(table.query("M#1", plenty())) == (["0", "A#1", "A#2", "A#3"], True)
+    assert keys(table.query("M#1", plenty(), begins="A#")) == (["A#1", "A#2", "A#3"], True)
+    assert keys(table.query("p", plenty(), index=True)) == (["A#3", "A#2", "A#1"], True)
+    assert keys(table.query("p", plenty(), index=True, latest=2)) == (["A#2", "A#1"], True)
+
+
+class Unwell:
+    """DynamoDB on its bad days: each call is answered by `answer`, or passed on."""
+
+    def __init__(self, table: Table) -> None:
+        self.calls: list[str] = []
+        self.throttled = 0
+        self.pause = 0.0
+        self.down: str | None = None
+        self._well = DynamoDb().call
+        self.table = Table(table.name, self.call, 86_400.0)
+
+    def call(self, operation: str, document: Document, seconds: float) -> Document:
+        self.calls.append(operation)
+        if self.down:
+            raise TableError(self.down)
+        if self.pause:
+            time.sleep(min(self.pause, seconds))
+            if self.pause > seconds:
+                raise TableError("TimedOut")
+        if self.throttled:
+            self.throttled -= 1
+            kind = "UnprocessedItems" if operation == "BatchWriteItem" else "UnprocessedKeys"
+            return {"Responses": {}, kind: document["RequestItems"]}
+        return self._well(operation, document, seconds)
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began < seconds
+
+
+def test_what_was_throttled_once_is_sent_once_more(table: Table) -> None:
+    unwell, allowance = Unwell(table), plenty()
+    unwell.throttled = 1
+    assert unwell.table.write([item(1)], allowance) == 0
+    unwell.throttled = 1
+    assert list(unwell.table.read([("M#001", "0")], allowance).items) == [("M#001", "0")]
+    assert unwell.calls == ["BatchWriteItem"] * 2 + ["BatchGetItem"] * 2
+    assert not allowance.failures
+
+
+def test_what_stays_throttled_is_counted(table: Table) -> None:
+    unwell, allowance = Unwell(table), plenty()
+    unwell.throttled = 99
+    assert unwell.table.write([item(1), item(2)], allowance) == 2
+    read = unwell.table.read([("M#001", "0")], allowance)
+    assert read.unknown == {("M#001", "0")}
+    assert allowance.failures == {"unwritten": 2, "unread": 1}
+
+
+def test_slow_answers_cost_no_more_than_the_allowance(table: Table) -> None:
+    unwell, allowance = Unwell(table), Allowance()
+    unwell.pause = 5.0
+    with at_most(0.45):
+        read = unwell.table.read([("M#001", "0")], allowance, most=0.1)
+        unwell.table.write([item(number) for number in range(500)], allowance)
+        unwell.table.change([Update(("P#a", "x"), "SET a = :a", {":a": 1})] * 20, allowance)
+        unwell.table.query("M#001", allowance)
+    assert read.unknown == {("M#001", "0")}
+    assert allowance.left == 0
+    assert allowance.failures["unwritten"] == 500
+
+
+def test_a_table_that_is_down_is_counted_and_raises_nothing(table: Table) -> None:
+    unwell, allowance = Unwell(table), plenty()
+    unwell.down = "InternalServerError"
+    assert unwell.table.write([item(1)], allowance) == 1
+    assert unwell.table.read([("M#001", "0")], allowance).unknown == {("M#001", "0")}
+    assert unwell.table.change([Update(("P#a", "x"), "SET a = :a", {":a": 1})], allowance) == [
+        Changed(None)
+    ]
+    assert unwell.table.query("M#001", allowance) == ([], False)
+
+
+@pytest.mark.parametrize(
+    ("variables", "code"),
+    [
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "Cut"),
+        ({"AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:1"}, "Cut"),
+        ({"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}, "NotSetUp"),
+    ],
+)
+def test_what_is_wrong_with_the_way_to_dynamodb_is_a_code(
+    variables: dict[str, str],
+    code: str,
+    aws_variables: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(TableError, match=f"^{code}$"):
+        DynamoDb().call("Query", {}, 1.0)
+
+
+def test_dynamodb_names_its_error(aws_variables: dict[str, str]) -> None:
+    with pytest.raises(TableError, match=r"^ResourceNotFoundException$"):
+        DynamoDb().call(
+            "BatchGetItem", {"RequestItems": {"none": {"Keys": [{"pk": {"S": "a"}}]}}}, 5.0
+        )
