@@ -71,6 +71,9 @@ def serve(port: int = 0, names: Collection[str] = NAMES) -> Iterator[str]:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
 
+    from local.aws_stand_in import transactions
+
+    transactions.install()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     lock = threading.Lock()
     moto = MoveTasks(TraceHeaders(DomainDispatcherApplication(create_backend_app)))

@@ -28,7 +28,7 @@ from klaviyo_client.people.newest import (
     keys_of,
     said_at,
 )
-from klaviyo_client.people.stakes import Key, Stake, stake_of, subscriber
+from klaviyo_client.people.stakes import Key, Stake, stake_of
 from klaviyo_client.sending.sender import LONGEST_SECONDS
 from operations import Operation, Unsubscribe
 from operations.instants import NEVER
@@ -75,8 +75,9 @@ class Words(Protocol):
     def field_id(self, name: str) -> FieldId:
         """What a field is stored as."""
 
-    def read(self, keys: Iterable[Key]) -> Mapping[Key, Record]:
-        """The records as far as they could be read; an empty one where there is none."""
+    def read(self, names: Iterable[Key], *, again: bool) -> Mapping[Key, Record]:
+        """The records as far as they could be read; an empty one where there is none. `again`: they
+        have changed a moment ago."""
 
     def write(self, before: Mapping[Key, Record], after: Mapping[Key, Record]) -> Written:
         """Put the records in the place of those `before`, where these are still there."""
@@ -173,10 +174,10 @@ class InOrder:
         """Verdicts on all that could be checked."""
         checked = _Checked()
         open_ = dict(stakes)
-        for _ in range(ROUNDS):
+        for attempt in range(ROUNDS):
             if not open_:
                 break
-            open_ = self._check_once(operations, open_, seconds, checked)
+            open_ = self._check_once(operations, open_, seconds, checked, again=attempt > 0)
         for position in open_:
             checked.verdicts[position] = Verdict(operations[position], CONTENDED)
         return checked
@@ -187,10 +188,13 @@ class InOrder:
         stakes: Mapping[int, Stake],
         seconds: float,
         checked: _Checked,
+        *,
+        again: bool,
     ) -> dict[int, Stake]:
         """Judge and claim; gives those whose people somebody else has claimed meanwhile."""
         keys = {position: keys_of(stake) for position, stake in stakes.items()}
-        records = self._words.read({key for of_one in keys.values() for key in of_one})
+        names = {key for of_one in keys.values() for key in of_one}
+        records = self._words.read(names, again=again)
         known = {
             position: stake
             for position, stake in stakes.items()
@@ -206,19 +210,19 @@ class InOrder:
         made, refused = set(written.made), set(written.refused)
         for key in made:
             checked.claim(key, judgement.claims[key], records[key], claims[key])
-        again = {}
+        contended = {}
         for position, stake in known.items():
             verdict = judgement.verdicts[position]
             if verdict.outcome is None:
                 wanted = [key for key in keys[position] if key in claims]
                 if not refused.isdisjoint(wanted):
-                    again[position] = stake
+                    contended[position] = stake
                     continue
                 if not made.issuperset(wanted):
                     warnings = (*verdict.warnings, DeliveryWarning.ORDER_NOT_CHECKED)
                     verdict = replace(verdict, warnings=warnings)
             checked.verdicts[position] = verdict
-        return again
+        return contended
 
     # After
 
@@ -261,20 +265,20 @@ class InOrder:
     ) -> None:
         """What one result means for the records."""
         operation, outcome = result.operation, result.outcome
-        if isinstance(outcome, Delivered):
-            decided = self._judge.decided(operation, stake_of(operation) or stake)
-            done = self._judge.done(operation, now)
-            if DeliveryWarning.NOT_ON_LIST in result.warnings:
-                done = {}
-            for key, of_key in (*decided, *done.items()):
-                fields.setdefault(key, {}).update(of_key)
-            return
-        keys = keys_of(stake)
-        if isinstance(outcome, Retryable) and outcome.tried and outcome.reason in MAY_LAND_LATER:
-            late.update(dict.fromkeys(keys, now + LONGEST_SECONDS))
+        may_land = (
+            isinstance(outcome, Retryable) and outcome.tried and outcome.reason in MAY_LAND_LATER
+        )
+        if may_land:
+            late.update(dict.fromkeys(keys_of(stake), now + LONGEST_SECONDS))
+        noted = []
+        if may_land or isinstance(outcome, Delivered):
+            noted += self._judge.decided(operation, stake_of(operation) or stake)
+        if isinstance(outcome, Delivered) and DeliveryWarning.NOT_ON_LIST not in result.warnings:
+            noted += self._judge.done(operation, now)
         if isinstance(operation, Unsubscribe) and self._klaviyo.may_have_left(operation):
-            left = self._judge.field_id(f"sent leave {operation.list_id}")
-            fields.setdefault(subscriber(operation), {})[left] = now
+            noted += self._judge.sent(operation, now)
+        for key, of_key in noted:
+            fields.setdefault(key, {}).update(of_key)
 
 
 def replace_results(delivery: Delivery, results: Iterable[Result]) -> Delivery:

@@ -13,6 +13,7 @@ INDEX = "by-person"
 ARRIVAL = "0"
 ATTEMPT = "A#"
 NAME = "name#"
+WORDS = "words"
 
 Key = tuple[str, str]
 """`pk` and `sk`."""

@@ -17,6 +17,8 @@ class People:
 
     def __init__(self, key: str) -> None:
         self._key = key.encode("utf-8", "surrogatepass")
+        self.salt = hmac.digest(self._key, b"fields", "sha256")
+        """For hashes of what is no person."""
 
     def hash(self, name: str, value: str) -> str:
         """The hash of one identifier: `name` is Klaviyo's (`email`, `external_id`, …)."""

@@ -28,8 +28,15 @@ from operations.instants import NEVER, instant
 
 FieldId = int
 
+Noted = tuple[Key, dict[FieldId, float]]
+"""Fields of a person, and what is to be known of them."""
+
 MANY = "*"
 """The owner of a record that several processes have claimed at once."""
+
+
+JOINING_SECONDS = 60.0
+"""Until somebody who has just been subscribed shows on the list, and can leave it."""
 
 
 class Record(Struct, frozen=True):
@@ -156,20 +163,23 @@ class Judge:
         now: float,
     ) -> Outcome | None:
         """What becomes of a consent that was changed a short time ago."""
-        if isinstance(operation, Unsubscribe) and operation.list_id is not None:
-            fields = known[subscriber(operation)]
-            sent = fields.get(self.field_id(f"sent leave {operation.list_id}"), NEVER)
-            done = fields.get(self.field_id(f"done leave {operation.list_id}"), NEVER)
-            is_repeat = done >= said
-        elif isinstance(operation, Subscribe):
-            fields = known[subscriber(operation)]
-            sent = fields.get(self.field_id("sent subscribe"), NEVER)
-            done = fields.get(self.field_id(f"done subscribe {operation.list_id}"), NEVER)
-            left = fields.get(self.field_id(f"leave {operation.list_id}"), NEVER)
-            is_repeat = done >= said if operation.is_consent else done > left
+        if not isinstance(operation, Subscribe | Unsubscribe):
+            return None
+        fields, of_list = known[subscriber(operation)], operation.list_id
+
+        def last(name: str) -> float:
+            return fields.get(self.field_id(name), NEVER)
+
+        subscribed, done = last("sent subscribe"), last(f"done subscribe {of_list}")
+        if isinstance(operation, Subscribe):
+            until = subscribed + self.once_seconds
+            is_repeat = done >= said if operation.is_consent else done > last(f"leave {of_list}")
+        elif of_list is not None:
+            joining = subscribed + JOINING_SECONDS if done > NEVER else NEVER
+            until = max(last(f"sent leave {of_list}") + self.once_seconds, joining)
+            is_repeat = last(f"done leave {of_list}") >= said
         else:
             return None
-        until = sent + self.once_seconds
         if until <= now:
             return None
         if is_repeat:
@@ -194,28 +204,35 @@ class Judge:
             for name, said in fields.items():
                 if of_key.get(name, NEVER) < said:
                     claim[name] = of_key[name] = said
-        if isinstance(operation, Unsubscribe) and operation.list_id is not None:
+        for key, fields in self.sent(operation, now):
             # Not into what is known: those beside it in the batch go with it.
-            name = self.field_id(f"sent leave {operation.list_id}")
-            claims[subscriber(operation)][name] = now
+            claims[key].update(fields)
 
     def decided(self, operation: Operation, stake: Stake) -> list[tuple[Key, dict[FieldId, float]]]:
         """The fields that the operation decides, each with the operation's time."""
         said = said_at(operation)
         return [(key, dict.fromkeys(map(self.field_id, names), said)) for key, names in stake.sets]
 
-    def done(self, operation: Operation, now: float) -> dict[Key, dict[FieldId, float]]:
+    def sent(self, operation: Operation, now: float) -> list[Noted]:
+        """What must be known before the operation is sent, besides what it decides."""
+        if not isinstance(operation, Unsubscribe) or operation.list_id is None:
+            return []
+        return [(subscriber(operation), {self.field_id(f"sent leave {operation.list_id}"): now})]
+
+    def done(self, operation: Operation, now: float) -> list[Noted]:
         """What is known once the operation was delivered, besides what it decides."""
-        if not isinstance(operation, Subscribe | Unsubscribe):
-            return {}
-        of_list, said = operation.list_id, said_at(operation)
         if isinstance(operation, Subscribe):
-            fields = {"sent subscribe": now, f"done subscribe {of_list}": said}
-        elif of_list is None:
-            return {}
+            fields = {"sent subscribe": now, f"done subscribe {operation.list_id}": None}
+        elif isinstance(operation, Unsubscribe) and operation.list_id is not None:
+            fields = {
+                f"sent leave {operation.list_id}": now,
+                f"done leave {operation.list_id}": None,
+            }
         else:
-            fields = {f"sent leave {of_list}": now, f"done leave {of_list}": said}
-        return {subscriber(operation): {self.field_id(name): at for name, at in fields.items()}}
+            return []
+        said = said_at(operation)
+        named = {self.field_id(name): said if at is None else at for name, at in fields.items()}
+        return [(subscriber(operation), named)]
 
 
 def said_at(operation: Operation) -> float:

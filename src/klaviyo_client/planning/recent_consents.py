@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from klaviyo_client.api.outcomes import Delivered, DeliveryWarning, Retryable, RetryReason
 from klaviyo_client.api.queries import comparable
+from klaviyo_client.people.newest import JOINING_SECONDS
 from klaviyo_client.planning.consent_lookups import IDENTIFIERS
 from klaviyo_client.planning.progress import Progress
 from operations import Operation, Subscribe, Unsubscribe, channels_of
@@ -20,9 +21,6 @@ from operations.instants import instant
 
 SECONDS = 1800.0
 """Klaviyo recommends one subscription of a profile within so long, at most."""
-
-JOINING_SECONDS = 60.0
-"""Until somebody who has just been subscribed shows on the list, and can leave it."""
 
 MOST = 20_000
 """What is kept at most; beyond it the oldest is forgotten first."""

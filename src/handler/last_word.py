@@ -1,0 +1,100 @@
+"""What was last said about each person, in the table: the records that the client's order needs.
+
+One item for each identifier of a person, named by its hash. It holds the times of the latest
+messages by field. Fields are hashed as well: a custom trait may be called after a person.
+"""
+
+import functools
+import hashlib
+import struct
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from klaviyo_client.in_order import Written
+from klaviyo_client.people.newest import FieldId, Record
+from ledger import keys
+from ledger.allowance import Allowance
+from ledger.people import People
+from ledger.swaps import Swap, swap
+from ledger.table import Table
+
+Name = tuple[str, str]
+"""An identifier: its name and its value."""
+
+FIELD = struct.Struct("<6sd")
+"""A field's hash and a time: 14 bytes, so that 30 traits of a person cost one write unit."""
+
+
+class Words:
+    """The records for one call of a function; `me` is the process."""
+
+    def __init__(self, table: Table, people: People, allowance: Allowance, me: str) -> None:
+        self.me = me
+        self._table = table
+        self._people = people
+        self._allowance = allowance
+        self._pks: dict[Name, str] = {}
+
+    def field_id(self, name: str) -> FieldId:
+        """The hash of the field's name."""
+        return _field_id(name, self._people.salt)
+
+    def read(self, names: Iterable[Name], *, again: bool) -> dict[Name, Record]:
+        """The records as far as they could be read; an empty one where there is none."""
+        pks = {name: self._pk(name) for name in names}
+        wanted = [(pk, keys.WORDS) for pk in pks.values()]
+        read = self._table.read(wanted, self._allowance, consistent=again)
+        return {
+            name: _record(read.items.get((pk, keys.WORDS)))
+            for name, pk in pks.items()
+            if (pk, keys.WORDS) not in read.unknown
+        }
+
+    def write(self, before: Mapping[Name, Record], after: Mapping[Name, Record]) -> Written:
+        """Put the records in the place of those `before`, where these are still there."""
+        names = list(after)
+        swaps = [
+            Swap((self._pk(name), keys.WORDS), before[name].version, _item(after[name]))
+            for name in names
+        ]
+        made = swap(self._table, swaps, self._allowance)
+        return Written(
+            {name for name, is_made in zip(names, made, strict=True) if is_made},
+            {name for name, is_made in zip(names, made, strict=True) if is_made is False},
+        )
+
+    def _pk(self, name: Name) -> str:
+        pk = self._pks.get(name)
+        if pk is None:
+            pk = self._pks[name] = keys.person(self._people.hash(*name))
+        return pk
+
+
+@functools.lru_cache(maxsize=20_000)
+def _field_id(name: str, salt: bytes) -> FieldId:
+    text = name.encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=6, key=salt).digest(), "little")
+
+
+def _item(record: Record) -> dict[str, Any]:
+    packed = b"".join(
+        FIELD.pack(name.to_bytes(6, "little"), said) for name, said in record.fields.items()
+    )
+    return {
+        "w": {"B": b64encode(packed).decode()},
+        "u": {"N": repr(record.busy_until)},
+        "o": {"S": record.owner},
+        "v": {"N": str(record.version)},
+    }
+
+
+def _record(item: Mapping[str, Any] | None) -> Record:
+    if item is None:
+        return Record()
+    return Record(dict(_fields(item["w"])), item["u"], item["o"], item["v"])
+
+
+def _fields(packed: str) -> Iterator[tuple[FieldId, float]]:
+    for name, said in FIELD.iter_unpack(b64decode(packed)):
+        yield int.from_bytes(name, "little"), said
