@@ -20,7 +20,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from cli.segment_signature import signature
+from cli.segment.signature import signature
 from local import klaviyo_stand_in as klaviyo
 from local.aws_stand_in import server as aws
 from local.aws_stand_in.function import LambdaFunction

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import far_ends
-from cli.segment_signature import signature
+from cli.segment.signature import signature
 from local.aws_stand_in.function import LambdaFunction
 
 SECRET = "bench-shared-secret"

@@ -212,7 +212,7 @@ def _objects(url: str) -> Iterator[Source]:
     Each is copied to a temporary file before it is read: S3 would cut the connection while the run
     waits for Klaviyo's limits.
     """
-    from cli.aws import client, reaching
+    from cli.stack.aws import client, reaching
 
     bucket, _, prefix = url.removeprefix(S3).partition("/")
     if not bucket:

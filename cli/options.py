@@ -7,70 +7,44 @@ without one from the environment. Other settings have their defaults.
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from cli.troubles import Misuse, Trouble
 from handler.aws.environment import DEFAULT_API_URL, read_settings
-from klaviyo_mapping.settings.settings import SettingError, Settings
+from klaviyo_mapping.settings.declaration import Declared, SettingError, declared
+from klaviyo_mapping.settings.settings import Settings
 
 if TYPE_CHECKING:
-    from cli.aws import Stack
+    from cli.stack.aws import Stack
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-SETTING_HELP = {
-    "confirm_optin": "Lists: let the list's own opt-in process ask, or add people at once.",
-    "enforce_email": "Only the e-mail address names a profile.",
-    "list_id": "The list that identified people join.",
-    "fallback_on_anonymous_id": "Use the anonymousId if there is no userId.",
-    "send_placed_order_as_order_completed": "Give an order's metric its Segment name.",
-    "default_country": "The country of phone numbers in messages that name no country.",
-    "audience_lists": "Lists of Engage audiences: auto, or a JSON object of keys and list ids.",
-    "consent_events": "Let two tracks change the consent to marketing.",
-    "subscribe_event": "The name of the track that subscribes.",
-    "unsubscribe_event": "The name of the track that unsubscribes.",
-    "forward_deletions": "Let a delete message delete the profile.",
-    "order_property_names": "The naming of orders' properties.",
-    "ecommerce_metrics": "The naming of e-commerce metrics.",
-    "keep_user_id": "The custom property that keeps the userId while it does not name the profile.",
-    "send_anonymous_id": "Send the anonymousId on events, beside other identifiers.",
-    "forward_aliases": "Let an alias merge two profiles.",
-    "forward_types": "More types of messages: group, page, screen, separated by commas.",
-    "list_opt_in": "The opt-in process of lists that are created.",
-    "consent_source": "Where a consent was given, for messages that do not say.",
-    "send_context": "Use locale and IP address of the context if no trait has them.",
-}
-"""One line of help for each setting. A setting without a line has an option all the same."""
 
 IN_A_FILE = "rules"
 """The setting that is no option of its own: `--rules-file` names a file with its text."""
 
 
 def setting_options(command: Command) -> Command:
-    """One option for each field of `Settings`, `--rules-file` and `--env-file`."""
+    """One option for each setting of `Settings`, `--rules-file` and `--env-file`."""
     command = click.option(
         "--rules-file",
         type=click.Path(exists=True, dir_okay=False, path_type=Path, resolve_path=True),
         help="Filters and renames, as in src/rules.example.toml. [default: none]",
     )(command)
-    for setting in reversed(fields(Settings)):
-        if setting.name == IN_A_FILE:
+    for each in reversed(list(declared(Settings))):
+        if each.name == IN_A_FILE:
             continue
-        flag = setting.name.replace("_", "-")
-        declared = f"--{flag}/--no-{flag}" if setting.type is bool else f"--{flag}"
-        words = get_args(setting.type) if get_origin(setting.type) is Literal else ()
-        help_text = SETTING_HELP.get(setting.name, f"The setting {setting.name.upper()}.")
+        flag = each.name.replace("_", "-")
         command = click.option(
-            declared,
-            setting.name,
+            f"--{flag}/--no-{flag}" if each.is_switch else f"--{flag}",
+            each.name,
             default=None,
-            type=click.Choice(words) if words else None,
-            help=f"{help_text} [default: {_shown(setting.default)}]",
+            type=click.Choice(each.choices) if each.choices else None,
+            help=f"{each.setting.help} [default: {_shown(each)}]",
         )(command)
     return click.option(
         "--env-file",
@@ -79,10 +53,10 @@ def setting_options(command: Command) -> Command:
     )(command)
 
 
-def _shown(default: object) -> str:
-    if default is None or default == ():
-        return "none"
-    return {True: "yes", False: "no"}[default] if isinstance(default, bool) else str(default)
+def _shown(each: Declared) -> str:
+    if each.is_switch:
+        return "yes" if each.default else "no"
+    return each.default_text or "none"
 
 
 def json_option(command: Command) -> Command:
@@ -112,7 +86,7 @@ class Context:
         """What AWS knows of the stack that was named."""
         if self.stack_name is None:
             return None
-        from cli import aws
+        from cli.stack import aws
 
         return aws.stack(self.stack_name)
 
@@ -143,8 +117,7 @@ class Context:
     @cached_property
     def api_url(self) -> str:
         """Where Klaviyo is."""
-        from_stack = self.stack.parameters.get("KlaviyoApiUrl") if self.stack else None
-        return self.variables.get("KLAVIYO_API_URL") or from_stack or DEFAULT_API_URL
+        return self.variables.get("KLAVIYO_API_URL") or DEFAULT_API_URL
 
     def private_key(self) -> str:
         """Klaviyo's key: from the stack's secret, the environment, or a prompt."""
@@ -182,7 +155,7 @@ class Context:
 
     @cached_property
     def _secret(self) -> dict[str, Any]:
-        from cli import aws
+        from cli.stack import aws
 
         return {} if self.stack is None else aws.secret(self.stack.output("CredentialsSecretArn"))
 
@@ -197,5 +170,5 @@ def asked(variable: str, prompt: str) -> str:
 
 def settings_of(given: dict[str, Any]) -> dict[str, Any]:
     """Take the options of `setting_options` out of a command's parameters."""
-    names = [each.name for each in fields(Settings) if each.name != IN_A_FILE]
+    names = [each.name for each in declared(Settings) if each.name != IN_A_FILE]
     return {name: given.pop(name) for name in (*names, "rules_file")}

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
-from cli.segment_signature import signature
+from cli.segment.signature import signature
 from local import tour
 from local import web_console as console
 from local.aws_stand_in.http_api import Exchange

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from handler.aws.environment import DEFAULT_API_URL, Environment
-from klaviyo_mapping.settings.settings import READERS, SettingError, Settings
+from klaviyo_mapping.settings.declaration import SettingError, declared
+from klaviyo_mapping.settings.settings import Settings
 from local.aws_stand_in.function import ROOT
 from local.sign import SAMPLE_SECRET
 
@@ -88,7 +89,7 @@ class Configuration:
             log_file=Path(variables.get("LOG_FILE", "").strip() or LOG_FILE),
             settings=tuple(
                 f"{name}={variables[name]}"
-                for name in (*map(str.upper, READERS), "RULES_FILE")
+                for name in (*(each.variable for each in declared(Settings)), "RULES_FILE")
                 if variables.get(name, "").strip()
             ),
             defaults_hold=environment.settings == Settings(),

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cli.segment_signature import signature, signed_part
+from cli.segment.signature import signature, signed_part
 
 SAMPLE_SECRET = "sample-shared-secret"
 WRONG_ON_PURPOSE = "wrong-signature.json"

@@ -1,6 +1,5 @@
 """The documentation is complete and true: settings, codes, metrics, examples, links, pictures."""
 
-import dataclasses
 import json
 import re
 from collections.abc import Iterator
@@ -9,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from handler.aws.environment import Environment
 from handler.door import refusals
 from handler.report.codes import DeferralCode, RejectionCode, TroubleCode
 from handler.report.telemetry import Metric
@@ -52,17 +50,6 @@ def codes() -> Iterator[str]:
     yield from (code.value for code in (*DeferralCode, *RejectionCode, *TroubleCode))
 
 
-def variables() -> Iterator[str]:
-    yield from (setting.name.upper() for setting in dataclasses.fields(Settings))
-    for field in dataclasses.fields(Environment):
-        if field.name not in {"settings", "retry_seconds", "ledger_seconds"}:
-            yield field.name.upper()
-    yield "RETRY_HOURS"
-    yield "LEDGER_DAYS"
-    yield "RULES_FILE"
-    yield "AWS_ENDPOINT_URL"
-
-
 @pytest.mark.parametrize("code", sorted(set(codes())))
 def test_every_code_has_a_row(code: str) -> None:
     assert re.search(rf"^\|.*`{code}`", page("answers-and-reasons.md"), re.MULTILINE)
@@ -84,11 +71,6 @@ TRAITS = {
 @pytest.mark.parametrize("trait", sorted(each for each in TRAITS if not each.startswith("$")))
 def test_every_trait_that_fills_an_attribute_is_in_the_table(trait: str) -> None:
     assert re.search(rf"^\|[^|]*\|[^|]*`{trait}`", page("mapping.md"), re.MULTILINE)
-
-
-@pytest.mark.parametrize("variable", sorted(variables()))
-def test_every_setting_has_a_row(variable: str) -> None:
-    assert re.search(rf"^\|[^|]*`{variable}`[^|]*\|", page("settings.md"), re.MULTILINE)
 
 
 @pytest.mark.parametrize("metric", sorted(metric.value for metric in Metric))

@@ -11,8 +11,7 @@ from msgspec.structs import replace
 from handler.decision import decide
 from handler.door.body import Unreadable
 from handler.door.validation import Malformed, validate
-from handler.queue.routing import invalid_reason
-from handler.report.codes import RejectionCode
+from handler.queue.routing import rejected_reason
 from klaviyo_mapping import Dropped, Mapped, Message, Settings
 from klaviyo_mapping.segment.times import time_of
 from operations import (
@@ -102,7 +101,7 @@ class Translator:
         """What becomes of a value that an archive holds. Never raises."""
         message = validate(raw)
         if isinstance(message, Malformed):
-            return Translated(reason=invalid_reason(message), raw=message.raw)
+            return Translated(reason=rejected_reason(message), raw=message.raw)
         objection = self._selection.objection(message, self._now)
         if objection is not None:
             return Translated(left_out=(objection.value,))
@@ -111,9 +110,7 @@ class Translator:
             return self._historical(message, decision.operations)
         if isinstance(decision, Dropped):
             return Translated(left_out=(decision.reason.value,))
-        return Translated(
-            reason={"code": RejectionCode.INTERNAL_ERROR.value}, raw=message.document()
-        )
+        return Translated(reason=rejected_reason(decision), raw=decision.raw)
 
     def _historical(self, message: Message, operations: tuple[Operation, ...]) -> Translated:
         """The operations as those of the past: no flows; no lists and no consent unless asked for;

@@ -13,7 +13,7 @@ from cli.options import Command, Context, json_option, stack_option
 from cli.troubles import Misuse, Status, Trouble
 
 if TYPE_CHECKING:
-    from cli.dead_letters import DeadLetterQueue, Group, Selection
+    from cli.dead_letters.queue import DeadLetterQueue, Group, Selection
 
 LOOK_SECONDS = 1.0
 """Seconds between two questions about a redrive's progress."""
@@ -85,7 +85,7 @@ def list_letters(queue_url: str | None, stack_name: str | None, as_json: bool) -
     With --json: {"queue_url", "sqs_messages", "entries", "groups": [{"code", "detail",
     "klaviyo_code", "status", "count", "kinds", "oldest", "newest", "message_ids"}]}.
     """
-    from cli.dead_letters import Group, group_of
+    from cli.dead_letters.queue import Group, group_of
 
     queue = _queue(queue_url, stack_name)
     groups: dict[tuple[Any, ...], Group] = {}
@@ -165,7 +165,7 @@ def show(
     """
     import json
 
-    from cli.dead_letters import shown
+    from cli.dead_letters.queue import shown
 
     selection = _selection(reasons, message_ids)
     number = 0
@@ -205,7 +205,7 @@ def export(
 
     The file holds personal data: only its owner can read it, and one that exists is not replaced.
     """
-    from cli.dead_letters import write_line
+    from cli.dead_letters.queue import write_line
 
     selection = _selection(reasons, message_ids)
     queue = _queue(queue_url, stack_name)
@@ -253,7 +253,7 @@ def redrive(
     those are sent again. Fix the cause first. Repeats do no harm. With --json: {"dry_run", "moved",
     "unit" (sqs_messages, entries)}.
     """
-    from cli.dead_letters import put
+    from cli.dead_letters.queue import put
     from handler.queue.queues import Queue
 
     queue = _queue(queue_url, stack_name)
@@ -353,13 +353,13 @@ def _amount(number: int, unit: str) -> str:
 
 
 def _selection(reasons: tuple[str, ...], message_ids: tuple[str, ...]) -> "Selection":
-    from cli.dead_letters import Selection
+    from cli.dead_letters.queue import Selection
 
     return Selection(frozenset(reasons), frozenset(message_ids))
 
 
 def _queue(queue_url: str | None, stack_name: str | None) -> "DeadLetterQueue":
-    from cli.dead_letters import DeadLetterQueue
+    from cli.dead_letters.queue import DeadLetterQueue
 
     context = Context(stack_name)
     url = queue_url or os.environ.get("DEAD_LETTER_QUEUE_URL", "").strip()

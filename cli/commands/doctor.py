@@ -17,7 +17,7 @@ from cli.options import (
 from cli.troubles import Status
 
 if TYPE_CHECKING:
-    from cli.examination import Check
+    from cli.examination.doctor import Check
 
 EPILOG = """\b
 Examples:
@@ -27,14 +27,16 @@ Examples:
 \b
 Changes nothing. It uses the key of the stack's secret, or KLAVIYO_PRIVATE_KEY. Scopes that write
 are checked with empty requests, which Klaviyo refuses as invalid.
-With --json: {"healthy", "checks": [{"name", "health" (good, doubtful, bad, skipped), "found",
-"remedy"}]}. Exit status: 1 if anything is bad.
+Where Klaviyo throttles a check, it waits and asks again, for two minutes in all.
+With --json: {"healthy", "checks": [{"name", "health" (good, doubtful, bad, unknown, skipped),
+"found", "remedy"}]}. Exit status: 1 if anything is bad, else 3 if anything could not be checked.
 """
 
 MARKS = {
     "good": ("✓", console.GOOD),
     "doubtful": ("!", console.DOUBTFUL),
     "bad": ("✗", console.BAD),
+    "unknown": ("?", console.DOUBTFUL),
     "skipped": ("·", console.FAINT),
 }
 
@@ -45,17 +47,23 @@ MARKS = {
 @json_option
 def command(stack_name: str | None, env_file: Path | None, as_json: bool, **options: Any) -> int:
     """Check settings, secret, key and its scopes, lists, queues and the stack's outputs."""
-    from cli.examination import Doctor, is_well
+    from cli.examination.doctor import Doctor, Health, worst
 
     checks: list[Check] = []
-    for check in Doctor(Context(stack_name, env_file, settings_of(options))).examine():
+    context = Context(stack_name, env_file, settings_of(options))
+    for check in Doctor(context, _tell_pause).examine():
         checks.append(check)
         if not as_json:
             _show(check)
-    healthy = is_well(checks)
+    found = worst(checks)
     if as_json:
+        healthy = found is Health.GOOD
         console.write_json({"healthy": healthy, "checks": [asdict(check) for check in checks]})
-    return Status.OK if healthy else Status.PROBLEMS
+    return {Health.BAD: Status.PROBLEMS, Health.UNKNOWN: Status.UNFINISHED}.get(found, Status.OK)
+
+
+def _tell_pause(seconds: float) -> None:
+    console.note(f"Klaviyo throttles: waiting {seconds:.0f} s …")
 
 
 def _show(check: "Check") -> None:

@@ -148,7 +148,7 @@ class _Post:
         """Post one body. Raises `Trouble` when there is no answer."""
         import requests
 
-        from cli.segment_signature import signature, signed_part
+        from cli.segment.signature import signature, signed_part
 
         began = time.monotonic()
         signed = signature(signed_part(body), self._secret)

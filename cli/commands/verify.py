@@ -38,7 +38,7 @@ def command(
 ) -> int:
     """Explain why a captured request's signature does or does not match, and what to do."""
     from cli.archive import read_whole
-    from cli.forensics import examine
+    from cli.segment.forensics import examine
 
     body = read_whole(file)
     found = _http_event(body)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from cli.segment_signature import signature, signed_part
+from cli.segment.signature import signature, signed_part
 from local.samples import SECONDS
 
 

@@ -11,9 +11,17 @@ from dataclasses import dataclass
 
 MAPPING_SHARE = 1 / 3
 
+MOST_MESSAGES = 10_000
+"""From where on a call looks at no further message by itself: Segment sends up to 4,000."""
+
 MOST_OPERATIONS = 10_000
 """From where on a call maps no further message. Planning, sending and queueing operations takes
 time in proportion, and Klaviyo takes ten bulk jobs of 1,000 events a second."""
+
+
+def is_enough(messages: int, operations: int) -> bool:
+    """Whether a call that has come to so much leaves the rest to the next."""
+    return messages >= MOST_MESSAGES or operations >= MOST_OPERATIONS
 
 
 @dataclass(frozen=True, slots=True)

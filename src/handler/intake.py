@@ -3,19 +3,20 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain, islice
 from typing import Any
 
 from handler.aws.credentials import Credentials, CredentialStore, CredentialsUnavailable
-from handler.deadline import MOST_OPERATIONS, Schedule, of_webhook
+from handler.deadline import MOST_MESSAGES, Schedule, is_enough, of_webhook
 from handler.decision import Decision, Unmapped, decide
-from handler.door.admission import Arrivals, admit
+from handler.door.admission import Arrivals, Slice, admit
 from handler.door.refusals import InvalidSignature, InvalidToken, Refusal
 from handler.door.validation import Malformed
 from handler.isolation import deliver
 from handler.queue.backoff import PACE, Pace
 from handler.queue.envelope import Entry
 from handler.queue.queues import Queue
-from handler.queue.routing import invalid_reason, route, stamped, written
+from handler.queue.routing import rejected_reason, route, stamped, written
 from handler.queue.storing import Stored, store
 from handler.report.answer import Fate, MessageFate, accepted, turned_away
 from handler.report.codes import DeferralCode, RejectionCode, TroubleCode
@@ -29,18 +30,23 @@ from operations import Json, Operation
 
 @dataclass(slots=True)
 class Work:
-    """What a batch came to: a decision for each message that was mapped, and the `others` as
-    they came."""
+    """What a batch came to: a decision for each message that was mapped, and the `rest` as it
+    came."""
 
     message_ids: list[str | None] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     operations: list[Operation] = field(default_factory=list)
-    others: list[Json] = field(default_factory=list)
+    rest: list[Slice] = field(default_factory=list)
+
+    @property
+    def unread(self) -> int:
+        """The number of messages in the rest."""
+        return sum(len(each.texts) for each in self.rest)
 
     @property
     def received(self) -> int:
         """The number of messages."""
-        return len(self.decisions) + len(self.others)
+        return len(self.decisions) + self.unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +130,12 @@ class Intake:
                 work.received,
             )
         fates = self._fates(work, delivery)
-        self._report(fates, delivery)
-        return accepted(fates)
+        unnamed = work.received - len(fates)
+        self._report(fates, unnamed, delivery)
+        return accepted(fates, unnamed)
 
     def _map(self, arrivals: Arrivals, received_at: datetime, until: float) -> Work:
-        """Map the messages, until there are operations enough or the time is up."""
+        """Map the messages, until it is enough for one call or the time is up."""
         work = Work()
         operations, clock = work.operations, self.klaviyo.clock
         # One message after the other, while its parts are in the processor's cache.
@@ -138,9 +145,9 @@ class Intake:
             work.decisions.append(decision)
             if isinstance(decision, Mapped):
                 operations += decision.operations
-            if clock() >= until or len(operations) >= MOST_OPERATIONS:
+            if clock() >= until or is_enough(len(work.decisions), len(operations)):
                 break
-        work.others.extend(arrivals.unchecked())
+        work.rest.extend(arrivals.rest())
         return work
 
     def _decide(self, arrival: Message | Malformed, received_at: datetime) -> Decision:
@@ -166,7 +173,7 @@ class Intake:
         dead = [
             *routing.dead,
             *(
-                Entry(message=decision.raw, reason=_dead_reason(decision))
+                Entry(message=decision.raw, reason=rejected_reason(decision))
                 for decision in work.decisions
                 if isinstance(decision, Malformed | Unmapped)
             ),
@@ -174,9 +181,12 @@ class Intake:
         waiting = {
             delay: stamped(entries, written(since)) for delay, entries in routing.waiting.items()
         }
-        if work.others:
-            others = [Entry(message=each, first_failed_at=since) for each in work.others]
-            waiting[0] = [*waiting.get(0, ()), *others]
+        if work.rest:
+            rest = [
+                Entry(messages=each.text(), first_failed_at=since, not_before=since)
+                for each in work.rest
+            ]
+            waiting[0] = [*waiting.get(0, ()), *rest]
         stored = store(
             self.retry_queue, self.dead_letter_queue, waiting, dead, lambda: self._left(until)
         )
@@ -186,6 +196,7 @@ class Intake:
         return stored
 
     def _fates(self, work: Work, delivery: Delivery) -> list[MessageFate]:
+        """The fate of each message, but of no more than `MOST_MESSAGES` that were not read."""
         fates: list[MessageFate] = []
         results = iter(delivery.results)
         for message_id, decision in zip(work.message_ids, work.decisions, strict=True):
@@ -195,24 +206,26 @@ class Intake:
             elif isinstance(decision, Dropped):
                 fates.append(MessageFate(message_id, Fate.DROPPED, decision.reason.value))
             else:
-                reason = _dead_reason(decision)
+                reason = rejected_reason(decision)
                 code = str(reason.pop("code"))
                 fates.append(MessageFate(message_id, Fate.REJECTED, code, reason))
+        unread = chain.from_iterable(each.message_ids() for each in work.rest)
         fates.extend(
-            MessageFate(_id_of(message), Fate.QUEUED, DeferralCode.NOT_MAPPED_YET.value)
-            for message in work.others
+            MessageFate(message_id, Fate.QUEUED, DeferralCode.NOT_MAPPED_YET.value)
+            for message_id in islice(unread, MOST_MESSAGES)
         )
         return fates
 
-    def _report(self, fates: Sequence[MessageFate], delivery: Delivery) -> None:
+    def _report(self, fates: Sequence[MessageFate], unnamed: int, delivery: Delivery) -> None:
         counts = dict.fromkeys(Fate, 0)
         by_reason: dict[tuple[str, str], list[str | None]] = {}
         for message in fates:
             counts[message.fate] += 1
             key = (message.fate.value, message.reason or "")
             by_reason.setdefault(key, []).append(message.message_id)
+        counts[Fate.QUEUED] += unnamed
         telemetry = self.telemetry
-        telemetry.count(Metric.RECEIVED, len(fates))
+        telemetry.count(Metric.RECEIVED, len(fates) + unnamed)
         telemetry.count(Metric.DELIVERED, counts[Fate.DELIVERED])
         telemetry.count(Metric.QUEUED, counts[Fate.QUEUED])
         telemetry.count(Metric.DROPPED, counts[Fate.DROPPED])
@@ -224,16 +237,10 @@ class Intake:
             telemetry.messages(fate, reason or None, ids)
         telemetry.info(
             "webhook answered",
-            received=len(fates),
+            received=len(fates) + unnamed,
             requests=delivery.requests,
             **{fate.value: number for fate, number in counts.items()},
         )
-
-
-def _id_of(message: Json) -> str | None:
-    """The id of a message that nobody has checked."""
-    found = message.get("messageId") if isinstance(message, dict) else None
-    return found if isinstance(found, str) else None
 
 
 def _mapped_fate(
@@ -253,9 +260,3 @@ def _mapped_fate(
         if isinstance(result.outcome, Retryable):
             return MessageFate(message_id, Fate.QUEUED, result.outcome.reason.value, details)
     return MessageFate(message_id, Fate.DELIVERED, None, details)
-
-
-def _dead_reason(decision: Decision) -> dict[str, Json]:
-    if isinstance(decision, Malformed):
-        return invalid_reason(decision)
-    return {"code": RejectionCode.INTERNAL_ERROR.value}

@@ -8,9 +8,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from handler.aws.credentials import CredentialStore, CredentialsUnavailable
-from handler.deadline import MOST_OPERATIONS, Schedule, of_retry
+from handler.deadline import Schedule, is_enough, of_retry
 from handler.decision import Unmapped, decide
-from handler.door.validation import Malformed, validate
+from handler.door.admission import Arrivals
+from handler.door.body import Body
+from handler.door.refusals import Refusal
+from handler.door.validation import Malformed
 from handler.isolation import deliver
 from handler.queue.backoff import PACE, Pace
 from handler.queue.batch import Batch, failures, read, records_of
@@ -22,22 +25,22 @@ from handler.queue.routing import (
     dead_letter,
     due,
     full_requests,
-    invalid_reason,
     is_exhausted,
+    no_message_reason,
     overdue_reason,
+    rejected_reason,
     route,
     stamped,
     wait_left,
     written,
 )
 from handler.queue.storing import Stored, store
-from handler.report.codes import RejectionCode
 from handler.report.delivery import report_delivery
 from handler.report.message_ids import shown_id
 from handler.report.telemetry import Metric, Telemetry
 from klaviyo_client.api.outcomes import Delivered
 from klaviyo_client.delivery import Delivery, Klaviyo
-from klaviyo_mapping import Dropped, Settings
+from klaviyo_mapping import Dropped, Message, Settings
 from operations.instants import NEVER, instant
 
 
@@ -46,7 +49,7 @@ class Sorted:
     """What a batch holds, by what is to be done with it; `early` by the seconds still to wait.
 
     `redriven` names each operation that is back from the dead-letter queue, `mapped` each that the
-    webhook had no time for.
+    webhook had no time for. `looked_at` is how many messages were put to the mapping.
     """
 
     ready: list[Entry] = field(default_factory=list)
@@ -55,6 +58,12 @@ class Sorted:
     hopeless: list[Entry] = field(default_factory=list)
     redriven: list[Entry] = field(default_factory=list)
     mapped: list[Entry] = field(default_factory=list)
+    looked_at: int = 0
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one call can do more than that."""
+        return not is_enough(self.looked_at, self.number)
 
     def wait(self, entry: Entry, seconds: int) -> None:
         """Put the entry back untried."""
@@ -164,35 +173,59 @@ class Redelivery:
     ) -> None:
         """Map messages while there is time, and room for operations; the others wait."""
         for entry in messages:
-            if found.number < MOST_OPERATIONS and self.klaviyo.clock() < until:
-                self._map(entry, now, found)
-            elif is_exhausted(entry, now.timestamp(), self.retry_seconds):
-                found.hopeless.append(dead_letter(entry, overdue_reason()))
-            else:
-                found.wait(entry, FULL_REQUESTS_SECONDS)
+            try:
+                arrivals = _arrivals_in(entry)
+            except Refusal as refusal:
+                found.hopeless.append(dead_letter(entry, no_message_reason(refusal)))
+                continue
+            each = iter(arrivals)
+            while found.has_room and self.klaviyo.clock() < until:
+                arrival = next(each, None)
+                if arrival is None:
+                    break
+                self._map(arrival, entry, now, found)
+            self._leave(arrivals, entry, now, found)
 
-    def _map(self, entry: Entry, now: datetime, found: Sorted) -> None:
-        """A message that never became operations tries door and mapping."""
+    def _leave(self, arrivals: Arrivals, entry: Entry, now: datetime, found: Sorted) -> None:
+        """What of the entry nobody has looked at waits, as long as it may."""
+        if is_exhausted(entry, now.timestamp(), self.retry_seconds):
+            found.hopeless += [
+                dead_letter(replace(entry, message=value, messages=None), overdue_reason())
+                for value in arrivals.values()
+            ]
+            return
+        waits_until = now.timestamp() + FULL_REQUESTS_SECONDS
+        for part in arrivals.rest():
+            left = replace(entry, message=None, messages=part.text(), not_before=waits_until)
+            found.wait(left, FULL_REQUESTS_SECONDS)
+
+    def _map(
+        self, arrival: Message | Malformed, entry: Entry, now: datetime, found: Sorted
+    ) -> None:
+        """A message that never became operations tries the mapping."""
         before = found.number
-        self._decide(entry, now, found)
+        self._decide(arrival, entry, now, found)
+        found.looked_at += 1
         counted = found.mapped if entry.reason is None else found.redriven
         counted += [entry] * (found.number - before)
 
-    def _decide(self, entry: Entry, now: datetime, found: Sorted) -> None:
-        message = validate(entry.message)
-        decision = decide(message, self.settings, now)
-        if isinstance(decision, Malformed):
-            found.hopeless.append(dead_letter(entry, invalid_reason(decision)))
-            return
-        if isinstance(decision, Unmapped):
-            self.telemetry.failure("mapping failed", decision.error)
-            reason = {"code": RejectionCode.INTERNAL_ERROR.value}
-            found.hopeless.append(dead_letter(entry, reason))
+    def _decide(
+        self, arrival: Message | Malformed, entry: Entry, now: datetime, found: Sorted
+    ) -> None:
+        decision = decide(arrival, self.settings, now)
+        if isinstance(decision, Malformed | Unmapped):
+            if isinstance(decision, Unmapped):
+                self.telemetry.failure("mapping failed", decision.error)
+            message = replace(entry, message=decision.raw, messages=None)
+            found.hopeless.append(dead_letter(message, rejected_reason(decision)))
             return
         if isinstance(decision, Dropped):
-            self.telemetry.messages("dropped", decision.reason.value, [message.message_id])
+            self.telemetry.messages("dropped", decision.reason.value, [arrival.message_id])
             return
-        mapped = [replace(entry, operation=each) for each in decision.operations]
+        mapped = [
+            replace(entry, operation=each, message=None, messages=None)
+            for each in decision.operations
+        ]
         since = entry.first_failed_at
         found.ready += mapped if since is None else stamped(mapped, written(since))
 
@@ -278,6 +311,13 @@ class Redelivery:
             delivered=len(delivered),
             requests=delivery.requests,
         )
+
+
+def _arrivals_in(entry: Entry) -> Arrivals:
+    """The messages of an entry without an operation. Raises a `Refusal` where there is none."""
+    if entry.messages is None:
+        return Arrivals(Body.of(entry.message))
+    return Arrivals(Body.read(entry.messages.encode()))
 
 
 def _sent_at(entry: Entry) -> float:

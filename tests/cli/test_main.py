@@ -1,6 +1,5 @@
 """What all verbs have in common: help, exit statuses, errors, colours, speed."""
 
-import dataclasses
 import json
 import subprocess
 import sys
@@ -10,9 +9,7 @@ import click
 import pytest
 
 from cli.main import COMMANDS, CommandLine, command
-from cli.options import IN_A_FILE, SETTING_HELP
 from cli.troubles import Status
-from klaviyo_mapping.settings.settings import Settings
 from local.aws_stand_in.function import ROOT
 from tests.cli.calling import SECRET, call, environment, on_a_terminal, start
 from tests.handler.calls import track
@@ -185,8 +182,3 @@ def test_text_cannot_command_the_terminal(tmp_path: Path) -> None:
     shown = call("preview", "--no-bodies", file).stdout
     assert "a\\u001b[2Jb\\u202ec" in shown
     assert "\x1b" not in shown
-
-
-def test_every_setting_has_a_line_of_help() -> None:
-    settings = {field.name for field in dataclasses.fields(Settings)} - {IN_A_FILE}
-    assert set(SETTING_HELP) == settings

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from cli.segment_signature import signature
+from cli.segment.signature import signature
 from local.aws_stand_in.function import ROOT
 from tests.cli.calling import SECRET, answer, call, lines, start
 from tests.deployment import Deployment

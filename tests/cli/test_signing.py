@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.segment_signature import signature, signed_part
+from cli.segment.signature import signature, signed_part
 
 
 def test_signature_is_the_known_one() -> None:

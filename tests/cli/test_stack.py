@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from cli.examination import OUTPUTS, PROBES, Health, revision_check
+from cli.examination.doctor import OUTPUTS, PROBES, Health, revision_check
 from handler.queue.envelope import Entry, pack
 from klaviyo_client.api.revision import REVISION
 from local.klaviyo_stand_in import Account, Weather, serve
@@ -174,7 +174,66 @@ def test_klaviyo_in_trouble_is_told(
     status, found = checked("--stack", make_stack())
     assert status == 1
     assert found["Klaviyo"][1].startswith(said)
-    assert found["scopes"] == ("skipped", "Klaviyo did not accept the key")
+    assert found["scopes"] == ("unknown", "not checked: Klaviyo did not accept the key")
+
+
+def test_second_run_waits_where_klaviyo_throttles(make_stack: MakeStack) -> None:
+    with serve(Account(keys={PRIVATE_KEY}, limits="published")) as url:
+        name = make_stack(KlaviyoApiUrl=url)
+        first, second = call("doctor", "--stack", name), call("doctor", "--stack", name)
+    assert (first.exit_code, second.exit_code) == (0, 0)
+    assert second.stdout == first.stdout
+    assert "Klaviyo throttles: waiting 1 s …\n" in second.stderr
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "expected"),
+    [
+        (
+            "get_accounts",
+            {
+                "Klaviyo": "not checked: Klaviyo throttles (429, {url})",
+                "scopes": "not checked: Klaviyo throttles",
+                "list": "not checked: Klaviyo throttles",
+            },
+        ),
+        (
+            "create_or_update_profile",
+            {"scopes": "not checked: Klaviyo throttles (429, profiles:write)"},
+        ),
+        (
+            "get_lists",
+            {
+                "scopes": "not checked: Klaviyo throttles (429, lists:read)",
+                "list": "not checked: Klaviyo throttles (429, Y6nRLr)",
+            },
+        ),
+    ],
+)
+def test_what_could_not_be_checked_is_not_well(
+    endpoint: str, expected: dict[str, str], make_stack: MakeStack, deployment: Deployment
+) -> None:
+    deployment.account.set_weather(Weather(endpoints=frozenset({endpoint}), throttle=600))
+    status, found = checked("--stack", make_stack(ListId="Y6nRLr"))
+    url = deployment.variables["KLAVIYO_API_URL"]
+    unknown = {name: said for name, (health, said) in found.items() if health == "unknown"}
+    assert (status, unknown) == (
+        3,
+        {name: said.format(url=url) for name, said in expected.items()},
+    )
+
+
+def test_trouble_outweighs_what_could_not_be_checked(make_stack: MakeStack) -> None:
+    account = Account(keys={PRIVATE_KEY: EVERY_SCOPE - {"events:write"}})
+    account.set_weather(Weather(endpoints=frozenset({"get_lists"}), throttle=600))
+    with serve(account) as url:
+        status, document = answer("doctor", "--stack", make_stack(KlaviyoApiUrl=url))
+    scopes = [check for check in document["checks"] if check["name"] == "scopes"]
+    assert status == 1
+    assert [(check["health"], check["found"]) for check in scopes] == [
+        ("bad", "the key lacks events:write"),
+        ("unknown", "not checked: Klaviyo throttles (429, lists:read)"),
+    ]
 
 
 @pytest.mark.parametrize(

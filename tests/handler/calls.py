@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from cli.segment_signature import signature
+from cli.segment.signature import signature
 from tests.deployment import SHARED_SECRET
 
 

@@ -1,5 +1,6 @@
 """The retry function, whole: real handler, moto's server, the stand-in over HTTP."""
 
+import json
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from handler import assembly
+from handler.queue.envelope import Entry, pack
 from local.klaviyo_stand_in import Account, Weather
 from operations import AddToList, CreateEvent, Identity, UpsertProfile, to_json
 from tests.deployment import Deployment
@@ -292,18 +294,60 @@ def test_what_there_is_no_time_to_map_waits_on(
     waiting = put_aside(now, track(1), track(2))
     assert deployment.retry(batch(waiting)) == {"batchItemFailures": []}
     assert deployment.account.events == []
-    assert deployment.waiting() == [
-        {"message": track(1), "first_failed_at": now},
-        {"message": track(2), "first_failed_at": now},
-    ]
+    waiting_on = [(json.loads(entry["messages"]), entry) for entry in deployment.waiting()]
+    assert [messages for messages, _ in waiting_on] == [[track(1)], [track(2)]]
+    assert [entry["first_failed_at"] for _, entry in waiting_on] == [now, now]
+    assert all(entry["not_before"] > now for _, entry in waiting_on)
 
 
 def test_a_batch_maps_messages_while_there_is_room_for_their_operations(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handler.redelivery.MOST_OPERATIONS", 4)
+    monkeypatch.setattr("handler.deadline.MOST_OPERATIONS", 4)
     now = time.time()
     waiting = put_aside(now, order(1, 4), track(2))
     deployment.retry(batch(waiting))
     assert len(deployment.account.events) == 5
-    assert deployment.waiting() == [{"message": track(2), "first_failed_at": now}]
+    assert [json.loads(entry["messages"]) for entry in deployment.waiting()] == [[track(2)]]
+
+
+def not_looked_at(*messages: Any, since: float) -> str:
+    """An envelope of messages that the webhook had no time for."""
+    (text,) = pack([Entry(messages=json.dumps(messages), first_failed_at=since, not_before=since)])
+    return text
+
+
+def test_messages_that_nobody_has_looked_at_are_each_mapped_refused_or_dropped(
+    deployment: Deployment,
+) -> None:
+    now = time.time()
+    dropped = {"type": "track", "event": "Nobody's", "messageId": "nobody"}
+    body = not_looked_at(track(1), {"type": 5, "messageId": "bad"}, dropped, None, since=now)
+    assert deployment.retry(batch(body)) == {"batchItemFailures": []}
+    assert [event.unique_id for event in deployment.account.events] == ["track-1"]
+    assert deployment.waiting() == []
+    assert [(entry["message"], entry["reason"]["code"]) for entry in deployment.dead()] == [
+        ({"type": 5, "messageId": "bad"}, "invalid_message"),
+        (None, "invalid_message"),
+    ]
+
+
+def test_messages_that_nobody_had_time_for_are_dead_letters_one_by_one_in_the_end(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handler.deadline.MAPPING_SHARE", 0.0)
+    body = not_looked_at(track(1), None, since=time.time() - 86_400)
+    assert deployment.retry(batch(body)) == {"batchItemFailures": []}
+    reason = {"code": "retries_exhausted", "last": "not_due"}
+    assert deployment.dead() == [
+        {"message": track(1), "reason": reason},
+        {"message": None, "reason": reason},
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "5", "[{]"])
+def test_a_text_without_messages_is_a_dead_letter(deployment: Deployment, text: str) -> None:
+    (body,) = pack([Entry(messages=text, first_failed_at=time.time())])
+    assert deployment.retry(batch(body)) == {"batchItemFailures": []}
+    (entry,) = deployment.dead()
+    assert (entry["messages"], entry["reason"]["code"]) == (text, "invalid_message")

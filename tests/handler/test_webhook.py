@@ -390,14 +390,37 @@ def test_what_there_is_no_time_to_map_waits_as_it_came(
     assert deployment.webhook(call(messages)) == accepted(
         *waiting, received=4, delivered=1, queued=3
     )
-    assert [entry["message"] for entry in deployment.waiting()] == messages[1:]
+    (entry,) = deployment.waiting()
+    assert json.loads(entry["messages"]) == messages[1:]
+    assert entry["not_before"] == entry["first_failed_at"]
     assert [event.unique_id for event in deployment.account.events] == ["track-1"]
 
 
 def test_a_call_takes_on_so_many_operations_and_no_more(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handler.intake.MOST_OPERATIONS", 6)
+    monkeypatch.setattr("handler.deadline.MOST_OPERATIONS", 6)
     answer = deployment.webhook(call([order(1, 4), track(2), track(3)]))
     assert answer == accepted(*not_mapped_yet("track-3"), received=3, delivered=2, queued=1)
     assert len(deployment.account.events) == 6
+
+
+def test_a_call_looks_at_so_many_messages_and_no_more(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handler.deadline.MOST_MESSAGES", 2)
+    _, answer = deployment.webhook(call([[], None, track(3), track(4)]))
+    assert (answer["received"], answer["rejected"], answer["queued"]) == (4, 2, 2)
+    assert [json.loads(entry["messages"]) for entry in deployment.waiting()] == [
+        [track(3), track(4)]
+    ]
+
+
+def test_of_a_million_values_the_answer_names_the_first_ones(deployment: Deployment) -> None:
+    """Each of them alone would take 5 µs; Segment waits for five seconds."""
+    _, answer = deployment.webhook(call([[]] * 1_000_000))
+    counts = {name: answer[name] for name in ("received", "rejected", "queued")}
+    assert counts == {"received": 1_000_000, "rejected": 10_000, "queued": 990_000}
+    assert len(answer["messages"]) + answer["messages_left_out"] == 1_000_000
+    waiting = [json.loads(entry["messages"]) for entry in deployment.waiting()]
+    assert sum(map(len, waiting)) == 990_000

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cli.segment_signature import signature, signed_part
+from cli.segment.signature import signature, signed_part
 from local import answers, samples, sign
 from local.answers import DELIVERED, NO_FAILURES, answer
 from local.klaviyo_stand_in import Account

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.segment_signature import signature
+from cli.segment.signature import signature
 from local import sign
 from local.samples import EVENTS
 

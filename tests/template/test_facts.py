@@ -1,22 +1,18 @@
 """What is deployed, by number: the template expanded, and whole values compared."""
 
 import copy
-import dataclasses
 import json
 import re
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import pytest
 
-from handler.aws.environment import (
-    DEFAULT_API_URL,
-    DEFAULT_LEDGER_DAYS,
-    DEFAULT_RETRY_HOURS,
-    Environment,
-)
+from handler.aws.environment import Environment
 from handler.report.telemetry import NAMESPACE, SERVICE, Metric, Telemetry
+from klaviyo_mapping.settings.declaration import declared
 from klaviyo_mapping.settings.settings import Settings
 from ledger.keys import INDEX
+from local import snapstart
 from local.aws_stand_in.template import load
 from tests.template.template import (
     EXPANDED,
@@ -42,40 +38,17 @@ DAY = 86_400
 
 NO_VALUE = {"Fn::If": ["IsOnThisMachine", "", ref("AWS::NoValue")]}
 
+SETTINGS = (*declared(Settings), *declared(Environment))
+
 VARIABLES: dict[str, Any] = {
-    "KLAVIYO_API_URL": ref("KlaviyoApiUrl"),
+    **{each.variable: ref(each.parameter) for each in SETTINGS},
+    **{each.variable: NO_VALUE for each in SETTINGS if each.setting.origin == "local"},
     "CREDENTIALS_SECRET_ARN": ref("CredentialsSecret"),
     "RETRY_QUEUE_URL": ref("RetryQueue"),
     "DEAD_LETTER_QUEUE_URL": ref("DeadLetterQueue"),
-    "RETRY_HOURS": ref("RetryHours"),
     "LEDGER_TABLE": {"Fn::If": ["HasLedger", ref("LedgerTable"), ""]},
-    "LEDGER_DAYS": ref("LedgerDays"),
-    "CONFIRM_OPTIN": ref("ConfirmOptin"),
-    "ENFORCE_EMAIL": ref("EnforceEmail"),
-    "LIST_ID": ref("ListId"),
-    "FALLBACK_ON_ANONYMOUS_ID": ref("FallbackOnAnonymousId"),
-    "SEND_PLACED_ORDER_AS_ORDER_COMPLETED": ref("SendPlacedOrderAsOrderCompleted"),
-    "DEFAULT_COUNTRY": ref("DefaultCountry"),
-    "AUDIENCE_LISTS": ref("AudienceLists"),
-    "CONSENT_EVENTS": ref("ConsentEvents"),
-    "SUBSCRIBE_EVENT": ref("SubscribeEvent"),
-    "UNSUBSCRIBE_EVENT": ref("UnsubscribeEvent"),
-    "FORWARD_DELETIONS": ref("ForwardDeletions"),
-    "ECOMMERCE_METRICS": ref("EcommerceMetrics"),
-    "ORDER_PROPERTY_NAMES": ref("OrderPropertyNames"),
-    "KEEP_USER_ID": ref("KeepUserId"),
-    "SEND_ANONYMOUS_ID": ref("SendAnonymousId"),
-    "FORWARD_ALIASES": ref("ForwardAliases"),
-    "FORWARD_TYPES": ref("ForwardTypes"),
-    "LIST_OPT_IN": ref("ListOptIn"),
-    "CONSENT_SOURCE": ref("ConsentSource"),
-    "SEND_CONTEXT": ref("SendContext"),
-    "RULES_FILE": ref("RulesFile"),
     "POWERTOOLS_LOG_LEVEL": ref("LogLevel"),
     "POWERTOOLS_SERVICE_NAME": ref("AWS::StackName"),
-    "AWS_ENDPOINT_URL": NO_VALUE,
-    "KLAVIYO_PRIVATE_KEY": NO_VALUE,
-    "SEGMENT_SHARED_SECRET": NO_VALUE,
 }
 
 
@@ -98,17 +71,9 @@ def test_function_has_these_variables_and_no_others(name: str) -> None:
 
 
 def test_developments_variables_do_not_exist_in_the_cloud() -> None:
-    """`sam local` alone calls its stack so, and sets only variables that are declared."""
+    """Only `sam local` calls its stack so, and sets only variables that are declared."""
     condition = EXPANDED["Conditions"]["IsOnThisMachine"]
     assert condition == {"Fn::Equals": [ref("AWS::StackName"), "local"]}
-
-
-def test_every_variable_that_a_function_reads_is_declared() -> None:
-    read = {setting.name.upper() for setting in dataclasses.fields(Settings)}
-    read |= {field.name.upper() for field in dataclasses.fields(Environment)}
-    read -= {"SETTINGS", "RETRY_SECONDS", "LEDGER_SECONDS", "RULES"}
-    read |= {"RETRY_HOURS", "LEDGER_DAYS", "RULES_FILE"}
-    assert read <= VARIABLES.keys()
 
 
 def test_processor_is_arm64_unless_chosen_otherwise() -> None:
@@ -353,18 +318,6 @@ def test_parameter_is_described_typed_bounded_and_in_a_group(name: str) -> None:
     assert name in interface["ParameterLabels"]
 
 
-def test_parameters_defaults_are_the_settings_defaults() -> None:
-    chosen = {
-        name: str(PARAMETERS[value["Ref"]]["Default"])
-        for name, value in VARIABLES.items()
-        if value.get("Ref") in PARAMETERS
-    }
-    assert Settings.from_environment(chosen) == Settings()
-    assert chosen["RETRY_HOURS"] == str(DEFAULT_RETRY_HOURS)
-    assert chosen["LEDGER_DAYS"] == str(DEFAULT_LEDGER_DAYS)
-    assert chosen["KLAVIYO_API_URL"] == DEFAULT_API_URL
-
-
 @pytest.mark.parametrize(
     ("name", "taken", "refused"),
     [
@@ -393,17 +346,6 @@ def test_parameter_of_the_rules_file_takes_what_the_build_takes_along() -> None:
     assert all(re.search(pattern, text) for text in ("", "rules.toml", "rules.prod-1.toml"))
     assert not any(re.search(pattern, text) for text in ("a/x.toml", "../x.toml", "rules.json"))
     assert "RULES := $(wildcard *.toml)" in (ROOT / "src" / "Makefile").read_text()
-
-
-@pytest.mark.parametrize("name", ["OrderPropertyNames", "EcommerceMetrics"])
-def test_parameters_words_are_the_settings_words(name: str) -> None:
-    (variable,) = [key for key, value in VARIABLES.items() if value == ref(name)]
-    setting = variable.lower()
-    chosen = {
-        getattr(Settings.from_environment({variable: word}), setting)
-        for word in PARAMETERS[name]["AllowedValues"]
-    }
-    assert chosen == set(get_args(get_type_hints(Settings)[setting]))
 
 
 # Alarms, dashboard, queries
@@ -554,9 +496,8 @@ def test_every_exception_from_the_policy_check_is_one_resources_and_has_a_reason
 
 def test_lines_for_snapstart_publish_a_version_of_every_setting() -> None:
     """SAM's logical id of a version follows the code alone; a changed description replaces it."""
-    (lines,) = re.findall(r"```yaml\n(SnapStart:.*?)```", OPERATING, re.DOTALL)
     changed = copy.deepcopy(SOURCE)
-    changed["Resources"]["WebhookFunction"]["Properties"] |= load(lines)
+    changed["Resources"]["WebhookFunction"]["Properties"] |= load(snapstart.lines())
     resources = expand(changed)["Resources"]
     (version,) = [each for each in resources.values() if each["Type"] == "AWS::Lambda::Version"]
     described = set(re.findall(r"\$\{(\w+)\}", version["Properties"]["Description"]["Fn::Sub"]))

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from klaviyo_mapping.settings.settings import READERS
+from klaviyo_mapping import Settings
+from klaviyo_mapping.settings.declaration import declared
 from tests.web_console.running import Running
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def test_setting_that_decides_stands_beside_the_value(page: "Page") -> None:
 def test_every_setting_is_in_the_form(page: "Page") -> None:
     open_panel(page, "preview")
     shown = page.locator(".settings .help code").all_inner_texts()
-    assert sorted(shown) == sorted(name.upper() for name in READERS)
+    assert sorted(shown) == sorted(each.variable for each in declared(Settings))
 
 
 def test_dropped_message_says_why_and_what_would_let_it_through(page: "Page") -> None:

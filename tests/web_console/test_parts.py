@@ -18,7 +18,6 @@ from local.web_console.examples import examples
 from local.web_console.holdings import holdings
 from local.web_console.sending import renewed
 from local.web_console.server import STATIC
-from local.web_console.settings import HELP
 from operations import DeleteProfile, Identity, Unsubscribe, UpsertProfile
 from tests.web_console.running import Running
 
@@ -35,12 +34,6 @@ def test_every_setting_is_in_the_form_with_its_default() -> None:
     inputs = {each.variable: each for each in settings.form({})}
     assert list(inputs) == [setting.name.upper() for setting in fields(Settings)]
     assert settings.read({name: each.running for name, each in inputs.items()}) == Settings()
-
-
-@pytest.mark.parametrize("setting", [setting.name for setting in fields(Settings)])
-def test_every_setting_is_explained(setting: str) -> None:
-    assert HELP[setting].label
-    assert HELP[setting].text.endswith(".")
 
 
 def test_form_knows_what_runs() -> None:

@@ -1,42 +1,147 @@
-"""The environment variables of both functions, read once at start."""
+"""The environment variables of both functions, read once at start.
+
+To add one, declare it in `Environment`; a test says where else it must stand.
+"""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from klaviyo_mapping.settings.settings import SettingError, Settings
+from klaviyo_mapping.settings.declaration import (
+    Reader,
+    Setting,
+    SettingError,
+    read_declared,
+)
+from klaviyo_mapping.settings.settings import Settings
 
 DEFAULT_API_URL = "https://a.klaviyo.com"
-DEFAULT_RETRY_HOURS = 24
-DEFAULT_LEDGER_DAYS = 30
-
-PROXIES = ("HTTPS_PROXY", "https_proxy")
 
 CODE = Path(__file__).parents[2]
 """Where the functions are: `src/` here, `/var/task` in Lambda. `RULES_FILE` counts from here."""
+
+
+def _url(variable: str, text: str) -> str:
+    if not _is_url(text):
+        raise SettingError(variable, "a URL that begins with https:// or http://")
+    return text
+
+
+def _proxy(variable: str, text: str) -> str:
+    if not _is_url(text if "://" in text else f"http://{text}"):
+        raise SettingError(variable, "the URL of a proxy, such as http://proxy.example:3128")
+    return text
+
+
+def _number(unit: str, most: int) -> Reader:
+    def read(variable: str, text: str) -> int:
+        if not re.fullmatch(r"\d{1,3}", text) or not 1 <= int(text) <= most:
+            raise SettingError(variable, f"a whole number of {unit} from 1 to {most}")
+        return int(text)
+
+    return read
+
+
+def _text(_: str, text: str) -> str:
+    return text
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
     """What a function needs to know about where it runs.
 
-    The secret's two fields are development's stand-ins for the secret itself. `retry_seconds` is
-    how long a failed operation is tried again before it goes to the dead-letter queue. Without a
-    `ledger_table` there is no ledger; what it holds is kept for `ledger_seconds`.
+    A field's variable is its name in capitals. The secret's two fields are development's stand-ins
+    for the secret itself. boto3 reads `aws_endpoint_url`, and both HTTP clients read the proxy:
+    they are declared here to be checked at start.
     """
 
     settings: Settings
-    klaviyo_api_url: str
-    retry_queue_url: str
-    dead_letter_queue_url: str
-    credentials_secret_arn: str | None
-    klaviyo_private_key: str | None = field(repr=False)
-    segment_shared_secret: str | None = field(repr=False)
-    retry_seconds: int = DEFAULT_RETRY_HOURS * 3600
-    ledger_table: str | None = None
-    ledger_seconds: int = DEFAULT_LEDGER_DAYS * 86_400
+    retry_queue_url: Annotated[
+        str, Setting("Retry queue", "The URL of the retry queue.", _url, origin="resource")
+    ]
+    dead_letter_queue_url: Annotated[
+        str,
+        Setting("Dead-letter queue", "The URL of the dead-letter queue.", _url, origin="resource"),
+    ]
+    credentials_secret_arn: Annotated[
+        str | None, Setting("Secret", "The ARN of the secret.", _text, origin="resource")
+    ] = None
+    klaviyo_api_url: Annotated[
+        str,
+        Setting("Klaviyo's API", "Klaviyo's address. Change it for tests only.", _url),
+    ] = DEFAULT_API_URL
+    retry_hours: Annotated[
+        int,
+        Setting(
+            "Retry for (hours)",
+            "How long a failed delivery is retried before it goes to the dead-letter queue.",
+            _number("hours", 72),
+        ),
+    ] = 24
+    ledger_table: Annotated[
+        str | None,
+        Setting("Ledger", "The table of the ledger; blank is off.", _text, origin="resource"),
+    ] = None
+    ledger_days: Annotated[
+        int,
+        Setting(
+            "Keep the ledger for (days)",
+            "How many days the ledger remembers a message.",
+            _number("days", 365),
+        ),
+    ] = 30
+    rules_file: Annotated[
+        str | None,
+        Setting(
+            "Rules file",
+            "The file in src/ with filters and renames, as src/rules.example.toml shows.",
+            _text,
+            example="rules.toml",
+        ),
+    ] = None
+    https_proxy: Annotated[
+        str | None,
+        Setting(
+            "Proxy",
+            "The proxy that every HTTPS request of the functions goes through, for a company with"
+            " one address for all that leaves it.",
+            _proxy,
+            example="http://proxy.example:3128",
+        ),
+    ] = None
+    no_proxy: Annotated[
+        str | None,
+        Setting(
+            "Hosts without a proxy",
+            "Ends of host names that the proxy is not for, separated by commas.",
+            _text,
+            example=".amazonaws.com",
+        ),
+    ] = None
+    aws_endpoint_url: Annotated[
+        str | None, Setting("AWS", "The address of AWS, as boto3 reads it.", _url, origin="local")
+    ] = None
+    klaviyo_private_key: Annotated[
+        str | None,
+        Setting("Klaviyo private key", "Replaces the secret's field.", _text, origin="local"),
+    ] = field(default=None, repr=False)
+    segment_shared_secret: Annotated[
+        str | None,
+        Setting("Segment shared secret", "Replaces the secret's field.", _text, origin="local"),
+    ] = field(default=None, repr=False)
+
+    @property
+    def retry_seconds(self) -> int:
+        """How long a failed operation is tried again before it goes to the dead-letter queue."""
+        return self.retry_hours * 3600
+
+    @property
+    def ledger_seconds(self) -> int:
+        """How long the ledger keeps what it holds."""
+        return self.ledger_days * 86_400
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> "Environment":
@@ -44,30 +149,18 @@ class Environment:
 
         Raises `SettingError` naming the variable and what it takes.
         """
-        arn = _optional(variables, "CREDENTIALS_SECRET_ARN")
-        _check_proxy(variables)
-        private_key = _optional(variables, "KLAVIYO_PRIVATE_KEY")
-        shared_secret = _optional(variables, "SEGMENT_SHARED_SECRET")
-        if arn is None and (private_key is None or shared_secret is None):
+        if proxy := _optional(variables, "https_proxy"):  # as the HTTP clients read it, too
+            _proxy("https_proxy", proxy)
+        environment = cls(settings=read_settings(variables), **read_declared(cls, variables))
+        if environment.credentials_secret_arn is None and (
+            environment.klaviyo_private_key is None or environment.segment_shared_secret is None
+        ):
             raise SettingError(
                 "CREDENTIALS_SECRET_ARN",
                 "the ARN of the secret with klaviyo_private_key and segment_shared_secret "
                 "(or, in development, KLAVIYO_PRIVATE_KEY and SEGMENT_SHARED_SECRET)",
             )
-        return cls(
-            settings=read_settings(variables),
-            klaviyo_api_url=_url(variables, "KLAVIYO_API_URL", DEFAULT_API_URL),
-            retry_queue_url=_url(variables, "RETRY_QUEUE_URL"),
-            dead_letter_queue_url=_url(variables, "DEAD_LETTER_QUEUE_URL"),
-            credentials_secret_arn=arn,
-            klaviyo_private_key=private_key,
-            segment_shared_secret=shared_secret,
-            retry_seconds=_number(variables, "RETRY_HOURS", "hours", 72, DEFAULT_RETRY_HOURS)
-            * 3600,
-            ledger_table=_optional(variables, "LEDGER_TABLE"),
-            ledger_seconds=_number(variables, "LEDGER_DAYS", "days", 365, DEFAULT_LEDGER_DAYS)
-            * 86_400,
-        )
+        return environment
 
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
@@ -108,21 +201,6 @@ def _optional(variables: Mapping[str, str], name: str) -> str | None:
     return variables.get(name, "").strip() or None
 
 
-def _url(variables: Mapping[str, str], name: str, default: str | None = None) -> str:
-    text = _optional(variables, name) or default
-    if text is None or not _is_url(text):
-        raise SettingError(name, "a URL that begins with https:// or http://")
-    return text
-
-
-def _check_proxy(variables: Mapping[str, str]) -> None:
-    """What HTTPS requests go through, where a company wants one address for all that leaves it."""
-    for name in PROXIES:
-        text = _optional(variables, name)
-        if text is not None and not _is_url(text if "://" in text else f"http://{text}"):
-            raise SettingError(name, "the URL of a proxy, such as http://proxy.example:3128")
-
-
 def _is_url(text: str) -> bool:
     """Whether a connection could be made to it: each label of its host has 1 to 63 characters."""
     if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", text):
@@ -134,12 +212,3 @@ def _is_url(text: str) -> bool:
         return False
     host = (address.hostname or "").removesuffix(".")
     return host.isascii() and all(0 < len(label) < 64 for label in host.split(".")) and port != 0
-
-
-def _number(variables: Mapping[str, str], name: str, unit: str, most: int, default: int) -> int:
-    text = _optional(variables, name)
-    if text is None:
-        return default
-    if not re.fullmatch(r"\d{1,3}", text) or not 1 <= int(text) <= most:
-        raise SettingError(name, f"a whole number of {unit} from 1 to {most}")
-    return int(text)

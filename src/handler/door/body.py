@@ -4,7 +4,7 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,8 +48,18 @@ class Body:
 
     __slots__ = ("_left",)
 
-    def __init__(self, body: bytes) -> None:
-        self._left = iter(_elements(body))
+    def __init__(self, elements: Iterable[Raw | Json | Unreadable]) -> None:
+        self._left = iter(elements)
+
+    @classmethod
+    def read(cls, body: bytes) -> "Body":
+        """The body of a request, or another JSON text."""
+        return cls(_elements(body))
+
+    @classmethod
+    def of(cls, value: Json) -> "Body":
+        """What holds the one value, read before."""
+        return cls([value])
 
     def messages(self) -> Iterator[Message | Json | Unreadable]:
         """The elements not taken yet; those that read as a `Message` as such."""
@@ -59,6 +69,16 @@ class Body:
         """The elements not taken yet, every message as plain JSON with all that was sent."""
         return self._read(read_value)
 
+    def texts(self) -> Iterator[str | Unreadable]:
+        """The elements not taken yet, each as JSON text; most are not read for it."""
+        for element in self._left:
+            if isinstance(element, Raw):
+                yield bytes(element).decode()
+            elif isinstance(element, Unreadable):
+                yield element
+            else:
+                yield json.dumps(element)
+
     def _read(self, read: Callable[[Raw], Json]) -> Iterator[Json | Unreadable]:
         for element in self._left:
             yield _element(element, read) if isinstance(element, Raw) else element
@@ -66,12 +86,12 @@ class Body:
 
 def read_messages(body: bytes) -> Iterator[Message | Json | Unreadable]:
     """The messages of a `Body`."""
-    return Body(body).messages()
+    return Body.read(body).messages()
 
 
 def read_values(body: bytes) -> Iterator[Json | Unreadable]:
     """The values of a `Body`."""
-    return Body(body).values()
+    return Body.read(body).values()
 
 
 def _elements(body: bytes) -> Sequence[Raw | Json | Unreadable]:

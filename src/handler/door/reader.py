@@ -8,7 +8,7 @@ with a key that is not listed here, or with a field of another type, is read as 
 
 from collections.abc import Callable
 
-from msgspec import Raw, ValidationError, field
+from msgspec import DecodeError, Raw, Struct, ValidationError, field
 from msgspec.json import Decoder
 from msgspec.structs import replace
 
@@ -87,6 +87,23 @@ def raw_elements(body: bytes) -> list[Raw]:
 
 read_value: Callable[[Raw], Json] = Decoder().decode
 """What `json.loads` would give. Raises as `raw_elements` does."""
+
+
+class _Id(Struct, rename="camel"):
+    """What names a message."""
+
+    message_id: str | None = None
+
+
+_id_of = Decoder(_Id).decode
+
+
+def read_id(text: str) -> str | None:
+    """A message's id, read without the rest of it; none where there is none. Never raises."""
+    try:
+        return _id_of(text).message_id
+    except (DecodeError, RecursionError, UnicodeError):
+        return None
 
 
 def read_element(element: Raw) -> Json:

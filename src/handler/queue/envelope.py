@@ -4,13 +4,15 @@
       {"operation": {…}, "attempts": 2, "first_failed_at": 1764000000.0, "not_before": …},
       {"operation": {…}, "reason": {"code": "refused", "status": 400, …}},
       {"message": {…}, "reason": {"code": "invalid_message", "field": "userId", …}},
+      {"messages": "[{…},{…}]", "first_failed_at": 1764000000.0},
       {"unreadable": "…", "reason": {"code": "unreadable", "detail": "not JSON"}},
       {"packed": "eJyrVspNLS5OTE9VsqqurQUAJy8FVA=="}]}
 
 Both queues use this format, so a dead letter that is moved back to the retry queue is retried. An
 entry in the dead-letter queue has a `reason` and no `first_failed_at`. That tells a redriven entry
 from a retried one, and starts its retry window again. `message` is a Segment message that never
-became operations. `unreadable` is the text of an envelope that a release could not read; a later
+became operations. `messages` is the text of an array of messages that nobody has read yet: there
+was no time for it. `unreadable` is the text of an envelope that a release could not read; a later
 release may. `packed` is an entry that is larger than SQS accepts: zlib, then base64.
 It has an envelope of its own, so that a batch can leave to the next one what it has no memory for.
 """
@@ -44,11 +46,14 @@ encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular
 class Entry(Struct, frozen=True):
     """One operation, or one Segment message, or a text, that waits. Times are Unix seconds.
 
+    `messages` is the text of a JSON array, `unreadable` that of an envelope.
+
     `record` is the id of the SQS message that it came in, where it came in one; it is not written.
     """
 
     operation: Operation | None = None
     message: Json = None
+    messages: str | None = None
     unreadable: str | None = None
     attempts: int = 0
     first_failed_at: float | None = None
@@ -157,6 +162,8 @@ def document_of(entry: Entry) -> dict[str, Any]:
         document["operation"] = to_json(entry.operation)
     elif entry.unreadable is not None:
         document["unreadable"] = entry.unreadable
+    elif entry.messages is not None:
+        document["messages"] = entry.messages
     else:
         document["message"] = entry.message
     if entry.attempts:

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
+from handler.decision import Unmapped
+from handler.door.refusals import Refusal
 from handler.door.validation import Malformed
 from handler.queue.backoff import PACE, Pace, delay_seconds
 from handler.queue.envelope import Entry
@@ -111,13 +113,20 @@ def refused_reason(refused: Refused) -> dict[str, Json]:
     return reason
 
 
-def invalid_reason(malformed: Malformed) -> dict[str, Json]:
-    """Why a value is not a Segment message."""
-    return {
-        "code": RejectionCode.INVALID_MESSAGE.value,
-        "field": malformed.field,
-        "detail": malformed.detail,
-    }
+def rejected_reason(decision: Malformed | Unmapped) -> dict[str, Json]:
+    """Why a message became no operations: it is none of Segment's, or our mapping failed."""
+    if isinstance(decision, Unmapped):
+        return {"code": RejectionCode.INTERNAL_ERROR.value}
+    return _invalid_reason(decision.field, decision.detail)
+
+
+def no_message_reason(refusal: Refusal) -> dict[str, Json]:
+    """Why there is no message in a text that should hold some."""
+    return _invalid_reason("", str(refusal))
+
+
+def _invalid_reason(at_fault: str, detail: str) -> dict[str, Json]:
+    return {"code": RejectionCode.INVALID_MESSAGE.value, "field": at_fault, "detail": detail}
 
 
 def overdue_reason() -> dict[str, Json]:

@@ -7,6 +7,7 @@ stored stores nothing further: it is shown again, whole.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from handler.door.reader import read_id
 from handler.queue.envelope import Entry
 from handler.queue.queues import Queue, QueueUnavailable
 from handler.report.codes import RejectionCode
@@ -75,5 +76,8 @@ def _without_content(entry: Entry) -> Entry:
 def _message_id(entry: Entry) -> str | None:
     if entry.operation is not None:
         return entry.operation.message_id
-    found = entry.message.get("messageId") if isinstance(entry.message, dict) else None
+    if entry.messages is not None:  # a slice that large holds one message
+        found = read_id(entry.messages[1:-1])
+    else:
+        found = entry.message.get("messageId") if isinstance(entry.message, dict) else None
     return found if isinstance(found, str) and len(found) < 1_000 else None

@@ -151,6 +151,8 @@ def _read(document: Json, room: Room, *, is_nested: bool) -> list[Entry]:
 def _read_entry(document: JsonObject) -> Entry:
     history = _history(document)
     if "operation" not in document:
+        if isinstance(document.get("messages"), str):
+            return Entry(messages=document["messages"], **history)
         if "message" not in document:
             return _unreadable_entry(document, "entry: neither operation nor message")
         return Entry(message=document["message"], **history)

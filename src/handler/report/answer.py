@@ -51,17 +51,21 @@ class MessageFate(Struct, frozen=True):
         return self.fate is not Fate.DELIVERED or bool(self.details)
 
 
-def accepted(fates: Sequence[MessageFate]) -> dict[str, Any]:
-    """200: every message is delivered, on a queue, or dropped on purpose."""
+def accepted(fates: Sequence[MessageFate], unnamed: int = 0) -> dict[str, Any]:
+    """200: every message is delivered, on a queue, or dropped on purpose.
+
+    `unnamed` is how many more are on a queue, of which there is nothing to say.
+    """
     counts = dict.fromkeys(Fate, 0)
     for message in fates:
         counts[message.fate] += 1
-    body: dict[str, Json] = {"received": len(fates)}
+    counts[Fate.QUEUED] += unnamed
+    body: dict[str, Json] = {"received": len(fates) + unnamed}
     body.update({fate.value: number for fate, number in counts.items()})
     lines = [_encode(message.document()) for message in fates if message.is_worth_a_line]
     fitting = _fitting(lines)
-    if fitting < len(lines):
-        body["messages_left_out"] = len(lines) - fitting
+    if left_out := len(lines) - fitting + unnamed:
+        body["messages_left_out"] = left_out
     text = _encode(body)
     return _response(200, f'{text[:-1]},"messages":[{",".join(lines[:fitting])}]}}')
 

@@ -2,7 +2,7 @@
 
 from klaviyo_mapping.segment.keys import Precedence, as_object, first
 from klaviyo_mapping.segment.message import Message
-from klaviyo_mapping.settings.settings import LIST_ID
+from klaviyo_mapping.settings.readers import LIST_ID
 from operations import Json, JsonObject
 
 INTEGRATIONS = Precedence({"Klaviyo": ("Klaviyo",)})

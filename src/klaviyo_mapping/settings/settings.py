@@ -1,39 +1,18 @@
-"""The settings, read from environment variables: the old destination's, then those beyond it."""
+"""The mapping's settings: the old destination's, then those beyond it."""
 
-import json
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
 from klaviyo_mapping.segment.keys import normalise
-from klaviyo_mapping.segment.message import FORWARDABLE, LONGEST_EVENT_NAME
-from klaviyo_mapping.settings.countries import alpha2_of_code
+from klaviyo_mapping.settings import readers
+from klaviyo_mapping.settings.declaration import Setting, SettingError, read_declared
 from klaviyo_mapping.settings.rules import Rules
-
-TRUE = frozenset({"true", "1", "yes", "on"})
-FALSE = frozenset({"false", "0", "no", "off"})
-
-LIST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-LONGEST_SOURCE = 100
-"""Klaviyo states no limit for the source of a consent; this is for people to read."""
-
-
-class SettingError(ValueError):
-    """A setting that cannot be read as its type; the message names it and what it takes.
-
-    `where` is the place within it, of a setting that has places.
-    """
-
-    def __init__(self, name: str, expected: str, where: str = "") -> None:
-        super().__init__(f"{name}: {where}{': ' if where else ''}expected {expected}")
-        self.name = name
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How messages are mapped. Field names are the settings' names.
+    """How messages are mapped. A field's variable is its name in capitals.
 
     The first six are the old page's, with its defaults. The others add to it, and are off.
     `audience_lists` has the Klaviyo list of each Engage audience by the audience's key, or is
@@ -41,159 +20,190 @@ class Settings:
     in that order.
     """
 
-    confirm_optin: bool = True
-    enforce_email: bool = True
-    list_id: str | None = None
-    fallback_on_anonymous_id: bool = False
-    send_placed_order_as_order_completed: bool = True
-    default_country: str | None = None
-    audience_lists: Mapping[str, str] | Literal["auto"] | None = None
-    consent_events: bool = False
-    subscribe_event: str = "User Subscribed"
-    unsubscribe_event: str = "User Unsubscribed"
-    forward_deletions: bool = False
-    order_property_names: Literal["classic", "klaviyo"] = "classic"
-    ecommerce_metrics: Literal["segment", "klaviyo"] = "segment"
-    keep_user_id: str | None = None
-    send_anonymous_id: bool = False
-    forward_aliases: bool = False
-    forward_types: tuple[str, ...] = ()
-    list_opt_in: Literal["account", "single", "double"] = "account"
-    consent_source: str = "Segment"
-    send_context: bool = False
-    rules: Rules | None = None
+    confirm_optin: Annotated[
+        bool,
+        Setting(
+            "Ask people before they join a list",
+            "The list's own opt-in process asks people before they join. Without it, they join at"
+            " once, and no consent is recorded.",
+        ),
+    ] = True
+    enforce_email: Annotated[
+        bool,
+        Setting(
+            "Only people with an e-mail address",
+            "Only the e-mail address names a profile, so nobody appears twice. A message without"
+            " one is dropped. Without this setting, the user id or the phone number is enough.",
+        ),
+    ] = True
+    list_id: Annotated[
+        str | None,
+        Setting(
+            "List to join",
+            "The Klaviyo list that identified people with an e-mail address join. A message can"
+            " name another one.",
+            readers.list_id,
+            example="Y6nRLr",
+        ),
+    ] = None
+    fallback_on_anonymous_id: Annotated[
+        bool,
+        Setting(
+            "Include anonymous visitors",
+            "The anonymous id is used if there is no user id. This creates many profiles.",
+        ),
+    ] = False
+    send_placed_order_as_order_completed: Annotated[
+        bool,
+        Setting(
+            "Call orders “Order Completed”",
+            "The metric of an order keeps its Segment name. Without it, the metric is “Placed"
+            " Order”, except for analytics.js.",
+        ),
+    ] = True
+    default_country: Annotated[
+        str | None,
+        Setting(
+            "Country of phone numbers",
+            "The country of phone numbers in messages that name no country, in two letters.",
+            readers.country,
+            example="US",
+        ),
+    ] = None
+    audience_lists: Annotated[
+        Mapping[str, str] | Literal["auto"] | None,
+        Setting(
+            "Lists of Engage audiences",
+            "Whoever enters an audience joins its list, and whoever exits leaves it. A JSON object"
+            " of audience keys and list ids, or auto for the list named after the key.",
+            readers.audience_lists,
+            example='{"repeat_buyers": "WmB7kT"}',
+        ),
+    ] = None
+    consent_events: Annotated[
+        bool,
+        Setting(
+            "Take consent from two events",
+            "Two events change their person's consent to marketing: the next two settings name"
+            " them.",
+        ),
+    ] = False
+    subscribe_event: Annotated[
+        str,
+        Setting(
+            "Event that subscribes",
+            "The name of the event that gives consent, in any spelling.",
+            readers.event_name,
+        ),
+    ] = "User Subscribed"
+    unsubscribe_event: Annotated[
+        str,
+        Setting(
+            "Event that unsubscribes",
+            "The name of the event that withdraws consent, in any spelling.",
+            readers.event_name,
+        ),
+    ] = "User Unsubscribed"
+    forward_deletions: Annotated[
+        bool,
+        Setting(
+            "Forward deletions",
+            "A delete message deletes the person in Klaviyo, for good. The key needs the scope"
+            " data-privacy:write.",
+        ),
+    ] = False
+    order_property_names: Annotated[
+        Literal["classic", "klaviyo"],
+        Setting(
+            "Property names of orders",
+            "classic: as the old destination wrote them. klaviyo: as in Klaviyo's guide.",
+        ),
+    ] = "classic"
+    ecommerce_metrics: Annotated[
+        Literal["segment", "klaviyo"],
+        Setting(
+            "Names of e-commerce events",
+            "segment: the events' own names. klaviyo: the names that Klaviyo's flows and reports"
+            " expect, with the properties that those read.",
+        ),
+    ] = "segment"
+    keep_user_id: Annotated[
+        str | None,
+        Setting(
+            "Property that keeps the user id",
+            "The custom property that holds the user id while only the e-mail address names"
+            " people.",
+            readers.property_name,
+            example="user_id",
+        ),
+    ] = None
+    send_anonymous_id: Annotated[
+        bool,
+        Setting(
+            "Send the anonymous id with events",
+            "Events carry the anonymous id beside their other identifiers. With anonymous visitors"
+            " included, it takes the place of an external id.",
+        ),
+    ] = False
+    forward_aliases: Annotated[
+        bool,
+        Setting(
+            "Forward aliases",
+            "An alias message merges the profile of its previous id into that of its user id, for"
+            " good.",
+        ),
+    ] = False
+    forward_types: Annotated[
+        tuple[str, ...],
+        Setting(
+            "Further types of messages",
+            "Some of group, page, screen, separated by commas. Pages and screens become events,"
+            " groups become custom properties of their members.",
+            readers.types,
+            example="group, page, screen",
+        ),
+    ] = ()
+    list_opt_in: Annotated[
+        Literal["account", "single", "double"],
+        Setting(
+            "Opt-in process of created lists",
+            "For lists that are created for audiences. account: the account's default.",
+        ),
+    ] = "account"
+    consent_source: Annotated[
+        str,
+        Setting(
+            "Source of consents",
+            "Where a consent was given, for messages that do not say.",
+            readers.words,
+        ),
+    ] = "Segment"
+    send_context: Annotated[
+        bool,
+        Setting(
+            "Send the context's locale and IP address",
+            "They fill the profile where no trait does. Both are personal data.",
+        ),
+    ] = False
+    rules: Annotated[
+        Rules | None,
+        Setting(
+            "Rules",
+            "Filters and renames in TOML, as in src/rules.example.toml. Deployed, they are a file.",
+            readers.rules,
+            example='[events]\ndeny = ["Debug *"]',
+            origin="local",
+        ),
+    ] = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
-        """Read each setting from the variable of its name in capitals.
+        """Read each setting from its variable.
 
         A variable that is absent or blank means the default. Raises `SettingError` when a value
         cannot be read as its type, or contradicts another.
         """
-        chosen: dict[str, Any] = {}
-        for setting in fields(cls):
-            variable = setting.name.upper()
-            text = environment.get(variable, "").strip()
-            if text:
-                chosen[setting.name] = READERS[setting.name](variable, text)
-        settings = cls(**chosen)
+        settings = cls(**read_declared(cls, environment))
         if normalise(settings.subscribe_event) == normalise(settings.unsubscribe_event):
             raise SettingError("UNSUBSCRIBE_EVENT", "another event than SUBSCRIBE_EVENT's")
         return settings
-
-
-def _boolean(variable: str, text: str) -> bool:
-    word = text.lower()
-    if word in TRUE:
-        return True
-    if word in FALSE:
-        return False
-    raise SettingError(variable, "true or false")
-
-
-def _list_id(variable: str, text: str) -> str:
-    if not LIST_ID.fullmatch(text):
-        raise SettingError(variable, "a Klaviyo list id such as Y6nRLr (letters and digits)")
-    return text
-
-
-def _country(variable: str, text: str) -> str:
-    code = alpha2_of_code(text)
-    if code is None:
-        raise SettingError(variable, "a two-letter country code (ISO 3166 alpha-2) such as US")
-    return code
-
-
-def _audience_lists(variable: str, text: str) -> Mapping[str, str] | Literal["auto"]:
-    if text.lower() == "auto":
-        return "auto"
-    error = SettingError(
-        variable,
-        'auto, or a JSON object of audience keys and Klaviyo list ids such as {"vips": "Y6nRLr"}',
-    )
-    try:
-        pairs = json.loads(text, object_pairs_hook=tuple)
-    except (ValueError, RecursionError):
-        raise error from None
-    if not isinstance(pairs, tuple):
-        raise error
-    for key, list_id in pairs:
-        if not key.strip() or not isinstance(list_id, str) or not LIST_ID.fullmatch(list_id):
-            raise error
-    keys = [normalise(key) for key, _ in pairs]
-    if len(set(keys)) < len(keys):
-        raise SettingError(variable, "each audience key once, whatever its spelling")
-    return dict(pairs)
-
-
-def _event_name(variable: str, text: str) -> str:
-    if len(text) > LONGEST_EVENT_NAME:
-        raise SettingError(variable, f"an event's name of at most {LONGEST_EVENT_NAME} characters")
-    return text
-
-
-def _property_name(variable: str, text: str) -> str:
-    if not re.fullmatch(r"\w[\w .-]{0,63}", text):
-        raise SettingError(
-            variable, "a property's name such as user_id (letters, digits, _, -, . and space)"
-        )
-    return text
-
-
-def _types(variable: str, text: str) -> tuple[str, ...]:
-    words = {word.lower() for word in re.split(r"[,;\s]+", text) if word}
-    if not words or not words.issubset(FORWARDABLE):
-        raise SettingError(variable, f"some of {', '.join(FORWARDABLE)}, with commas between them")
-    return tuple(name for name in FORWARDABLE if name in words)
-
-
-def _words(variable: str, text: str) -> str:
-    if len(text) > LONGEST_SOURCE or not text.isprintable():
-        raise SettingError(variable, f"a text of at most {LONGEST_SOURCE} characters on one line")
-    return text
-
-
-def _one_of(*words: str) -> Callable[[str, str], str]:
-    def read(variable: str, text: str) -> str:
-        if text.lower() not in words:
-            raise SettingError(variable, " or ".join(words))
-        return text.lower()
-
-    return read
-
-
-def _rules(variable: str, text: str) -> Rules:
-    # Imported here, with the parser of TOML, since few have rules.
-    from klaviyo_mapping.settings.rules_file import RulesError, read_rules
-
-    try:
-        return read_rules(text)
-    except RulesError as error:
-        raise SettingError(variable, error.expected, error.where) from None
-
-
-READERS: dict[str, Callable[[str, str], Any]] = {
-    "confirm_optin": _boolean,
-    "enforce_email": _boolean,
-    "list_id": _list_id,
-    "fallback_on_anonymous_id": _boolean,
-    "send_placed_order_as_order_completed": _boolean,
-    "default_country": _country,
-    "audience_lists": _audience_lists,
-    "consent_events": _boolean,
-    "subscribe_event": _event_name,
-    "unsubscribe_event": _event_name,
-    "forward_deletions": _boolean,
-    "order_property_names": _one_of("classic", "klaviyo"),
-    "ecommerce_metrics": _one_of("segment", "klaviyo"),
-    "keep_user_id": _property_name,
-    "send_anonymous_id": _boolean,
-    "forward_aliases": _boolean,
-    "forward_types": _types,
-    "list_opt_in": _one_of("account", "single", "double"),
-    "consent_source": _words,
-    "send_context": _boolean,
-    "rules": _rules,
-}
-"""For each setting, what reads it; gets the variable's name and its text, without white space
-around it. Raises `SettingError`."""

@@ -27,7 +27,12 @@ class SecretStore:
 
     def store(self, key: str | None = None, secret: str | None = None) -> CredentialStore:
         environment = Environment(
-            Settings(), "https://k", "https://q", "https://d", "arn", key, secret
+            Settings(),
+            "https://q",
+            "https://d",
+            credentials_secret_arn="arn",
+            klaviyo_private_key=key,
+            segment_shared_secret=secret,
         )
         return CredentialStore(environment, self.fetch, lambda: self.now)
 

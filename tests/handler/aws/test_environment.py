@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from handler.aws.environment import CODE, Environment
+from klaviyo_mapping.settings.declaration import SettingError
 from klaviyo_mapping.settings.rules import Rules
 from klaviyo_mapping.settings.rules_file import read_rules
-from klaviyo_mapping.settings.settings import SettingError, Settings
+from klaviyo_mapping.settings.settings import Settings
 
 LEAST = {
     "CREDENTIALS_SECRET_ARN": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:klaviyo",
@@ -27,7 +28,7 @@ def test_the_least_that_must_be_set_gives_the_defaults() -> None:
         credentials_secret_arn=LEAST["CREDENTIALS_SECRET_ARN"],
         klaviyo_private_key=None,
         segment_shared_secret=None,
-        retry_seconds=86_400,
+        retry_hours=24,
     )
 
 
@@ -41,6 +42,9 @@ def test_every_variable_is_read() -> None:
             "RETRY_HOURS": "48",
             "LEDGER_TABLE": "a-table",
             "LEDGER_DAYS": "7",
+            "HTTPS_PROXY": "http://proxy.example:3128",
+            "NO_PROXY": ".amazonaws.com",
+            "AWS_ENDPOINT_URL": "http://127.0.0.1:8082",
             "LIST_ID": "LIST1",
         }
     )
@@ -52,10 +56,18 @@ def test_every_variable_is_read() -> None:
         credentials_secret_arn=LEAST["CREDENTIALS_SECRET_ARN"],
         klaviyo_private_key="pk_x",
         segment_shared_secret="s",
-        retry_seconds=172_800,
+        retry_hours=48,
         ledger_table="a-table",
-        ledger_seconds=604_800,
+        ledger_days=7,
+        https_proxy="http://proxy.example:3128",
+        no_proxy=".amazonaws.com",
+        aws_endpoint_url="http://127.0.0.1:8082",
     )
+
+
+def test_the_retry_window_in_seconds() -> None:
+    assert Environment.read(LEAST | {"RETRY_HOURS": "2"}).retry_seconds == 7200
+    assert Environment.read(LEAST | {"LEDGER_DAYS": "2"}).ledger_seconds == 172_800
 
 
 def test_both_stand_ins_serve_without_a_secret() -> None:
@@ -119,6 +131,7 @@ def test_rules_are_read_from_the_file(tmp_path: Path) -> None:
     file = tmp_path / "rules.toml"
     file.write_text('[types]\ndeny = ["track"]')
     environment = Environment.read(LEAST | {"RULES_FILE": str(file), "LIST_ID": "LIST1"})
+    assert environment.rules_file == str(file)
     assert environment.settings == Settings(
         list_id="LIST1", rules=Rules(deny_types=frozenset({"track"}))
     )

@@ -68,7 +68,12 @@ SCHEMA_1 = [
         first_failed_at=1795428000,
     ),
     Entry(operation=CreateEvent(None, Identity(external_id="user-2"), "Item Added", "m-3")),
-    Entry(AddToList("m-4", ADA, "WmB7kT", "01PROFILE"), None, None, 1, FAILED, AGAIN),
+    Entry(
+        operation=AddToList("m-4", ADA, "WmB7kT", "01PROFILE"),
+        attempts=1,
+        first_failed_at=FAILED,
+        not_before=AGAIN,
+    ),
     Entry(operation=AddToList("m-5", Identity(external_id="user-2"), "WmB7kT")),
     Entry(
         operation=Subscribe("m-6", "ada@acme-store.example", "Y6nRLr"),
@@ -160,10 +165,19 @@ SCHEMA_1_MERGES = [
     Entry(AddToList("m-3", ADA, None, list_name="repeat_buyers", opt_in_process="double_opt_in")),
 ]
 
+SCHEMA_1_MESSAGES = [
+    Entry(
+        messages='[{"type":"track","messageId":"m-1"},null]',
+        first_failed_at=FAILED,
+        not_before=FAILED,
+    ),
+]
+
 FILES = {
     "schema-1.json": SCHEMA_1,
     "schema-1-lists.json": SCHEMA_1_LISTS,
     "schema-1-merges.json": SCHEMA_1_MERGES,
+    "schema-1-messages.json": SCHEMA_1_MESSAGES,
 }
 
 

@@ -1,7 +1,8 @@
 """What `doctor` looks at: each check says what it found in one line, and what would help.
 
 The scopes that write are tried with an empty request: Klaviyo looks at the key's scopes first and
-refuses the request as invalid after that, so that nothing is changed.
+refuses the request as invalid after that, so that nothing is changed. What could not be checked is
+said to be so, and is never counted as good.
 """
 
 import json
@@ -13,6 +14,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
+from cli.examination.asking import SECONDS, Inquirer
 from cli.options import Context
 from cli.terminal import counted
 from cli.troubles import Trouble
@@ -31,10 +33,8 @@ from klaviyo_client.api.endpoints import (
 )
 from klaviyo_client.api.outcomes import Retryable, RetryReason
 from klaviyo_client.api.revision import REVISION, deprecated_from, released, retired_from
-from klaviyo_client.sending.transport import HttpTransport
 from klaviyo_mapping.settings.settings import Settings
 
-SECONDS = 10.0
 ANSWERS_BELOW = 500
 
 OUTPUTS = ("WebhookUrl", "SetSecret", "CredentialsSecretArn", "DeadLetterQueueUrl", "Redrive")
@@ -48,7 +48,10 @@ class Health(StrEnum):
     DOUBTFUL = "doubtful"
     """Works, and deserves a look."""
     BAD = "bad"
+    UNKNOWN = "unknown"
+    """Could not be checked."""
     SKIPPED = "skipped"
+    """There is nothing to check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +92,18 @@ MOST_LISTS = GET_LISTS.max_items
 
 
 class Doctor:
-    """Examines a stack, or the environment where none is named."""
+    """Examines a stack, or the environment where none is named.
 
-    def __init__(self, context: Context) -> None:
+    `on_pause` is given the seconds for which a check waits, because Klaviyo throttles it.
+    """
+
+    def __init__(self, context: Context, on_pause: Callable[[float], None]) -> None:
         self._context = context
+        self._on_pause = on_pause
         self._settings: Settings | None = None
         self._key: str | None = None
         self._knows_key = False
-        self._unasked = "Klaviyo did not accept the key"
+        self._unasked = "not checked: Klaviyo did not accept the key"
 
     def examine(self) -> Iterator[Check]:
         """Every check, one after the other; none of them raises."""
@@ -182,8 +189,8 @@ class Doctor:
 
     def _look_at_key(self) -> Iterator[Check]:
         if self._key is None:
-            self._unasked = "there is no key"
-            yield Check("Klaviyo", Health.SKIPPED, self._unasked)
+            self._unasked = "not checked: there is no key"
+            yield Check("Klaviyo", Health.UNKNOWN, self._unasked)
             return
         url = self._context.api_url
         reply = self._ask("GET", "/api/accounts")
@@ -195,30 +202,33 @@ class Doctor:
             yield Check("Klaviyo", Health.GOOD, f"{url} knows the key")
         else:
             self._knows_key = False
-            yield _trouble("Klaviyo", reply, url)
+            trouble = _trouble("Klaviyo", reply, url)
+            if trouble.health is Health.UNKNOWN:
+                self._unasked = "not checked: Klaviyo throttles"
+            yield trouble
 
     def _look_at_scopes(self) -> Iterator[Check]:
         if not self._knows_key:
-            yield Check("scopes", Health.SKIPPED, self._unasked)
+            yield Check("scopes", Health.UNKNOWN, self._unasked)
             return
         deletes = self._settings is not None and self._settings.forward_deletions
         probes = (*PROBES, DELETION) if deletes else PROBES
         lacking: list[str] = []
+        unanswered = None
         for probe in probes:
             reply = self._ask(probe.endpoint.method, probe.endpoint.path + probe.query)
-            if isinstance(reply, Retryable) or reply.status == TOO_MANY_REQUESTS:
-                yield _trouble("scopes", reply, probe.scope)
-                return
-            if reply.status in (401, 403):
+            if _is_no_answer(reply):
+                unanswered = _trouble("scopes", reply, probe.scope)
+                break
+            if isinstance(reply, Answer) and reply.status in (401, 403):
                 lacking.append(probe.scope)
-            elif reply.status >= ANSWERS_BELOW:
-                yield _trouble("scopes", reply, probe.scope)
-                return
         if lacking:
             remedy = "make a key with every scope in docs/settings.md, and put it into the secret"
             yield Check("scopes", Health.BAD, f"the key lacks {', '.join(lacking)}", remedy)
-        else:
+        elif unanswered is None:
             yield Check("scopes", Health.GOOD, ", ".join(probe.scope for probe in probes))
+        if unanswered is not None:
+            yield unanswered
 
     def _look_at_lists(self) -> Iterator[Check]:
         settings = self._settings
@@ -230,7 +240,7 @@ class Doctor:
         else:
             yield Check("list", Health.SKIPPED, "LIST_ID is not set: no list but messages' own")
         if wanted and not self._knows_key:
-            yield Check("list", Health.SKIPPED, self._unasked)
+            yield Check("list", Health.UNKNOWN, self._unasked)
             return
         for begin in range(0, len(wanted), MOST_LISTS):
             yield from self._look_at(dict(list(wanted.items())[begin : begin + MOST_LISTS]))
@@ -264,17 +274,16 @@ class Doctor:
                 yield Check("list", Health.GOOD, found)
 
     def _ask(self, method: str, path: str) -> Answer | Retryable:
-        body = b"" if method == "GET" else b"{}"
-        return self._transport.send(method, path, body, self._key or "", SECONDS)
+        return self._inquirer.ask(method, path, self._key or "")
 
     @cached_property
-    def _transport(self) -> HttpTransport:
-        return HttpTransport(self._context.api_url, 1)
+    def _inquirer(self) -> Inquirer:
+        return Inquirer(self._context.api_url, self._on_pause)
 
     # AWS
 
     def _look_at_queues(self) -> Iterator[Check]:
-        from cli.dead_letters import DeadLetterQueue
+        from cli.dead_letters.queue import DeadLetterQueue
 
         stack, variables = self._context.stack, self._context.variables
         url = variables.get("DEAD_LETTER_QUEUE_URL", "") if stack is None else None
@@ -324,11 +333,18 @@ def _as_text(value: object) -> str:
 
 def _environment(arn: str | None, key: str | None, shared: str | None) -> Environment:
     """As much of the functions' environment as the secret depends on."""
-    return Environment(Settings(), "", "", "", arn, key, shared)
+    return Environment(
+        Settings(),
+        "",
+        "",
+        credentials_secret_arn=arn,
+        klaviyo_private_key=key,
+        segment_shared_secret=shared,
+    )
 
 
 def _fetch(arn: str, _: float) -> str:
-    from cli import aws
+    from cli.stack import aws
 
     return json.dumps(aws.secret(arn))
 
@@ -342,6 +358,13 @@ def _account(document: Mapping[str, Any]) -> str:
     return f"the account {name} ({attributes.get('public_api_key')}{test})"
 
 
+def _is_no_answer(reply: Answer | Retryable) -> bool:
+    """Whether the reply leaves the question open."""
+    if isinstance(reply, Retryable):
+        return True
+    return reply.status == TOO_MANY_REQUESTS or reply.status >= ANSWERS_BELOW
+
+
 def _trouble(name: str, reply: Answer | Retryable, about: str) -> Check:
     """The problem and its remedy."""
     if isinstance(reply, Retryable):
@@ -353,11 +376,13 @@ def _trouble(name: str, reply: Answer | Retryable, about: str) -> Check:
         remedy = "put a valid private key (pk_…) into the secret"
         return Check(name, Health.BAD, f"Klaviyo does not know the key ({reply.status})", remedy)
     if reply.status == TOO_MANY_REQUESTS:
-        return Check(name, Health.DOUBTFUL, "Klaviyo throttles (429)", "try again in a minute")
+        found = f"not checked: Klaviyo throttles (429, {about})"
+        return Check(name, Health.UNKNOWN, found, "run it again in a minute")
     remedy = "see status.klaviyo.com, and try again"
     return Check(name, Health.BAD, f"Klaviyo answers {reply.status} ({about})", remedy)
 
 
-def is_well(checks: Iterable[Check]) -> bool:
-    """Whether nothing is bad."""
-    return all(check.health is not Health.BAD for check in checks)
+def worst(checks: Iterable[Check]) -> Health:
+    """`BAD` if anything is, else `UNKNOWN` if anything could not be checked, else `GOOD`."""
+    found = {check.health for check in checks}
+    return next((each for each in (Health.BAD, Health.UNKNOWN) if each in found), Health.GOOD)

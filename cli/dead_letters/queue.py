@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from cli.aws import client, reaching
+from cli.stack.aws import client, reaching
 from cli.troubles import Misuse, Trouble
 from handler.queue.envelope import Entry, document_of
 from handler.queue.queues import Queue, QueueUnavailable
@@ -73,6 +73,8 @@ def kind_in(entry: Entry) -> str:
     """What the entry holds."""
     if entry.operation is not None:
         return kind_of(entry.operation)
+    if entry.messages is not None:
+        return "messages"
     return "unreadable" if entry.unreadable is not None else "message"
 
 

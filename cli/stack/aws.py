@@ -7,10 +7,12 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from cli.troubles import Misuse, Trouble
+from handler.aws.environment import Environment
+from klaviyo_mapping.settings.declaration import declared
 from klaviyo_mapping.settings.settings import Settings
 
 
@@ -94,18 +96,16 @@ class Stack:
             ) from None
 
     def settings(self) -> dict[str, str]:
-        """The mapping's settings as environment variables, from the stack's parameters.
+        """The settings as environment variables, from the stack's parameters.
 
         The rules' file is the one in this checkout.
         """
-        names = (*(setting.name for setting in fields(Settings)), "rules_file")
-        given = {name.upper(): self.parameters.get(camel_case(name), "") for name in names}
+        given = {
+            each.variable: self.parameters.get(each.parameter, "")
+            for each in (*declared(Settings), *declared(Environment))
+            if each.setting.origin == "parameter"
+        }
         return {name: text for name, text in given.items() if text}
-
-
-def camel_case(setting: str) -> str:
-    """A setting's name as the template's parameter."""
-    return "".join(part.capitalize() for part in setting.split("_"))
 
 
 def stack(name: str) -> Stack:

@@ -1,0 +1,1 @@
+"""The dead-letter queue: its entries read, selected, redriven and deleted."""

@@ -1,0 +1,1 @@
+"""Segment, as the terminal sees it: signatures, and why one does not match."""
