@@ -163,6 +163,14 @@ _TEXTS: Mapping[StrEnum, tuple[str, str]] = {
         "It waits for an earlier change of the same person.",
         "Nothing: it follows as soon as that one is through.",
     ),
+    RetryReason.PERSON_BUSY: (
+        "Another function is sending something about the same person.",
+        "Nothing: it follows in a few seconds.",
+    ),
+    RetryReason.CONSENT_TOO_SOON: (
+        "A consent of the same person was changed a short time ago.",
+        "Nothing: it follows within half an hour.",
+    ),
     RetryReason.UNEXPECTED_FAILURE: (
         "A fault in this destination while it was sent.",
         "Report it, with the line of the log. It is retried without the operations around it.",

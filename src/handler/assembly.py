@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from handler.aws.credentials import CredentialStore
 from handler.aws.environment import Environment
@@ -16,6 +17,9 @@ from handler.redelivery import Redelivery
 from handler.report.telemetry import SERVICE, Telemetry
 from klaviyo_client.delivery import Klaviyo
 
+if TYPE_CHECKING:
+    from handler.last_word import LastWord
+
 CHANCE = random.SystemRandom().random
 """The machine's own chance: a generator in memory would repeat itself in every copy that SnapStart
 makes of the process."""
@@ -25,6 +29,12 @@ PROBE_SECONDS = 0.75
 
 REMEMBER_SECONDS = 30.0
 """So long a failed upsert may take through the queue, and later ones of its person follow it."""
+
+RELEASED_BY_WEBHOOK = 100
+"""People whose claims a webhook call ends. Those of more run out within seconds."""
+
+RELEASED_BY_RETRY = 10_000
+"""The retry function has time: its claims would last for most of a minute."""
 
 PATIENCE_SECONDS = 5.0
 """So long the retry function waits out a pause of Klaviyo's rather than re-queue for it."""
@@ -49,6 +59,7 @@ def webhook(variables: Mapping[str, str]) -> Intake:
         telemetry=_telemetry(variables),
         now=_now,
         chance=CHANCE,
+        last_word=_last_word(environment, RELEASED_BY_WEBHOOK),
     )
 
 
@@ -66,7 +77,20 @@ def retry(variables: Mapping[str, str]) -> Redelivery:
         telemetry=_telemetry(variables),
         now=_now,
         chance=CHANCE,
+        last_word=_last_word(environment, RELEASED_BY_RETRY),
     )
+
+
+def _last_word(environment: Environment, most_released: int) -> "LastWord | None":
+    """Loaded only where there is a ledger."""
+    if environment.ledger_table is None:
+        return None
+    from handler.aws.dynamodb import DynamoDb
+    from handler.last_word import LastWord
+    from ledger.table import Table
+
+    table = Table(environment.ledger_table, DynamoDb().call, environment.ledger_seconds)
+    return LastWord(table, most_released=most_released)
 
 
 def _telemetry(variables: Mapping[str, str]) -> Telemetry:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from handler.aws.credentials import Credentials, CredentialStore, CredentialsUnavailable
 from handler.deadline import MOST_MESSAGES, Schedule, is_enough, of_webhook
@@ -12,7 +12,7 @@ from handler.decision import Decision, Unmapped, decide
 from handler.door.admission import Arrivals, Slice, admit
 from handler.door.refusals import InvalidSignature, InvalidToken, Refusal
 from handler.door.validation import Malformed
-from handler.isolation import deliver
+from handler.isolation import deliver, in_order
 from handler.queue.backoff import PACE, Pace
 from handler.queue.envelope import Entry
 from handler.queue.queues import Queue
@@ -26,6 +26,9 @@ from klaviyo_client.api.outcomes import Refused, Retryable
 from klaviyo_client.delivery import Delivery, Klaviyo, Result
 from klaviyo_mapping import Dropped, Mapped, Message, Settings
 from operations import Json, Operation
+
+if TYPE_CHECKING:
+    from handler.last_word import LastWord
 
 
 @dataclass(slots=True)
@@ -63,6 +66,7 @@ class Intake:
     now: Callable[[], datetime]
     chance: Callable[[], float]
     pace: Pace = PACE
+    last_word: "LastWord | None" = None
 
     def handle(self, lambda_event: Mapping[str, Any]) -> dict[str, Any]:
         """The HTTP response to one API Gateway event. Never raises for what Segment sends.
@@ -112,7 +116,7 @@ class Intake:
         work = self._map(arrivals, received_at, schedule.mapping_until(began))
         delivery_until = schedule.delivery_until(self.klaviyo.clock() - began)
         delivery = deliver(
-            self.klaviyo,
+            in_order(self.klaviyo, self.last_word, credentials.ledger_key),
             work.operations,
             credentials.klaviyo_private_key,
             lambda: self._left(delivery_until),

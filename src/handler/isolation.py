@@ -5,17 +5,34 @@ blame that nobody has foreseen, and it must not cost those beside it.
 """
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from handler.report.telemetry import Telemetry
 from klaviyo_client.api.outcomes import Retryable, RetryReason
 from klaviyo_client.delivery import Delivery, Klaviyo, Result
 from operations import Operation
 
+if TYPE_CHECKING:
+    from handler.last_word import LastWord
+
 UNEXPECTED = Retryable(RetryReason.UNEXPECTED_FAILURE)
 
 
+class Account(Protocol):
+    """A Klaviyo account: `Klaviyo`, or what stands before it."""
+
+    def deliver(
+        self,
+        operations: Sequence[Operation],
+        private_key: str,
+        seconds: float,
+        attempts: Sequence[int] = (),
+    ) -> Delivery:
+        """As `Klaviyo.deliver`."""
+
+
 def deliver(
-    klaviyo: Klaviyo,
+    klaviyo: Account,
     operations: Sequence[Operation],
     key: str,
     left: Callable[[], float],
@@ -55,3 +72,10 @@ def deliver(
         import_failures=tuple(each for half in halves for each in half.import_failures),
         requests=sum(half.requests for half in halves),
     )
+
+
+def in_order(klaviyo: Klaviyo, last_word: "LastWord | None", ledger_key: str | None) -> Account:
+    """The account of one call: where there is a ledger, with the order that all functions share."""
+    if last_word is None or ledger_key is None:
+        return klaviyo
+    return last_word.around(klaviyo, ledger_key)

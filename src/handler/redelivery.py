@@ -3,18 +3,18 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from handler.aws.credentials import CredentialStore, CredentialsUnavailable
+from handler.aws.credentials import Credentials, CredentialStore, CredentialsUnavailable
 from handler.deadline import Schedule, is_enough, of_retry
 from handler.decision import Unmapped, decide
 from handler.door.admission import Arrivals
 from handler.door.body import Body
 from handler.door.refusals import Refusal
 from handler.door.validation import Malformed
-from handler.isolation import deliver
+from handler.isolation import deliver, in_order
 from handler.queue.backoff import PACE, Pace
 from handler.queue.batch import Batch, failures, read, records_of
 from handler.queue.envelope import Entry
@@ -42,6 +42,9 @@ from klaviyo_client.api.outcomes import Delivered
 from klaviyo_client.delivery import Delivery, Klaviyo
 from klaviyo_mapping import Dropped, Message, Settings
 from operations.instants import NEVER, instant
+
+if TYPE_CHECKING:
+    from handler.last_word import LastWord
 
 
 @dataclass(slots=True)
@@ -89,6 +92,7 @@ class Redelivery:
     now: Callable[[], datetime]
     chance: Callable[[], float]
     pace: Pace = PACE
+    last_word: "LastWord | None" = None
 
     def handle(self, lambda_event: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         """The partial batch response to one SQS event, within `seconds`.
@@ -99,12 +103,12 @@ class Redelivery:
         """
         schedule = of_retry(self.klaviyo.clock(), seconds)
         try:
-            key = self.credentials.get(self._left(schedule.secret)).klaviyo_private_key
+            credentials = self.credentials.get(self._left(schedule.secret))
         except CredentialsUnavailable as error:
             self.telemetry.warning("credentials unavailable", detail=str(error))
             return self.all_failed(lambda_event)
         batch = read(lambda_event, self.now().timestamp())
-        missing = self._take(batch, key, schedule)
+        missing = self._take(batch, credentials, schedule)
         ids = [record.id for record in batch.records]
         failed = ids if None in missing else [each for each in ids if each in missing]
         self.telemetry.count(Metric.RETRY_FAILURES, len(failed))
@@ -116,12 +120,14 @@ class Redelivery:
         self.telemetry.count(Metric.RETRY_FAILURES, len(ids))
         return failures(ids)
 
-    def _take(self, batch: Batch, key: str, schedule: Schedule) -> frozenset[str | None]:
+    def _take(
+        self, batch: Batch, credentials: Credentials, schedule: Schedule
+    ) -> frozenset[str | None]:
         """Do what is due, and store the rest; gives the SQS messages that something is missing of,
         `None` among them where it is of the batch as a whole."""
         now = self.now()
         found = self._sort(batch.entries, now, schedule.mapping_until(self.klaviyo.clock()))
-        routing, delivery = self._deliver(found.ready, key, schedule)
+        routing, delivery = self._deliver(found.ready, credentials, schedule)
         waiting = {delay: list(entries) for delay, entries in routing.waiting.items()}
         for delay, entries in found.early.items():
             waiting.setdefault(delay, []).extend(entries)
@@ -230,15 +236,15 @@ class Redelivery:
         found.ready += mapped if since is None else stamped(mapped, written(since))
 
     def _deliver(
-        self, entries: Sequence[Entry], key: str, schedule: Schedule
+        self, entries: Sequence[Entry], credentials: Credentials, schedule: Schedule
     ) -> tuple[Routing, Delivery]:
         """Carry out what is ready, and say where each entry goes."""
         if not entries:
             return Routing(), Delivery(())
         delivery = deliver(
-            self.klaviyo,
+            in_order(self.klaviyo, self.last_word, credentials.ledger_key),
             [entry.operation for entry in entries if entry.operation is not None],
-            key,
+            credentials.klaviyo_private_key,
             lambda: self._left(schedule.delivery),
             self.telemetry,
             apart=True,
