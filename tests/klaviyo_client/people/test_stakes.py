@@ -75,7 +75,11 @@ UPSERTS = {
         ["i phone_number"],
         upsert(Identity(email="Ada@acme.example", external_id="7"), properties={"plan": 1}),
     ),
-    "all": (upsert(properties={"plan": 1}, attributes={"title": "Dr"}), ["p plan", "a title"], None),
+    "all": (
+        upsert(properties={"plan": 1}, attributes={"title": "Dr"}),
+        ["p plan", "a title"],
+        None,
+    ),
 }
 
 
