@@ -16,6 +16,7 @@ from handler.queue.sqs import Sqs
 from handler.redelivery import Redelivery
 from handler.report.telemetry import SERVICE, Telemetry
 from klaviyo_client.delivery import Klaviyo
+from klaviyo_client.people.newest import ONCE_SECONDS
 
 if TYPE_CHECKING:
     from handler.last_word import LastWord
@@ -40,8 +41,11 @@ PATIENCE_SECONDS = 5.0
 """So long the retry function waits out a pause of Klaviyo's rather than re-queue for it."""
 
 
-def webhook(variables: Mapping[str, str]) -> Intake:
-    """The webhook function. Raises `SettingError` for a variable that cannot be read."""
+def webhook(variables: Mapping[str, str], *, once_seconds: float = ONCE_SECONDS) -> Intake:
+    """The webhook function. Raises `SettingError` for a variable that cannot be read.
+
+    A consent that was changed is left as it is for `once_seconds`.
+    """
     environment = Environment.read(variables)
     sqs = Sqs()
     return Intake(
@@ -51,6 +55,7 @@ def webhook(variables: Mapping[str, str]) -> Intake:
             environment.klaviyo_api_url,
             probe_seconds=PROBE_SECONDS,
             remember_seconds=REMEMBER_SECONDS,
+            once_seconds=once_seconds,
             latest_retry=lambda named: delay_seconds(1, named, chance=1.0),
         ),
         retry_queue=Queue(environment.retry_queue_url, sqs),
@@ -59,29 +64,33 @@ def webhook(variables: Mapping[str, str]) -> Intake:
         telemetry=_telemetry(variables),
         now=_now,
         chance=CHANCE,
-        last_word=_last_word(environment, RELEASED_BY_WEBHOOK),
+        last_word=_last_word(environment, RELEASED_BY_WEBHOOK, once_seconds),
     )
 
 
-def retry(variables: Mapping[str, str]) -> Redelivery:
-    """The retry function. Raises `SettingError` for a variable that cannot be read."""
+def retry(variables: Mapping[str, str], *, once_seconds: float = ONCE_SECONDS) -> Redelivery:
+    """The retry function; as `webhook`."""
     environment = Environment.read(variables)
     sqs = Sqs()
     return Redelivery(
         settings=environment.settings,
         credentials=CredentialStore(environment, fetch_secret, time.monotonic),
-        klaviyo=Klaviyo(environment.klaviyo_api_url, patience=PATIENCE_SECONDS),
+        klaviyo=Klaviyo(
+            environment.klaviyo_api_url, patience=PATIENCE_SECONDS, once_seconds=once_seconds
+        ),
         retry_queue=Queue(environment.retry_queue_url, sqs),
         dead_letter_queue=Queue(environment.dead_letter_queue_url, sqs),
         retry_seconds=environment.retry_seconds,
         telemetry=_telemetry(variables),
         now=_now,
         chance=CHANCE,
-        last_word=_last_word(environment, RELEASED_BY_RETRY),
+        last_word=_last_word(environment, RELEASED_BY_RETRY, once_seconds),
     )
 
 
-def _last_word(environment: Environment, most_released: int) -> "LastWord | None":
+def _last_word(
+    environment: Environment, most_released: int, once_seconds: float
+) -> "LastWord | None":
     """Loaded only where there is a ledger."""
     if environment.ledger_table is None:
         return None
@@ -90,7 +99,7 @@ def _last_word(environment: Environment, most_released: int) -> "LastWord | None
     from ledger.table import Table
 
     table = Table(environment.ledger_table, DynamoDb().call, environment.ledger_seconds)
-    return LastWord(table, most_released=most_released)
+    return LastWord(table, most_released=most_released, once_seconds=once_seconds)
 
 
 def _telemetry(variables: Mapping[str, str]) -> Telemetry:

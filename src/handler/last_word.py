@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from klaviyo_client.delivery import Klaviyo
-from klaviyo_client.in_order import ONCE_SECONDS, InOrder, Written
-from klaviyo_client.people.newest import FieldId, Record
+from klaviyo_client.in_order import InOrder, Written
+from klaviyo_client.people.newest import ONCE_SECONDS, FieldId, Record
 from ledger import keys
 from ledger.allowance import Allowance
 from ledger.people import People

@@ -24,6 +24,7 @@ from klaviyo_client.api.outcomes import (
     RetryReason,
     waiting_for,
 )
+from klaviyo_client.people.newest import ONCE_SECONDS
 from klaviyo_client.people.persons import SHARED_BY_SEVERAL
 from klaviyo_client.people.sequence import Order, holds_back, keys_of, order_of, waits_for
 from klaviyo_client.people.waiting import Key, LatestRetry, WaitingPersons
@@ -113,7 +114,8 @@ class Klaviyo:
     wait longer is returned untried. `probe_seconds` is what a probe of an open circuit may take.
     For `remember_seconds` after an upsert has failed, later ones of its person are returned untried
     as well, so that they do not overtake it on its way through a queue: to be retried after
-    `latest_retry` of the delay that Klaviyo named, in seconds.
+    `latest_retry` of the delay that Klaviyo named, in seconds. Consents that were changed are
+    remembered for `once_seconds`.
     """
 
     def __init__(
@@ -124,6 +126,7 @@ class Klaviyo:
         probe_seconds: float = LONGEST_SECONDS,
         remember_seconds: float = 0.0,
         latest_retry: LatestRetry = lambda named: named,
+        once_seconds: float = ONCE_SECONDS,
         transport: Transport | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -131,7 +134,7 @@ class Klaviyo:
         self.clock = clock
         self._waiting = WaitingPersons(remember_seconds, latest_retry)
         self._lists = KnownLists()
-        self._recent = RecentConsents()
+        self._recent = RecentConsents(once_seconds)
         self._sender = Sender(
             transport or HttpTransport(api_url, WORKERS),
             patience=patience,
@@ -170,6 +173,10 @@ class Klaviyo:
         """Whether a list unsubscription of the same person was sent a while ago and not answered:
         nobody knows whether Klaviyo carries it out."""
         return self._recent.is_uncertain(operation, self.clock())
+
+    def note_withdrawal(self, channel: str, key: Key, said: float) -> None:
+        """Another process has withdrawn this consent a short time ago, as was `said` then."""
+        self._recent.note_withdrawal(channel, key, said, self.clock())
 
 
 def _failed(delivery: Delivery) -> dict[Key, Retryable]:

@@ -20,6 +20,7 @@ from klaviyo_client.api.outcomes import (
 from klaviyo_client.delivery import Delivery, Klaviyo, Result
 from klaviyo_client.people.newest import (
     MANY,
+    ONCE_SECONDS,
     FieldId,
     Judge,
     Record,
@@ -32,9 +33,6 @@ from klaviyo_client.people.stakes import Key, Stake, stake_of
 from klaviyo_client.sending.sender import LONGEST_SECONDS
 from operations import Operation, Unsubscribe
 from operations.instants import NEVER
-
-ONCE_SECONDS = 1800.0
-"""Klaviyo recommends one subscription of a profile within so long, at most."""
 
 ROUNDS = 3
 """How often a claim is tried of whom somebody else has claimed meanwhile."""
@@ -221,6 +219,8 @@ class InOrder:
                 if not made.issuperset(wanted):
                     warnings = (*verdict.warnings, DeliveryWarning.ORDER_NOT_CHECKED)
                     verdict = replace(verdict, warnings=warnings)
+                for withdrawal in self._judge.withdrawals(verdict.operation, records, now):
+                    self._klaviyo.note_withdrawal(*withdrawal)
             checked.verdicts[position] = verdict
         return contended
 

@@ -451,6 +451,25 @@ def test_who_has_just_been_subscribed_is_not_subscribed_by_each_identify(
     assert account.counts.total() == before
 
 
+def test_a_fresh_consent_is_given_though_klaviyo_dates_our_withdrawal_later(
+    pair: Pair, account: Account
+) -> None:
+    """Klaviyo dates an opt-out by when it came; what we have sent ourselves, we date by its
+    message, whichever function has sent it."""
+    deliver(pair.one, upsert(1, plan="x"))
+    deliver(pair.one, withdraws(5))
+    assert said(deliver(pair.other, consents(9, "L"))) == ["delivered"]
+    assert marketing(account) == "SUBSCRIBED"
+
+
+def test_whoever_opts_out_at_klaviyo_stays_so(pair: Pair, account: Account) -> None:
+    deliver(pair.one, upsert(1, plan="x"))
+    deliver(pair.one, withdraws(5))
+    pair.clock.skip(1801)
+    account.unsubscribe(ADA)
+    assert said(deliver(pair.other, consents(9, "L"))) == ["delivered opted_out"]
+
+
 # The table fails
 
 

@@ -19,6 +19,7 @@ from klaviyo_client.people.stakes import (
     Key,
     Stake,
     Staked,
+    by_channel,
     stake_of,
     subscriber,
     what_stands,
@@ -31,9 +32,15 @@ FieldId = int
 Noted = tuple[Key, dict[FieldId, float]]
 """Fields of a person, and what is to be known of them."""
 
+Withdrawal = tuple[str, Key, float]
+"""A channel, the identifier that its consent hangs on, and the time of the message."""
+
 MANY = "*"
 """The owner of a record that several processes have claimed at once."""
 
+
+ONCE_SECONDS = 1800.0
+"""Klaviyo recommends one subscription of a profile within so long, at most."""
 
 JOINING_SECONDS = 60.0
 """Until somebody who has just been subscribed shows on the list, and can leave it."""
@@ -221,18 +228,36 @@ class Judge:
 
     def done(self, operation: Operation, now: float) -> list[Noted]:
         """What is known once the operation was delivered, besides what it decides."""
+        said = said_at(operation)
         if isinstance(operation, Subscribe):
-            fields = {"sent subscribe": now, f"done subscribe {operation.list_id}": None}
-        elif isinstance(operation, Unsubscribe) and operation.list_id is not None:
+            fields = {"sent subscribe": now, f"done subscribe {operation.list_id}": said}
+        elif not isinstance(operation, Unsubscribe):
+            return []
+        elif operation.list_id is not None:
             fields = {
                 f"sent leave {operation.list_id}": now,
-                f"done leave {operation.list_id}": None,
+                f"done leave {operation.list_id}": said,
             }
         else:
+            return [
+                (key, {self.field_id(f"sent off {channel}"): now})
+                for channel, key in by_channel(operation)
+            ]
+        return [(subscriber(operation), {self.field_id(name): at for name, at in fields.items()})]
+
+    def withdrawals(
+        self, operation: Operation, records: Mapping[Key, Record], now: float
+    ) -> list[Withdrawal]:
+        """Of the channels that are consented to, those that we have withdrawn a short time ago."""
+        if not isinstance(operation, Subscribe) or not operation.is_consent:
             return []
-        said = said_at(operation)
-        named = {self.field_id(name): said if at is None else at for name, at in fields.items()}
-        return [(subscriber(operation), named)]
+        found: list[Withdrawal] = []
+        for channel, key in by_channel(operation):
+            fields = records[key].fields
+            sent = fields.get(self.field_id(f"sent off {channel}"), NEVER)
+            if sent + self.once_seconds > now:
+                found.append((channel, key, fields.get(self.field_id(f"off {channel}"), NEVER)))
+        return found
 
 
 def said_at(operation: Operation) -> float:

@@ -72,10 +72,10 @@ def stake_of(operation: Operation) -> Stake | None:
         return _of_subscription(operation)
     if isinstance(operation, Unsubscribe):
         if operation.list_id is None:
-            by_channel = _by_channel(operation)
+            channels = by_channel(operation)
             return Stake(
-                [(key, [f"off {channel}", CONSENT]) for channel, key in by_channel],
-                [(key, [f"on {channel}"]) for channel, key in by_channel],
+                [(key, [f"off {channel}", CONSENT]) for channel, key in channels],
+                [(key, [f"on {channel}"]) for channel, key in channels],
             )
         key = subscriber(operation)
         return Stake(
@@ -87,11 +87,11 @@ def stake_of(operation: Operation) -> Stake | None:
 
 def _of_subscription(operation: Subscribe) -> Stake:
     """An identify's subscription is no consent: it joins a list only, and yields to any opt-out."""
-    by_channel = _by_channel(operation)
-    sets: list[Fields] = [(key, [CONSENT]) for _, key in by_channel]
-    against = [(key, [f"off {channel}"]) for channel, key in by_channel]
+    channels = by_channel(operation)
+    sets: list[Fields] = [(key, [CONSENT]) for _, key in channels]
+    against = [(key, [f"off {channel}"]) for channel, key in channels]
     if operation.is_consent:
-        sets += [(key, [f"on {channel}"]) for channel, key in by_channel]
+        sets += [(key, [f"on {channel}"]) for channel, key in channels]
     if operation.list_id is not None:
         key, of_list = subscriber(operation), operation.list_id
         joined = [f"join {of_list}", f"given {of_list}"]
@@ -113,7 +113,7 @@ def subscriber(operation: Subscribe | Unsubscribe) -> Key:
     return "phone_number", operation.phone_number or ""
 
 
-def _by_channel(operation: Subscribe | Unsubscribe) -> list[tuple[str, Key]]:
+def by_channel(operation: Subscribe | Unsubscribe) -> list[tuple[str, Key]]:
     """Each channel with the identifier that its consent hangs on."""
     found = []
     for channel in channels_of(operation):
@@ -206,11 +206,11 @@ def _consent_that_stands(operation: Subscribe | Unsubscribe, is_newer: Newer) ->
     if gives and operation.list_id is not None and is_newer(subscriber(operation), left_list):
         return None
     undone = "off" if gives else "on"
-    by_channel = _by_channel(operation)
-    left = tuple(each for each, key in by_channel if not is_newer(key, f"{undone} {each}"))
+    channels = by_channel(operation)
+    left = tuple(each for each, key in channels if not is_newer(key, f"{undone} {each}"))
     if not left:
         return None
-    return operation if len(left) == len(by_channel) else with_channels(operation, left)
+    return operation if len(left) == len(channels) else with_channels(operation, left)
 
 
 def _any_newer(fields: Iterable[Fields], is_newer: Newer) -> bool:
