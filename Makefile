@@ -33,8 +33,8 @@ test: $(COMMAND) ## Check format, lint, types and layers, and run the tests
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
 
-faults: $(COMMAND) ## Send 100,000 messages through everything that can fail, three times (10 minutes)
-	$(BIN)/python -m tests.faults
+faults: $(COMMAND) ## Send 100,000 messages through everything that can fail, three times (12 minutes; LEDGER=on or failing)
+	$(BIN)/python -m tests.faults $(if $(LEDGER),--ledger $(LEDGER))
 
 bench: $(COMMAND) ## Measure speed, cold start, memory and size (2 minutes; BASE=a commit, PEER=a folder)
 	$(BIN)/python -m bench $(if $(BASE),--base $(BASE)) $(if $(FRESH),--fresh) $(if $(PEER),--peer $(PEER))

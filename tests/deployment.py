@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PRIVATE_KEY = "pk_test"
 SHARED_SECRET = "sample-shared-secret"
+LEDGER_KEY = "a-key-of-the-ledger-that-nobody-guesses"
 
 LISTS: tuple[tuple[str, str, OptIn], ...] = (
     ("Y6nRLr", "Newsletter", "double_opt_in"),
