@@ -107,7 +107,7 @@ def _places(entry: Mapping[str, Any], addresses: Mapping[str, str]) -> Iterator[
         yield "event", address, operation["metric"], operation["unique_id"]
     elif operation["kind"] == "upsert_profile":
         yield "profile", address
-    elif operation["kind"] == "add_to_list":
+    elif operation["kind"] in ("add_to_list", "remove_from_list"):
         yield "member", address
     elif operation["kind"] == "subscribe":
         yield "member", operation["email"]

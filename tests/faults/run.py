@@ -149,7 +149,7 @@ class Run:
         self._addresses = {
             message_id: address
             for unit in self._units
-            for address, _ in unit.profiles
+            for address in unit.people
             for message_id in unit.message_ids
         }
         self._due: list[tuple[float, int, list[Unit]]] = []

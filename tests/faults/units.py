@@ -48,6 +48,11 @@ class Unit:
     dropped: bool = False
 
     @property
+    def people(self) -> list[str]:
+        """The addresses of those whose profiles it is about."""
+        return [*(each for each, _ in self.profiles), *(each.place[1] for each in self.changes)]
+
+    @property
     def message_ids(self) -> list[str]:
         return [message["messageId"] for message in self.messages]
 
