@@ -1,14 +1,14 @@
 """Options that several verbs share, and the values that result.
 
-A value comes from the option, else from `--env-file`, else from the stack that `--stack` names, or
-without one from the environment. Other settings have their defaults.
+A value comes from the option, else from `--env-file`, else from the stack that `--stack` names or
+`--local` means, or without one from the environment. Other settings have their defaults.
 """
 
 import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from cli.stack.aws import Stack
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+LOCAL = "--local"
+"""Stands where the name of a stack would: `make run` on this machine."""
 
 IN_A_FILE = "rules"
 """The setting that is no option of its own: `--rules-file` names a file with its text."""
@@ -66,11 +69,18 @@ def json_option(command: Command) -> Command:
     )
 
 
-def stack_option(command: Command) -> Command:
-    """`--stack`."""
-    return click.option("--stack", "stack_name", metavar="NAME", help="Ask this stack in AWS.")(
-        command
-    )
+def stack_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--stack`, and `--local` for the stack that `make run` is. The command gets `stack_name`."""
+
+    @click.option("--stack", "stack_name", metavar="NAME", help="Ask this stack in AWS.")
+    @click.option("--local", "is_local", is_flag=True, help="Ask `make run` on this machine.")
+    @wraps(command)
+    def with_stack(*arguments: Any, stack_name: str | None, is_local: bool, **others: Any) -> Any:
+        if is_local and stack_name is not None:
+            raise Misuse("--stack or --local, not both")
+        return command(*arguments, stack_name=LOCAL if is_local else stack_name, **others)
+
+    return with_stack
 
 
 @dataclass(frozen=True)
@@ -86,9 +96,9 @@ class Context:
         """What AWS knows of the stack that was named."""
         if self.stack_name is None:
             return None
-        from cli.stack import aws
+        from cli.stack import aws, local
 
-        return aws.stack(self.stack_name)
+        return local.stack() if self.stack_name == LOCAL else aws.stack(self.stack_name)
 
     @cached_property
     def variables(self) -> dict[str, str]:
@@ -155,9 +165,7 @@ class Context:
 
     @cached_property
     def _secret(self) -> dict[str, Any]:
-        from cli.stack import aws
-
-        return {} if self.stack is None else aws.secret(self.stack.output("CredentialsSecretArn"))
+        return {} if self.stack is None else self.stack.secret()
 
 
 def asked(variable: str, prompt: str) -> str:

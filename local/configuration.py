@@ -16,7 +16,7 @@ from local.sign import SAMPLE_SECRET
 
 PORT, KLAVIYO_PORT, AWS_PORT, CONSOLE_PORT = 8080, 8081, 8082, 8083
 
-LOG_FILE = ROOT / ".run" / "handler.log"
+RUN_FOLDER = ROOT / ".run"
 
 STANDS_FOR = {
     "RETRY_QUEUE_URL": "http://127.0.0.1",
@@ -35,6 +35,7 @@ class Configuration:
     """How to run. `private_key` is the real Klaviyo's; without one the stand-in takes its place.
     With one, a `shared_secret` that was not given is made up, since everybody knows the samples'.
 
+    `secret_is_given` when it was given.
     `settings` holds the mapping's settings that were set, as `NAME=value`; `defaults_hold` is false
     when they change anything.
     """
@@ -46,10 +47,11 @@ class Configuration:
     private_key: str | None = field(default=None, repr=False)
     klaviyo_api_url: str = DEFAULT_API_URL
     shared_secret: str = field(default=SAMPLE_SECRET, repr=False)
+    secret_is_given: bool = False
     samples: bool = True
     once: bool = False
     verbose: bool = False
-    log_file: Path = LOG_FILE
+    run_folder: Path = RUN_FOLDER
     settings: tuple[str, ...] = ()
     defaults_hold: bool = True
 
@@ -83,10 +85,11 @@ class Configuration:
             klaviyo_api_url=environment.klaviyo_api_url,
             shared_secret=variables.get("SEGMENT_SHARED_SECRET", "").strip()
             or (SAMPLE_SECRET if private_key is None else secrets.token_hex(16)),
+            secret_is_given=bool(variables.get("SEGMENT_SHARED_SECRET", "").strip()),
             samples=private_key is None or _flag(variables, "SAMPLES"),
             once=once or _flag(variables, "ONCE"),
             verbose=_flag(variables, "VERBOSE"),
-            log_file=Path(variables.get("LOG_FILE", "").strip() or LOG_FILE),
+            run_folder=Path(variables.get("RUN_FOLDER", "").strip() or RUN_FOLDER),
             settings=tuple(
                 f"{name}={variables[name]}"
                 for name in (*(each.variable for each in declared(Settings)), "RULES_FILE")
@@ -101,12 +104,23 @@ class Configuration:
         return self.private_key is None and self.defaults_hold
 
     def require_free_ports(self) -> None:
-        """Raise `ConfigurationError` for the first port that cannot be had."""
-        _require_free(self.port, "PORT")
+        """Raise `ConfigurationError` naming every port that cannot be had."""
+        ports = {"PORT": self.port, "AWS_PORT": self.aws_port, "CONSOLE_PORT": self.console_port}
         if self.private_key is None:
-            _require_free(self.klaviyo_port, "KLAVIYO_PORT")
-        _require_free(self.aws_port, "AWS_PORT")
-        _require_free(self.console_port, "CONSOLE_PORT")
+            ports["KLAVIYO_PORT"] = self.klaviyo_port
+        fixed = {name: port for name, port in ports.items() if port}
+        twice = [name for name, port in fixed.items() if list(fixed.values()).count(port) > 1]
+        if twice:
+            raise ConfigurationError(f"{_listed(twice)} name the same port: choose different ones")
+        taken = {name: port for name, port in fixed.items() if not _is_free(port, name)}
+        if taken:
+            which = _listed([f"{port} ({name})" for name, port in taken.items()])
+            what = "the port {} is" if len(taken) == 1 else "the ports {} are"
+            free = " ".join(f"{name}=0" for name in taken)
+            raise ConfigurationError(
+                f"{what.format(which)} in use, perhaps by another `make run`: end that, or take "
+                f"any free ones with `make run {free}`"
+            )
 
 
 def _port(variables: Mapping[str, str], name: str, default: int) -> int:
@@ -122,13 +136,21 @@ def _flag(variables: Mapping[str, str], name: str) -> bool:
     return variables.get(name, "").strip().lower() not in ("", "0", "false", "no", "off")
 
 
-def _require_free(port: int, name: str) -> None:
+def _is_free(port: int, name: str) -> bool:
+    """Whether nobody has the port. Raises `ConfigurationError` for one that may not be had."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            what = "is in use" if error.errno == errno.EADDRINUSE else "cannot be opened"
+            if error.errno == errno.EADDRINUSE:
+                return False
             raise ConfigurationError(
-                f"port {port} {what}: choose another one with {name}=…"
+                f"port {port} cannot be opened ({error.strerror}): choose another one with {name}=…"
             ) from None
+    return True
+
+
+def _listed(names: Sequence[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -32,8 +33,8 @@ many entries, each with its own reason; docs/answers-and-reasons.md explains the
 """
 
 
-def queue_options(command: Command) -> Command:
-    """`--stack` and `--queue-url`."""
+def queue_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--stack`, `--local` and `--queue-url`."""
     command = click.option("--queue-url", metavar="URL", help="The dead-letter queue's URL.")(
         command
     )

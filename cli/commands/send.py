@@ -20,7 +20,8 @@ SECONDS = 30.0
 EPILOG = """\b
 Examples:
   klaviyo-destination send --stack klaviyo-destination --test-event you@your-company.com
-  SEGMENT_SHARED_SECRET=… klaviyo-destination send messages.jsonl --url http://127.0.0.1:8080/segment
+  klaviyo-destination send --local events/order-completed.json
+  SEGMENT_SHARED_SECRET=… klaviyo-destination send messages.jsonl --url https://hooks.example/segment
   klaviyo-destination send --single --stack klaviyo-destination-dev events/batch.json
 
 \b

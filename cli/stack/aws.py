@@ -107,6 +107,10 @@ class Stack:
         }
         return {name: text for name, text in given.items() if text}
 
+    def secret(self) -> dict[str, Any]:
+        """The secret's fields. Raises `Trouble`."""
+        return secret(self.output("CredentialsSecretArn"))
+
 
 def stack(name: str) -> Stack:
     """What CloudFormation knows of a stack. Raises `Misuse` when there is none."""

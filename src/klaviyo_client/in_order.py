@@ -17,7 +17,7 @@ from klaviyo_client.api.outcomes import (
     Retryable,
     RetryReason,
 )
-from klaviyo_client.delivery import Delivery, Klaviyo, Result
+from klaviyo_client.delivery import Klaviyo
 from klaviyo_client.people.newest import (
     MANY,
     ONCE_SECONDS,
@@ -30,6 +30,7 @@ from klaviyo_client.people.newest import (
     said_at,
 )
 from klaviyo_client.people.stakes import Key, Stake, stake_of
+from klaviyo_client.results import Delivery, Result
 from klaviyo_client.sending.sender import LONGEST_SECONDS
 from operations import Operation, Unsubscribe
 from operations.instants import NEVER

@@ -28,12 +28,14 @@ OWN = {**REAL, "SEGMENT_SHARED_SECRET": "own"}
         pytest.param({"ONCE": "0"}, [], Configuration(), id="ONCE=0"),
         pytest.param({"VERBOSE": "yes"}, [], Configuration(verbose=True), id="VERBOSE"),
         pytest.param(
-            {"LOG_FILE": "other.log"}, [], Configuration(log_file=Path("other.log")), id="LOG_FILE"
+            {"RUN_FOLDER": "other"}, [], Configuration(run_folder=Path("other")), id="RUN_FOLDER"
         ),
         pytest.param(
             OWN,
             [],
-            Configuration(private_key="pk_real", shared_secret="own", samples=False),
+            Configuration(
+                private_key="pk_real", shared_secret="own", secret_is_given=True, samples=False
+            ),
             id="the real Klaviyo gets no samples",
         ),
         pytest.param(
@@ -42,12 +44,16 @@ OWN = {**REAL, "SEGMENT_SHARED_SECRET": "own"}
             Configuration(
                 private_key="pk_real",
                 shared_secret="own",
+                secret_is_given=True,
                 klaviyo_api_url="https://klaviyo.example",
             ),
             id="unless asked",
         ),
         pytest.param(
-            {"SEGMENT_SHARED_SECRET": "own"}, [], Configuration(shared_secret="own"), id="secret"
+            {"SEGMENT_SHARED_SECRET": "own"},
+            [],
+            Configuration(shared_secret="own", secret_is_given=True),
+            id="secret",
         ),
         pytest.param(
             {"LIST_ID": "Y6nRLr", "ENFORCE_EMAIL": "true"},
@@ -107,9 +113,39 @@ def test_port_in_use_is_named_with_its_variable(name: str) -> None:
         port = taken.getsockname()[1]
         ports = {"PORT": "0", "KLAVIYO_PORT": "0", "AWS_PORT": "0", "CONSOLE_PORT": "0"}
         ports[name] = str(port)
-        message = f"port {port} is in use: choose another one with {name}=…"
-        with pytest.raises(ConfigurationError, match=f"^{message}$"):
+        message = (
+            f"the port {port} ({name}) is in use, perhaps by another `make run`: end that, or take "
+            f"any free ones with `make run {name}=0`"
+        )
+        with pytest.raises(ConfigurationError, match=f"^{re.escape(message)}$"):
             Configuration.read(ports, []).require_free_ports()
+
+
+def test_every_port_in_use_is_named_at_once() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as other,
+    ):
+        first, second = one.getsockname()[1], other.getsockname()[1]
+        ports = {"PORT": str(first), "KLAVIYO_PORT": "0", "AWS_PORT": "0"}
+        message = (
+            f"the ports {first} (PORT) and {second} (CONSOLE_PORT) are in use, perhaps by another "
+            "`make run`: end that, or take any free ones with `make run PORT=0 CONSOLE_PORT=0`"
+        )
+        with pytest.raises(ConfigurationError, match=f"^{re.escape(message)}$"):
+            Configuration.read({**ports, "CONSOLE_PORT": str(second)}, []).require_free_ports()
+
+
+def test_one_port_for_two_is_a_mistake() -> None:
+    ports = {"PORT": "5555", "KLAVIYO_PORT": "5555", "AWS_PORT": "0", "CONSOLE_PORT": "0"}
+    message = "PORT and KLAVIYO_PORT name the same port: choose different ones"
+    with pytest.raises(ConfigurationError, match=f"^{message}$"):
+        Configuration.read(ports, []).require_free_ports()
+
+
+def test_any_free_port_may_stand_for_all() -> None:
+    names = ("PORT", "KLAVIYO_PORT", "AWS_PORT", "CONSOLE_PORT")
+    Configuration.read(dict.fromkeys(names, "0"), []).require_free_ports()
 
 
 def test_stand_in_needs_no_port_beside_the_real_klaviyo() -> None:

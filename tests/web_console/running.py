@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -81,7 +82,8 @@ class Running:
 def run(**variables: str) -> Iterator[Running]:
     """Start it, wait until the samples are through, and stop it at the end."""
     shell = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    own = {"PYTHONPATH": "src", "PYTHONUTF8": "1", "LOG_FILE": os.devnull}
+    folder = tempfile.TemporaryDirectory()
+    own = {"PYTHONPATH": "src", "PYTHONUTF8": "1", "RUN_FOLDER": folder.name}
     process = subprocess.Popen(
         [sys.executable, "-m", "local"],
         cwd=ROOT,
@@ -103,3 +105,4 @@ def run(**variables: str) -> Iterator[Running]:
     finally:
         process.terminate()
         process.communicate(timeout=20)
+        folder.cleanup()
