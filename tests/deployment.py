@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any
 from moto.sqs.models import Queue, sqs_backends
 
 from handler import assembly
-from local.aws_stand_in.server import REGION, Queues
+from handler.aws.dynamodb import DynamoDb
+from ledger.allowance import Allowance
+from ledger.stories import Story, told
+from ledger.table import Table
+from local.aws_stand_in.server import REGION, Queues, create_ledger
 from local.klaviyo_stand_in import Account
 from local.klaviyo_stand_in.protocol.policy import OptIn
 
@@ -17,7 +21,7 @@ if TYPE_CHECKING:
 
 PRIVATE_KEY = "pk_test"
 SHARED_SECRET = "sample-shared-secret"
-LEDGER_KEY = "a-key-of-the-ledger-that-nobody-guesses"
+LEDGER_KEY = "the key of the ledger in all tests"
 
 LISTS: tuple[tuple[str, str, OptIn], ...] = (
     ("Y6nRLr", "Newsletter", "double_opt_in"),
@@ -37,6 +41,17 @@ class Deployment:
     def with_settings(self, **settings: str) -> "Deployment":
         """The same far ends, and functions with these variables besides."""
         return replace(self, variables={**self.variables, **settings})
+
+    def with_ledger(self) -> "Deployment":
+        """The same far ends, and functions that have a ledger, which is empty."""
+        name = self.queues.retry_queue_url.rsplit("/", 1)[1]
+        return self.with_settings(LEDGER_TABLE=create_ledger(name))
+
+    def story(self, message_id: str) -> Story | None:
+        """What the ledger knows of a message."""
+        variables = self.variables
+        table = Table(variables["LEDGER_TABLE"], DynamoDb().call, 86_400.0)
+        return told(table, message_id, Allowance(30.0))
 
     def webhook(self, lambda_event: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
         """Call a webhook function that has just started; gives the status and the body."""

@@ -19,7 +19,7 @@ from klaviyo_client.delivery import Klaviyo
 from klaviyo_client.people.newest import ONCE_SECONDS
 
 if TYPE_CHECKING:
-    from handler.last_word import LastWord
+    from handler.books.page import Books
 
 CHANCE = random.SystemRandom().random
 """The machine's own chance: a generator in memory would repeat itself in every copy that SnapStart
@@ -47,6 +47,7 @@ def webhook(variables: Mapping[str, str], *, once_seconds: float = ONCE_SECONDS)
     A consent that was changed is left as it is for `once_seconds`.
     """
     environment = Environment.read(variables)
+    telemetry = _telemetry(variables)
     sqs = Sqs()
     return Intake(
         settings=environment.settings,
@@ -61,16 +62,17 @@ def webhook(variables: Mapping[str, str], *, once_seconds: float = ONCE_SECONDS)
         retry_queue=Queue(environment.retry_queue_url, sqs),
         dead_letter_queue=Queue(environment.dead_letter_queue_url, sqs),
         retry_seconds=environment.retry_seconds,
-        telemetry=_telemetry(variables),
+        telemetry=telemetry,
         now=_now,
         chance=CHANCE,
-        last_word=_last_word(environment, RELEASED_BY_WEBHOOK, once_seconds),
+        books=_books(environment, "webhook", telemetry, RELEASED_BY_WEBHOOK, once_seconds),
     )
 
 
 def retry(variables: Mapping[str, str], *, once_seconds: float = ONCE_SECONDS) -> Redelivery:
     """The retry function; as `webhook`."""
     environment = Environment.read(variables)
+    telemetry = _telemetry(variables)
     sqs = Sqs()
     return Redelivery(
         settings=environment.settings,
@@ -81,25 +83,32 @@ def retry(variables: Mapping[str, str], *, once_seconds: float = ONCE_SECONDS) -
         retry_queue=Queue(environment.retry_queue_url, sqs),
         dead_letter_queue=Queue(environment.dead_letter_queue_url, sqs),
         retry_seconds=environment.retry_seconds,
-        telemetry=_telemetry(variables),
+        telemetry=telemetry,
         now=_now,
         chance=CHANCE,
-        last_word=_last_word(environment, RELEASED_BY_RETRY, once_seconds),
+        books=_books(environment, "retry", telemetry, RELEASED_BY_RETRY, once_seconds),
     )
 
 
-def _last_word(
-    environment: Environment, most_released: int, once_seconds: float
-) -> "LastWord | None":
+def _books(
+    environment: Environment,
+    function: str,
+    telemetry: Telemetry,
+    most_released: int,
+    once_seconds: float,
+) -> "Books | None":
     """Loaded only where there is a ledger."""
     if environment.ledger_table is None:
         return None
     from handler.aws.dynamodb import DynamoDb
-    from handler.last_word import LastWord
+    from handler.books import recording  # noqa: F401 - at start, not within the first call
+    from handler.books.last_word import LastWord
+    from handler.books.page import Books
     from ledger.table import Table
 
     table = Table(environment.ledger_table, DynamoDb().call, environment.ledger_seconds)
-    return LastWord(table, most_released=most_released, once_seconds=once_seconds)
+    last_word = LastWord(table, most_released=most_released, once_seconds=once_seconds)
+    return Books(table, function, telemetry, last_word)
 
 
 def _telemetry(variables: Mapping[str, str]) -> Telemetry:

@@ -5,15 +5,12 @@ blame that nobody has foreseen, and it must not cost those beside it.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from handler.report.telemetry import Telemetry
 from klaviyo_client.api.outcomes import Retryable, RetryReason
-from klaviyo_client.delivery import Delivery, Klaviyo, Result
+from klaviyo_client.delivery import Delivery, Result
 from operations import Operation
-
-if TYPE_CHECKING:
-    from handler.last_word import LastWord
 
 UNEXPECTED = Retryable(RetryReason.UNEXPECTED_FAILURE)
 
@@ -72,10 +69,3 @@ def deliver(
         import_failures=tuple(each for half in halves for each in half.import_failures),
         requests=sum(half.requests for half in halves),
     )
-
-
-def in_order(klaviyo: Klaviyo, last_word: "LastWord | None", ledger_key: str | None) -> Account:
-    """The account of one call: where there is a ledger, with the order that all functions share."""
-    if last_word is None or ledger_key is None:
-        return klaviyo
-    return last_word.around(klaviyo, ledger_key)

@@ -9,12 +9,12 @@ from msgspec.structs import replace
 
 from handler.aws.credentials import Credentials, CredentialStore, CredentialsUnavailable
 from handler.deadline import Schedule, is_enough, of_retry
-from handler.decision import Unmapped, decide
+from handler.decision import Decision, Unmapped, decide
 from handler.door.admission import Arrivals
 from handler.door.body import Body
 from handler.door.refusals import Refusal
 from handler.door.validation import Malformed
-from handler.isolation import deliver, in_order
+from handler.isolation import Account, deliver
 from handler.queue.backoff import PACE, Pace
 from handler.queue.batch import Batch, failures, read, records_of
 from handler.queue.envelope import Entry
@@ -44,7 +44,7 @@ from klaviyo_mapping import Dropped, Message, Settings
 from operations.instants import NEVER, instant
 
 if TYPE_CHECKING:
-    from handler.last_word import LastWord
+    from handler.books.page import Books, Page
 
 
 @dataclass(slots=True)
@@ -52,7 +52,8 @@ class Sorted:
     """What a batch holds, by what is to be done with it; `early` by the seconds still to wait.
 
     `redriven` names each operation that is back from the dead-letter queue, `mapped` each that the
-    webhook had no time for. `looked_at` is how many messages were put to the mapping.
+    webhook had no time for; `decided` has, of each message that was put to the mapping, id, type,
+    decision and time of arrival. `later` are operations that wait for others to fill a request.
     """
 
     ready: list[Entry] = field(default_factory=list)
@@ -61,12 +62,15 @@ class Sorted:
     hopeless: list[Entry] = field(default_factory=list)
     redriven: list[Entry] = field(default_factory=list)
     mapped: list[Entry] = field(default_factory=list)
-    looked_at: int = 0
+    decided: list[tuple[str | None, str | None, Decision, float | None]] = field(
+        default_factory=list
+    )
+    later: list[Entry] = field(default_factory=list)
 
     @property
     def has_room(self) -> bool:
         """Whether one call can do more than that."""
-        return not is_enough(self.looked_at, self.number)
+        return not is_enough(len(self.decided), self.number)
 
     def wait(self, entry: Entry, seconds: int) -> None:
         """Put the entry back untried."""
@@ -92,7 +96,7 @@ class Redelivery:
     now: Callable[[], datetime]
     chance: Callable[[], float]
     pace: Pace = PACE
-    last_word: "LastWord | None" = None
+    books: "Books | None" = None
 
     def handle(self, lambda_event: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         """The partial batch response to one SQS event, within `seconds`.
@@ -127,7 +131,10 @@ class Redelivery:
         `None` among them where it is of the batch as a whole."""
         now = self.now()
         found = self._sort(batch.entries, now, schedule.mapping_until(self.klaviyo.clock()))
-        routing, delivery = self._deliver(found.ready, credentials, schedule)
+        page = None if self.books is None else self.books.open(credentials.ledger_key)
+        account = self.klaviyo if page is None else page.in_order(self.klaviyo)
+        key = credentials.klaviyo_private_key
+        routing, delivery = self._deliver(found.ready, account, key, schedule)
         waiting = {delay: list(entries) for delay, entries in routing.waiting.items()}
         for delay, entries in found.early.items():
             waiting.setdefault(delay, []).extend(entries)
@@ -142,6 +149,8 @@ class Redelivery:
             self.telemetry.warning(
                 "queue unavailable", code=stored.codes[0], records=len(stored.missing)
             )
+        if page is not None:
+            self._record(page, found, delivery, routing, stored, now)
         self._report_dead(stored.dead)
         self._count(batch, found, routing, delivery, stored)
         self._report(found.ready, delivery, now)
@@ -167,8 +176,8 @@ class Redelivery:
             else:
                 found.wait(entry, wait_left(entry, moment))
         self._map_all(messages, now, until, found)
-        found.ready, later = full_requests(sorted(found.ready, key=_sent_at))
-        for entry in later:
+        found.ready, found.later = full_requests(sorted(found.ready, key=_sent_at))
+        for entry in found.later:
             # Without its reason: a redriven one has been counted as such.
             waits_until = moment + FULL_REQUESTS_SECONDS
             found.wait(replace(entry, reason=None, not_before=waits_until), FULL_REQUESTS_SECONDS)
@@ -211,7 +220,6 @@ class Redelivery:
         """A message that never became operations tries the mapping."""
         before = found.number
         self._decide(arrival, entry, now, found)
-        found.looked_at += 1
         counted = found.mapped if entry.reason is None else found.redriven
         counted += [entry] * (found.number - before)
 
@@ -219,6 +227,8 @@ class Redelivery:
         self, arrival: Message | Malformed, entry: Entry, now: datetime, found: Sorted
     ) -> None:
         decision = decide(arrival, self.settings, now)
+        kind = arrival.type if isinstance(arrival, Message) else None
+        found.decided.append((arrival.message_id, kind, decision, entry.first_failed_at))
         if isinstance(decision, Malformed | Unmapped):
             if isinstance(decision, Unmapped):
                 self.telemetry.failure("mapping failed", decision.error)
@@ -236,15 +246,15 @@ class Redelivery:
         found.ready += mapped if since is None else stamped(mapped, written(since))
 
     def _deliver(
-        self, entries: Sequence[Entry], credentials: Credentials, schedule: Schedule
+        self, entries: Sequence[Entry], account: Account, key: str, schedule: Schedule
     ) -> tuple[Routing, Delivery]:
         """Carry out what is ready, and say where each entry goes."""
         if not entries:
             return Routing(), Delivery(())
         delivery = deliver(
-            in_order(self.klaviyo, self.last_word, credentials.ledger_key),
+            account,
             [entry.operation for entry in entries if entry.operation is not None],
-            credentials.klaviyo_private_key,
+            key,
             lambda: self._left(schedule.delivery),
             self.telemetry,
             apart=True,
@@ -259,6 +269,36 @@ class Redelivery:
             pace=self.pace,
         )
         return routing, delivery
+
+    def _record(
+        self,
+        page: "Page",
+        found: Sorted,
+        delivery: Delivery,
+        routing: Routing,
+        stored: Stored,
+        now: datetime,
+    ) -> None:
+        """Write into the ledger what became of the batch."""
+        from handler.books.page import Decided
+        from handler.books.recording import record_retry
+
+        moment = now.timestamp()
+        record_retry(
+            page,
+            [
+                Decided(message_id, kind, decision, moment, since)
+                for message_id, kind, decision, since in found.decided
+            ],
+            found.ready,
+            found.later,
+            found.hopeless,
+            delivery,
+            routing,
+            stored,
+            pace=self.pace,
+            at=moment,
+        )
 
     def _left(self, until: float) -> float:
         return max(until - self.klaviyo.clock(), 0.0)

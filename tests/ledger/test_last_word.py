@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from handler.last_word import Words
+from handler.books.last_word import Words
 from klaviyo_client.api.answers import Answer
 from klaviyo_client.api.outcomes import Delivered, Retryable
 from klaviyo_client.delivery import Delivery, Klaviyo

@@ -44,22 +44,17 @@ class LastWord:
         self._once_seconds = once_seconds
         self._me: str | None = None
 
-    def around(self, klaviyo: Klaviyo, ledger_key: str) -> InOrder:
+    def around(self, klaviyo: Klaviyo, people: People, allowance: Allowance) -> InOrder:
         """The client for one call of the function."""
         if self._me is None:  # not at start: SnapStart makes many copies of the process
             self._me = secrets.token_urlsafe(6)
         return InOrder(
             klaviyo,
-            Words(self._table, _people(ledger_key), Allowance(), self._me),
+            Words(self._table, people, allowance, self._me),
             wall=time.time,
             most_released=self._most_released,
             once_seconds=self._once_seconds,
         )
-
-
-@functools.lru_cache(maxsize=2)
-def _people(ledger_key: str) -> People:
-    return People(ledger_key)
 
 
 class Words:

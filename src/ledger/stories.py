@@ -1,0 +1,83 @@
+"""What happened to a message, put together from its items. Pure, but for the reading."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ledger import keys
+from ledger.allowance import Allowance
+from ledger.fates import Outcome, State, outcomes_of
+from ledger.table import Table
+from ledger.values import Item
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """One attempt: when, by which function, and what it came to for each of its operations."""
+
+    at: float
+    by: str
+    outcomes: dict[str, Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A message's attempts in the order of their times; times are Unix seconds.
+
+    `kind` and `arrived_at` are unknown where the arrival is not in the table. `repeats` counts the
+    further times that Segment has sent it, as far as they are known.
+    """
+
+    message_id: str
+    kind: str | None
+    arrived_at: float | None
+    repeats: int
+    chapters: Sequence[Chapter]
+
+    def operations(self) -> dict[str, tuple[float, Outcome]]:
+        """What is known last of each operation, and since when."""
+        last: dict[str, tuple[float, Outcome]] = {}
+        for chapter in self.chapters:
+            for name, outcome in chapter.outcomes.items():
+                last[name] = (chapter.at, outcome)
+        return last
+
+    @property
+    def state(self) -> State:
+        """Where the message is: with the part of it that is worst off."""
+        states = {outcome.state for _, outcome in self.operations().values()}
+        return next(state for state in _WORST_FIRST if state in states or state is _WORST_FIRST[-1])
+
+
+_WORST_FIRST = (State.DEAD_LETTERED, State.WAITING, State.DROPPED, State.DELIVERED)
+
+
+def story(message_id: str, items: Iterable[Item]) -> Story | None:
+    """The story that the items of one message tell; `None` where there are none."""
+    chapters: list[Chapter] = []
+    arrival: Item = {}
+    for item in items:
+        if item["sk"] == keys.ARRIVAL:
+            arrival = item
+        chapters.append(Chapter(item["at"], item["by"], outcomes_of(item)))
+    if not chapters:
+        return None
+    chapters.sort(key=lambda chapter: chapter.at)
+    return Story(
+        message_id,
+        arrival.get("type"),
+        arrival_of(arrival),
+        arrival.get("repeats", 0),
+        chapters,
+    )
+
+
+def arrival_of(item: Item) -> float | None:
+    """When the message of this arrival was first seen."""
+    moment: float | None = item.get("arrived", item.get("at"))
+    return moment
+
+
+def told(table: Table, message_id: str, allowance: Allowance) -> Story | None:
+    """The story of one message, by its id as logs show it."""
+    items, _ = table.query(keys.message(message_id), allowance, is_consistent=True)
+    return story(message_id, items)
