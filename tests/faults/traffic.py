@@ -21,6 +21,9 @@ APART = timedelta(milliseconds=1)
 """Between the times of two messages: some have a fraction of a second, and a few have none."""
 
 
+LONG_AGO = timedelta(days=365)
+
+
 def traffic(seed: int, number: int, began: datetime) -> list[Unit]:
     """So many messages, the same for the same seed, but for their times."""
     dice = random.Random(seed)
@@ -29,8 +32,10 @@ def traffic(seed: int, number: int, began: datetime) -> list[Unit]:
     while made < number:
         unit = dice.choices(MAKERS, WEIGHTS)[0](made, dice)
         if made + len(unit.messages) <= number:
+            # Whoever has opted out before the run has said what is replayed long before that.
+            since = began - LONG_AGO if unit.out_before else began
             for said in unit.messages:
-                said["timestamp"] = (began + made * APART).isoformat()
+                said["timestamp"] = (since + made * APART).isoformat()
                 made += 1
             units.append(unit)
     return units

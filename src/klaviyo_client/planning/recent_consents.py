@@ -38,7 +38,7 @@ class RecentConsents:
     """Remembers for `seconds` what was sent; bounded. `now` is in seconds that never go back."""
 
     def __init__(self, seconds: float = ONCE_SECONDS) -> None:
-        self._seconds = seconds
+        self.seconds = seconds
         self._changes: dict[Key, Change] = {}
 
     def apply(self, known: Known, pending: Iterable[int], now: float) -> Changes:
@@ -64,7 +64,7 @@ class RecentConsents:
             changes.outcomes[position] = Delivered()
             return
         joined = [self._get(key, now) for key in _list_keys("joined", operation)]
-        waits = [change.since + self._seconds for change in known]
+        waits = [change.since + self.seconds for change in known]
         waits += [change.since + JOINING_SECONDS for change in joined if change is not None]
         until = max(waits, default=now)
         if until > now:
@@ -120,7 +120,7 @@ class RecentConsents:
 
     def _get(self, key: Key, now: float) -> Change | None:
         change = self._changes.get(key)
-        return change if change is not None and now - change.since < self._seconds else None
+        return change if change is not None and now - change.since < self.seconds else None
 
     def _note(
         self, keys: Iterable[Key], operation: Operation, now: float, *, certain: bool = True
