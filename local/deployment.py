@@ -99,7 +99,8 @@ def start(
 
         sqs = boto3.client("sqs")
         stack.callback(sqs.close)
-        stack.enter_context(Poller(queues.retry_queue_url, retry.invoke, on_batch))
+        if not configuration.is_paused:  # the template disables the event source, too
+            stack.enter_context(Poller(queues.retry_queue_url, retry.invoke, on_batch))
         url = stack.enter_context(http_api.serve(webhook.invoke, configuration.port, on_exchange))
         # Entered last, so that they end first: whoever calls them need not be waited for.
         stack.enter_context(webhook)

@@ -13,10 +13,10 @@ from typing import NamedTuple
 from handler.books.last_word import LastWord
 from handler.books.outcomes import NOT_MAPPED_YET, ByMessage, of_decision
 from handler.decision import Decision
+from handler.isolation import Account
 from handler.report.message_ids import shown_id
 from handler.report.telemetry import Metric, Telemetry
 from klaviyo_client.delivery import Klaviyo
-from klaviyo_client.in_order import InOrder
 from klaviyo_client.people.sequence import keys_of
 from klaviyo_mapping import Mapped
 from ledger import keys
@@ -108,9 +108,11 @@ class Page:
         self._earlier: dict[str, Item] = {}
         self._forgotten: set[str] = set()
 
-    def in_order(self, klaviyo: Klaviyo) -> InOrder:
-        """The account, with the order that all functions share."""
-        return self._last_word.around(klaviyo, self.people, self.allowance)
+    def in_order(self, account: Account) -> Account:
+        """The account, with the order that all functions share; a pause needs none."""
+        if not isinstance(account, Klaviyo):
+            return account
+        return self._last_word.around(account, self.people, self.allowance)
 
     def repeated(self, messages: Sequence[Decided]) -> frozenset[int]:
         """The positions of those whose every operation is known to be delivered."""

@@ -16,6 +16,7 @@ class RetryReason(StrEnum):
     FORBIDDEN = "forbidden"
     OUT_OF_TIME = "out_of_time"
     CIRCUIT_OPEN = "circuit_open"
+    PAUSED = "paused"
     WAITS_FOR_PROFILE = "waits_for_profile"
     PERSON_BUSY = "person_busy"
     CONSENT_TOO_SOON = "consent_too_soon"
