@@ -57,7 +57,8 @@ class Arrival(Struct, frozen=True):
     """A message, as a function has mapped it. Times are Unix seconds.
 
     `content` is a checksum of the operations: what has another one is another message, whatever its
-    id. `person` is a hash. `repeats` counts the earlier arrivals that are known.
+    id. `person` is a hash. `repeats` counts the earlier arrivals that are known. `warnings` are the
+    mapping's.
     """
 
     message_id: str
@@ -69,6 +70,7 @@ class Arrival(Struct, frozen=True):
     person: str | None = None
     arrived_at: float | None = None
     repeats: int = 0
+    warnings: tuple[str, ...] = ()
 
     def item(self) -> Item:
         """As it stands in the table."""
@@ -82,7 +84,8 @@ class Arrival(Struct, frozen=True):
             "person": self.person,
             "arrived": self.arrived_at,
             "repeats": self.repeats or None,
-            "outcomes": _written(self.outcomes),
+            "warnings": self.warnings or None,
+            "outcomes": groups_of(self.outcomes),
         }
 
 
@@ -94,7 +97,7 @@ def attempt(message_id: str, at: float, by: str, outcomes: Outcomes) -> Item:
         "sk": f"{keys.ATTEMPT}{at:.3f}#{os.urandom(3).hex()}",
         "at": at,
         "by": by,
-        "outcomes": _written(outcomes),
+        "outcomes": groups_of(outcomes),
     }
 
 
@@ -129,8 +132,8 @@ def outcomes_of(item: Item) -> dict[str, Outcome]:
     return found
 
 
-def _written(outcomes: Outcomes) -> Sequence[Mapping[str, Any]]:
-    """The outcomes, each once with all operations that share it."""
+def groups_of(outcomes: Outcomes) -> Sequence[Mapping[str, Any]]:
+    """The outcomes as JSON, each once with all operations that share it."""
     groups: dict[Outcome, list[str]] = {}
     for name, outcome in outcomes.items():
         groups.setdefault(outcome, []).append(name)

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ledger import keys
 from ledger.allowance import Allowance
-from ledger.fates import Outcome, State, outcomes_of
+from ledger.fates import Outcome, State, groups_of, outcomes_of
 from ledger.table import Table
 from ledger.values import Item
 
@@ -24,7 +25,7 @@ class Story:
     """A message's attempts in the order of their times; times are Unix seconds.
 
     `kind` and `arrived_at` are unknown where the arrival is not in the table. `repeats` counts the
-    further times that Segment has sent it, as far as they are known.
+    further times that Segment has sent it, as far as they are known; `warnings` are the mapping's.
     """
 
     message_id: str
@@ -32,6 +33,7 @@ class Story:
     arrived_at: float | None
     repeats: int
     chapters: Sequence[Chapter]
+    warnings: Sequence[str] = ()
 
     def operations(self) -> dict[str, tuple[float, Outcome]]:
         """What is known last of each operation, and since when."""
@@ -66,8 +68,9 @@ def story(message_id: str, items: Iterable[Item]) -> Story | None:
         message_id,
         arrival.get("type"),
         arrival_of(arrival),
-        arrival.get("repeats", 0),
+        arrival.get("repeats", 0) + sum(not chapter.outcomes for chapter in chapters),
         chapters,
+        arrival.get("warnings", ()),
     )
 
 
@@ -81,3 +84,23 @@ def told(table: Table, message_id: str, allowance: Allowance) -> Story | None:
     """The story of one message, by its id as logs show it."""
     items, _ = table.query(keys.message(message_id), allowance, is_consistent=True)
     return story(message_id, items)
+
+
+def document_of(found: Story) -> dict[str, Any]:
+    """The story as JSON; times are Unix seconds."""
+    return {
+        "message_id": found.message_id,
+        "type": found.kind,
+        "state": found.state.value,
+        "arrived_at": found.arrived_at,
+        "repeats": found.repeats,
+        "warnings": list(found.warnings),
+        "attempts": [
+            {
+                "at": chapter.at,
+                "by": chapter.by,
+                "outcomes": groups_of(chapter.outcomes),
+            }
+            for chapter in found.chapters
+        ],
+    }

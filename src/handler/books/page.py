@@ -184,6 +184,7 @@ class Page:
             person=self._person(operations),
             arrived_at=message.arrived_at if earlier is None else arrival_of(earlier),
             repeats=0 if earlier is None else earlier.get("repeats", 0) + 1,
+            warnings=_warnings(decision),
         )
         self._add(arrival.item())
 
@@ -256,6 +257,11 @@ class Page:
         except Exception as error:
             self.allowance.fail("unexpected")
             self._telemetry.failure("ledger failed", error)
+
+
+def _warnings(decision: Decision) -> tuple[str, ...]:
+    found = decision.warnings if isinstance(decision, Mapped) else ()
+    return tuple(dict.fromkeys(warning.text for warning in found))
 
 
 def _are_delivered(outcomes: Iterable[Outcome]) -> bool:
