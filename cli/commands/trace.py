@@ -26,9 +26,9 @@ Examples:
 The stack needs a ledger (docs/ledger.md). --email and --user-id ask for the value, or read it from
 standard input, so that it is in no shell's history.
 With --json: {"message_id", "type", "state" (delivered, waiting, dead_lettered, dropped),
-"arrived_at", "repeats", "warnings", "attempts": [{"at", "by", "outcomes": [{"operations", "state", "reason",
-"about", "status", "code", "pointer", "until", "warnings"}]}]}; of a person {"messages": [these],
-"left_out"}; with --forget {"forgotten", "is_all"}. Times are Unix seconds.
+"arrived_at", "repeats", "warnings", "attempts": [{"at", "by", "outcomes": [{"operations", "state",
+"reason", "about", "status", "code", "pointer", "until", "warnings"}]}]}; of a person {"messages":
+[these], "left_out"}; with --forget {"forgotten", "is_all"}. Times are Unix seconds.
 Exit status: 1 if the ledger knows nothing of it.
 """
 
