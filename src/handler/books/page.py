@@ -20,7 +20,7 @@ from klaviyo_client.delivery import Klaviyo
 from klaviyo_client.people.sequence import keys_of
 from klaviyo_mapping import Mapped
 from ledger import keys
-from ledger.allowance import Allowance
+from ledger.allowance import SECONDS, Allowance
 from ledger.fates import Arrival, Outcome, State, attempt, content_of, outcomes_of, undoing
 from ledger.forgetting import forget, names_item
 from ledger.people import People
@@ -57,9 +57,10 @@ class Decided(NamedTuple):
 
 
 class Books:
-    """The ledger, for one process of the function called `by`."""
+    """The ledger, for one process of the function called `by`. It takes `seconds` of a call."""
 
     def __init__(self, table: Table, by: str, telemetry: Telemetry, last_word: LastWord) -> None:
+        self.seconds = SECONDS
         self._table = table
         self._by = by
         self._telemetry = telemetry
@@ -73,7 +74,15 @@ class Books:
             self._telemetry.count(Metric.LEDGER_FAILURES, 1)
             return None
         people = _people(ledger_key)
-        return Page(self._table, self._by, self._telemetry, people, self._is_new, self._last_word)
+        return Page(
+            self._table,
+            self._by,
+            self._telemetry,
+            people,
+            self._is_new,
+            self._last_word,
+            Allowance(self.seconds),
+        )
 
     def _is_new(self, name: tuple[str, str]) -> bool:
         """Whether this process has not written it yet."""
@@ -96,8 +105,9 @@ class Page:
         people: People,
         is_new: Callable[[tuple[str, str]], bool],
         last_word: LastWord,
+        allowance: Allowance,
     ) -> None:
-        self.allowance = Allowance()
+        self.allowance = allowance
         self.people = people
         self._table = table
         self._by = by
