@@ -18,7 +18,7 @@ export PYTHONPATH := src
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install deploy run test faults bench bench-memory bench-drain bench-hang bench-backfill soak format clean
+.PHONY: help install deploy run test faults bench bench-memory bench-drain bench-hang bench-backfill bench-ledger soak format clean
 
 help: ## Show this
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -55,6 +55,9 @@ bench-hang: $(COMMAND) ## Measure the webhook's answers while Klaviyo hangs (1 m
 
 bench-backfill: $(COMMAND) ## Load 1,000,000 messages of an archive, killed twice (8 minutes)
 	$(BIN)/python -m bench.backfill
+
+bench-ledger: $(COMMAND) ## Measure what the ledger costs a call of 1,000 identifies (1 minute)
+	$(BIN)/python -m bench.ledger
 
 soak: $(COMMAND) ## See whether 20,000 calls of 4 MB leave memory behind (1 hour)
 	$(BIN)/python -m bench.soak

@@ -4,6 +4,7 @@
     M#<message>   0                  a message: its arrival, and what the first attempt came to
     M#<message>   A#<time>#<random>  a later attempt: what became of some of its operations
     P#<hash>      name#<hash>        another name of the same person
+    P#<hash>      words              the times of the latest messages about the person, by field
 
 The index `by-person` has the items that hold `person` (a hash) and `at` (a time).
 """

@@ -113,6 +113,7 @@ def run(settings: Settings) -> dict[str, Any]:
         "stale": len(report.stale),
         "stale_by_kind": Counter(kind for kind, _ in report.stale),
         "told": len(report.told),
+        "fates": len(report.fates),
         "everywhere": len(report.everywhere),
         "ledger": settings.ledger,
         "doubled": len(report.doubled),

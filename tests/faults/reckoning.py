@@ -35,6 +35,7 @@ def _misfortunes(report: Report) -> dict[str, Sequence[object]]:
         "lost": report.lost,
         "stale": stale,
         "unsubscribed everywhere": [] if report.settings.ledger == "off" else report.everywhere,
+        "wrong fates": report.fates if report.settings.ledger == "on" else [],
         "doubled": report.doubled,
         "consents widened": report.widened,
         "misplaced": report.surplus,
@@ -131,6 +132,11 @@ def table(report: Report) -> str:
             "stale in all",
             f"{len(report.stale):,}: {_listed(Counter(kind for kind, _ in report.stale)) or '-'}; "
             f"{len(report.told):,} of it told as not checked",
+        ),
+        (
+            "fates",
+            f"{len(report.fates):,} disagree: "
+            f"{_listed(Counter(kind for kind, _ in report.fates)) or '-'}",
         ),
         ("everywhere", f"{len(report.everywhere):,} of those who left a list"),
         ("warnings", _listed(report.warnings)),

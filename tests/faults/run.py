@@ -25,7 +25,7 @@ from local.aws_stand_in.limits import Limits
 from local.aws_stand_in.poller import Poller
 from local.aws_stand_in.template import function as facts_of
 from tests.deployment import Deployment
-from tests.faults import books, changes, ledger
+from tests.faults import books, changes, fates, ledger
 from tests.faults.climate import CALM, CLIMATE
 from tests.faults.ledger import Held, Klaviyo
 from tests.faults.proxy import FlakyProxy
@@ -104,7 +104,8 @@ class Report:
     """How a run ended. The lists of places must be empty.
 
     `stale` are places whose last word does not stand, without a ledger as it may be; of `told`
-    somebody was told that the order was not checked. `everywhere` are people whose unsubscription
+    somebody was told that the order was not checked. `fates` are messages of which the ledger says
+    something else than is so; `everywhere` are people whose unsubscription
     from a list became one from everything, `widened` consents that nobody has given or
     that were withdrawn; `peak_mb` is the most memory that a function has held.
     """
@@ -117,6 +118,7 @@ class Report:
     lost: list[ledger.Misfit]
     stale: list[ledger.Misfit]
     told: list[ledger.Misfit]
+    fates: list[ledger.Misfit]
     everywhere: list[ledger.Misfit]
     doubled: list[ledger.Misfit]
     widened: list[ledger.Misfit]
@@ -445,6 +447,7 @@ class Run:
         lost, stale = ledger.lost(self._units, held, Held(), dead)
         missing, changed = ledger.changed(self._units, held)
         stale += changed
+        table = self._deployment.variables.get("LEDGER_TABLE")
         unchecked = books.warned(self._logs, "order_not_checked")
         return Report(
             settings=self._settings,
@@ -455,6 +458,7 @@ class Run:
             lost=[*lost, *missing],
             stale=stale,
             told=ledger.told(self._units, stale, unchecked),
+            fates=fates.disagreeing(self._units, table) if table else [],
             everywhere=[("left", ("left", each)) for each in held.everywhere],
             doubled=ledger.doubled(held),
             widened=ledger.widened(self._units, held, self._reversed()),
