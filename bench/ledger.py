@@ -39,16 +39,16 @@ def main() -> int:
                 for name, value in _measured(port, ledger, arguments.calls).items():
                     figures.setdefault(name, []).append(value)
     medians = {
-        ledger: {name: statistics.median(values) for name, values in figures.items()}
-        for ledger, figures in found.items()
+        ledger: {name: statistics.median(values) for name, values in of_ledger.items()}
+        for ledger, of_ledger in found.items()
     }
     off, on = medians["off"], medians["on"]
     more = on["call"] / off["call"] - 1
     print(f"  a call of {MESSAGES:,} identifies, Klaviyo in 100 ms, DynamoDB in 5 ms")
-    for ledger, figures in medians.items():
+    for ledger, median in medians.items():
         print(
-            f"    ledger {ledger:<4} {figures['call'] * 1000:7.1f} ms, of the processor "
-            f"{figures['processor'] * 1000:6.1f} ms"
+            f"    ledger {ledger:<4} {median['call'] * 1000:7.1f} ms, of the processor "
+            f"{median['processor'] * 1000:6.1f} ms"
         )
     print(f"    more         {more:7.1%}")
     print(f"    not checked  {on['unchecked']:7.0f} operations")

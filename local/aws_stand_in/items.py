@@ -42,7 +42,10 @@ class ManyItems:
         if name == operation or operation not in MOST:
             return self._behind(environ, start_response)
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        answer = self._answer(operation, json.loads(body))
+        try:
+            answer = self._answer(operation, json.loads(body))
+        except ValueError:  # whoever has sent it is no more
+            answer = {"__type": "com.amazon.coral.service#SerializationException"}
         if answer is None:
             environ["wsgi.input"] = io.BytesIO(body)
             return self._behind(environ, start_response)
