@@ -32,7 +32,7 @@ from klaviyo_client.people.newest import (
 from klaviyo_client.people.stakes import Key, Stake, stake_of
 from klaviyo_client.results import Delivery, Result
 from klaviyo_client.sending.sender import LONGEST_SECONDS
-from operations import Operation, Unsubscribe
+from operations import CreateEvent, Operation, Unsubscribe, UpsertProfile
 from operations.instants import NEVER
 
 ROUNDS = 3
@@ -234,6 +234,8 @@ class InOrder:
         checked: _Checked,
     ) -> None:
         """Note what was not taken, and what was done once; end the claims, if they are few."""
+        if len(checked.records) > self._most_released and all(map(_is_plain, results.values())):
+            return  # All was taken as it was claimed, and the claims run out by themselves.
         now = self._wall()
         fields: dict[Key, dict[FieldId, float]] = {}
         late: dict[Key, float] = {}
@@ -280,6 +282,12 @@ class InOrder:
             noted += self._judge.sent(operation, now)
         for key, of_key in noted:
             fields.setdefault(key, {}).update(of_key)
+
+
+def _is_plain(result: Result) -> bool:
+    return isinstance(result.outcome, Delivered) and isinstance(
+        result.operation, UpsertProfile | CreateEvent
+    )
 
 
 def replace_results(delivery: Delivery, results: Iterable[Result]) -> Delivery:

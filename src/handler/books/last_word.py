@@ -7,10 +7,10 @@ messages by field. Fields are hashed as well: a custom trait may be called after
 import functools
 import hashlib
 import secrets
-import struct
 import time
+from array import array
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from klaviyo_client.delivery import Klaviyo
@@ -24,9 +24,6 @@ from ledger.table import Table
 
 Name = tuple[str, str]
 """An identifier: its name and its value."""
-
-FIELD = struct.Struct("<6sd")
-"""A field's hash and a time: 14 bytes, so that 30 traits of a person cost one write unit."""
 
 
 class LastWord:
@@ -105,13 +102,12 @@ class Words:
 @functools.lru_cache(maxsize=20_000)
 def _field_id(name: str, salt: bytes) -> FieldId:
     text = name.encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(text, digest_size=6, key=salt).digest(), "little")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8, key=salt).digest(), "little")
 
 
 def _item(record: Record) -> dict[str, Any]:
-    packed = b"".join(
-        FIELD.pack(name.to_bytes(6, "little"), said) for name, said in record.fields.items()
-    )
+    """16 bytes a field: so fifty traits of a person are one write unit."""
+    packed = array("Q", record.fields).tobytes() + array("d", record.fields.values()).tobytes()
     return {
         "w": {"B": b64encode(packed).decode()},
         "u": {"N": repr(record.busy_until)},
@@ -123,9 +119,7 @@ def _item(record: Record) -> dict[str, Any]:
 def _record(item: Mapping[str, Any] | None) -> Record:
     if item is None:
         return Record()
-    return Record(dict(_fields(item["w"])), item["u"], item["o"], item["v"])
-
-
-def _fields(packed: str) -> Iterator[tuple[FieldId, float]]:
-    for name, said in FIELD.iter_unpack(b64decode(packed)):
-        yield int.from_bytes(name, "little"), said
+    packed = b64decode(item["w"])
+    middle = len(packed) // 2
+    names, times = array("Q", packed[:middle]), array("d", packed[middle:])
+    return Record(dict(zip(names, times, strict=True)), item["u"], item["o"], item["v"])

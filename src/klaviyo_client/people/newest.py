@@ -72,6 +72,44 @@ class Judgement:
     claims: dict[Key, dict[FieldId, float]] = field(default_factory=dict)
 
 
+class _Known:
+    """What is known of people while a batch is judged."""
+
+    def __init__(self, records: Mapping[Key, Record]) -> None:
+        self._records = records
+        self._learnt: dict[Key, dict[FieldId, float]] = {}
+        self._latest: dict[Key, float] = {}
+
+    def of(self, key: Key) -> Mapping[FieldId, float]:
+        """The person's fields."""
+        return self._learnt.get(key) or self._records[key].fields
+
+    def is_older(self, stake: Stake, said: float) -> bool:
+        """Whether nothing at all is known that is newer than this."""
+        return all(self._latest_of(key) <= said for key, _ in stake.against)
+
+    def _latest_of(self, key: Key) -> float:
+        latest = self._latest.get(key)
+        if latest is None:
+            latest = max(self._records[key].fields.values(), default=NEVER)
+            self._latest[key] = latest
+        return latest
+
+    def learn(self, key: Key, fields: dict[FieldId, float]) -> dict[FieldId, float]:
+        """Take these fields in; gives those that were not known to be later."""
+        of_key = self._learnt.get(key)
+        if of_key is None:
+            of_key = self._learnt[key] = dict(self._records[key].fields)
+        latest = self._latest_of(key)
+        said = next(iter(fields.values()), NEVER)
+        if latest > said:
+            fields = {name: said for name in fields if of_key.get(name, NEVER) < said}
+        else:
+            self._latest[key] = said
+        of_key.update(fields)
+        return fields
+
+
 @dataclass(frozen=True, slots=True)
 class Judge:
     """`me` is this process, `field_id` what a field is stored as; `once_seconds` is for how long a
@@ -91,18 +129,20 @@ class Judge:
         """The verdicts on the operations at the positions of `stakes`, in their order."""
         busy = self._busy(operations, stakes, records, now)
         judgement = Judgement()
-        known = {key: dict(record.fields) for key, record in records.items()}
+        known = _Known(records)
         for position, stake in stakes.items():
             operation = operations[position]
-            until = max((busy.get(key, 0.0) for key in keys_of(stake)), default=0.0)
-            if until > now:
-                wait = Retryable(RetryReason.PERSON_BUSY, until - now, tried=False)
-                judgement.verdicts[position] = Verdict(operation, wait)
-                continue
+            if busy:
+                until = max((busy.get(key, 0.0) for key in keys_of(stake)), default=0.0)
+                if until > now:
+                    wait = Retryable(RetryReason.PERSON_BUSY, until - now, tried=False)
+                    judgement.verdicts[position] = Verdict(operation, wait)
+                    continue
             verdict = self._verdict(operation, stake, known, now)
             judgement.verdicts[position] = verdict
             if verdict.outcome is None:
-                self._claim(verdict.operation, known, now, judgement)
+                same = verdict.operation is operation
+                self._claim(verdict.operation, stake if same else None, known, now, judgement)
         return judgement
 
     def _busy(
@@ -145,13 +185,15 @@ class Judge:
         self,
         operation: Operation,
         stake: Stake,
-        known: Mapping[Key, Mapping[FieldId, float]],
+        known: "_Known",
         now: float,
     ) -> Verdict:
         said = said_at(operation)
+        if known.is_older(stake, said) and not isinstance(operation, Subscribe | Unsubscribe):
+            return Verdict(operation)
 
         def is_newer(key: Key, name: str) -> bool:
-            return known[key].get(self.field_id(name), NEVER) > said
+            return known.of(key).get(self.field_id(name), NEVER) > said
 
         if not isinstance(operation, Staked):
             return Verdict(operation)
@@ -166,13 +208,13 @@ class Judge:
         self,
         operation: Operation,
         said: float,
-        known: Mapping[Key, Mapping[FieldId, float]],
+        known: "_Known",
         now: float,
     ) -> Outcome | None:
         """What becomes of a consent that was changed a short time ago."""
         if not isinstance(operation, Subscribe | Unsubscribe):
             return None
-        fields, of_list = known[subscriber(operation)], operation.list_id
+        fields, of_list = known.of(subscriber(operation)), operation.list_id
 
         def last(name: str) -> float:
             return fields.get(self.field_id(name), NEVER)
@@ -196,21 +238,18 @@ class Judge:
     def _claim(
         self,
         operation: Operation,
-        known: Mapping[Key, dict[FieldId, float]],
+        stake: Stake | None,
+        known: "_Known",
         now: float,
         judgement: Judgement,
     ) -> None:
         """Take the operation into what is known, for those after it, and into the claims."""
-        stake = stake_of(operation)
+        stake = stake or stake_of(operation)
         if stake is None:
             return
         claims = judgement.claims
         for key, fields in self.decided(operation, stake):
-            claim = claims.setdefault(key, {})
-            of_key = known[key]
-            for name, said in fields.items():
-                if of_key.get(name, NEVER) < said:
-                    claim[name] = of_key[name] = said
+            claims.setdefault(key, {}).update(known.learn(key, fields))
         for key, fields in self.sent(operation, now):
             # Not into what is known: those beside it in the batch go with it.
             claims[key].update(fields)
