@@ -18,6 +18,7 @@ from klaviyo_client.planning.recent_consents import RecentConsents
 from klaviyo_client.results import Delivery, Result
 from klaviyo_client.run import Run
 from klaviyo_client.sending.sender import LONGEST_SECONDS, WORKERS, Sender, Transport
+from klaviyo_client.sending.shared import Barometer
 from klaviyo_client.sending.transport import HttpTransport
 from operations import Operation, Unsubscribe
 
@@ -85,6 +86,10 @@ class Klaviyo:
         delivery = run.carry_out()
         self._waiting.remember(_failed(delivery), self.clock())
         return delivery
+
+    def share(self, barometer: Barometer) -> None:
+        """From here on, exchange with other processes what is known of Klaviyo."""
+        self._sender.gate.barometer = barometer
 
     def may_have_left(self, operation: Unsubscribe) -> bool:
         """Whether a list unsubscription of the same person was sent a while ago and not answered:

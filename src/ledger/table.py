@@ -177,9 +177,11 @@ class Table:
         left: Sequence[Document] = answer.get("UnprocessedItems", {}).get(self.name, ())
         return left
 
-    def change(self, updates: Sequence[Update], allowance: Allowance) -> list[Changed]:
-        """Make the updates, side by side; what came of each."""
-        with allowance.spending() as until:
+    def change(
+        self, updates: Sequence[Update], allowance: Allowance, *, most: float | None = None
+    ) -> list[Changed]:
+        """Make the updates, side by side, within `most` seconds; what came of each."""
+        with allowance.spending(most) as until:
             return self.each(partial(self._change, until, allowance), updates)
 
     def _change(self, until: float, allowance: Allowance, update: Update) -> Changed:

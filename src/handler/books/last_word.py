@@ -13,6 +13,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from handler.books.barometer import TableBarometer
 from klaviyo_client.delivery import Klaviyo
 from klaviyo_client.in_order import InOrder, Written
 from klaviyo_client.people.newest import ONCE_SECONDS, FieldId, Record
@@ -45,6 +46,7 @@ class LastWord:
         """The client for one call of the function."""
         if self._me is None:  # not at start: SnapStart makes many copies of the process
             self._me = secrets.token_urlsafe(6)
+        klaviyo.share(TableBarometer(self._table, allowance, self._me))
         return InOrder(
             klaviyo,
             Words(self._table, people, allowance, self._me),
