@@ -25,9 +25,13 @@ def url(account: Account) -> Iterator[str]:
         yield address
 
 
+def barometer_of(table: Table, me: str) -> TableBarometer:
+    return TableBarometer(table, Allowance(30.0), me, seconds=30.0)
+
+
 def client(url: str, table: Table, me: str) -> Klaviyo:
     klaviyo = Klaviyo(url, probe_seconds=0.5)
-    klaviyo.share(TableBarometer(table, Allowance(30.0), me))
+    klaviyo.share(barometer_of(table, me))
     return klaviyo
 
 
@@ -52,7 +56,7 @@ def test_a_fresh_function_does_not_find_out_for_itself_that_klaviyo_is_down(
 def test_when_one_function_finds_klaviyo_well_the_others_send(
     account: Account, url: str, table: Table
 ) -> None:
-    barometer = TableBarometer(table, Allowance(30.0), "before")
+    barometer = barometer_of(table, "before")
     barometer.exchange(Outlook(open_until=table.now() + 600, open_seconds=30.0))
     other = client(url, table, "other")
     assert said(other.deliver(events(1), KEY, 5.0)) == ["circuit_open"]
@@ -64,7 +68,7 @@ def test_when_one_function_finds_klaviyo_well_the_others_send(
 def test_after_an_outage_a_fresh_function_begins_with_a_probe(
     account: Account, url: str, table: Table
 ) -> None:
-    barometer = TableBarometer(table, Allowance(30.0), "before")
+    barometer = barometer_of(table, "before")
     barometer.exchange(Outlook(open_until=table.now() - 1, open_seconds=4.0))
     account.set_weather(Weather(down=True))
     asked = account.counts.total()
@@ -76,13 +80,13 @@ def test_after_an_outage_a_fresh_function_begins_with_a_probe(
 def test_a_pause_that_klaviyo_names_is_kept_by_all(
     account: Account, url: str, table: Table
 ) -> None:
-    barometer = TableBarometer(table, Allowance(30.0), "before")
+    barometer = barometer_of(table, "before")
     barometer.exchange(Outlook(pauses={"create_event": table.now() + 20}))
     assert said(client(url, table, "fresh").deliver(events(1), KEY, 5.0)) == ["throttled"]
 
 
 def test_each_counts_those_that_send(table: Table) -> None:
-    each = [TableBarometer(table, Allowance(30.0), str(number)) for number in range(3)]
+    each = [barometer_of(table, str(number)) for number in range(3)]
     assert [heard.senders for one in each if (heard := one.exchange(Outlook()))] == [1, 2, 3]
 
 

@@ -13,22 +13,22 @@ from ledger.values import Item
 PAUSE, SENDER = "p#", "m#"
 """How the names of an endpoint's pause and of a process begin."""
 
-MOST_SECONDS = 0.05
-"""Of the allowance, for one exchange."""
-
-SECONDS_A_CALL = 0.1
+SECONDS = 0.1
 """Of the allowance, in all: the retry function sends for most of a minute."""
 
 
 class TableBarometer:
-    """For one call of the process `me`; see `klaviyo_client.sending.shared`."""
+    """For one call of the process `me`, of whose allowance it takes `seconds` at most, and half of
+    them at a time; see `klaviyo_client.sending.shared`."""
 
-    def __init__(self, table: Table, allowance: Allowance, me: str) -> None:
+    def __init__(
+        self, table: Table, allowance: Allowance, me: str, seconds: float = SECONDS
+    ) -> None:
         self._table = table
         self._allowance = allowance
         self._me = f"{SENDER}{me}"
         self._gone: list[str] = []
-        self._left = SECONDS_A_CALL
+        self._left, self._most = seconds, seconds / 2
 
     def exchange(self, news: Outlook) -> Outlook | None:
         """Say what is new, and hear the rest."""
@@ -46,7 +46,7 @@ class TableBarometer:
         values = {f":{place}": value for place, value in enumerate(sets.values())}
         update = Update(keys.KLAVIYO, expression, values, names)
         before = self._allowance.left
-        [changed] = self._table.change([update], self._allowance, most=MOST_SECONDS)
+        [changed] = self._table.change([update], self._allowance, most=self._most)
         self._left -= before - self._allowance.left
         if not changed.is_made or changed.item is None:
             return None
