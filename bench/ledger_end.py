@@ -73,7 +73,7 @@ def _known(document: dict[str, Any]) -> dict[str, Any]:
         found[table] = [
             {
                 **key,
-                "w": {"B": words},
+                "w": {"S": words},
                 "u": {"N": "0.0"},
                 "o": {"S": "somebody"},
                 "v": {"N": "7"},
