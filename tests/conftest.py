@@ -52,3 +52,10 @@ def deployment(aws_variables: dict[str, str], account: Account) -> Iterator[Depl
         variables = {**aws_variables, **queues.variables(), "KLAVIYO_API_URL": klaviyo_url}
         yield Deployment(variables, account, queues, sqs)
     sqs.close()
+
+
+@pytest.fixture
+def ledger_has_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The functions' ledger has time, also on a busy machine."""
+    monkeypatch.setattr("handler.books.page.SECONDS", 30.0)
+    monkeypatch.setattr("handler.books.page.READ_SECONDS", 30.0)

@@ -77,6 +77,15 @@ class Deployment:
         """The entries in the retry queue, those that SQS still delays included."""
         return _entries(self.queues.retry_queue_url)
 
+    def take_all(self) -> list[dict[str, Any]]:
+        """The entries that wait, as if they were due; the retry queue is empty then."""
+        entries = self.waiting()
+        _queue(self.queues.retry_queue_url)._messages.clear()
+        return [
+            {name: value for name, value in entry.items() if name != "not_before"}
+            for entry in entries
+        ]
+
     def dead(self) -> list[dict[str, Any]]:
         """The entries in the dead-letter queue."""
         return _entries(self.queues.dead_letter_queue_url)
@@ -88,6 +97,12 @@ class Deployment:
 
 def _entries(queue_url: str) -> list[dict[str, Any]]:
     """From moto itself, since SQS shows nobody a message that is delayed."""
+    return [
+        entry for held in _queue(queue_url)._messages for entry in json.loads(held.body)["entries"]
+    ]
+
+
+def _queue(queue_url: str) -> Queue:
     account, name = queue_url.rsplit("/", 2)[1:]
     queue: Queue = sqs_backends[account][REGION].queues[name]
-    return [entry for held in queue._messages for entry in json.loads(held.body)["entries"]]
+    return queue

@@ -101,11 +101,10 @@ def _show(found: "Story", now: float) -> None:
     article = "an" if (found.kind or "")[:1] in {"a", "i"} else "a"
     about = f"{article} {found.kind} message" if found.kind else "a message"
     console.say(f"{found.message_id} is {about}:", console.painted(_words(state), STYLES[state]))
-    if found.arrived_at is not None:
-        again = ""
-        if found.repeats:
-            again = f", and {console.counted(found.repeats, 'more time', 'more times')} since"
-        console.say(f"It arrived at {_time(found.arrived_at)} UTC{again}.")
+    again = ""
+    if found.repeats:
+        again = f", and {console.counted(found.repeats, 'more time', 'more times')} since"
+    console.say(f"It arrived at {_time(found.arrived_at)} UTC{again}.")
     if found.warnings:
         console.say(f"The mapping warns: {', '.join(found.warnings)}.")
     console.say()
@@ -118,9 +117,8 @@ def _show(found: "Story", now: float) -> None:
 def _rows(found: "Story") -> Iterable[tuple[Any, ...]]:
     from ledger.fates import groups_of
 
-    start = found.chapters[0].at if found.arrived_at is None else found.arrived_at
     for chapter in found.chapters:
-        when = (_time(chapter.at), _span(chapter.at - start), chapter.by)
+        when = (_time(chapter.at), _span(chapter.at - found.arrived_at), chapter.by)
         if not chapter.outcomes:
             said = console.painted("delivered", STYLES["delivered"])
             yield (*when, "all", said, "sent again by Segment; nothing was sent to Klaviyo")
@@ -203,7 +201,7 @@ def _trace_person(table: "Table", hashes: list[str], as_json: bool) -> int:
             ("arrived (UTC)", "type", "message id", "is"),
             (
                 (
-                    None if found.arrived_at is None else _time(found.arrived_at),
+                    _time(found.arrived_at),
                     found.kind,
                     found.message_id,
                     console.painted(_words(found.state.value), STYLES[found.state.value]),

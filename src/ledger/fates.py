@@ -72,11 +72,15 @@ class Arrival(Struct, frozen=True):
     repeats: int = 0
     warnings: tuple[str, ...] = ()
 
-    def item(self) -> Item:
-        """As it stands in the table."""
+    def item(self, *, is_first: bool) -> Item:
+        """As it stands in the table.
+
+        `is_first` is false where nobody could look whether it has arrived before: then it stands
+        beside what may be there, and not in its place.
+        """
         return {
             "pk": keys.message(self.message_id),
-            "sk": keys.ARRIVAL,
+            "sk": keys.ARRIVAL if is_first else _beside(self.at),
             "at": self.at,
             "by": self.by,
             "type": self.kind,
@@ -93,12 +97,16 @@ def attempt(message_id: str, at: float, by: str, outcomes: Outcomes) -> Item:
     """A later attempt as it stands in the table."""
     return {
         "pk": keys.message(message_id),
-        # Two functions may have parts of one message at the same moment.
-        "sk": f"{keys.ATTEMPT}{at:.3f}#{os.urandom(3).hex()}",
+        "sk": _beside(at),
         "at": at,
         "by": by,
         "outcomes": groups_of(outcomes),
     }
+
+
+def _beside(at: float) -> str:
+    """Two functions may have parts of one message at the same moment."""
+    return f"{keys.ATTEMPT}{at:.3f}#{os.urandom(3).hex()}"
 
 
 def undoing(message_id: str) -> Update:

@@ -7,6 +7,7 @@ from typing import Any
 from ledger import keys
 from ledger.allowance import Allowance
 from ledger.fates import Outcome, State, groups_of, outcomes_of
+from ledger.operation_names import WHOLE
 from ledger.table import Table
 from ledger.values import Item
 
@@ -24,21 +25,27 @@ class Chapter:
 class Story:
     """A message's attempts in the order of their times; times are Unix seconds.
 
-    `kind` and `arrived_at` are unknown where the arrival is not in the table. `repeats` counts the
-    further times that Segment has sent it, as far as they are known; `warnings` are the mapping's.
+    `kind` is unknown where the arrival is not in the table, or nobody could read it. `repeats`
+    counts the further times that Segment has sent it, as far as they are known; `warnings` are the
+    mapping's.
     """
 
     message_id: str
     kind: str | None
-    arrived_at: float | None
+    arrived_at: float
     repeats: int
     chapters: Sequence[Chapter]
     warnings: Sequence[str] = ()
 
     def operations(self) -> dict[str, tuple[float, Outcome]]:
-        """What is known last of each operation, and since when."""
+        """What is known last of each operation, and since when.
+
+        That the message itself waits is no more true once somebody has mapped it.
+        """
         last: dict[str, tuple[float, Outcome]] = {}
         for chapter in self.chapters:
+            if chapter.outcomes and WHOLE in last and last[WHOLE][1].state is State.WAITING:
+                del last[WHOLE]
             for name, outcome in chapter.outcomes.items():
                 last[name] = (chapter.at, outcome)
         return last
@@ -55,29 +62,25 @@ _WORST_FIRST = (State.DEAD_LETTERED, State.WAITING, State.DROPPED, State.DELIVER
 
 def story(message_id: str, items: Iterable[Item]) -> Story | None:
     """The story that the items of one message tell; `None` where there are none."""
-    chapters: list[Chapter] = []
-    arrival: Item = {}
-    for item in items:
-        if item["sk"] == keys.ARRIVAL:
-            arrival = item
-        chapters.append(Chapter(item["at"], item["by"], outcomes_of(item)))
-    if not chapters:
+    ordered = sorted((item for item in items if "by" in item), key=lambda item: item["at"])
+    if not ordered:
         return None
-    chapters.sort(key=lambda chapter: chapter.at)
+    chapters = [Chapter(item["at"], item["by"], outcomes_of(item)) for item in ordered]
+    arrivals = [item for item in ordered if "type" in item]
     return Story(
         message_id,
-        arrival.get("type"),
-        arrival_of(arrival),
-        arrival.get("repeats", 0) + sum(not chapter.outcomes for chapter in chapters),
+        next((item["type"] for item in arrivals), None),
+        min(map(arrival_of, ordered)),
+        sum(item.get("repeats", 0) for item in arrivals)
+        + sum(not chapter.outcomes for chapter in chapters),
         chapters,
-        arrival.get("warnings", ()),
+        next((item["warnings"] for item in arrivals if "warnings" in item), ()),
     )
 
 
-def arrival_of(item: Item) -> float | None:
-    """When the message of this arrival was first seen."""
-    moment: float | None = item.get("arrived", item.get("at"))
-    return moment
+def arrival_of(item: Item) -> float:
+    """When the message of this item was first seen, as far as the item knows."""
+    return float(item.get("arrived") or item["at"])
 
 
 def told(table: Table, message_id: str, allowance: Allowance) -> Story | None:

