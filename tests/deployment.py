@@ -37,8 +37,6 @@ class Deployment:
     account: Account
     queues: Queues
     sqs: "SQSClient"
-    ledger_seconds: float = 30.0
-    """Of a call, for the ledger: moto is slow, and time is seldom what is tested."""
 
     def with_settings(self, **settings: str) -> "Deployment":
         """The same far ends, and functions with these variables besides."""
@@ -58,8 +56,6 @@ class Deployment:
     def webhook(self, lambda_event: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
         """Call a webhook function that has just started; gives the status and the body."""
         function = assembly.webhook(self.variables)
-        if function.books is not None:
-            function.books.seconds = self.ledger_seconds
         answer = function.handle(lambda_event)
         function.telemetry.flush()
         return answer["statusCode"], json.loads(answer["body"])
@@ -67,8 +63,6 @@ class Deployment:
     def retry(self, lambda_event: Mapping[str, Any], seconds: float = 60.0) -> dict[str, Any]:
         """Call a retry function that has just started; gives the partial batch response."""
         function = assembly.retry(self.variables)
-        if function.books is not None:
-            function.books.seconds = self.ledger_seconds
         answer = function.handle(lambda_event, seconds)
         function.telemetry.flush()
         return answer
