@@ -16,9 +16,9 @@ from handler.redelivery import Redelivery
 
 PACE = Pace(first=1.0, longest=4.0, follow_up=1)
 
-ONCE_SECONDS = 8.0
+ONCE_SECONDS = 20.0
 
-LEDGER_SECONDS = 1.5
+LEDGER_SECONDS = 2.0
 """Of a call: moto answers ten times as slowly as DynamoDB, and one request after the other."""
 
 

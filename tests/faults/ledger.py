@@ -72,8 +72,8 @@ class Klaviyo:
             return person in self.audience if person in self.properties else None
         if kind == "left":
             return person not in self.listed
-        consent = self.consents.get(person)
-        return None if consent is None else consent == "SUBSCRIBED"
+        # Of whom nothing is known has not consented: what comes before the profile withdraws nothing.
+        return self.consents.get(person) == "SUBSCRIBED"
 
 
 @dataclass(slots=True)

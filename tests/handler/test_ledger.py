@@ -238,6 +238,16 @@ def test_what_waits_is_sent_again_and_its_earlier_arrival_is_kept(ledger: Deploy
     assert [by for by, _ in outcomes(story)] == ["webhook", "webhook"]
 
 
+def test_profiles_whose_import_nobody_would_check_are_sent_again(ledger: Deployment) -> None:
+    """Otherwise nobody would learn what the import job has refused."""
+    queue_url = ledger.queues.retry_queue_url
+    messages = [identify(number) for number in range(8)]
+    broken = ledger.with_settings(RETRY_QUEUE_URL=f"{queue_url}-gone")
+    assert broken.webhook(call(messages))[0] == 503
+    assert ledger.webhook(call(messages))[0] == 200
+    assert [each["operation"]["kind"] for each in ledger.waiting()] == ["check_import"]
+
+
 def test_another_message_of_the_same_id_is_sent(ledger: Deployment) -> None:
     ledger.webhook(call([identify()]))
     before = len(ledger.account.requests)
