@@ -72,7 +72,7 @@ class Klaviyo:
             return person in self.audience if person in self.properties else None
         if kind == "left":
             return person not in self.listed
-        # Of whom nothing is known has not consented: what comes before the profile withdraws nothing.
+        # A withdrawal before there is a profile leaves no trace, and is none to leave.
         return self.consents.get(person) == "SUBSCRIBED"
 
 
