@@ -74,6 +74,9 @@ class Words(Protocol):
     def field_id(self, name: str) -> FieldId:
         """What a field is stored as."""
 
+    def field_ids(self, names: tuple[str, ...]) -> tuple[FieldId, ...]:
+        """What several are."""
+
     def read(self, names: Iterable[Key], *, again: bool) -> Mapping[Key, Record]:
         """The records as far as they could be read; an empty one where there is none. `again`: they
         have changed a moment ago."""
@@ -125,7 +128,7 @@ class InOrder:
         self._words = words
         self._wall = wall
         self._most_released = most_released
-        self._judge = Judge(words.me, words.field_id, once_seconds)
+        self._judge = Judge(words.me, words.field_id, words.field_ids, once_seconds)
 
     def deliver(
         self,

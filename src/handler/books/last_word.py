@@ -70,6 +70,10 @@ class Words:
         """The hash of the field's name."""
         return _field_id(name, self._people.salt)
 
+    def field_ids(self, names: tuple[str, ...]) -> tuple[FieldId, ...]:
+        """The hashes of several."""
+        return _field_ids(names, self._people.salt)
+
     def read(self, names: Iterable[Name], *, again: bool) -> dict[Name, Record]:
         """The records as far as they could be read; an empty one where there is none."""
         pks = {name: self._pk(name) for name in names}
@@ -105,6 +109,11 @@ class Words:
 def _field_id(name: str, salt: bytes) -> FieldId:
     text = name.encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(text, digest_size=8, key=salt).digest(), "little")
+
+
+@functools.lru_cache(maxsize=4_096)
+def _field_ids(names: tuple[str, ...], salt: bytes) -> tuple[FieldId, ...]:
+    return tuple(_field_id(name, salt) for name in names)
 
 
 def _item(record: Record) -> dict[str, Any]:

@@ -112,11 +112,12 @@ class _Known:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """`me` is this process, `field_id` what a field is stored as; `once_seconds` is for how long a
-    consent that was changed is left as it is."""
+    """`me` is this process, `field_id` what a field is stored as, and `field_ids` what several are;
+    `once_seconds` is for how long a consent that was changed is left as it is."""
 
     me: str
     field_id: Callable[[str], FieldId]
+    field_ids: Callable[[tuple[str, ...]], tuple[FieldId, ...]]
     once_seconds: float
 
     def judge(

@@ -5,7 +5,8 @@ identifier names. Of two that say something about a field, the later one by the 
 stands, in whichever order they are sent.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -28,7 +29,7 @@ from operations.channels import identifier_of
 Key = tuple[str, str]
 """An identifier: its name and its value."""
 
-Fields = tuple[Key, list[str]]
+Fields = tuple[Key, tuple[str, ...]]
 
 LOCATION = "location"
 
@@ -45,8 +46,8 @@ class Stake(Struct, frozen=True):
     """`sets` are the fields that the operation decides, `against` those that, said later, decide
     against it: the same ones, or their opposites."""
 
-    sets: list[Fields]
-    against: list[Fields]
+    sets: Sequence[Fields]
+    against: Sequence[Fields]
 
 
 Staked = UpsertProfile | AddToList | RemoveFromList | Subscribe | Unsubscribe
@@ -65,8 +66,8 @@ def stake_of(operation: Operation) -> Stake | None:
         done, undone = ("join", "leave") if joins else ("leave", "join")
         of_list = _list_of(operation)
         return Stake(
-            [(key, [f"{done} {of_list}"]) for key in keys],
-            [(key, [f"{undone} {of_list}"]) for key in keys],
+            [(key, (f"{done} {of_list}",)) for key in keys],
+            [(key, (f"{undone} {of_list}",)) for key in keys],
         )
     if isinstance(operation, Subscribe):
         return _of_subscription(operation)
@@ -74,13 +75,13 @@ def stake_of(operation: Operation) -> Stake | None:
         if operation.list_id is None:
             channels = by_channel(operation)
             return Stake(
-                [(key, [f"off {channel}", CONSENT]) for channel, key in channels],
-                [(key, [f"on {channel}"]) for channel, key in channels],
+                [(key, (f"off {channel}", CONSENT)) for channel, key in channels],
+                [(key, (f"on {channel}",)) for channel, key in channels],
             )
         key = subscriber(operation)
         return Stake(
-            [(key, [f"leave {operation.list_id}", CONSENT])],
-            [(key, [f"given {operation.list_id}"])],
+            [(key, (f"leave {operation.list_id}", CONSENT))],
+            [(key, (f"given {operation.list_id}",))],
         )
     return None
 
@@ -88,15 +89,15 @@ def stake_of(operation: Operation) -> Stake | None:
 def _of_subscription(operation: Subscribe) -> Stake:
     """An identify's subscription is no consent: it joins a list only, and yields to any opt-out."""
     channels = by_channel(operation)
-    sets: list[Fields] = [(key, [CONSENT]) for _, key in channels]
-    against = [(key, [f"off {channel}"]) for channel, key in channels]
+    sets: list[Fields] = [(key, (CONSENT,)) for _, key in channels]
+    against = [(key, (f"off {channel}",)) for channel, key in channels]
     if operation.is_consent:
-        sets += [(key, [f"on {channel}"]) for channel, key in channels]
+        sets += [(key, (f"on {channel}",)) for channel, key in channels]
     if operation.list_id is not None:
         key, of_list = subscriber(operation), operation.list_id
-        joined = [f"join {of_list}", f"given {of_list}"]
+        joined = (f"join {of_list}", f"given {of_list}")
         sets.append((key, joined if operation.is_consent else joined[:1]))
-        against.append((key, [f"leave {of_list}"]))
+        against.append((key, (f"leave {of_list}",)))
     return Stake(sets, against)
 
 
@@ -128,17 +129,35 @@ def _list_of(step: AddToList | RemoveFromList) -> str:
     return step.list_id or "" if step.list_name is None else f"named {step.list_name}"
 
 
-def _fields_of(operation: UpsertProfile) -> list[str]:
-    names = [f"a {name}" for name in operation.attributes]
+def _fields_of(operation: UpsertProfile) -> tuple[str, ...]:
     location = operation.attributes.get(LOCATION)
-    if isinstance(location, Mapping):
+    identity = operation.identity
+    changing: tuple[str, ...] = ()
+    if identity.email is not None and (identity.external_id or identity.phone_number):
+        changing = tuple(name for name in CHANGING if getattr(identity, name) is not None)
+    return _names(
+        tuple(operation.attributes),
+        tuple(location) if isinstance(location, Mapping) else None,
+        (*operation.properties, *operation.unset),
+        changing,
+    )
+
+
+@lru_cache(maxsize=4_096)
+def _names(
+    attributes: tuple[str, ...],
+    location: tuple[str, ...] | None,
+    properties: tuple[str, ...],
+    changing: tuple[str, ...],
+) -> tuple[str, ...]:
+    """The fields' names. Most messages of a batch have the same traits."""
+    names = [f"a {name}" for name in attributes]
+    if location is not None:
         names.remove(f"a {LOCATION}")
         names += [f"l {name}" for name in location]
-    for place in (operation.properties, operation.unset):
-        names += [f"p {name}" for name in place]
-    if operation.identity.email is not None:
-        names += [f"i {name}" for name in CHANGING if getattr(operation.identity, name) is not None]
-    return names
+    names += [f"p {name}" for name in properties]
+    names += [f"i {name}" for name in changing]
+    return tuple(names)
 
 
 def without(operation: UpsertProfile, stale: Collection[str]) -> UpsertProfile | None:
@@ -185,7 +204,7 @@ def what_stands(operation: Staked, stake: Stake, is_newer: Newer) -> Operation |
     """What is left of the operation next to all that is newer; `None` if nothing is."""
     if isinstance(operation, UpsertProfile):
         keys = [key for key, _ in stake.sets]
-        names = stake.sets[0][1] if stake.sets else []
+        names = stake.sets[0][1] if stake.sets else ()
         stale = [
             name
             for name in (*names, *edited(operation))
