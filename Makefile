@@ -18,7 +18,7 @@ export PYTHONPATH := src
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install deploy release run test faults bench bench-memory bench-drain bench-hang bench-backfill bench-ledger soak format clean
+.PHONY: help install deploy release run test faults bench bench-memory bench-drain bench-traffic bench-hang bench-backfill bench-ledger soak format clean
 
 help: ## Show this
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -52,6 +52,9 @@ bench-memory: $(COMMAND) ## Measure each of Lambda's memory sizes (2 minutes)
 
 bench-drain: $(COMMAND) ## Measure how fast a backlog of 200,000 events leaves (3 minutes)
 	$(BIN)/python -m bench.drain
+
+bench-traffic: $(COMMAND) ## Count a shop's requests against Klaviyo's allowance (1 minute)
+	$(BIN)/python -m bench.traffic
 
 bench-hang: $(COMMAND) ## Measure the webhook's answers while Klaviyo hangs (1 minute)
 	$(BIN)/python -m bench.hang

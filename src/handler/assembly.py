@@ -81,7 +81,10 @@ def retry(variables: Mapping[str, str], *, once_seconds: float = ONCE_SECONDS) -
         settings=environment.settings,
         credentials=CredentialStore(environment, fetch_secret, time.monotonic),
         klaviyo=Klaviyo(
-            environment.klaviyo_api_url, patience=PATIENCE_SECONDS, once_seconds=once_seconds
+            environment.klaviyo_api_url,
+            patience=PATIENCE_SECONDS,
+            share=1 / environment.retry_concurrency,
+            once_seconds=once_seconds,
         ),
         retry_queue=Queue(environment.retry_queue_url, sqs),
         dead_letter_queue=Queue(environment.dead_letter_queue_url, sqs),

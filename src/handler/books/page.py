@@ -29,6 +29,9 @@ from ledger.table import Table
 from ledger.values import Item
 from operations import DeleteProfile, Operation
 
+DELETE = "delete"
+"""The type of a message that asks for a person's deletion."""
+
 READ_SECONDS = 0.1
 """Of the allowance, for finding out what was delivered already."""
 
@@ -51,6 +54,7 @@ class Decided(NamedTuple):
 
     message_id: str | None
     kind: str | None
+    user_id: str | None
     decision: Decision
     at: float
     arrived_at: float | None = None
@@ -191,7 +195,7 @@ class Page:
             outcomes,
             kind=message.kind,
             content=content_of(operations) if operations else None,
-            person=self._person(operations),
+            person=self._person(message, operations),
             arrived_at=message.arrived_at if earlier is None else arrival_of(earlier),
             repeats=0 if earlier is None else earlier.get("repeats", 0) + 1,
             warnings=_warnings(decision),
@@ -219,9 +223,13 @@ class Page:
                 self.allowance,
             )
 
-    def forget(self, operations: Iterable[Operation]) -> None:
-        """Note whom to forget: the people that are to be deleted in Klaviyo."""
+    def forget(self, messages: Iterable[Decided], operations: Iterable[Operation]) -> None:
+        """Note whom to forget: those of messages that ask for it, whether or not they are to be
+        deleted in Klaviyo, and of deletions."""
         with self._guarded():
+            for message in messages:
+                if message.kind == DELETE and message.user_id is not None:
+                    self._forgotten.add(self.people.hash("external_id", message.user_id))
             for operation in operations:
                 if isinstance(operation, DeleteProfile):
                     self._forgotten.update(self.people.hashes(keys_of(operation)))
@@ -239,11 +247,14 @@ class Page:
             self._telemetry.warning("ledger failures", codes=dict(failures))
             self._telemetry.count(Metric.LEDGER_FAILURES, failures.total())
 
-    def _person(self, operations: Sequence[Operation]) -> str | None:
+    def _person(self, message: Decided, operations: Sequence[Operation]) -> str | None:
         """The hash of the first name of the message's person; the others lead to it."""
         names = keys_of(operations[0]) if operations else []
         if not names or isinstance(operations[0], DeleteProfile):
             return None
+        if message.user_id is not None:
+            # By it Segment asks for a deletion, whether or not Klaviyo knows it.
+            names = list(dict.fromkeys([*names, ("external_id", message.user_id)]))
         first, *further = self.people.hashes(names)
         for other in further:
             if self._is_new((other, first)):
