@@ -1,6 +1,6 @@
 """Which keys of a message each part of its operations came from. Pure.
 
-The mapping does not record it (docs/decisions/0024). Instead the message is mapped again without
+The mapping does not record it (docs/decisions/0029). Instead the message is mapped again without
 one key at a time: what is then missing or different came from that key. A fallback that steps in
 counts. If nothing is left to compare (the message is dropped), or nothing changes because a
 fallback says the same, the key's value is altered a little instead.
