@@ -1,10 +1,12 @@
 # make run: the whole destination on this machine. make test: every check.
 #
 #   PYTHON   the Python 3.11 or newer that the virtual environment is made of   (python3)
+#   STACK    the stack that is deployed                                         (klaviyo-destination)
 #   VENV     where the virtual environment is                                   (.venv)
 
 PYTHON ?= python3
 VENV ?= .venv
+STACK ?= klaviyo-destination
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -16,12 +18,15 @@ export PYTHONPATH := src
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run test faults bench bench-memory bench-drain bench-hang bench-backfill soak format clean
+.PHONY: help install deploy run test faults bench bench-memory bench-drain bench-hang bench-backfill soak format clean
 
 help: ## Show this
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 install: $(COMMAND) ## Install the tools and the command line, .venv/bin/klaviyo-destination
+
+deploy: $(COMMAND) ## Build and deploy to AWS (STACK=its name; parameters in stacks/<STACK>.yaml)
+	@$(BIN)/python -m deploy $(STACK) $(if $(TEMPLATE),--template $(TEMPLATE)) $(if $(SAM_OPTIONS),--sam '$(SAM_OPTIONS)')
 
 run: $(COMMAND) ## Run everything on this machine, until Ctrl-C (ONCE=1: until the samples are through)
 	@exec $(BIN)/python -m local

@@ -22,6 +22,8 @@ COMMANDS = {
     "send": "Post messages to the webhook, signed as Segment signs them.",
     "verify": "Explain why a captured request's signature does or does not match.",
     "doctor": "Check settings, secret, key, lists and queues.",
+    "pause": "Keep everything on the queue, and deliver nothing.",
+    "resume": "End a pause: what has waited is delivered.",
     "dlq": "List, show, export, redrive or purge the dead-letter queue.",
     "backfill": "Load an archive's messages into Klaviyo, without starting flows.",
 }

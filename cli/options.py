@@ -92,6 +92,13 @@ def stack_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_stack
 
 
+def required_stack_option(command: Command) -> Command:
+    """`--stack` of a verb that has no meaning without one."""
+    return click.option(
+        "--stack", "stack_name", metavar="NAME", required=True, help="The stack in AWS."
+    )(command)
+
+
 @dataclass(frozen=True)
 class Context:
     """Where a command's values come from."""
@@ -151,7 +158,8 @@ class Context:
             key = str(self._secret.get("klaviyo_private_key") or "").strip()
             if not key:
                 raise Trouble(
-                    "the stack's secret has no klaviyo_private_key: run its output SetSecret"
+                    "the stack's secret has no klaviyo_private_key: run "
+                    "`klaviyo-destination secret set --stack NAME`"
                 )
         return key or asked("KLAVIYO_PRIVATE_KEY", "Klaviyo private key")
 
@@ -167,7 +175,8 @@ class Context:
             listed = [each for each in (found if isinstance(found, list) else [found]) if each]
             if not listed:
                 raise Trouble(
-                    "the stack's secret has no segment_shared_secret: run its output SetSecret"
+                    "the stack's secret has no segment_shared_secret: run "
+                    "`klaviyo-destination secret set --stack NAME`"
                 )
             return [str(each) for each in listed]
         return [asked("SEGMENT_SHARED_SECRET", "Segment shared secret")]

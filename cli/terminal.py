@@ -5,7 +5,6 @@ because a terminal would obey them.
 """
 
 import json
-import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -15,12 +14,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cli.visible import visible
+
 GOOD, BAD, DOUBTFUL, FAINT, STRONG = "green", "red", "yellow", "dim", "bold"
 
 UNLIMITED = 100_000
 """The width without a terminal: a program that reads the output needs whole lines."""
-
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 Cell = str | int | float | Text | None
 
@@ -97,7 +96,7 @@ def write_table(heads: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
 
 def plain(text: str) -> str:
     """The text with escapes for characters that control a terminal or reorder text."""
-    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return visible(text, keep="\n")
 
 
 def counted(number: int, one: str, several: str | None = None) -> str:
@@ -115,5 +114,4 @@ def _cell(value: Cell) -> Text:
 
 def _json(document: object, indent: int | None = None) -> str:
     """JSON in which a terminal finds nothing to obey: control characters are escaped."""
-    text = json.dumps(document, indent=indent, ensure_ascii=False)
-    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return plain(json.dumps(document, indent=indent, ensure_ascii=False))

@@ -38,7 +38,7 @@ class Configuration:
 
     `secret_is_given` when it was given.
     `settings` holds the mapping's settings that were set, as `NAME=value`; `defaults_hold` is false
-    when they change anything.
+    when they change anything. While `is_paused` nothing leaves the retry queue.
     """
 
     port: int = PORT
@@ -55,6 +55,7 @@ class Configuration:
     run_folder: Path = RUN_FOLDER
     settings: tuple[str, ...] = ()
     defaults_hold: bool = True
+    is_paused: bool = False
 
     @classmethod
     def read(cls, variables: Mapping[str, str], arguments: Sequence[str]) -> "Configuration":
@@ -98,7 +99,8 @@ class Configuration:
                 for name in (*(each.variable for each in declared(Settings)), "RULES_FILE")
                 if variables.get(name, "").strip()
             ),
-            defaults_hold=environment.settings == Settings(),
+            defaults_hold=environment.settings == Settings() and not environment.is_paused,
+            is_paused=environment.is_paused,
         )
 
     @property

@@ -39,7 +39,10 @@ REPLACED = ("KLAVIYO_PRIVATE_KEY", "SEGMENT_SHARED_SECRET")
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What runs, and where. `account` is the stand-in's, if it is the stand-in that is served."""
+    """What runs, and where. `account` is the stand-in's, if it is the stand-in that is served.
+
+    `configure` gives both functions other settings, as environment variables; a blank one goes.
+    """
 
     webhook_url: str
     klaviyo_url: str
@@ -48,6 +51,7 @@ class Deployment:
     queues: Queues
     sqs: "SQSClient"
     shared_secret: str = field(default=SAMPLE_SECRET, repr=False)
+    configure: Callable[[Mapping[str, str]], None] = field(default=lambda _: None, repr=False)
 
     def waiting(self) -> Depth:
         """What the retry queue holds."""
@@ -84,10 +88,19 @@ def start(
             account = _account()
             klaviyo_url = stack.enter_context(klaviyo.serve(account, configuration.klaviyo_port))
         queues = aws.create("klaviyo-destination", SECRET)
-        webhook, retry = _functions(_variables(klaviyo_url, queues, configuration), log)
+        variables = _variables(klaviyo_url, queues, configuration)
+        webhook, retry = _functions(variables, log)
+
+        def configure(settings: Mapping[str, str]) -> None:
+            changed = {name: text for name, text in {**variables, **settings}.items() if text}
+            for function in (webhook, retry):
+                function.configure(changed)
+            _wait(webhook, retry)
+
         sqs = boto3.client("sqs")
         stack.callback(sqs.close)
-        stack.enter_context(Poller(queues.retry_queue_url, retry.invoke, on_batch))
+        if not configuration.is_paused:  # the template disables the event source, too
+            stack.enter_context(Poller(queues.retry_queue_url, retry.invoke, on_batch))
         url = stack.enter_context(http_api.serve(webhook.invoke, configuration.port, on_exchange))
         # Entered last, so that they end first: whoever calls them need not be waited for.
         stack.enter_context(webhook)
@@ -101,6 +114,7 @@ def start(
             queues,
             sqs,
             configuration.shared_secret,
+            configure,
         )
 
 

@@ -15,6 +15,7 @@ from preview.model import (
     Verdict,
     WayOut,
 )
+from preview.offers import Offer, offers
 from preview.reading import Unreadable, read
 from preview.writing import to_json
 
@@ -23,6 +24,7 @@ __all__ = [
     "TITLES",
     "Advice",
     "MessagePreview",
+    "Offer",
     "Preview",
     "RequestPreview",
     "Source",
@@ -31,6 +33,7 @@ __all__ = [
     "Verdict",
     "WayOut",
     "explain",
+    "offers",
     "read",
     "to_json",
 ]

@@ -1,21 +1,20 @@
 """From messages and settings to what they would become in Klaviyo."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from handler.decision import Decision, decide
 from handler.door.body import Unreadable as TooDeep
 from handler.door.validation import Malformed, validate
 from handler.report.codes import RejectionCode
 from klaviyo_mapping import Dropped, Mapped, Message, Settings, canonical
-from klaviyo_mapping.segment.message import FORWARDABLE
 from operations import CreateEvent, Json, Operation, kind_of
 from preview.advice import ADVICE, TITLES, advice_on
 from preview.marking import item_places, landings
 from preview.model import MessagePreview, Preview, RequestPreview, Source, Trace, Verdict, WayOut
+from preview.offers import offers
 from preview.paths import Path, pointer
 from preview.reading import read
 from preview.rehearsal import Rehearsal, Step, rehearse
@@ -46,31 +45,34 @@ def explain(
     now: datetime,
     *,
     is_traced: bool = True,
+    go_on: Callable[[], None] = lambda: None,
 ) -> Preview:
     """What the messages would become with these settings, in one webhook call. Sends nothing.
 
     `messages` is a text with one message or an array of them, or messages as `json.loads` gives
     them, and operations, which no setting changes any more. `now`, with a time zone, is as in
     `map_message`. Without `is_traced` no request says where its parts came from, which is much
-    quicker for many messages. Raises `Unreadable` for a text that holds no messages.
+    quicker for many messages. `go_on` is called between the messages; who no longer wants the
+    result lets it raise. Raises `Unreadable` for a text that holds no messages.
     """
     given = read(messages) if isinstance(messages, str) else messages
-    decided = _decide_all(given, settings, now)
+    decided = _decide_all(given, settings, now, go_on)
     rehearsal = rehearse([operation for each in decided for operation in each.operations])
     owners = [each for each in decided for _ in each.operations]
     budget = Budget()
-    origins = _trace_all(decided, settings, now, budget) if is_traced else {}
+    origins = _trace_all(decided, settings, now, budget, go_on) if is_traced else {}
     requests = tuple(
         _request(number, step, rehearsal, owners, origins)
         for number, step in enumerate(rehearsal.steps, start=1)
     )
     carried_by: dict[int, list[int]] = {}
+    go_on()
     for request in requests:
         for message in request.messages:
             carried_by.setdefault(message, []).append(request.number)
     return Preview(
         messages=tuple(
-            _message(each, settings, now, tuple(carried_by.get(each.number, ())))
+            _message(each, settings, now, tuple(carried_by.get(each.number, ())), go_on)
             for each in decided
         ),
         requests=requests,
@@ -78,10 +80,13 @@ def explain(
     )
 
 
-def _decide_all(given: Sequence[Given], settings: Settings, now: datetime) -> list[_Decided]:
+def _decide_all(
+    given: Sequence[Given], settings: Settings, now: datetime, go_on: Callable[[], None]
+) -> list[_Decided]:
     decided: list[_Decided] = []
     begins = 0
     for number, raw in enumerate(given, start=1):
+        go_on()
         if isinstance(raw, Operation):
             decided.append(_Decided(number, raw, raw, Mapped((raw,)), begins))
         else:
@@ -92,11 +97,16 @@ def _decide_all(given: Sequence[Given], settings: Settings, now: datetime) -> li
 
 
 def _trace_all(
-    decided: Sequence[_Decided], settings: Settings, now: datetime, budget: Budget
+    decided: Sequence[_Decided],
+    settings: Settings,
+    now: datetime,
+    budget: Budget,
+    go_on: Callable[[], None],
 ) -> dict[int, Origins]:
     """By the message's number."""
 
     def remap(raw: Json, settings: Settings) -> Sequence[Operation] | None:
+        go_on()
         decision = decide(validate(raw), settings, now)
         return decision.operations if isinstance(decision, Mapped) else None
 
@@ -108,8 +118,13 @@ def _trace_all(
 
 
 def _message(
-    each: _Decided, settings: Settings, now: datetime, requests: tuple[int, ...]
+    each: _Decided,
+    settings: Settings,
+    now: datetime,
+    requests: tuple[int, ...],
+    go_on: Callable[[], None],
 ) -> MessagePreview:
+    go_on()
     arrival, decision = each.arrival, each.decision
     if isinstance(arrival, Operation):
         return _operation(each.number, arrival, requests)
@@ -134,7 +149,7 @@ def _message(
             preview,
             verdict=Verdict.DROPPED,
             reason=ADVICE[decision.reason.value],
-            ways_out=_ways_out(arrival, settings, now),
+            ways_out=_ways_out(each.raw, settings, now),
         )
     if isinstance(decision, Malformed):
         return replace(
@@ -162,22 +177,11 @@ def _text(value: Json) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _ways_out(
-    arrival: Message | Malformed, settings: Settings, now: datetime
-) -> tuple[WayOut, ...]:
-    """The switches, and the types to forward, any one of which would let the message through."""
-    changes: dict[str, Any] = {
-        setting.name: not getattr(settings, setting.name)
-        for setting in fields(settings)
-        if isinstance(getattr(settings, setting.name), bool)
-    }
-    type_ = arrival.type if isinstance(arrival, Message) else None
-    if type_ in FORWARDABLE and type_ not in settings.forward_types:
-        changes["forward_types"] = (*settings.forward_types, type_)
+def _ways_out(raw: Json, settings: Settings, now: datetime) -> tuple[WayOut, ...]:
+    """Other values of settings, any one of which would let the message through."""
     return tuple(
-        WayOut(name, ",".join(value) if isinstance(value, tuple) else value)
-        for name, value in changes.items()
-        if isinstance(decide(arrival, replace(settings, **{name: value}), now), Mapped)
+        WayOut(offer.setting, {"true": True, "false": False}.get(offer.value, offer.value))
+        for offer in offers(raw, settings, now)
     )
 
 

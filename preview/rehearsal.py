@@ -24,9 +24,9 @@ from klaviyo_client.api.endpoints import (
     Shape,
 )
 from klaviyo_client.api.outcomes import Retryable
-from klaviyo_client.delivery import Run
 from klaviyo_client.planning.lists import KnownLists
 from klaviyo_client.planning.requests import Item, Request
+from klaviyo_client.run import Run
 from klaviyo_client.sending.sender import Limits, OnReply
 from operations import Operation
 

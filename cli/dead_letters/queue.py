@@ -4,6 +4,7 @@
 other readers for the time, and visible again at the end; reading loses no message.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,7 +14,8 @@ from typing import Any
 
 from cli.stack.aws import client, reaching
 from cli.troubles import Misuse, Trouble
-from handler.queue.envelope import Entry, document_of
+from handler.door.validation import validate
+from handler.queue.envelope import Entry, document_of, encode
 from handler.queue.queues import Queue, QueueUnavailable
 from handler.queue.unpacking import unpack
 from klaviyo_client.api.redaction import redact, redact_code, redact_pointer
@@ -41,21 +43,23 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which entries are meant: by reason and by message id; by default all."""
+    """Which entries are meant: by reason, by message id and by key; by default all."""
 
     reasons: frozenset[str] = frozenset()
     message_ids: frozenset[str] = frozenset()
+    keys: frozenset[str] = frozenset()
 
     @property
     def is_everything(self) -> bool:
         """Whether nothing narrows it."""
-        return not self.reasons and not self.message_ids
+        return not self.reasons and not self.message_ids and not self.keys
 
     def holds(self, entry: Entry) -> bool:
         """Whether the entry is meant. A reason is our code or Klaviyo's."""
         return not (
             (self.reasons and not self.reasons & codes_of(entry))
             or (self.message_ids and message_id_of(entry) not in self.message_ids)
+            or (self.keys and key_of(entry) not in self.keys)
         )
 
 
@@ -66,12 +70,16 @@ def codes_of(entry: Entry) -> set[str]:
     return {code for code in codes if isinstance(code, str)}
 
 
+def key_of(entry: Entry) -> str:
+    """A short name for the entry that copies of it share: a hash of all that it holds."""
+    return hashlib.sha256(encode(document_of(entry)).encode()).hexdigest()[:16]
+
+
 def message_id_of(entry: Entry) -> str | None:
     """The id of the Segment message that the entry is about, if it has one."""
     if entry.operation is not None:
         return entry.operation.message_id
-    found = entry.message.get("messageId") if isinstance(entry.message, dict) else None
-    return found if isinstance(found, str) else None
+    return None if entry.message is None else validate(entry.message).message_id
 
 
 def kind_in(entry: Entry) -> str:
@@ -145,12 +153,16 @@ def group_of(entry: Entry) -> Group:
 
 
 class DeadLetterQueue:
-    """The queue at `url`. Raises `Trouble` and `Misuse` for what AWS says."""
+    """The queue at `url`. Raises `Trouble` and `Misuse` for what AWS says.
 
-    def __init__(self, url: str) -> None:
+    `look_seconds` is how long SQS may look for messages before it says that there are none.
+    """
+
+    def __init__(self, url: str, look_seconds: int = LOOK_SECONDS) -> None:
         if not url.startswith(("https://", "http://")):
             raise Misuse("--queue-url: expected the queue's URL, https://sqs.…")
         self.url = url
+        self._look_seconds = look_seconds
         self._sqs = client("sqs")
         self._held: dict[str, str] = {}
 
@@ -200,7 +212,7 @@ class DeadLetterQueue:
                     QueueUrl=self.url,
                     MaxNumberOfMessages=A_CALL,
                     VisibilityTimeout=HIDDEN_SECONDS,
-                    WaitTimeSeconds=LOOK_SECONDS,
+                    WaitTimeSeconds=self._look_seconds,
                     AttributeNames=["SentTimestamp"],
                 )
             received = answer.get("Messages", [])

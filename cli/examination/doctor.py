@@ -37,7 +37,7 @@ from klaviyo_mapping.settings.settings import Settings
 
 ANSWERS_BELOW = 500
 
-OUTPUTS = ("WebhookUrl", "SetSecret", "CredentialsSecretArn", "DeadLetterQueueUrl", "Redrive")
+OUTPUTS = ("WebhookUrl", "CredentialsSecretArn", "RetryQueueUrl", "DeadLetterQueueUrl")
 """What this command and its user need of the stack."""
 
 
@@ -174,7 +174,12 @@ class Doctor:
         try:
             credentials = CredentialStore(environment, self._fetch, lambda: 0.0).get(SECONDS)
         except CredentialsUnavailable as error:
-            yield Check("secret", Health.BAD, str(error), "run the stack's output SetSecret")
+            yield Check(
+                "secret",
+                Health.BAD,
+                str(error),
+                "run `klaviyo-destination secret set --stack NAME`",
+            )
             return
         self._key = credentials.klaviyo_private_key
         number = len(credentials.shared_secrets)

@@ -143,5 +143,7 @@ def secret(arn: str) -> dict[str, Any]:
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        raise Trouble("the secret is not a JSON object: set it with the stack's output SetSecret")
+        raise Trouble(
+            "the secret is not a JSON object: run `klaviyo-destination secret set --stack NAME`"
+        )
     return document

@@ -65,11 +65,11 @@ class LambdaFunction:
     ) -> None:
         self._name = name
         self._handler = handler
-        self._variables = {
-            **variables,
+        self._own = {
             "AWS_LAMBDA_FUNCTION_NAME": name,
             "PYTHONPATH": os.pathsep.join(str(path) for path in imports),
         }
+        self._variables = {**variables, **self._own}
         self._timeout_seconds = timeout_seconds
         self._log = log
         self._allows_recursion = allows_recursion
@@ -107,6 +107,15 @@ class LambdaFunction:
         process = self._process
         if process is not None:
             process.kill()
+
+    def configure(self, variables: Mapping[str, str]) -> None:
+        """Have these environment variables from the next call on, which finds a new process.
+
+        As `UpdateFunctionConfiguration` does; a call that is under way ends as it began.
+        """
+        with self._lock:
+            self._variables = {**variables, **self._own}
+            self._stop()
 
     def wait(self) -> None:
         """Wait until the handler is loaded. Raises `FunctionError` when it cannot be."""

@@ -152,14 +152,15 @@ class Account:
         return self._sky.weather
 
     def set_weather(self, *weather: Weather) -> None:
-        """Replace the weather; of several, the first about an endpoint decides. None is fine.
+        """Replace the weather; of several, the first about an endpoint decides. None is fine, and
+        so is one without trouble.
 
         Raises `ValueError` for an endpoint that there is not.
         """
         for each in weather:
             _require_endpoints(each.endpoints)
         with self._lock:
-            self._sky = Sky(weather)
+            self._sky = Sky(() if all(each == Weather() for each in weather) else weather)
 
     @contextmanager
     def standing_still(self) -> Iterator[None]:

@@ -5,7 +5,7 @@
 itself.
 """
 
-from local.web_console.journal import Journal
 from local.web_console.server import serve
+from local.web_console.watching.journal import Journal
 
 __all__ = ["Journal", "serve"]

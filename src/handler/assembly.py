@@ -9,6 +9,7 @@ from handler.aws.credentials import CredentialStore
 from handler.aws.environment import Environment
 from handler.aws.secret import fetch_secret
 from handler.intake import Intake
+from handler.pause import Pause
 from handler.queue.backoff import delay_seconds
 from handler.queue.queues import Queue
 from handler.queue.sqs import Sqs
@@ -37,7 +38,9 @@ def webhook(variables: Mapping[str, str]) -> Intake:
     return Intake(
         settings=environment.settings,
         credentials=CredentialStore(environment, fetch_secret, time.monotonic),
-        klaviyo=Klaviyo(
+        klaviyo=Pause()
+        if environment.is_paused
+        else Klaviyo(
             environment.klaviyo_api_url,
             probe_seconds=PROBE_SECONDS,
             remember_seconds=REMEMBER_SECONDS,
@@ -66,6 +69,7 @@ def retry(variables: Mapping[str, str]) -> Redelivery:
         telemetry=_telemetry(variables),
         now=_now,
         chance=CHANCE,
+        is_paused=environment.is_paused,
     )
 
 

@@ -13,6 +13,7 @@ from handler.door.admission import Arrivals, Slice, admit
 from handler.door.refusals import InvalidSignature, InvalidToken, Refusal
 from handler.door.validation import Malformed
 from handler.isolation import deliver
+from handler.pause import Pause
 from handler.queue.backoff import PACE, Pace
 from handler.queue.envelope import Entry
 from handler.queue.queues import Queue
@@ -55,7 +56,7 @@ class Intake:
 
     settings: Settings
     credentials: CredentialStore
-    klaviyo: Klaviyo
+    klaviyo: Klaviyo | Pause
     retry_queue: Queue
     dead_letter_queue: Queue
     retry_seconds: int

@@ -6,6 +6,7 @@ blame that nobody has foreseen, and it must not cost those beside it.
 
 from collections.abc import Callable, Sequence
 
+from handler.pause import Pause
 from handler.report.telemetry import Telemetry
 from klaviyo_client.api.outcomes import Retryable, RetryReason
 from klaviyo_client.delivery import Delivery, Klaviyo, Result
@@ -15,7 +16,7 @@ UNEXPECTED = Retryable(RetryReason.UNEXPECTED_FAILURE)
 
 
 def deliver(
-    klaviyo: Klaviyo,
+    klaviyo: Klaviyo | Pause,
     operations: Sequence[Operation],
     key: str,
     left: Callable[[], float],

@@ -89,6 +89,7 @@ class Redelivery:
     now: Callable[[], datetime]
     chance: Callable[[], float]
     pace: Pace = PACE
+    is_paused: bool = False
 
     def handle(self, lambda_event: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         """The partial batch response to one SQS event, within `seconds`.
@@ -97,6 +98,11 @@ class Redelivery:
         there was no memory left to read it; SQS then shows it again, whole, and the repeats do no
         harm.
         """
+        if self.is_paused:
+            # An invocation that was under way when the pause began. SQS shows its messages again.
+            records = records_of(lambda_event)
+            self.telemetry.info("paused", records=len(records))
+            return failures(record.id for record in records)
         schedule = of_retry(self.klaviyo.clock(), seconds)
         try:
             key = self.credentials.get(self._left(schedule.secret)).klaviyo_private_key

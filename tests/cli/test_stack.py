@@ -38,10 +38,9 @@ def make_stack(deployment: Deployment) -> Iterator[MakeStack]:
         }
         outputs: dict[str, Any] = {
             "WebhookUrl": "https://api.example/segment",
-            "SetSecret": "a command",
             "CredentialsSecretArn": {"Ref": "SecretArn"},
             "DeadLetterQueueUrl": {"Ref": "DeadLetterQueueUrl"},
-            "Redrive": "a command",
+            "RetryQueueUrl": deployment.queues.retry_queue_url,
         }
         outputs.pop(without, None)
         template = {

@@ -9,7 +9,8 @@ from local.aws_stand_in import server as aws
 from tests.deployment import Deployment
 from tests.handler.calls import envelope
 from tests.handler.test_retry import event
-from tests.template.template import arn, properties, ref
+from tests.template.stack import DEFAULT
+from tests.template.template import arn, ref
 from tests.virtual import Clock, RetrySide, retry_function, written_metrics
 
 MINUTE, HOUR = 60, 3_600
@@ -65,17 +66,17 @@ def test_a_retry_function_that_fails_every_batch_is_noticed_within_ten_minutes(
         reported = aws.metrics(deployment.queues.retry_queue_url, clock.now)
         ages.append((clock.now, reported["ApproximateAgeOfOldestMessage"]))
 
-    alarm = properties("RetryFailuresAlarm")
+    alarm = DEFAULT.properties("RetryFailuresAlarm")
     assert (alarm["Namespace"], alarm["MetricName"]) == ("KlaviyoDestination", "RetryFailures")
     after = goes_off(alarm, failures)
     assert after is not None
     assert after <= 10 * MINUTE
-    assert goes_off(properties("OldestMessageAlarm"), ages) is None
+    assert goes_off(DEFAULT.properties("OldestMessageAlarm"), ages) is None
     assert len(deployment.waiting()) == 1, "it is still there"
 
 
 def test_dropped_invocations_of_the_retry_function_are_watched() -> None:
-    alarm = properties("RecursionAlarm")
+    alarm = DEFAULT.properties("RecursionAlarm")
     assert (alarm["Namespace"], alarm["MetricName"]) == (
         "AWS/Lambda",
         "RecursiveInvocationsDropped",
@@ -100,6 +101,6 @@ def test_age_that_sqs_reports_leaves_out_what_was_received_three_times(
 
 
 def test_properties_name_the_retry_function_and_queue() -> None:
-    assert properties("OldestMessageAlarm")["Dimensions"] == [
+    assert DEFAULT.properties("OldestMessageAlarm")["Dimensions"] == [
         {"Name": "QueueName", "Value": arn("RetryQueue", "QueueName")}
     ]

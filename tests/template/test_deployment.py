@@ -2,7 +2,7 @@
 
 Moto (5.2) makes roles, functions and their permissions, queues, the event source, log groups, the
 topic and the dashboard. It makes no HTTP API, secret, queue or topic policy, alarm, subscription or
-saved query; those are compared as text in `test_facts`.
+saved query; `.ci/deploy` deploys those to ministack.
 """
 
 import io
@@ -17,7 +17,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from tests.template.template import BUCKET, EXPANDED, KEY, RESOURCES
+from tests.template.stack import DEFAULT
+from tests.template.template import BUCKET, EXPANDED, KEY
 
 MADE = {
     "AWS::CloudWatch::Dashboard",
@@ -67,7 +68,7 @@ def attributes(queue_url: str) -> Mapping[Any, str]:
 
 
 def test_all_that_moto_can_make_is_made(stack: dict[str, str]) -> None:
-    expected = {name for name, each in RESOURCES.items() if each["Type"] in MADE}
+    expected = {name for name, each in DEFAULT.resources.items() if each["Type"] in MADE}
     assert stack.keys() - {""} == expected
 
 
@@ -109,9 +110,10 @@ def test_queues_are_joined_encrypted_and_keep_long_enough(stack: dict[str, str])
         "deadLetterTargetArn": dead["QueueArn"],
         "maxReceiveCount": 100,
     }
-    assert (retry["VisibilityTimeout"], retry["MessageRetentionPeriod"]) == ("365", "345600")
+    assert (retry["VisibilityTimeout"], retry["MessageRetentionPeriod"]) == ("365", "1209600")
     assert dead["MessageRetentionPeriod"] == "1209600"
     assert retry["SqsManagedSseEnabled"] == dead["SqsManagedSseEnabled"] == "true"
+    assert retry["MaximumMessageSize"] == dead["MaximumMessageSize"] == "1048576"
 
 
 def test_event_source_feeds_the_retry_function(stack: dict[str, str]) -> None:

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from handler.queue.envelope import Entry
 from local.answers import answer
 from local.aws_stand_in.http_api import Exchange
-from local.web_console.journal import KEPT, Journal, Line
-from local.web_console.queues import Books, Dead, Waiting
+from local.web_console.watching.journal import KEPT, Journal, Line
+from local.web_console.watching.queues import Books, Dead, Waiting
 
 TRACK = {"type": "track", "event": "Lid Lost", "userId": "u-1"}
 
@@ -40,11 +41,11 @@ def fates(journal: Journal) -> list[tuple[str | None, str, str | None]]:
 
 
 def waiting(*message_ids: str) -> Books:
-    return Books([Waiting(message_id, "create_event", 1, 0.0, 0.0) for message_id in message_ids])
+    return Books([Waiting((each,), "create_event", 1, 0.0, 0.0) for each in message_ids])
 
 
 def dead(message_id: str, **reason: Any) -> Books:
-    return Books((), [Dead(message_id, "create_event", reason, 0.0, {})])
+    return Books((), [Dead(message_id, "create_event", reason, 0.0, "key", Entry())])
 
 
 def queued(message_id: str) -> Journal:

@@ -12,12 +12,13 @@ import pytest
 from klaviyo_client.delivery import Klaviyo
 from klaviyo_mapping import Settings
 from local.klaviyo_stand_in import Account, Weather, serve
-from local.web_console import settings, weather
-from local.web_console.abridging import MOST_PARTS, abridged
-from local.web_console.examples import examples
-from local.web_console.holdings import holdings
-from local.web_console.sending import renewed
+from local.web_console.acting import weather
+from local.web_console.acting.sending import renewed
+from local.web_console.previewing import settings
+from local.web_console.previewing.examples import examples
 from local.web_console.server import STATIC
+from local.web_console.watching.abridging import MOST_PARTS, abridged
+from local.web_console.watching.holdings import counts, holdings
 from operations import DeleteProfile, Identity, Unsubscribe, UpsertProfile
 from tests.web_console.running import Running
 
@@ -91,9 +92,9 @@ def test_consents_and_deletions_are_shown() -> None:
             "pk",
             10.0,
         )
-    held = holdings(account)
-    assert held["deleted"] == 1
-    assert [(each["who"], each["consents"]) for each in held["profiles"]] == [
+    assert counts(account) == {"profiles": 1, "events": 0, "lists": 0, "deleted": 1}
+    held = holdings(account, "profiles", "", 0, 50)
+    assert [(each["who"], each["consents"]) for each in held["entries"]] == [
         ("kept@acme-store.example", {"email.marketing": "UNSUBSCRIBED"})
     ]
 
@@ -231,10 +232,14 @@ def test_large_message_does_not_make_every_look_large(running: Running) -> None:
 # The files of the page
 
 
-OWN = sorted(path for path in STATIC.iterdir() if path.suffix in (".js", ".css", ".html"))
+OWN = sorted(
+    path
+    for path in STATIC.rglob("*")
+    if path.suffix in (".js", ".css", ".html") and "vendor" not in path.parts
+)
 
 
-@pytest.mark.parametrize("path", OWN, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", OWN, ids=lambda path: str(path.relative_to(STATIC)))
 def test_page_loads_nothing_from_elsewhere_and_makes_no_markup_of_text(path: Path) -> None:
     text = path.read_text()
     assert not re.search(r"https?://", text.replace("http://www.w3.org/2000/svg", ""))

@@ -7,11 +7,13 @@ from flask.testing import FlaskClient
 
 from local.configuration import Configuration
 from local.deployment import Deployment as LocalDeployment
-from local.web_console.journal import Journal
-from local.web_console.queues import Bookkeeper
-from local.web_console.server import Parts, application
-from local.web_console.traffic import Traffic
-from local.web_console.watch import Watch
+from local.web_console.acting.redriving import Redriving
+from local.web_console.acting.traffic import Traffic
+from local.web_console.parts import Parts
+from local.web_console.server import application
+from local.web_console.watching.journal import Journal
+from local.web_console.watching.queues import Bookkeeper
+from local.web_console.watching.watch import Watch
 from tests.deployment import Deployment
 
 NOBODY = "http://127.0.0.1:9/segment"
@@ -23,15 +25,14 @@ def client(deployment: Deployment) -> FlaskClient:
         NOBODY, "https://a.klaviyo.com", "", None, deployment.queues, deployment.sqs
     )
     journal = Journal()
-    bookkeeper = Bookkeeper(deployment.queues, deployment.sqs)
     parts = Parts(
         Configuration(private_key="pk_real"),
         local,
         {},
         journal,
-        bookkeeper,
-        Watch(journal, bookkeeper),
+        Watch(journal, Bookkeeper(deployment.queues)),
         Traffic(NOBODY, "secret"),
+        Redriving(deployment.queues),
     )
     return application(parts).test_client()
 

@@ -1,10 +1,10 @@
 // The page: which panel is shown, what all of them share, and one look a second at how things are.
 import { ask } from "./api.js";
 import { html, render, useCallback, useEffect, useLayoutEffect, useRef, useState } from "./dom.js";
-import { Live } from "./live.js";
-import { Preview } from "./preview.js";
+import { Live } from "./live/panel.js";
+import { Preview } from "./preview/panel.js";
 import { Send } from "./send.js";
-import { running } from "./settings.js";
+import { running } from "./preview/settings.js";
 import { Weather } from "./weather.js";
 import { number } from "./words.js";
 
@@ -99,7 +99,9 @@ function Status({ start, state }) {
   </div>`;
 }
 
-function Page({ start }) {
+function Page({ start: atFirst }) {
+  const [start, setStart] = useState(atFirst);
+  const renewStart = async () => setStart(await ask("/api/start"));
   const [panel, setPanel] = useState(panelOf);
   const [draft, setDraft] = useDraft(start);
   const [sent, setSent] = useState(null);
@@ -133,10 +135,10 @@ function Page({ start }) {
       ${problem && html`<p class="lost" role="alert">${problem}</p>`}
       ${state
         ? html`<${Panel} key=${key} start=${start} state=${state} draft=${draft} setDraft=${setDraft}
-            sent=${sent} setSent=${setSent} refresh=${refresh} />`
+            sent=${sent} setSent=${setSent} refresh=${refresh} renewStart=${renewStart} />`
         : html`<p class="loading">Loading …</p>`}
     </main>
-    <footer><p>On this machine alone. ${start.has_stand_in
+    <footer><p>Only on this machine. ${start.has_stand_in
       ? "Klaviyo is a stand-in that checks each request as the real one does."
       : "What you send goes to the real Klaviyo."}</p></footer>`;
 }

@@ -1,17 +1,22 @@
 // Where a message is chosen or pasted. What is wrong with its JSON is shown where it is.
-import { html, useEffect, useLayoutEffect, useRef } from "./dom.js";
+import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./dom.js";
+import { visible } from "./visible.js";
 
 const AROUND = 40;
+const LINE = 20;
+const LINES_SEEN = 22;
 
 export function Editor({ examples, text, example, onText, error, problem, id = "message" }) {
   const area = useRef(null);
   const gutter = useRef(null);
   const bar = useRef(null);
-  const lines = text.split("\n").length;
+  const lines = useMemo(() => text.split("\n").length, [text]);
+  const [top, setTop] = useState(0);
 
-  // The line numbers and the mark move with the text.
+  // The line numbers and the mark move with the text; only the numbers that are seen are there.
   const follow = () => {
-    gutter.current.scrollTop = area.current.scrollTop;
+    setTop(Math.floor(area.current.scrollTop / LINE));
+    gutter.current.scrollTop = area.current.scrollTop % LINE;
     if (bar.current) {
       const height = parseFloat(getComputedStyle(area.current).lineHeight);
       const padding = parseFloat(getComputedStyle(area.current).paddingTop);
@@ -48,7 +53,8 @@ export function Editor({ examples, text, example, onText, error, problem, id = "
     <label class="hidden-label" for=${id}>Message, or an array of messages, as JSON</label>
     <div class=${`editor ${error ? "has-error" : ""}`}>
       <pre class="gutter" ref=${gutter} aria-hidden="true">${
-        Array.from({ length: lines }, (_, index) => index + 1).join("\n")}</pre>
+        Array.from({ length: LINES_SEEN }, (_, index) => (
+          top + index < lines ? top + index + 1 : "")).join("\n")}</pre>
       <div class="editor-text">
         ${isAt && html`<div class="error-bar" ref=${bar}></div>`}
         <textarea id=${id} ref=${area} value=${text} spellcheck=${false} autocomplete="off"
@@ -77,7 +83,7 @@ function Excerpt({ text, error }) {
   const at = error.column - 1;
   const from = Math.max(0, at - AROUND);
   return html`<div class="excerpt" dir="ltr">
-    <pre><bdi>${line.slice(from, at + AROUND)}</bdi></pre>
-    <pre class="caret" aria-hidden="true">${`${" ".repeat(at - from)}^`}</pre>
+    <pre><bdi>${visible(line.slice(from, at))}${visible(line.slice(at, at + AROUND))}</bdi></pre>
+    <pre class="caret" aria-hidden="true">${`${" ".repeat(visible(line.slice(from, at)).length)}^`}</pre>
   </div>`;
 }

@@ -1,20 +1,27 @@
 // A JSON value, line by line and colour-coded, and beside each line where it came from.
 import { html, useMemo, useState } from "./dom.js";
+import { visible } from "./visible.js";
 import { number } from "./words.js";
 
 const LONGEST_TEXT = 160;
 const LINES_AT_FIRST = 250;
+const LINES_ON_A_PHONE = 40;
+const NARROW = "(max-width: 960px)";
 const MOST_LINES = 5000;
 const SOURCES_SHOWN = 3;
 
 // As RFC 6901 writes a key in a pointer.
 const escaped = (key) => String(key).replaceAll("~", "~0").replaceAll("/", "~1");
 
-function linesOf(document) {
+function linesOf(document, leftOut) {
   const lines = [];
   const waiting = [{ value: document, pointer: "", depth: 0, name: null, comma: false }];
   while (waiting.length && lines.length <= MOST_LINES) {
-    const { value, pointer, depth, name, comma, close } = waiting.pop();
+    const { value, pointer, depth, name, comma, close, rest } = waiting.pop();
+    if (rest) {
+      lines.push({ pointer, depth, name: null, text: `… ${number(rest)} more`, kind: "more" });
+      continue;
+    }
     if (close) {
       lines.push({ pointer: `${pointer}$`, depth, name: null, text: close, kind: "mark", comma });
       continue;
@@ -31,6 +38,9 @@ function linesOf(document) {
     }
     lines.push({ pointer, depth, name, text: isArray ? "[" : "{", kind: "mark", comma: false });
     waiting.push({ close: isArray ? "]" : "}", pointer, depth, comma });
+    if (leftOut[pointer]) {
+      waiting.push({ rest: leftOut[pointer], pointer: `${pointer}…`, depth: depth + 1 });
+    }
     entries.reverse().forEach(([key, inner], index) => {
       waiting.push({
         value: inner,
@@ -62,8 +72,8 @@ function Line({ line, sources, withMessages }) {
   const { depth, name, text, kind, comma, more } = line;
   return html`<div class=${`line depth-${Math.min(depth, 16)}`}>
     <span class="code">${name !== null && html`<span class="key"><bdi>${
-      JSON.stringify(shortened(name))}</bdi></span><span class="mark">: </span>`}<span
-      class=${kind}><bdi>${text}</bdi></span>${more && html`<span class="more">… ${
+      visible(JSON.stringify(shortened(name)))}</bdi></span><span class="mark">: </span>`}<span
+      class=${kind}><bdi>${visible(text)}</bdi></span>${more && html`<span class="more">… ${
       number(more)} more characters"</span>`}${comma && html`<span class="mark">,</span>`}</span>
     ${sources && html`<${Sources} sources=${sources} withMessages=${withMessages} />`}
   </div>`;
@@ -80,7 +90,7 @@ export function Sources({ sources, withMessages }) {
 }
 
 function Source({ source, withMessages }) {
-  const path = shortened(source.path);
+  const path = visible(shortened(source.path));
   if (source.message === null) {
     return html`<span class="source setting" title="a setting">setting ${path}</span>`;
   }
@@ -88,11 +98,14 @@ function Source({ source, withMessages }) {
   return html`<span class="source" title="a key of the message">${from}<bdi>${path}</bdi></span>`;
 }
 
-// `traces` maps JSON pointers to lists of sources.
-export function JsonView({ value, traces, withMessages = false, label }) {
+const NOTHING = {};
+
+// `traces` maps JSON pointers to lists of sources, `leftOut` those of arrays to how much is missing.
+export function JsonView({ value, traces, withMessages = false, label, leftOut = NOTHING }) {
   const [showsAll, setShowsAll] = useState(false);
-  const lines = useMemo(() => linesOf(value), [value]);
-  const shown = showsAll ? lines.slice(0, MOST_LINES) : lines.slice(0, LINES_AT_FIRST);
+  const lines = useMemo(() => linesOf(value, leftOut), [value, leftOut]);
+  const atFirst = matchMedia(NARROW).matches ? LINES_ON_A_PHONE : LINES_AT_FIRST;
+  const shown = showsAll ? lines.slice(0, MOST_LINES) : lines.slice(0, atFirst);
   const hidden = lines.length - shown.length;
   return html`<div class="json" dir="ltr" role="group" aria-label=${label}>
     ${shown.map((line) => html`<${Line} key=${line.pointer} line=${line}

@@ -1,6 +1,7 @@
 // Small parts that several panels share.
 import { html, useState } from "./dom.js";
-import { OUTCOMES } from "./words.js";
+import { visible } from "./visible.js";
+import { number, OUTCOMES, warningsOf } from "./words.js";
 
 export function Badge({ tone, children }) {
   return html`<span class=${`badge ${tone}`}>${children}</span>`;
@@ -15,7 +16,7 @@ export function Outcome({ outcome }) {
 export function Said({ text, longest = 80 }) {
   const value = String(text);
   const shown = value.length > longest ? `${value.slice(0, longest)}…` : value;
-  return html`<bdi class="said">${shown}</bdi>`;
+  return html`<bdi class="said">${visible(shown)}</bdi>`;
 }
 
 export function Notice({ tone = "info", title, children }) {
@@ -23,6 +24,13 @@ export function Notice({ tone = "info", title, children }) {
     ${title && html`<p class="notice-title">${title}</p>`}
     ${children}
   </div>`;
+}
+
+// What a message that was taken goes without, and why.
+export function Warnings({ details, advice }) {
+  return warningsOf(details, advice).map((warning) => html`<p class="warning" key=${warning.text}>
+    <${Badge} tone="wait">Warning<//> ${warning.field && html`<code>${visible(warning.field)}</code>: `}${
+      warning.meaning} ${warning.remedy} <code class="code-of">${warning.text.split(": ", 1)[0]}</code></p>`);
 }
 
 export function Empty({ title, children }) {
@@ -44,7 +52,7 @@ export function Switch({ label, checked, onChange, describedBy }) {
 export function Copy({ text, label = "Copy" }) {
   const [done, setDone] = useState(false);
   const copy = async () => {
-    await navigator.clipboard.writeText(text()).catch(() => {});
+    await navigator.clipboard.writeText(await text()).catch(() => {});
     setDone(true);
     setTimeout(() => setDone(false), 1500);
   };
@@ -57,4 +65,32 @@ export function Tile({ label, value, tone = "", hint }) {
     <dd>${value}</dd>
     ${hint && html`<dd class="hint">${hint}</dd>`}
   </div>`;
+}
+
+export function Choice({ name, label, options, value, onChange }) {
+  return html`<fieldset class="choice"><legend class="hidden-label">${label}</legend>
+    ${options.map(([key, word]) => html`<label key=${key}>
+      <input type="radio" name=${name} value=${key} checked=${key === value}
+        onChange=${() => onChange(key)} /><span>${word}</span></label>`)}
+  </fieldset>`;
+}
+
+export function Find({ label, value, onChange, hint }) {
+  return html`<label class="find"><span class="hidden-label">${label}</span>
+    <input type="search" value=${value} placeholder=${hint} spellcheck=${false} autocomplete="off"
+      onInput=${(event) => onChange(event.target.value)} /></label>`;
+}
+
+// Which part of many things is shown, and the way to the others. `first` counts from zero.
+export function Pager({ what, first, size, total, onFirst }) {
+  if (total <= size && first === 0) return null;
+  const last = Math.min(first + size, total);
+  return html`<nav class="pager" aria-label=${`Pages of ${what}`}>
+    <button type="button" class="quiet" disabled=${first === 0}
+      onClick=${() => onFirst(Math.max(0, first - size))}>Previous</button>
+    <span class="aside">${total ? `${number(first + 1)} to ${number(last)}` : "None"} of ${
+      number(total)} ${what}</span>
+    <button type="button" class="quiet" disabled=${last >= total}
+      onClick=${() => onFirst(first + size)}>Next</button>
+  </nav>`;
 }

@@ -3,7 +3,8 @@ import { ask } from "./api.js";
 import { html, useEffect, useState } from "./dom.js";
 import { Editor } from "./editor.js";
 import { JsonView } from "./json-view.js";
-import { Empty, Notice, Outcome, Said, Switch } from "./parts.js";
+import { Empty, Notice, Outcome, Said, Switch, Warnings } from "./parts.js";
+import { visible } from "./visible.js";
 import { counted, detailOf, duration, explained, timeOfDay } from "./words.js";
 
 const EVERY = 1000;
@@ -43,7 +44,7 @@ export function Send({ start, state, draft, setDraft, sent, setSent, refresh }) 
       isOver = true;
       clearInterval(timer);
     };
-  }, [sent?.exchange, isOpen, state.dead.entries]);
+  }, [sent?.exchange, isOpen, state.dead.entries, state.waiting.entries]);
 
   const different = start.settings.filter((input) => draft.settings[input.variable] !== input.running);
   return html`<div class="columns">
@@ -125,7 +126,8 @@ function Followed({ line, start, now, waiting, isOnlyOne }) {
     ${isOnlyOne && line.outcome === "delivered" && !line.settled_at && html`<p class="aside">Klaviyo has it${
       start.has_stand_in && html`: see <a href="#live">Live</a>`}.</p>`}
     ${line.reason && html`<p>${explained(line, start.advice)}</p>`}
-    ${details && html`<p class="aside">${details}</p>`}
+    ${details && html`<p class="aside">${visible(details)}</p>`}
+    <${Warnings} details=${line.details} advice=${start.advice} />
     ${line.outcome === "queued" && waiting.next_at && html`<p class="aside">Tried again ${
       waiting.next_at > now ? `in ${duration(waiting.next_at - now)}` : "any moment"}.</p>`}
     ${line.settled_at && html`<p class="aside">It waited, and was delivered ${

@@ -2,8 +2,7 @@
 import { ask } from "./api.js";
 import { Chart } from "./chart.js";
 import { html, useEffect, useState } from "./dom.js";
-import { Choice } from "./live.js";
-import { Notice, Tile } from "./parts.js";
+import { Choice, Notice, Tile } from "./parts.js";
 import { number } from "./words.js";
 
 const AT_FIRST = { slow: 2, throttled: 10 };
@@ -38,8 +37,7 @@ export function Weather({ start, state, refresh }) {
 }
 
 function Moods({ start, state, act }) {
-  const { weather } = state;
-  const people = state.holdings.profiles.map((profile) => profile.attributes.email).filter(Boolean);
+  const { weather, people } = state;
   const [seconds, setSeconds] = useState({
     ...AT_FIRST,
     ...(weather.seconds && { [weather.kind]: weather.seconds }),

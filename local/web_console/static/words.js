@@ -39,6 +39,15 @@ export function detailOf(details, outcome) {
   return parts.join(" · ");
 }
 
+// What a delivered message goes without: codes, some with the field that they are about.
+export function warningsOf(details, advice) {
+  return (details.warnings || []).map((text) => {
+    const [code, field] = text.split(": ", 2);
+    const found = advice[code];
+    return { text, field, meaning: found ? found.meaning : code, remedy: found?.remedy };
+  });
+}
+
 const TIME = new Intl.DateTimeFormat("en-GB", {
   hour: "2-digit", minute: "2-digit", second: "2-digit",
 });

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from klaviyo_mapping.settings.declaration import (
@@ -73,6 +73,14 @@ class Environment:
         str,
         Setting("Klaviyo's API", "Klaviyo's address. Change it for tests only.", _url),
     ] = DEFAULT_API_URL
+    pause: Annotated[
+        Literal["off", "on"],
+        Setting(
+            "Keep everything on the queue",
+            'While "on", everything is accepted and kept on the retry queue, and nothing is'
+            " delivered.",
+        ),
+    ] = "off"
     retry_hours: Annotated[
         int,
         Setting(
@@ -132,6 +140,11 @@ class Environment:
         str | None,
         Setting("Segment shared secret", "Replaces the secret's field.", _text, origin="local"),
     ] = field(default=None, repr=False)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing may be delivered."""
+        return self.pause == "on"
 
     @property
     def retry_seconds(self) -> int:

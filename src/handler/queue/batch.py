@@ -22,6 +22,10 @@ sending (`SentTimestamp`) when it moves a message to the dead-letter queue, and 
 it: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
 """
 
+UNATTENDED_AFTER = 3600.0
+"""Seconds. What lay on the queue for so long after it was due, nobody took: the stack was paused,
+or the function could not run. That time was no time of trying."""
+
 LONGEST_WAIT = 2 * 3600.0
 """Seconds. Klaviyo's longest pause that counts is an hour, so a `not_before` beyond is wrong."""
 
@@ -109,7 +113,17 @@ def _dated(entry: Entry, record: Record, now: float) -> Entry:
         first_failed_at = None
     if not_before is not None and not_before > now + LONGEST_WAIT:
         not_before = None
+    if first_failed_at is not None:
+        first_failed_at = min(first_failed_at + _unattended(not_before, record, now), now)
     return replace(entry, record=record.id, first_failed_at=first_failed_at, not_before=not_before)
+
+
+def _unattended(not_before: float | None, record: Record, now: float) -> float:
+    """Seconds that the entry lay on the queue, due, while nobody took it."""
+    if record.sent_at is None:
+        return 0.0
+    lay = now - max(record.sent_at, not_before or 0.0)
+    return lay if lay > UNATTENDED_AFTER else 0.0
 
 
 def _is_redriven(entry: Entry, record: Record) -> bool:

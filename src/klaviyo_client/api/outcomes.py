@@ -16,6 +16,7 @@ class RetryReason(StrEnum):
     FORBIDDEN = "forbidden"
     OUT_OF_TIME = "out_of_time"
     CIRCUIT_OPEN = "circuit_open"
+    PAUSED = "paused"
     WAITS_FOR_PROFILE = "waits_for_profile"
     IMPORT_PENDING = "import_pending"
     IMPORT_ERRORS_MISSING = "import_errors_missing"

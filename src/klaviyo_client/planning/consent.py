@@ -9,7 +9,7 @@ from klaviyo_client.api import bodies
 from klaviyo_client.api.endpoints import SUBSCRIBE_PROFILES, UNSUBSCRIBE_PROFILES
 from klaviyo_client.planning.consent_lookups import needs_standing
 from klaviyo_client.planning.lookups import CHANNELS
-from klaviyo_client.planning.progress import Progress
+from klaviyo_client.planning.progress import Known
 from klaviyo_client.planning.requests import Item, Request, chunks, single_upsert
 from operations import (
     Operation,
@@ -35,36 +35,34 @@ def needs_introduction(operation: Operation) -> bool:
     )
 
 
-def plan_introductions(
-    operations: Sequence[Operation], pending: Iterable[int], progress: Progress
-) -> list[Request]:
+def plan_introductions(known: Known, pending: Iterable[int]) -> list[Request]:
     """Upserts of the subscribers that Klaviyo must know first. Singly: a job comes too late."""
+    operations = known.operations
     persons: dict[Hashable, list[int]] = {}
     for position in pending:
         operation = operations[position]
         if (
             needs_introduction(operation)
-            and position in progress.judged
-            and position not in progress.introduced
+            and position in known.judged
+            and position not in known.introduced
         ):
             persons.setdefault(_subscriber(operation), []).append(position)
     return [single_upsert(operations, (), tuple(positions)) for positions in persons.values()]
 
 
-def plan_subscriptions(
-    operations: Sequence[Operation], pending: Iterable[int], progress: Progress
-) -> list[Request]:
+def plan_subscriptions(known: Known, pending: Iterable[int]) -> list[Request]:
     """Jobs by list, source and kind of import; each profile stands once in a job.
 
     Only those of which it is known who has opted out. Where two say different things about one
     profile, they go in different jobs.
     """
+    operations = known.operations
     jobs: dict[Hashable, list[dict[Hashable, _Subscriber]]] = {}
     for position in pending:
         operation = operations[position]
-        if not isinstance(operation, Subscribe) or position not in progress.judged:
+        if not isinstance(operation, Subscribe) or position not in known.judged:
             continue
-        if needs_introduction(operation) and position not in progress.introduced:
+        if needs_introduction(operation) and position not in known.introduced:
             continue
         job = (operation.list_id, operation.historical_import, operation.custom_source)
         _place(operations, position, jobs.setdefault(job, []))
@@ -97,10 +95,9 @@ def subscription_item(operations: Sequence[Operation], positions: tuple[int, ...
     return Item(bodies.subscription_item(whole), positions)
 
 
-def plan_unsubscriptions(
-    operations: Sequence[Operation], pending: Iterable[int], progress: Progress
-) -> list[Request]:
+def plan_unsubscriptions(known: Known, pending: Iterable[int]) -> list[Request]:
     """Jobs by list. From a list only who is on it: Klaviyo takes consent everywhere from others."""
+    operations = known.operations
     everywhere: dict[Hashable, list[int]] = {}
     lists: dict[str, dict[str, list[tuple[int, str]]]] = {}
     for position in pending:
@@ -110,13 +107,13 @@ def plan_unsubscriptions(
         if operation.email is None and operation.phone_number is None:
             raise ValueError("neither an e-mail address nor a phone number")
         if operation.list_id is None:
-            if needs_standing(operation) and position not in progress.judged:
+            if needs_standing(operation) and position not in known.judged:
                 continue
             key = (_lower(operation.email), operation.phone_number, channels_of(operation))
             everywhere.setdefault(key, []).append(position)
             continue
         for channel in CHANNELS:
-            profile_id = progress.members.get((position, channel))
+            profile_id = known.members.get((position, channel))
             if profile_id is not None:
                 of_list = lists.setdefault(operation.list_id, {})
                 of_list.setdefault(profile_id, []).append((position, channel))

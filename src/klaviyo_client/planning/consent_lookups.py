@@ -4,7 +4,7 @@ A subscription removes earlier opt-outs at Klaviyo, so nobody is subscribed befo
 whether there is one: https://developers.klaviyo.com/en/reference/bulk_subscribe_profiles
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -13,7 +13,7 @@ from klaviyo_client.api.endpoints import GET_PROFILES, MAX_QUERY_BYTES
 from klaviyo_client.api.outcomes import Delivered, DeliveryWarning, Retryable, RetryReason
 from klaviyo_client.api.queries import asked_for, comparable
 from klaviyo_client.people.consent_state import Standing
-from klaviyo_client.planning.progress import Progress
+from klaviyo_client.planning.progress import Changes, Known
 from klaviyo_client.planning.requests import Item, Request, chunks
 from operations import (
     Operation,
@@ -43,32 +43,29 @@ def needs_standing(operation: Operation) -> bool:
     )
 
 
-def addresses_to_ask(
-    operations: Sequence[Operation], pending: Iterable[int], progress: Progress
-) -> frozenset[str]:
+def addresses_to_ask(known: Known, pending: Iterable[int]) -> frozenset[str]:
     """The addresses whose consents an upsert's answer should tell, which saves a look-up."""
     return frozenset(
         operation.email.lower()
         for position in pending
-        if isinstance(operation := operations[position], Subscribe)
+        if isinstance(operation := known.operations[position], Subscribe)
         and not operation.is_consent
         and operation.email is not None
-        and position not in progress.judged
+        and position not in known.judged
     )
 
 
-def plan_standing_lookups(
-    operations: Sequence[Operation], pending: Iterable[int], progress: Progress
-) -> list[Request]:
+def plan_standing_lookups(known: Known, pending: Iterable[int]) -> list[Request]:
     """Requests for the consents of those about whom nothing is known yet, a hundred at a time."""
+    operations = known.operations
     wanted: dict[str, dict[Hashable, list[int]]] = {}
     for position in pending:
         operation = operations[position]
-        if position in progress.judged or not isinstance(operation, Subscribe | Unsubscribe):
+        if position in known.judged or not isinstance(operation, Subscribe | Unsubscribe):
             continue
         if needs_standing(operation):
             for field, value in _keys(operation):
-                if (field, value) not in progress.standings:
+                if (field, value) not in known.standings:
                     wanted.setdefault(field, {}).setdefault(value, []).append(position)
     return [
         Request(GET_PROFILES, chunk, field=field, with_consents=True)
@@ -84,54 +81,56 @@ def plan_standing_lookups(
     ]
 
 
-def judge(progress: Progress, pending: Iterable[int], withdrawn_by_us: WithdrawnByUs) -> None:
+def judge(known: Known, pending: Iterable[int], withdrawn_by_us: WithdrawnByUs) -> Changes:
     """Decide on those whose consents are known by now: what is left of a subscription, and by which
     identifiers a withdrawal of everything reaches its person."""
+    changes = Changes()
     for position in pending:
-        operation = progress.operations[position]
-        if position in progress.judged or not isinstance(operation, Subscribe | Unsubscribe):
+        operation = known.operations[position]
+        if position in known.judged or not isinstance(operation, Subscribe | Unsubscribe):
             continue
         is_of_nobody = operation.email is None and operation.phone_number is None
         if is_of_nobody or not needs_standing(operation):
             continue
         keys = _keys(operation)
-        if not all(key in progress.standings for key in keys):
+        if not all(key in known.standings for key in keys):
             continue
-        progress.judged.add(position)
-        known = {field: progress.standings[field, value] for field, value in keys}
+        changes.judged.add(position)
+        standings = {field: known.standings[field, value] for field, value in keys}
         if isinstance(operation, Subscribe):
-            _judge_subscription(progress, position, operation, known, withdrawn_by_us)
+            _judge_subscription(changes, position, operation, standings, withdrawn_by_us)
         else:
-            progress.operations[position] = _reaching(operation, known)
+            changes.operations[position] = _reaching(operation, standings)
+    return changes
 
 
 def _judge_subscription(
-    progress: Progress,
+    changes: Changes,
     position: int,
     operation: Subscribe,
-    known: Mapping[str, Standing | None],
+    standings: Mapping[str, Standing | None],
     withdrawn_by_us: WithdrawnByUs,
 ) -> None:
-    if any(known.values()):
-        progress.introduced.add(position)
+    if any(standings.values()):
+        changes.introduced.add(position)
     kept: list[str] = []
     is_done = not operation.is_consent
     for channel in channels_of(operation):
         field = _field(operation, channel)
-        standing = known.get(field)
+        standing = standings.get(field)
         if standing is not None and not (standing.says_consents or operation.is_consent):
-            progress.outcomes[position] = NOT_SAID
+            changes.outcomes[position] = NOT_SAID
             return
         ours = withdrawn_by_us(channel, comparable(field, getattr(operation, field)))
         if standing is not None and _stands_against(standing, channel, operation, ours):
-            progress.warn(position, DeliveryWarning.OPTED_OUT)
+            changes.warn(position, DeliveryWarning.OPTED_OUT)
         else:
             kept.append(channel)
             is_done &= standing is not None and standing.is_subscribed(channel)
     if not kept or is_done:
-        progress.outcomes[position] = Delivered()
+        changes.outcomes[position] = Delivered()
     elif len(kept) < len(channels_of(operation)):
-        progress.operations[position] = with_channels(operation, tuple(kept))
+        changes.operations[position] = with_channels(operation, tuple(kept))
 
 
 def _stands_against(

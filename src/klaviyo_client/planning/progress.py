@@ -1,6 +1,9 @@
 """The operations of one delivery, and the outcome of each so far."""
 
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -24,6 +27,48 @@ from operations import (
     Subscribe,
     UpsertProfile,
 )
+
+
+class Known(Protocol):
+    """What a delivery knows so far, for those who only read it: who plans or decides changes
+    nothing. The fields are those of `Progress`."""
+
+    @property
+    def operations(self) -> Sequence[Operation]: ...
+    @property
+    def outcomes(self) -> Mapping[int, Outcome]: ...
+    @property
+    def profile_ids(self) -> Mapping[int, tuple[str, ...]]: ...
+    @property
+    def previous_ids(self) -> Mapping[int, str]: ...
+    @property
+    def asked(self) -> Mapping[int, int]: ...
+    @property
+    def members(self) -> Mapping[tuple[int, str], str | None]: ...
+    @property
+    def introduced(self) -> AbstractSet[int]: ...
+    @property
+    def standings(self) -> Mapping[tuple[str, str], Standing | None]: ...
+    @property
+    def judged(self) -> AbstractSet[int]: ...
+
+
+@dataclass(slots=True)
+class Changes:
+    """What was decided about operations, by position; `Progress.take` makes it so.
+
+    `operations` are those that go on in another form. The other fields are as in `Progress`.
+    """
+
+    operations: dict[int, Operation] = field(default_factory=dict)
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    warnings: list[tuple[int, DeliveryWarning]] = field(default_factory=list)
+    judged: set[int] = field(default_factory=set)
+    introduced: set[int] = field(default_factory=set)
+
+    def warn(self, position: int, warning: DeliveryWarning) -> None:
+        """What the operation goes on without."""
+        self.warnings.append((position, warning))
 
 
 @dataclass(slots=True)
@@ -73,6 +118,16 @@ class Progress:
         known = self.warnings.get(position, ())
         if warning not in known:
             self.warnings[position] = (*known, warning)
+
+    def take(self, changes: Changes) -> None:
+        """Make true what was decided."""
+        for position, operation in changes.operations.items():
+            self.operations[position] = operation
+        self.outcomes.update(changes.outcomes)
+        for position, warning in changes.warnings:
+            self.warn(position, warning)
+        self.judged |= changes.judged
+        self.introduced |= changes.introduced
 
     def record(self, request: Request, outcome: Outcome) -> None:
         """The outcome of all that the request carried."""

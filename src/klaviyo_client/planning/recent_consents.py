@@ -13,7 +13,7 @@ from msgspec import Struct
 from klaviyo_client.api.outcomes import Delivered, DeliveryWarning, Retryable, RetryReason
 from klaviyo_client.api.queries import comparable
 from klaviyo_client.planning.consent_lookups import IDENTIFIERS
-from klaviyo_client.planning.progress import Progress
+from klaviyo_client.planning.progress import Changes, Known, Progress
 from operations import Operation, Subscribe, Unsubscribe, channels_of
 from operations.channels import identifier_of
 from operations.instants import instant
@@ -45,25 +45,27 @@ class RecentConsents:
     def __init__(self) -> None:
         self._changes: dict[Key, Change] = {}
 
-    def apply(self, progress: Progress, pending: Iterable[int], now: float) -> None:
+    def apply(self, known: Known, pending: Iterable[int], now: float) -> Changes:
         """The outcome of what must not be sent now, because of what was sent a while ago."""
+        changes = Changes()
         if not self._changes:
-            return
+            return changes
         for position in pending:
-            operation = progress.operations[position]
+            operation = known.operations[position]
             if isinstance(operation, Unsubscribe) and operation.list_id is not None:
-                self._apply_leaving(progress, position, operation, now)
+                self._apply_leaving(changes, position, operation, now)
             elif isinstance(operation, Subscribe) and not operation.is_consent:
-                self._apply_identify(progress, position, operation, now)
+                self._apply_identify(changes, position, operation, now)
+        return changes
 
     def _apply_leaving(
-        self, progress: Progress, position: int, operation: Unsubscribe, now: float
+        self, changes: Changes, position: int, operation: Unsubscribe, now: float
     ) -> None:
         left = [self._get(key, now) for key in _list_keys("left", operation)]
         known = [change for change in left if change is not None]
         said = instant(operation.time)
         if known and len(known) == len(left) and all(_is_repeat(each, said) for each in known):
-            progress.outcomes[position] = Delivered()
+            changes.outcomes[position] = Delivered()
             return
         joined = [self._get(key, now) for key in _list_keys("joined", operation)]
         waits = [change.since + SECONDS for change in known]
@@ -71,19 +73,19 @@ class RecentConsents:
         until = max(waits, default=now)
         if until > now:
             wait = Retryable(RetryReason.WAITS_FOR_PROFILE, until - now, tried=False)
-            progress.outcomes[position] = wait
+            changes.outcomes[position] = wait
 
     def _apply_identify(
-        self, progress: Progress, position: int, operation: Subscribe, now: float
+        self, changes: Changes, position: int, operation: Subscribe, now: float
     ) -> None:
         withdrawn = (*_channel_keys(operation), *_list_keys("left", operation))
         if any(self._get(key, now) is not None for key in withdrawn):
-            progress.warn(position, DeliveryWarning.OPTED_OUT)
-            progress.outcomes[position] = Delivered()
+            changes.warn(position, DeliveryWarning.OPTED_OUT)
+            changes.outcomes[position] = Delivered()
         elif operation.list_id is not None and all(
             self._get(key, now) is not None for key in _list_keys("joined", operation)
         ):
-            progress.outcomes[position] = Delivered()
+            changes.outcomes[position] = Delivered()
 
     def withdrawn(self, channel: str, value: str, now: float) -> float | None:
         """When the withdrawal was said that was sent last, of a channel by its identifier."""

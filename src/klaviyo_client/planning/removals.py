@@ -1,19 +1,19 @@
 """What profile ids are enough for: leaving lists, being merged, and being deleted. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from klaviyo_client.api import bodies
 from klaviyo_client.api.endpoints import MERGE_PROFILES, REMOVE_FROM_LIST, REQUEST_DELETION
-from klaviyo_client.planning.progress import Progress
+from klaviyo_client.planning.progress import Known
 from klaviyo_client.planning.requests import Item, Request, member_requests
-from operations import DeleteProfile, MergeProfiles, Operation, RemoveFromList
+from operations import DeleteProfile, MergeProfiles, RemoveFromList
 
 
-def plan_removals(operations: Sequence[Operation], pending: Iterable[int]) -> list[Request]:
+def plan_removals(known: Known, pending: Iterable[int]) -> list[Request]:
     """Who leaves which list, a thousand a request, as far as the profile ids are known."""
     members: dict[str, dict[str, list[int]]] = {}
     for position in pending:
-        operation = operations[position]
+        operation = known.operations[position]
         if not isinstance(operation, RemoveFromList):
             continue
         if operation.profile_id is not None and operation.list_id is not None:
@@ -22,16 +22,14 @@ def plan_removals(operations: Sequence[Operation], pending: Iterable[int]) -> li
     return list(member_requests(REMOVE_FROM_LIST, members))
 
 
-def plan_merges(
-    operations: Sequence[Operation], pending: Iterable[int], progress: Progress
-) -> list[Request]:
+def plan_merges(known: Known, pending: Iterable[int]) -> list[Request]:
     """One request for each two profiles that are known and to be one."""
     pairs: dict[tuple[str, str], list[int]] = {}
     for position in pending:
-        if not isinstance(operations[position], MergeProfiles):
+        if not isinstance(known.operations[position], MergeProfiles):
             continue
-        profile_ids = progress.profile_ids.get(position)
-        source_id = progress.previous_ids.get(position)
+        profile_ids = known.profile_ids.get(position)
+        source_id = known.previous_ids.get(position)
         if profile_ids and source_id is not None and profile_ids[0] != source_id:
             pairs.setdefault((profile_ids[0], source_id), []).append(position)
     return [
@@ -40,14 +38,12 @@ def plan_merges(
     ]
 
 
-def plan_deletions(
-    operations: Sequence[Operation], pending: Iterable[int], progress: Progress
-) -> list[Request]:
+def plan_deletions(known: Known, pending: Iterable[int]) -> list[Request]:
     """One request for each profile that was found: several may have one external id."""
     profiles: dict[str, list[int]] = {}
     for position in pending:
-        if isinstance(operations[position], DeleteProfile):
-            for profile_id in progress.profile_ids.get(position, ()):
+        if isinstance(known.operations[position], DeleteProfile):
+            for profile_id in known.profile_ids.get(position, ()):
                 profiles.setdefault(profile_id, []).append(position)
     return [
         Request(REQUEST_DELETION, (Item(bodies.deletion(profile_id), tuple(positions)),))

@@ -45,18 +45,18 @@ def can_be_planned(operation: Operation) -> bool:
         requests = [
             *(request for round_ in plan_profiles(operations, [0]) for request in round_),
             *plan_steps(operations, [0]),
-            *plan_list_lookups(operations, [0]),
-            *plan_profile_lookups(operations, [0], progress),
-            *plan_member_lookups(operations, [0], progress),
-            *plan_standing_lookups(operations, [0], progress),
-            *plan_removals(operations, [0]),
-            *plan_merges(operations, [0], progress),
+            *plan_list_lookups(progress, [0]),
+            *plan_profile_lookups(progress, [0]),
+            *plan_member_lookups(progress, [0]),
+            *plan_standing_lookups(progress, [0]),
+            *plan_removals(progress, [0]),
+            *plan_merges(progress, [0]),
         ]
         progress.judged.add(0)
-        requests += plan_introductions(operations, [0], progress)
-        requests += plan_unsubscriptions(operations, [0], progress)
+        requests += plan_introductions(progress, [0])
+        requests += plan_unsubscriptions(progress, [0])
         progress.introduced.add(0)
-        requests += plan_subscriptions(operations, [0], progress)
+        requests += plan_subscriptions(progress, [0])
         for request in requests:
             request.path, request.body()
         if isinstance(operation, UpsertProfile):

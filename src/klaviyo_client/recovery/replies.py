@@ -28,11 +28,12 @@ from klaviyo_client.api.outcomes import (
 )
 from klaviyo_client.people.consent_state import standing_of
 from klaviyo_client.planning.caution import following
-from klaviyo_client.planning.lists import KnownLists, read_created, read_lists
-from klaviyo_client.planning.lookups import read
+from klaviyo_client.planning.lists import KnownLists
 from klaviyo_client.planning.progress import Progress
 from klaviyo_client.planning.requests import Request, Series
 from klaviyo_client.recovery import import_jobs as imports
+from klaviyo_client.recovery.list_answers import read_created, read_lists
+from klaviyo_client.recovery.lookup_answers import read_found
 from klaviyo_client.recovery.other_forms import amended
 from klaviyo_client.recovery.partial_success import record_partly
 from klaviyo_client.recovery.refusals import repair
@@ -137,7 +138,7 @@ class ReplyReader:
         return []
 
     def _read_lookup(self, request: Request, answer: Answer) -> list[Request]:
-        return read(self._progress, request, answer)
+        return read_found(self._progress, request, answer)
 
     def _read_lists(self, request: Request, answer: Answer) -> list[Request]:
         return read_lists(self._progress, self._lists, request, answer)

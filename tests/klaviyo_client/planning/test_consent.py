@@ -24,14 +24,14 @@ def subscriptions(*operations: Operation) -> list[Request]:
     """The jobs for subscribers whom Klaviyo knows, and who have not opted out."""
     everybody = set(range(len(operations)))
     progress = Progress(list(operations), introduced=everybody, judged=everybody)
-    return plan_subscriptions(operations, range(len(operations)), progress)
+    return plan_subscriptions(progress, range(len(operations)))
 
 
 def unsubscriptions(
     *operations: Operation, members: dict[tuple[int, str], str | None] | None = None
 ) -> list[Request]:
     progress = Progress(list(operations), members=members or {})
-    return plan_unsubscriptions(operations, range(len(operations)), progress)
+    return plan_unsubscriptions(progress, range(len(operations)))
 
 
 def covers(requests: list[Request]) -> list[list[tuple[int, ...]]]:
@@ -161,13 +161,13 @@ def test_who_is_subscribed_without_a_list_is_introduced_to_klaviyo_first() -> No
         Subscribe("m", "c@x.io", None, historical_import=True, consented_at=THEN),
     ]
     progress = Progress(operations, judged={0, 1, 2, 3})
-    [request] = plan_introductions(operations, range(4), progress)
+    [request] = plan_introductions(progress, range(4))
     assert (request.endpoint.name, attributes(request)) == (
         "create_or_update_profile",
         {"email": "A@x.io", "phone_number": NUMBER},
     )
     assert [(item.covers, item.joins) for item in request.items] == [((), (0, 1))]
-    assert covers(plan_subscriptions(operations, range(4), progress)) == [[(2,)], [(3,)]]
+    assert covers(plan_subscriptions(progress, range(4))) == [[(2,)], [(3,)]]
 
 
 def test_an_unsubscription_without_a_list_is_from_everything() -> None:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from klaviyo_client.api.answers import Answer
 from klaviyo_client.api.outcomes import Delivered, Outcome, Refused, Retryable, RetryReason
 from klaviyo_client.delivery import Klaviyo
-from klaviyo_client.planning.lists import MOST_PAGES
+from klaviyo_client.recovery.list_answers import MOST_PAGES
 from klaviyo_client.sending.transport import HttpTransport
 from local.klaviyo_stand_in import Account, Limit, Weather, serve
 from operations import (

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from local.web_console.journal import Journal
-from local.web_console.queues import Bookkeeper, Books
+from local.web_console.watching.journal import Journal
+from local.web_console.watching.queues import Bookkeeper, Books, Dead
 
 EVERY_SECONDS = 1.0
 
@@ -69,6 +69,10 @@ class Watch:
         books = self._bookkeeper.look()
         self._journal.observe(books, number)
         return books
+
+    def letter(self, key: str) -> Dead | None:
+        """The dead letter of this key, if it is still there."""
+        return next((each for each in self.look().dead if each.key == key), None)
 
     def _look_on(self) -> None:
         while not self._stopped.is_set():

@@ -1,25 +1,69 @@
-// Every setting of the mapping, as switches and fields. They count for the preview alone.
-import { html } from "./dom.js";
-import { Switch } from "./parts.js";
+// Every setting of the mapping, as switches and fields: for the preview, for other tools to copy, and
+// for what runs once they are applied.
+import { ask } from "../api.js";
+import { html, useState } from "../dom.js";
+import { Copy, Switch } from "../parts.js";
 
 export const running = (inputs) =>
   Object.fromEntries(inputs.map((input) => [input.variable, input.running]));
 
-export function SettingsForm({ inputs, values, problems, onChange }) {
+export function SettingsForm({ inputs, values, problems, copies, onChange, renewStart }) {
   const changed = inputs.filter((input) => values[input.variable] !== input.running);
   return html`<section class="card settings" aria-labelledby="settings-title">
     <div class="card-head">
-      <h2 id="settings-title">Settings</h2>
+      <h2 id="settings-title" tabindex="-1">Settings</h2>
       ${changed.length > 0 && html`<button type="button" class="quiet"
         onClick=${() => onChange(running(inputs))}>Back to the running ones</button>`}
     </div>
-    <p class="aside">For this preview only. What runs, and what Send uses, keeps its own.</p>
+    <p class="aside">For this preview only, until you use them for Send.</p>
+    <${Apply} values=${values} isChanged=${changed.length > 0} renewStart=${renewStart} />
     <div class="setting-list">
       ${inputs.map((input) => html`<${Setting} key=${input.variable} input=${input}
         value=${values[input.variable]} problem=${problems[input.variable]}
         onChange=${(value) => onChange({ ...values, [input.variable]: value })} />`)}
     </div>
+    <${Copies} copies=${copies} />
   </section>`;
+}
+
+function Apply({ values, isChanged, renewStart }) {
+  const [told, setTold] = useState("");
+  const [isBusy, setIsBusy] = useState(false);
+  const apply = async () => {
+    setIsBusy(true);
+    try {
+      const answer = await ask("/api/settings", { settings: values });
+      setTold(answer.settings ? "A setting cannot be read." : "Send uses them now.");
+      await renewStart();
+    } catch (error) {
+      setTold(error.message);
+    }
+    setIsBusy(false);
+  };
+  return html`<div class="actions apply">
+    ${isChanged && html`<button type="button" onClick=${apply} disabled=${isBusy}>${
+      isBusy ? "Starting the functions anew …" : "Use these for Send"}</button>`}
+    <p role="status" class="told">${isChanged && !isBusy ? "" : told}</p>
+  </div>`;
+}
+
+const FORMS = [
+  ["environment", "Environment", "as environment variables, for make run and --env-file"],
+  ["options", "Options", "for the command line: klaviyo-destination preview …"],
+  ["parameters", "Deploy", "as parameters of a deployment"],
+];
+
+// What is not the default, as other tools take it.
+function Copies({ copies }) {
+  if (!copies) return null;
+  if (!copies.environment) return html`<p class="aside copies">All of them are the defaults.</p>`;
+  return html`<div class="copies"><h3>Take them with you</h3>
+    ${FORMS.map(([key, word, use]) => html`<div class="copy" key=${key}>
+      <span class="row-head"><strong>${word}</strong> <span class="aside">${use}</span>
+        <${Copy} text=${() => copies[key]} label=${`Copy ${word.toLowerCase()}`} /></span>
+      <pre tabindex="0" aria-label=${word}>${copies[key]}</pre>
+    </div>`)}
+  </div>`;
 }
 
 function Setting({ input, value, problem, onChange }) {

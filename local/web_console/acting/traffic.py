@@ -9,7 +9,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-from local.web_console.sending import post
+from local.web_console.acting.sending import post
 
 RATES = (0, 1, 5, 20)
 """Messages a second to choose from."""

@@ -2,24 +2,23 @@
 
 The webhook's answer says it for now. A message that waits is followed by its id: as long as a queue
 holds something of it, it waits or lies among the dead letters; once neither does, it is delivered.
+So is a message whose profile went into a bulk import, until Klaviyo has judged that.
 """
 
-import json
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from local.aws_stand_in.http_api import Exchange
-from local.web_console.queues import Books
+from local.web_console.watching.fates import Arrival, Fate, fates
+from local.web_console.watching.queues import Books, Dead
 
-KEPT = 2_000
+KEPT = 20_000
 """Messages that are remembered for show; those that still wait are remembered in any case."""
-
-TURNED_AWAY = "turned_away"
-"""The outcome of a message whose whole request was answered with a 4xx or 5xx."""
 
 FOLLOWED = frozenset({"queued", "rejected"})
 
@@ -45,6 +44,14 @@ class Line:
     settled_at: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Some of the messages that were searched for, the newest first, and how many there are."""
+
+    lines: list[Line]
+    number: int
+
+
 class Journal:
     """Hears of every request, looks at the queues now and then. Thread-safe."""
 
@@ -54,6 +61,7 @@ class Journal:
         self._lines: dict[int, Line] = {}
         self._shown: deque[int] = deque()
         self._open: dict[str, set[int]] = {}
+        self._latest: dict[str, int] = {}
         self._number = 0
         self._exchange = 0
         self._bodies: deque[tuple[int, bytes]] = deque(maxlen=20)
@@ -62,11 +70,12 @@ class Journal:
     def take_exchange(self, exchange: Exchange) -> None:
         """One request to the HTTP API, and its answer."""
         now = self._clock()
+        told = list(fates(exchange))
         with self._lock:
             self._exchange += 1
             self._bodies.append((self._exchange, exchange.sent))
-            for message, (outcome, reason, details) in _fates(exchange):
-                self._add(message, outcome, reason, details, now)
+            for arrival, fate in told:
+                self._add(arrival, fate, now)
 
     def exchange_of(self, body: bytes) -> int | None:
         """The number of the latest request with this body."""
@@ -86,16 +95,15 @@ class Journal:
         judged by it.
         """
         now = self._clock()
-        waiting = {entry.message_id for entry in books.waiting}
-        dead = {entry.message_id: entry.reason for entry in books.dead}
+        waiting = {message_id for entry in books.waiting for message_id in entry.message_ids}
+        dead = {letter.message_id: letter for letter in books.dead}
         with self._lock:
+            self._follow_imports(books)
             for message_id, numbers in list(self._open.items()):
-                if message_id in waiting:
+                if message_id in dead:
+                    self._change(numbers, **_dead_lettered(dead[message_id]))
+                elif message_id in waiting:
                     self._change(numbers, outcome="queued")
-                elif message_id in dead:
-                    details = dict(dead[message_id])
-                    reason = str(details.pop("code", None))
-                    self._change(numbers, outcome="rejected", reason=reason, details=details)
                 elif max(numbers) <= number:
                     del self._open[message_id]
                     self._totals["delivered"] += len(numbers)
@@ -104,10 +112,37 @@ class Journal:
                     )
                     self._forget()
 
+    def _follow_imports(self, books: Books) -> None:
+        """A bulk import takes profiles that Klaviyo has not judged yet."""
+        for entry in books.waiting:
+            if entry.kind != "check_import":
+                continue
+            for message_id in entry.message_ids:
+                number = self._latest.get(message_id)
+                if number is not None and message_id not in self._open:
+                    self._open[message_id] = {number}
+                    self._change({number}, outcome="queued", reason="import_pending")
+
     def latest(self, number: int) -> list[Line]:
         """The last messages, the newest first."""
+        return self.find("", "", number).lines
+
+    def find(self, text: str, outcome: str, number: int, before: int | None = None) -> Found:
+        """The last `number` messages with this outcome (any, if empty) that hold the text.
+
+        The text is looked for in the message's id, type, event, person and reason, in any case.
+        `before` is a message's number: only those that came before it are given, all are counted.
+        """
+        wanted = text.strip().casefold()
         with self._lock:
-            return [self._lines[each] for each in list(self._shown)[: -number - 1 : -1]]
+            lines = [self._lines[each] for each in reversed(self._shown)]
+        fitting = [
+            line
+            for line in lines
+            if (not outcome or line.outcome == outcome) and (not wanted or _holds(line, wanted))
+        ]
+        earlier = (line for line in fitting if before is None or line.number < before)
+        return Found(list(islice(earlier, number)), len(fitting))
 
     def of_exchange(self, exchange: int) -> list[Line]:
         """The messages of one request, in their order."""
@@ -119,28 +154,27 @@ class Journal:
         with self._lock:
             return dict(self._totals)
 
-    def _add(
-        self, message: Any, outcome: str, reason: str | None, details: Mapping[str, Any], at: float
-    ) -> None:
+    def _add(self, arrival: Arrival, fate: Fate, at: float) -> None:
         self._number += 1
         self._totals["received"] += 1
-        self._totals[outcome] += 1
-        message_id = _text(message, "messageId")
+        self._totals[fate.outcome] += 1
         self._lines[self._number] = Line(
             self._number,
             self._exchange,
             at,
-            message_id,
-            _text(message, "type"),
-            _text(message, "event"),
-            _who(message),
-            outcome,
-            reason,
-            details,
+            arrival.message_id,
+            arrival.type,
+            arrival.event_name,
+            arrival.who,
+            fate.outcome,
+            fate.reason,
+            fate.details,
         )
         self._shown.append(self._number)
-        if outcome in FOLLOWED and message_id is not None:
-            self._open.setdefault(message_id, set()).add(self._number)
+        if arrival.message_id is not None:
+            self._latest[arrival.message_id] = self._number
+            if fate.outcome in FOLLOWED:
+                self._open.setdefault(arrival.message_id, set()).add(self._number)
         self._forget()
 
     def _change(self, numbers: set[int], **changed: Any) -> None:
@@ -153,65 +187,21 @@ class Journal:
         if len(self._lines) > 2 * KEPT:
             kept = {*self._shown, *(number for each in self._open.values() for number in each)}
             self._lines = {number: line for number, line in self._lines.items() if number in kept}
+            self._latest = {
+                message_id: number for message_id, number in self._latest.items() if number in kept
+            }
 
 
-def _fates(exchange: Exchange) -> Iterator[tuple[Any, tuple[str, str | None, Mapping[str, Any]]]]:
-    """Each message of a request, with its outcome, reason and details by the answer.
-
-    The answer has a line for every message but those that were simply delivered, in their order.
-    """
-    answer = _object(exchange.body)
-    messages = _messages(exchange.sent)
-    if exchange.status != 200:
-        error = answer.get("error") or {"code": str(exchange.status)}
-        for message in messages:
-            yield message, (TURNED_AWAY, str(error.get("code")), {"status": exchange.status})
-        return
-    lines = deque(answer.get("messages") or ())
-    left = len(messages)
-    for message in messages:
-        is_told = bool(lines) and (
-            left == len(lines) or lines[0].get("message_id") == _text(message, "messageId")
-        )
-        left -= 1
-        if not is_told:
-            yield message, ("delivered", None, {})
-            continue
-        details = dict(lines.popleft())
-        details.pop("message_id", None)
-        yield message, (str(details.pop("outcome")), details.pop("reason", None), details)
+def _dead_lettered(letter: Dead) -> dict[str, Any]:
+    details = dict(letter.reason)
+    return {
+        "outcome": "rejected",
+        "reason": str(details.pop("code", None)),
+        "details": details,
+        "settled_at": None,
+    }
 
 
-def _messages(body: bytes) -> Sequence[Any]:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return [None]
-    return document if isinstance(document, list) and document else [document]
-
-
-def _object(text: str) -> dict[str, Any]:
-    try:
-        document = json.loads(text)
-    except ValueError:
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
-def _text(message: Any, name: str) -> str | None:
-    value = message.get(name) if isinstance(message, dict) else None
-    return value if isinstance(value, str) else None
-
-
-def _who(message: Any) -> str | None:
-    """Something to know the person by at a glance; no decision hangs on it."""
-    if not isinstance(message, dict):
-        return None
-    context = message.get("context")
-    places = (
-        message.get("traits"),
-        message.get("properties"),
-        context.get("traits") if isinstance(context, dict) else None,
-    )
-    emails = (_text(place, "email") for place in places)
-    return next((email for email in emails if email), None) or _text(message, "userId")
+def _holds(line: Line, wanted: str) -> bool:
+    texts = (line.message_id, line.who, line.event_name, line.type, line.reason)
+    return any(text is not None and wanted in text.casefold() for text in texts)

@@ -1,0 +1,135 @@
+"""Checks, builds and deploys one stack: `python -m deploy STACK`. See `make deploy`."""
+
+import argparse
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from cli.stack import aws
+from cli.troubles import Misuse, Trouble
+from deploy import environment, parameters
+from deploy.parameters import ParameterError
+from local.aws_stand_in.template import FILE, source
+
+ROOT = FILE.parent
+BUILD = ROOT / ".aws-sam"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Deploy, and give the exit status."""
+    parser = argparse.ArgumentParser(prog="make deploy", description=__doc__)
+    parser.add_argument("stack", help="the name of the stack")
+    parser.add_argument("--template", type=Path, default=FILE, help="instead of template.yaml")
+    parser.add_argument("--sam", default="", help="more options for `sam deploy`")
+    given = parser.parse_args(arguments)
+    try:
+        return _deploy(given.stack, given.template, shlex.split(given.sam))
+    except (ParameterError, Trouble) as error:
+        print(f"make deploy: {error}", file=sys.stderr)
+        return 2
+
+
+def _deploy(stack: str, template: Path, more: Sequence[str]) -> int:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,59}", stack):
+        raise ParameterError(
+            f"STACK={stack}: expected up to 60 letters, digits and hyphens, a letter first"
+        )
+    if shutil.which("sam") is None:
+        raise ParameterError(
+            "there is no command sam: https://docs.aws.amazon.com/serverless-application-model/"
+            "latest/developerguide/install-sam-cli.html"
+        )
+    file = parameters.file_of(stack)
+    chosen = parameters.read(file) if file.exists() else {}
+    kept = _kept(stack, chosen)
+    _say_what_holds(file, chosen, kept)
+    _check_size(stack, {**kept, **chosen})
+    _run("sam", "build", "--template-file", str(template), "--base-dir", str(ROOT))
+    _run("sam", "deploy", "--stack-name", stack, *_overrides(stack, chosen), *more)
+    _say_what_is_next(stack, aws.stack(stack))
+    return 0
+
+
+def _kept(stack: str, chosen: Mapping[str, str]) -> dict[str, str]:
+    """What the deployed stack has, and the file does not say: CloudFormation keeps it."""
+    try:
+        deployed = aws.stack(stack).parameters
+    except Misuse as error:
+        if "there is no stack" not in str(error):
+            raise
+        return {}
+    declared = source()["Parameters"]
+    return {
+        name: value
+        for name, value in deployed.items()
+        if name in declared and name not in chosen and value != str(declared[name]["Default"])
+    }
+
+
+def _say_what_holds(file: Path, chosen: Mapping[str, str], kept: Mapping[str, str]) -> None:
+    if chosen:
+        print(f"Parameters of {file}: {_listed(chosen)}")
+    elif not file.exists():
+        print(f"There is no {file}. To set parameters, copy {parameters.EXAMPLE} to it.")
+    if kept:
+        print(f"Kept as the stack has them: {_listed(kept)}")
+    if not chosen and not kept:
+        print("Every parameter has its default.")
+    sys.stdout.flush()
+
+
+def _listed(values: Mapping[str, str]) -> str:
+    # An address is personal data, and this may be a log.
+    return ", ".join(
+        f"{name}={'…' if '@' in value else value or '(empty)'}" for name, value in values.items()
+    )
+
+
+def _check_size(stack: str, effective: Mapping[str, str]) -> None:
+    size = environment.size(stack, effective)
+    if size > environment.MOST_BYTES:
+        name, part = environment.largest(stack, effective)
+        raise ParameterError(
+            f"the functions' environment would have {size} bytes, and Lambda takes "
+            f"{environment.MOST_BYTES}. {name} has {part} of them: shorten it"
+            + (" (AudienceLists: auto needs no table)" if name == "AUDIENCE_LISTS" else "")
+        )
+
+
+def _overrides(stack: str, chosen: Mapping[str, str]) -> list[str]:
+    """SAM's option that names the parameters; every value a text, which a user may forget."""
+    if not chosen:
+        return []
+    BUILD.mkdir(exist_ok=True)
+    file = BUILD / f"{stack}.parameters.yaml"
+    # JSON's texts are YAML's as well.
+    lines = (f"{name}: {json.dumps(value)}\n" for name, value in chosen.items())
+    file.write_text("".join(lines), "utf-8")
+    return ["--parameter-overrides", f"file://{file}"]
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        raise ParameterError(f"{' '.join(command[:2])} failed, see above")
+
+
+def _say_what_is_next(name: str, stack: aws.Stack) -> None:
+    print(f"\n{name} is deployed. Its webhook is {stack.output('WebhookUrl')}")
+    if not any(
+        stack.parameters.get(each) for each in ("AlarmEmail", "SlackChannel", "TeamsChannel")
+    ):
+        print(
+            "Nobody is told when an alarm goes off: set AlarmEmail in "
+            f"{parameters.file_of(name)} and deploy again."
+        )
+    print("Next: klaviyo-destination secret set, then doctor, each with --stack " + name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""Previews for the page: the newest input is computed, what it replaces is given up.
+
+A preview of thousands of messages takes seconds, and the page changes its mind with each key. It
+shows a page of the result at a time, so the last results are kept.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import preview
+from klaviyo_mapping import Settings
+from operations import Json
+from preview import Offer, Preview
+
+KEPT = 4
+"""Results. Each of the largest takes some tens of megabytes."""
+
+PAGES = 100
+"""Open pages whose newest input is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A preview, and what it was computed from."""
+
+    preview: Preview
+    given: Sequence[Json]
+    settings: Settings
+    now: datetime
+
+    def offers(self, number: int) -> tuple[Offer, ...]:
+        """What other settings would change about the message of this number."""
+        return preview.offers(self.given[number - 1], self.settings, self.now)
+
+
+class Superseded(Exception):  # noqa: N818 - a state of ours, answered with a 409
+    """The page has sent newer input, so nobody waits for this result."""
+
+
+@dataclass(slots=True)
+class Previews:
+    """The last previews, and the newest input of each page. Thread-safe."""
+
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _working: threading.Lock = field(default_factory=threading.Lock)
+    _newest: OrderedDict[str, int] = field(default_factory=OrderedDict)
+    _kept: OrderedDict[object, Computed] = field(default_factory=OrderedDict)
+
+    def of(
+        self, text: str, texts: Mapping[str, str], settings: Settings, page: str, number: int
+    ) -> Computed:
+        """What the text would become with the settings, which the `texts` write.
+
+        The inputs of one `page` are numbered in their order. Raises `preview.Unreadable`, and
+        `Superseded` once that page has sent a later input.
+        """
+        with self._lock:
+            self._newest[page] = max(number, self._newest.pop(page, 0))
+            while len(self._newest) > PAGES:
+                self._newest.popitem(last=False)
+
+        def go_on() -> None:
+            if self._newest.get(page, number) > number:
+                raise Superseded
+
+        key = (text, frozenset(texts.items()))
+        with self._working:
+            go_on()
+            found = self._kept.pop(key, None) or _computed(text, settings, go_on)
+            self._kept[key] = found
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+            return found
+
+
+def _computed(text: str, settings: Settings, go_on: Callable[[], None]) -> Computed:
+    now = datetime.now(UTC)
+    given = preview.read(text)
+    return Computed(preview.explain(given, settings, now, go_on=go_on), given, settings, now)

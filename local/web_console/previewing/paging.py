@@ -1,0 +1,71 @@
+"""A part of a preview at a time: thousands of messages are more than a page can show."""
+
+from typing import Any
+
+import preview
+from operations import Json
+from preview import Preview, RequestPreview
+from preview.paths import Path, pointer
+
+MESSAGES = 20
+REQUESTS = 20
+"""On one page."""
+
+ITEMS = 20
+"""Of an array in a body. The whole body can be had by itself."""
+
+
+def page_of(found: Preview, first_message: int, first_request: int) -> dict[str, Any]:
+    """Some messages and requests, counted from zero, and how many there are of either."""
+    part = Preview(
+        found.messages[first_message : first_message + MESSAGES],
+        found.requests[first_request : first_request + REQUESTS],
+        found.is_traced,
+    )
+    told = preview.to_json(part)
+    for message in told["messages"]:
+        del message["operations"]
+    counts: dict[str, int] = {}
+    for each in found.messages:
+        counts[each.verdict.value] = counts.get(each.verdict.value, 0) + 1
+    return {
+        **told,
+        "requests": list(map(_shortened, told["requests"], part.requests)),
+        "first_message": first_message,
+        "first_request": first_request,
+        "number": {"messages": len(found.messages), "requests": len(found.requests)},
+        "verdicts": counts,
+    }
+
+
+def _shortened(told: dict[str, Any], request: RequestPreview) -> dict[str, Any]:
+    """The request with the beginnings of its arrays, and how much of each is left out."""
+    left_out: dict[str, int] = {}
+    body = _cut(request.body, (), left_out)
+    beyond = tuple(f"{place}/" for place in left_out)
+
+    def is_shown(place: str) -> bool:
+        for array in beyond:
+            if place.startswith(array):
+                return int(place[len(array) :].partition("/")[0]) < ITEMS
+        return True
+
+    return {
+        **told,
+        "body": body,
+        "left_out": left_out,
+        "items": len(request.items),
+        "traces": {place: sources for place, sources in told["traces"].items() if is_shown(place)},
+        "messages": list(request.messages[:ITEMS]),
+        "number_of_messages": len(request.messages),
+    }
+
+
+def _cut(value: Json, place: Path, left_out: dict[str, int]) -> Json:
+    if isinstance(value, dict):
+        return {key: _cut(inner, (*place, key), left_out) for key, inner in value.items()}
+    if isinstance(value, list):
+        if len(value) > ITEMS:
+            left_out[pointer(place)] = len(value) - ITEMS
+        return [_cut(inner, (*place, index), left_out) for index, inner in enumerate(value[:ITEMS])]
+    return value

@@ -1,0 +1,18 @@
+// One message, opened: what is known of it, and its fate from its arrival to now.
+import { html } from "../dom.js";
+import { Copy, Outcome, Said } from "../parts.js";
+import { duration, timeOfDay } from "../words.js";
+
+export function Details({ line }) {
+  return html`<div class="details">
+    <dl class="facts">
+      <div><dt>Message id</dt><dd>${line.message_id
+        ? html`<code><${Said} text=${line.message_id} longest=${300} /></code> <${Copy}
+            text=${() => line.message_id} label="Copy" />` : "none"}</dd></div>
+      <div><dt>Came in</dt><dd>${timeOfDay(line.at)}</dd></div>
+      <div><dt>Now</dt><dd><${Outcome} outcome=${line.outcome} />${line.settled_at
+        && ` after ${duration(line.settled_at - line.at)}`}</dd></div>
+      ${line.reason && html`<div><dt>Reason</dt><dd><code>${line.reason}</code></dd></div>`}
+    </dl>
+  </div>`;
+}

@@ -1,0 +1,21 @@
+// What a part of the panel asks for by itself: again with each look of the page, and at once when
+// the question changes. What is shown stays until the next answer is there.
+import { ask } from "../api.js";
+import { useEffect, useState } from "../dom.js";
+
+export function useFetched(path, look) {
+  const [found, setFound] = useState(null);
+  useEffect(() => {
+    const abort = new AbortController();
+    ask(path, undefined, abort.signal).then(
+      (answer) => setFound({ path, answer }),
+      (error) => error.name === "AbortError" || setFound((before) => before),
+    );
+    return () => abort.abort();
+  }, [path, look]);
+  return { answer: found?.answer, isNew: found?.path === path };
+}
+
+export const query = (parameters) => new URLSearchParams(
+  Object.entries(parameters).filter(([, value]) => value !== "" && value !== 0 && value !== null),
+).toString();

@@ -1,0 +1,55 @@
+// The retry queue: how much waits, when it is tried again, and a way to have that now.
+import { ask } from "../api.js";
+import { html, useState } from "../dom.js";
+import { Said, Tile } from "../parts.js";
+import { counted, duration, kindOf, number } from "../words.js";
+import { useFetched } from "./fetched.js";
+
+const until = (at, now) => (at > now ? `in ${duration(at - now)}` : "now");
+
+export function Queue({ state, start, refresh }) {
+  const [told, setTold] = useState("");
+  const [isOpen, setIsOpen] = useState(false);
+  const { entries, since, next_at: nextAt, last_at: lastAt } = state.waiting;
+  const tryNow = async () => {
+    try {
+      await ask("/api/try-now", {});
+      setTold("All of it is tried now.");
+      refresh();
+    } catch (error) {
+      setTold(error.message);
+    }
+  };
+  return html`<section class="card" aria-labelledby="queue-title">
+    <div class="card-head"><h2 id="queue-title">Retry queue</h2>
+      ${entries > 0 && html`<button type="button" onClick=${tryNow}>Try now</button>`}</div>
+    <dl class="tiles">
+      <${Tile} label="Waiting" value=${number(entries)} tone=${entries ? "wait" : ""} />
+      <${Tile} label="Longest wait" value=${since ? duration(state.now - since) : "–"} />
+      <${Tile} label="Next try" value=${nextAt ? until(nextAt, state.now) : "–"} />
+    </dl>
+    <p role="status" class="told">${entries ? told : ""}</p>
+    <p class="aside">${entries
+      ? `What Klaviyo did not accept waits here and is retried, the last of it ${until(lastAt, state.now)}.`
+      : "Empty: nothing waits."}</p>
+    ${entries > 0 && html`<details open=${isOpen}
+      onToggle=${(event) => setIsOpen(event.target.open)}>
+      <summary>What is tried next</summary>
+      ${isOpen && html`<${Next} now=${state.now} start=${start} />`}
+    </details>`}
+  </section>`;
+}
+
+function Next({ now }) {
+  const { answer } = useFetched("/api/waiting", now);
+  if (!answer) return html`<p class="aside">Looking …</p>`;
+  return html`<ul class="rows letters" tabindex="0" aria-label="What is tried next">
+    ${answer.entries.map((entry, index) => html`<li class="row" key=${index}><div class="row-head">
+      <span>${kindOf(entry.kind)}</span>
+      <code><${Said} text=${entry.message_ids[0] || "without an id"} longest=${60} /></code>
+      <span class="aside">${counted(entry.attempts, "try", "tries")} so far, next ${until(entry.next_at, now)}</span>
+    </div></li>`)}
+    ${answer.number > answer.entries.length && html`<li class="row aside">And ${
+      number(answer.number - answer.entries.length)} more.</li>`}
+  </ul>`;
+}

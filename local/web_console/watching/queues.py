@@ -1,0 +1,128 @@
+"""What waits in the retry queue, and what lies in the dead-letter queue."""
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cli.dead_letters.queue import key_of, kind_in, message_id_of
+from handler.queue.envelope import Entry, document_of
+from handler.queue.unpacking import unpack
+from local.aws_stand_in import server as aws
+from local.aws_stand_in.server import Held, Queues
+from operations import CheckImport, to_json
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One entry of the retry queue. Times are Unix seconds; `next_at` is when it is tried again.
+
+    `message_ids` are those of the messages that it is about: several for a bulk import's check.
+    """
+
+    message_ids: tuple[str, ...]
+    kind: str
+    attempts: int
+    since: float
+    next_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """One entry of the dead-letter queue. `key` names it as long as nobody changes it."""
+
+    message_id: str | None
+    kind: str
+    reason: Mapping[str, Any]
+    since: float
+    key: str
+    entry: Entry = field(repr=False)
+
+    def content(self) -> Any:
+        """What was to be sent, as JSON: an operation, a message, or a text nobody can read."""
+        if self.entry.operation is not None:
+            return to_json(self.entry.operation)
+        return self.entry.message if self.entry.unreadable is None else self.entry.unreadable
+
+    def document(self) -> dict[str, Any]:
+        """The whole entry, as the command line's `dlq show` has it."""
+        return document_of(self.entry)
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Both queues, as they stood at one look. `messages_waiting` counts SQS messages."""
+
+    waiting: Sequence[Waiting] = ()
+    dead: Sequence[Dead] = ()
+    messages_waiting: int = 0
+
+
+class Bookkeeper:
+    """Looks at the queues without touching them; each SQS message is read once. Thread-safe."""
+
+    def __init__(self, queues: Queues) -> None:
+        self._queues = queues
+        self._waiting: dict[Held, list[Waiting]] = {}
+        self._dead: dict[Held, list[Dead]] = {}
+        self._lock = threading.Lock()
+
+    def look(self) -> Books:
+        """What is in either queue; what moves from one to the other meanwhile is in one of them."""
+        with self._lock:
+            before = aws.held(self._queues.retry_queue_url)
+            dead = aws.held(self._queues.dead_letter_queue_url)
+            after = aws.held(self._queues.retry_queue_url)
+            waiting = {each.id: each for each in (*before, *after)}.values()
+            self._waiting = {each: self._waiting.get(each) or _waiting(each) for each in waiting}
+            self._dead = {each: self._dead.get(each) or _dead(each) for each in dead}
+            return Books(
+                waiting=[entry for each in self._waiting.values() for entry in each],
+                dead=[entry for each in self._dead.values() for entry in each],
+                messages_waiting=len(after),
+            )
+
+
+def _waiting(held: Held) -> list[Waiting]:
+    return [
+        Waiting(
+            _message_ids(entry),
+            kind_in(entry),
+            entry.attempts,
+            entry.first_failed_at or held.sent_at,
+            max(entry.not_before or 0.0, held.hidden_until),
+        )
+        for entry in unpack(held.body)
+    ]
+
+
+def _dead(held: Held) -> list[Dead]:
+    return [
+        Dead(
+            message_id_of(entry),
+            kind_in(entry),
+            entry.reason or {"code": "unknown"},
+            held.sent_at,
+            key_of(entry),
+            entry,
+        )
+        for entry in unpack(held.body)
+    ]
+
+
+def _message_ids(entry: Entry) -> tuple[str, ...]:
+    """Also of the messages whose profiles a bulk import holds, those merged into one included."""
+    found: list[Any] = [message_id_of(entry)]
+    if isinstance(entry.operation, CheckImport):
+        found += entry.operation.message_ids
+        found += (each for merged in entry.operation.merged.values() for each in merged)
+    return tuple(dict.fromkeys(each for each in found if isinstance(each, str)))
+
+
+def by_reason(dead: Iterable[Dead]) -> dict[str, int]:
+    """How many dead letters there are of each reason."""
+    counts: dict[str, int] = {}
+    for letter in dead:
+        code = str(letter.reason.get("code"))
+        counts[code] = counts.get(code, 0) + 1
+    return counts

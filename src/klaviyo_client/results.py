@@ -1,0 +1,32 @@
+"""What a delivery returns."""
+
+from dataclasses import dataclass
+
+from msgspec import Struct
+
+from klaviyo_client.api.outcomes import DeliveryWarning, Outcome
+from operations import Operation
+
+
+class Result(Struct, frozen=True):
+    """An operation as it was last sent, what became of it, and what it goes on without."""
+
+    operation: Operation
+    outcome: Outcome
+    warnings: tuple[DeliveryWarning, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of one `deliver` call.
+
+    `results` stand in the order of the operations given. `follow_ups` are new operations that must
+    be kept and carried out later: checks of import jobs; of the profiles that a job refused, those
+    that can be sent in another form, and their list steps. `import_failures` are profiles that a
+    job has refused for good. `requests` counts what was sent.
+    """
+
+    results: tuple[Result, ...]
+    follow_ups: tuple[Operation, ...] = ()
+    import_failures: tuple[Result, ...] = ()
+    requests: int = 0
