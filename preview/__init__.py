@@ -4,7 +4,7 @@ For people, who look at it in the console or on the command line; never packaged
 door, the real mapping and the real planner, so that it cannot say anything else than they would do.
 """
 
-from preview.advice import ADVICE, TITLES, Advice
+from preview.advice import ADVICE, Advice
 from preview.explaining import explain
 from preview.model import (
     MessagePreview,
@@ -21,7 +21,6 @@ from preview.writing import to_json
 
 __all__ = [
     "ADVICE",
-    "TITLES",
     "Advice",
     "MessagePreview",
     "Offer",

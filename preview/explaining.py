@@ -11,7 +11,7 @@ from handler.door.validation import Malformed, validate
 from handler.report.codes import RejectionCode
 from klaviyo_mapping import Dropped, Mapped, Message, Settings, canonical
 from operations import CreateEvent, Json, Operation, kind_of
-from preview.advice import ADVICE, TITLES, advice_on
+from preview.advice import ADVICE, advice_on
 from preview.marking import item_places, landings
 from preview.model import MessagePreview, Preview, RequestPreview, Source, Trace, Verdict, WayOut
 from preview.offers import offers
@@ -212,7 +212,7 @@ def _request(
     return RequestPreview(
         number=number,
         endpoint=request.endpoint.name,
-        title=TITLES.get(request.endpoint.name, request.endpoint.name),
+        title=request.endpoint.title,
         method=request.endpoint.method,
         path=step.path,
         body=body,

@@ -66,7 +66,7 @@ def map_message(message: Message, settings: Settings, now: datetime) -> Mapped |
         return _map_track(message, settings, now)
     if message.type == "identify":
         return _map_identify(message, settings, now)
-    return _OTHERS[message.type](message, settings, now)
+    return OTHERS[message.type](message, settings, now)
 
 
 def _map_identify(message: Message, settings: Settings, now: datetime) -> Mapped | Dropped:
@@ -198,7 +198,7 @@ def _is_forwarded(type_: str, settings: Settings) -> bool:
     return type_ in settings.forward_types
 
 
-_OTHERS: Mapping[str, Callable[[Message, Settings, datetime], Mapped | Dropped]] = {
+OTHERS: Mapping[str, Callable[[Message, Settings, datetime], Mapped | Dropped]] = {
     "delete": _map_delete,
     "alias": _map_alias,
     "group": _map_group,

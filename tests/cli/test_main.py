@@ -10,6 +10,7 @@ import pytest
 
 from cli.main import COMMANDS, CommandLine, command
 from cli.troubles import Status
+from klaviyo_mapping.segment.message import FORWARDABLE
 from local.aws_stand_in.function import ROOT
 from tests.cli.calling import SECRET, call, environment, on_a_terminal, start
 from tests.handler.calls import track
@@ -79,7 +80,7 @@ def test_help_says_what_the_exit_statuses_mean() -> None:
         (
             ("backfill", "--only", "alias", "events"),
             2,
-            "alias: expected some of identify, track, group, page, screen",
+            f"alias: expected some of identify, track, {', '.join(FORWARDABLE)}",
         ),
         (("backfill", "--since", "yesterday", "events"), 2, "expected a date or time such as"),
     ],

@@ -186,6 +186,7 @@ def endpoint(
     """An endpoint that Klaviyo does not have."""
     return Endpoint(
         name=name,
+        title="Do something",
         method="POST",
         path="/",
         per_second=per_second,

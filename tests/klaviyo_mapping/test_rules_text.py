@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from klaviyo_mapping.settings.rules import Fields, Patterns, Rules
-from klaviyo_mapping.settings.rules_file import RulesError, read_rules
+from klaviyo_mapping.settings.rules_file import TYPES, RulesError, read_rules
 
 EXAMPLE = Path(__file__).parents[2] / "src" / "rules.example.toml"
 
@@ -79,7 +79,7 @@ NAMES = 'a list of texts such as ["One", "Another"]'
         (
             '[types]\ndeny = ["video"]',
             "[types] deny",
-            "some of identify, track, delete, alias, group, page or screen",
+            f"some of {', '.join(TYPES[:-1])} or {TYPES[-1]}",
         ),
         (
             '[types]\nallow = ["track"]\ndeny = ["track"]',

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from klaviyo_mapping import SettingError, Settings
+from klaviyo_mapping.segment.message import FORWARDABLE
 from klaviyo_mapping.settings.rules import Rules
 
 BOOLEANS = (
@@ -174,7 +175,8 @@ def test_a_blank_variable_means_the_default(variable: str, text: str) -> None:
             (
                 "FORWARD_TYPES",
                 text,
-                "FORWARD_TYPES: expected some of group, page, screen, with commas between them",
+                f"FORWARD_TYPES: expected some of {', '.join(FORWARDABLE)}, with commas between"
+                " them",
             )
             for text in ("alias", "page, track", ",", "true")
         ),

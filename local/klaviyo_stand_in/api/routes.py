@@ -1,29 +1,15 @@
-"""The endpoints of Klaviyo's API that the stand-in has, as one table.
-
-Limits and scopes are those of the OpenAPI document (`Burst`, `Steady`, `Daily`, `Scopes`).
-"""
+"""The endpoints of Klaviyo's API that the stand-in has: the client's, and one more."""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from klaviyo_client.api.endpoints import ENDPOINTS, MAX_BODY_BYTES, Endpoint
 from local.klaviyo_stand_in.api import endpoints
 from local.klaviyo_stand_in.api.call import Call
 from local.klaviyo_stand_in.checks.rate_limits import Limit
 from local.klaviyo_stand_in.protocol.exchange import Response
 from local.klaviyo_stand_in.protocol.problems import Problem, Refusal, not_found
-
-MAX_BODY_BYTES = 5_000_000
-
-XS = Limit(1, 15)
-S = Limit(3, 60)
-M = Limit(10, 150)
-L = Limit(75, 750)
-XL = Limit(350, 3500)
-DAILY = Limit(10, 150, 150)
-
-SUBSCRIBING = frozenset({"lists:write", "profiles:write", "subscriptions:write"})
-LISTING = frozenset({"lists:write", "profiles:write"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,74 +25,37 @@ class Route:
     max_bytes: int = MAX_BODY_BYTES
 
 
-ROUTES = (
-    Route(
-        "create_event", "POST", "/api/events", XL,
-        frozenset({"events:write"}), endpoints.create_event,
-    ),
-    Route(
-        "bulk_create_events", "POST", "/api/event-bulk-create-jobs", M,
-        frozenset({"events:write"}), endpoints.bulk_create_events,
-    ),
-    Route(
-        "create_or_update_profile", "POST", "/api/profile-import", L,
-        frozenset({"profiles:write"}), endpoints.create_or_update_profile, max_bytes=100_000,
-    ),
-    Route(
-        "bulk_import_profiles", "POST", "/api/profile-bulk-import-jobs", M,
-        LISTING, endpoints.bulk_import_profiles,
-    ),
-    Route(
-        "get_bulk_import_profiles_job", "GET", "/api/profile-bulk-import-jobs/{id}", M,
-        frozenset({"lists:read", "profiles:read"}), endpoints.get_bulk_import_profiles_job,
-    ),
-    Route(
-        "get_errors_for_bulk_import_profiles_job", "GET",
-        "/api/profile-bulk-import-jobs/{id}/import-errors", M,
-        frozenset({"profiles:read"}), endpoints.get_errors_for_bulk_import_profiles_job,
-    ),
-    Route(
-        "bulk_subscribe_profiles", "POST", "/api/profile-subscription-bulk-create-jobs", L,
-        SUBSCRIBING, endpoints.bulk_subscribe_profiles,
-    ),
-    Route(
-        "bulk_unsubscribe_profiles", "POST", "/api/profile-subscription-bulk-delete-jobs", L,
-        SUBSCRIBING, endpoints.bulk_unsubscribe_profiles,
-    ),
-    Route(
-        "add_profiles_to_list", "POST", "/api/lists/{id}/relationships/profiles", M,
-        LISTING, endpoints.add_profiles_to_list,
-    ),
-    Route(
-        "remove_profiles_from_list", "DELETE", "/api/lists/{id}/relationships/profiles", M,
-        LISTING, endpoints.remove_profiles_from_list,
-    ),
-    Route(
-        "get_profiles", "GET", "/api/profiles", L,
-        frozenset({"profiles:read"}), endpoints.get_profiles,
-    ),
-    Route(
-        "get_profiles_for_list", "GET", "/api/lists/{id}/profiles", L,
-        frozenset({"lists:read", "profiles:read"}), endpoints.get_profiles_for_list,
-    ),
-    Route("get_lists", "GET", "/api/lists", L, frozenset({"lists:read"}), endpoints.get_lists),
-    Route(
-        "create_list", "POST", "/api/lists", DAILY,
-        frozenset({"lists:write"}), endpoints.create_list,
-    ),
-    Route(
-        "request_profile_deletion", "POST", "/api/data-privacy-deletion-jobs", S,
-        frozenset({"data-privacy:write"}), endpoints.request_profile_deletion,
-    ),
-    Route(
-        "merge_profiles", "POST", "/api/profile-merge", M,
-        frozenset({"profiles:write"}), endpoints.merge_profiles,
-    ),
-    Route(
-        "get_accounts", "GET", "/api/accounts", XS,
-        frozenset({"accounts:read"}), endpoints.get_accounts,
-    ),
-)  # fmt: skip
+def _route(endpoint: Endpoint) -> Route:
+    """The client's row, and the function of its name."""
+    answer = getattr(endpoints, endpoint.name, None)
+    if answer is None:
+        raise LookupError(
+            f"local/klaviyo_stand_in/api/endpoints.py: add `def {endpoint.name}(call)`, "
+            "which answers as Klaviyo does"
+        )
+    limit = Limit(endpoint.per_second, endpoint.per_minute, endpoint.per_day)
+    return Route(
+        endpoint.name,
+        endpoint.method,
+        endpoint.path,
+        limit,
+        endpoint.scopes,
+        answer,
+        endpoint.max_bytes,
+    )
+
+
+GET_ACCOUNTS = Route(
+    "get_accounts",
+    "GET",
+    "/api/accounts",
+    Limit(1, 15),
+    frozenset({"accounts:read"}),
+    endpoints.get_accounts,
+)
+"""For `doctor` only."""
+
+ROUTES = (*map(_route, ENDPOINTS), GET_ACCOUNTS)
 
 _PATHS = [(re.compile(route.path.replace("{id}", "([^/]+)") + "/?"), route) for route in ROUTES]
 

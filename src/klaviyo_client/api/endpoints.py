@@ -50,8 +50,10 @@ class Shape(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Endpoint:
-    """One operation of Klaviyo's API: all that is known of it. `{id}` in the path is a list or an
-    import job.
+    """One operation of Klaviyo's API: all that is known of it.
+
+    `name` is Klaviyo's own, `title` says in plain words what a request does. `{id}` in the path is
+    a list or an import job.
 
     Requests: `max_items` is what one may carry; `write_item` writes an operation as one of these,
     `write_body` joins them. `scopes` are what the key needs. What is not `repeatable` would do
@@ -66,11 +68,14 @@ class Endpoint:
     """
 
     name: str
+    title: str
     method: str
     path: str
     per_second: int
     per_minute: int
     scopes: frozenset[str]
+    per_day: int | None = None
+    max_bytes: int = MAX_BODY_BYTES
     subject: Subject = Subject.OTHERS
     max_items: int = 1
     write_item: WriteItem = bodies.not_by_itself
@@ -91,6 +96,7 @@ LISTING = frozenset({"lists:write", "profiles:write"})
 
 CREATE_EVENT = Endpoint(
     name="create_event",
+    title="Record an event",
     method="POST",
     path="/api/events",
     per_second=350,
@@ -101,6 +107,7 @@ CREATE_EVENT = Endpoint(
 )
 BULK_CREATE_EVENTS = Endpoint(
     name="bulk_create_events",
+    title="Record events in bulk",
     method="POST",
     path="/api/event-bulk-create-jobs",
     per_second=10,
@@ -113,10 +120,12 @@ BULK_CREATE_EVENTS = Endpoint(
 )
 UPSERT_PROFILE = Endpoint(
     name="create_or_update_profile",
+    title="Create or update a profile",
     method="POST",
     path="/api/profile-import",
     per_second=75,
     per_minute=750,
+    max_bytes=MAX_PROFILE_BYTES,
     scopes=frozenset({"profiles:write"}),
     subject=Subject.PROFILES,
     write_item=bodies.single_profile,
@@ -126,6 +135,7 @@ UPSERT_PROFILE = Endpoint(
 )
 BULK_IMPORT_PROFILES = Endpoint(
     name="bulk_import_profiles",
+    title="Create or update profiles in bulk",
     method="POST",
     path="/api/profile-bulk-import-jobs",
     per_second=10,
@@ -140,6 +150,7 @@ BULK_IMPORT_PROFILES = Endpoint(
 )
 GET_IMPORT = Endpoint(
     name="get_bulk_import_profiles_job",
+    title="Check whether the bulk import is done",
     method="GET",
     path="/api/profile-bulk-import-jobs/{id}",
     per_second=10,
@@ -152,6 +163,7 @@ GET_IMPORT = Endpoint(
 )
 GET_IMPORT_ERRORS = Endpoint(
     name="get_errors_for_bulk_import_profiles_job",
+    title="Read what the bulk import refused",
     method="GET",
     path="/api/profile-bulk-import-jobs/{id}/import-errors",
     per_second=10,
@@ -164,6 +176,7 @@ GET_IMPORT_ERRORS = Endpoint(
 )
 SUBSCRIBE_PROFILES = Endpoint(
     name="bulk_subscribe_profiles",
+    title="Subscribe, by the opt-in process of the list or the account",
     method="POST",
     path="/api/profile-subscription-bulk-create-jobs",
     per_second=75,
@@ -176,6 +189,7 @@ SUBSCRIBE_PROFILES = Endpoint(
 )
 UNSUBSCRIBE_PROFILES = Endpoint(
     name="bulk_unsubscribe_profiles",
+    title="Withdraw the consent to marketing",
     method="POST",
     path="/api/profile-subscription-bulk-delete-jobs",
     per_second=75,
@@ -191,6 +205,7 @@ UNSUBSCRIBE_PROFILES = Endpoint(
 """Sent again after it has taken somebody off a list, it would unsubscribe them everywhere."""
 ADD_TO_LIST = Endpoint(
     name="add_profiles_to_list",
+    title="Add to a list at once",
     method="POST",
     path="/api/lists/{id}/relationships/profiles",
     per_second=10,
@@ -205,6 +220,7 @@ ADD_TO_LIST = Endpoint(
 )
 REMOVE_FROM_LIST = Endpoint(
     name="remove_profiles_from_list",
+    title="Remove from a list; consent is unchanged",
     method="DELETE",
     path="/api/lists/{id}/relationships/profiles",
     per_second=10,
@@ -220,6 +236,7 @@ REMOVE_FROM_LIST = Endpoint(
 )
 REQUEST_DELETION = Endpoint(
     name="request_profile_deletion",
+    title="Delete the profile for good",
     method="POST",
     path="/api/data-privacy-deletion-jobs",
     per_second=3,
@@ -232,6 +249,7 @@ REQUEST_DELETION = Endpoint(
 )
 MERGE_PROFILES = Endpoint(
     name="merge_profiles",
+    title="Merge one profile into another for good",
     method="POST",
     path="/api/profile-merge",
     per_second=10,
@@ -246,6 +264,7 @@ MERGE_PROFILES = Endpoint(
 """One source a request. Documented as 201; live answers are 202."""
 GET_PROFILES = Endpoint(
     name="get_profiles",
+    title="Look up whose profile it is",
     method="GET",
     path="/api/profiles",
     per_second=75,
@@ -260,6 +279,7 @@ GET_PROFILES = Endpoint(
 )
 GET_LIST_MEMBERS = Endpoint(
     name="get_profiles_for_list",
+    title="See who is on the list",
     method="GET",
     path="/api/lists/{id}/profiles",
     per_second=75,
@@ -275,6 +295,7 @@ GET_LIST_MEMBERS = Endpoint(
 )
 GET_LISTS = Endpoint(
     name="get_lists",
+    title="Find a list by its name",
     method="GET",
     path="/api/lists",
     per_second=75,
@@ -289,10 +310,12 @@ GET_LISTS = Endpoint(
 )
 CREATE_LIST = Endpoint(
     name="create_list",
+    title="Create a list",
     method="POST",
     path="/api/lists",
     per_second=10,
     per_minute=150,
+    per_day=150,
     scopes=frozenset({"lists:write"}),
     write_item=bodies.new_list,
     repeatable=False,
@@ -300,8 +323,9 @@ CREATE_LIST = Endpoint(
     shape=Shape.ONE,
     resource="list",
 )
-"""And 150 a day."""
 
+ENDPOINTS = tuple(each for each in list(globals().values()) if isinstance(each, Endpoint))
+"""Every row above."""
 
 NOT_IN_PATH = re.compile(r"[\s/?#%\\\x00-\x1f\x7f]")
 """What no id may hold that stands in a path."""

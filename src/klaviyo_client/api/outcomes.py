@@ -4,24 +4,84 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from operations.explained import Explained
 
-class RetryReason(StrEnum):
+
+class RetryReason(Explained):
     """Why an operation must be sent again later."""
 
-    THROTTLED = "throttled"
-    UNAVAILABLE = "unavailable"
-    TIMEOUT = "timeout"
-    CONNECTION_FAILED = "connection_failed"
-    UNAUTHORIZED = "unauthorized"
-    FORBIDDEN = "forbidden"
-    OUT_OF_TIME = "out_of_time"
-    CIRCUIT_OPEN = "circuit_open"
-    PAUSED = "paused"
-    WAITS_FOR_PROFILE = "waits_for_profile"
-    IMPORT_PENDING = "import_pending"
-    IMPORT_ERRORS_MISSING = "import_errors_missing"
-    UNEXPECTED_ANSWER = "unexpected_answer"
-    UNEXPECTED_FAILURE = "unexpected_failure"
+    THROTTLED = (
+        "throttled",
+        "Klaviyo throttles (its rate limit is reached).",
+        "Nothing: it is retried. If it lasts, let Segment send larger batches.",
+    )
+    UNAVAILABLE = (
+        "unavailable",
+        "Klaviyo has a failure at the moment.",
+        "Nothing: it is retried.",
+    )
+    TIMEOUT = (
+        "timeout",
+        "Klaviyo did not answer in time.",
+        "Nothing: it is retried.",
+    )
+    CONNECTION_FAILED = (
+        "connection_failed",
+        "Klaviyo could not be reached, or the connection broke.",
+        "Nothing: it is retried. If it lasts, check the function's network.",
+    )
+    UNAUTHORIZED = (
+        "unauthorized",
+        "Klaviyo does not know the private key.",
+        "Put a valid key into the secret; until then everything waits.",
+    )
+    FORBIDDEN = (
+        "forbidden",
+        "The private key may not do this.",
+        "Give the key its scopes in Klaviyo; until then everything waits.",
+    )
+    OUT_OF_TIME = (
+        "out_of_time",
+        "The time of this call was up before it was sent.",
+        "Nothing: it is retried.",
+    )
+    CIRCUIT_OPEN = (
+        "circuit_open",
+        "Klaviyo failed a moment ago, so nothing is sent for a few seconds.",
+        "Nothing: it is retried.",
+    )
+    PAUSED = (
+        "paused",
+        "The stack is paused, so nothing is delivered and everything waits.",
+        "Run `klaviyo-destination resume --stack NAME` when the reason has passed.",
+    )
+    WAITS_FOR_PROFILE = (
+        "waits_for_profile",
+        "It waits for an earlier change of the same person.",
+        "Nothing: it follows as soon as that one is through.",
+    )
+    IMPORT_PENDING = (
+        "import_pending",
+        "Klaviyo is still working on a bulk import.",
+        "Nothing: it is checked again in a minute.",
+    )
+    IMPORT_ERRORS_MISSING = (
+        "import_errors_missing",
+        "A bulk import refused more profiles than Klaviyo has named so far.",
+        "Nothing: its errors are read again. If they stay incomplete, the dead-letter queue"
+        " names the job and how many are missing.",
+    )
+    UNEXPECTED_ANSWER = (
+        "unexpected_answer",
+        "The answer was not as Klaviyo documents it: a proxy, a sign-in page or another"
+        " host may have given it.",
+        "If it lasts, see what stands between the functions and Klaviyo, and the API's revision.",
+    )
+    UNEXPECTED_FAILURE = (
+        "unexpected_failure",
+        "A fault in this destination while it was sent.",
+        "Report it, with the line of the log. It is retried without the operations around it.",
+    )
 
 
 class DeliveryWarning(StrEnum):

@@ -157,8 +157,8 @@ class Settings:
         tuple[str, ...],
         Setting(
             "Further types of messages",
-            "Some of group, page, screen, separated by commas. Pages and screens become events,"
-            " groups become custom properties of their members.",
+            "More types of messages that are taken, separated by commas, such as group, page,"
+            " screen. Pages and screens become events, groups become properties of their members.",
             readers.types,
             example="group, page, screen",
         ),

@@ -3,7 +3,6 @@
 import pytest
 
 from local.klaviyo_stand_in import Account, Limit, Response
-from local.klaviyo_stand_in.api.routes import ROUTES
 from tests.local.klaviyo_stand_in.caller import (
     SteppedClock,
     account,
@@ -14,30 +13,6 @@ from tests.local.klaviyo_stand_in.caller import (
     post,
     profile,
 )
-
-PUBLISHED = {
-    "create_event": Limit(350, 3500),
-    "bulk_create_events": Limit(10, 150),
-    "create_or_update_profile": Limit(75, 750),
-    "bulk_import_profiles": Limit(10, 150),
-    "get_bulk_import_profiles_job": Limit(10, 150),
-    "get_errors_for_bulk_import_profiles_job": Limit(10, 150),
-    "bulk_subscribe_profiles": Limit(75, 750),
-    "bulk_unsubscribe_profiles": Limit(75, 750),
-    "add_profiles_to_list": Limit(10, 150),
-    "remove_profiles_from_list": Limit(10, 150),
-    "get_profiles": Limit(75, 750),
-    "get_profiles_for_list": Limit(75, 750),
-    "get_lists": Limit(75, 750),
-    "create_list": Limit(10, 150, 150),
-    "request_profile_deletion": Limit(3, 60),
-    "merge_profiles": Limit(10, 150),
-    "get_accounts": Limit(1, 15),
-}
-
-
-def test_each_endpoint_has_the_limits_that_klaviyo_publishes() -> None:
-    assert {route.name: route.limit for route in ROUTES} == PUBLISHED
 
 
 def statuses(made: Account, number: int) -> list[int]:
