@@ -413,6 +413,7 @@ def test_rate_is_a_share_of_klaviyos(folder: Path, account: Account, url: str) -
 # Interruptions
 
 
+@pytest.mark.alone
 def test_ctrl_c_ends_with_130_and_says_how_to_go_on(backfill: Backfill, account: Account) -> None:
     account.set_weather(Weather(hang=20.0))
     backfill.write(*(track(n) for n in range(40)))

@@ -176,6 +176,7 @@ def test_a_star_stands_for_any_characters(
         ("internal_*_secret", "internal secre" * 2_000),
     ],
 )
+@pytest.mark.alone
 def test_a_long_name_takes_no_longer_than_its_length_asks_for(pattern: str, name: str) -> None:
     patterns = Patterns.of([pattern])
     began = time.perf_counter()
