@@ -37,6 +37,7 @@ def test_make_alone_names_the_targets() -> None:
     assert targets == [
         "help",
         "install",
+        "deploy",
         "run",
         "check",
         "test",
