@@ -245,8 +245,8 @@ def test_renamed_trait_is_traced_to_the_key_that_was_sent() -> None:
     rules = read_rules('[traits.rename]\ngiven = "firstName"\nplanName = "plan"')
     traits = {"email": "maria@acme-store.example", "given": "Maria", "planName": "pro"}
     found = sources(preview_of({**IDENTIFY, "traits": traits}, rules=rules))
-    assert found["/data/attributes/first_name"] == ["1:traits.given"]
-    assert found["/data/attributes/properties/plan"] == ["1:traits.planName"]
+    assert found["/data/attributes/first_name"] == ["1:traits.given", "RULES"]
+    assert found["/data/attributes/properties/plan"] == ["1:traits.planName", "RULES"]
 
 
 def test_value_made_of_two_keys_names_both() -> None:
