@@ -29,7 +29,7 @@ endef
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install deploy run check test faults bench bench-memory bench-drain bench-hang bench-backfill soak format clean
+.PHONY: help install deploy release run check test faults bench bench-memory bench-drain bench-hang bench-backfill soak format clean
 
 help: ## Show this
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -38,6 +38,9 @@ install: $(COMMAND) ## Install the tools and the command line, .venv/bin/klaviyo
 
 deploy: $(COMMAND) ## Build and deploy to AWS (STACK=its name; parameters in stacks/<STACK>.yaml)
 	@$(BIN)/python -m deploy $(STACK) $(if $(TEMPLATE),--template $(TEMPLATE)) $(if $(SAM_OPTIONS),--sam '$(SAM_OPTIONS)')
+
+release: $(COMMAND) ## Make what a release consists of, in dist/: functions, template, SBOM, checksums
+	@$(BIN)/python -m deploy.release
 
 run: $(COMMAND) ## Run everything on this machine, until Ctrl-C (ONCE=1: until the samples are through)
 	@exec $(BIN)/python -m local
@@ -77,7 +80,7 @@ format: $(COMMAND) ## Format the code, and fix what the linter can fix
 	$(BIN)/ruff format
 
 clean: ## Remove everything that make has made
-	rm -rf .venv .venv-* .run .aws-sam
+	rm -rf .venv .venv-* .run .aws-sam dist
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src preview cli installed local tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "pause": "Keep everything on the queue, and deliver nothing.",
     "resume": "End a pause: what has waited is delivered.",
     "dlq": "List, show, export, redrive or purge the dead-letter queue.",
+    "trace": "Tell what happened to a message, or to a person's messages.",
     "backfill": "Load an archive's messages into Klaviyo, without starting flows.",
 }
 """Each verb and its one line of help; `cli.commands` has a module of its name."""

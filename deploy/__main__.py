@@ -12,8 +12,9 @@ from pathlib import Path
 
 from cli.stack import aws
 from cli.troubles import Misuse, Trouble
-from deploy import environment, parameters
+from deploy import environment, parameters, rollout
 from deploy.parameters import ParameterError
+from deploy.secret import carry_over
 from local.aws_stand_in.template import FILE, source
 
 ROOT = FILE.parent
@@ -46,27 +47,45 @@ def _deploy(stack: str, template: Path, more: Sequence[str]) -> int:
         )
     file = parameters.file_of(stack)
     chosen = parameters.read(file) if file.exists() else {}
-    kept = _kept(stack, chosen)
+    before = _deployed(stack)
+    kept = _kept(before, chosen)
     _say_what_holds(file, chosen, kept)
-    _check_size(stack, {**kept, **chosen})
+    effective = {**kept, **chosen}
+    _check_size(stack, effective)
+    if rollout.is_wanted(effective):
+        BUILD.mkdir(exist_ok=True)
+        template = BUILD / f"{stack}.template.json"
+        rollout.write(rollout.template(effective), template)
+    else:
+        chosen = {name: text for name, text in chosen.items() if name not in rollout.PARAMETERS}
     _run("sam", "build", "--template-file", str(template), "--base-dir", str(ROOT))
     _run("sam", "deploy", "--stack-name", stack, *_overrides(stack, chosen), *more)
-    _say_what_is_next(stack, aws.stack(stack))
+    after = aws.stack(stack)
+    arn = None if before is None else before.outputs.get("CredentialsSecretArn")
+    if carry_over(arn, after.output("CredentialsSecretArn")):
+        print(
+            f"The secret has a new name. It has the old one's text; delete {arn} when all is well."
+        )
+    _say_what_is_next(stack, after)
     return 0
 
 
-def _kept(stack: str, chosen: Mapping[str, str]) -> dict[str, str]:
-    """What the deployed stack has, and the file does not say: CloudFormation keeps it."""
+def _deployed(name: str) -> aws.Stack | None:
+    """The stack as it is before the deployment, if there is one."""
     try:
-        deployed = aws.stack(stack).parameters
+        return aws.stack(name)
     except Misuse as error:
         if "there is no stack" not in str(error):
             raise
-        return {}
-    declared = source()["Parameters"]
+        return None
+
+
+def _kept(stack: aws.Stack | None, chosen: Mapping[str, str]) -> dict[str, str]:
+    """What the deployed stack has, and the file does not say: CloudFormation keeps it."""
+    declared = {**source()["Parameters"], **rollout.PARAMETERS}
     return {
         name: value
-        for name, value in deployed.items()
+        for name, value in ({} if stack is None else stack.parameters).items()
         if name in declared and name not in chosen and value != str(declared[name]["Default"])
     }
 
@@ -128,7 +147,8 @@ def _say_what_is_next(name: str, stack: aws.Stack) -> None:
             "Nobody is told when an alarm goes off: set AlarmEmail in "
             f"{parameters.file_of(name)} and deploy again."
         )
-    print("Next: klaviyo-destination secret set, then doctor, each with --stack " + name)
+    for verb in ("secret set", "doctor"):
+        print(f"Next: .venv/bin/klaviyo-destination {verb} --stack {name}")
 
 
 if __name__ == "__main__":

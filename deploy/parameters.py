@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from deploy.rollout import PARAMETERS
 from local.aws_stand_in.template import source
 
 FOLDER = Path("stacks")
@@ -57,7 +58,7 @@ def read(file: Path) -> dict[str, str]:
 
 def check(name: str, value: Any) -> None:
     """Raise `ParameterError` unless the template takes this value for this parameter."""
-    declared: Mapping[str, Mapping[str, Any]] = source()["Parameters"]
+    declared: Mapping[str, Mapping[str, Any]] = {**source()["Parameters"], **PARAMETERS}
     if name not in declared:
         near = difflib.get_close_matches(name, declared, 1)
         raise ParameterError(

@@ -35,7 +35,7 @@ LISTS: tuple[tuple[str, str, OptIn], ...] = (
 
 FUNCTIONS = ("WebhookFunction", "RetryFunction")
 
-REPLACED = ("KLAVIYO_PRIVATE_KEY", "SEGMENT_SHARED_SECRET")
+REPLACED = ("KLAVIYO_PRIVATE_KEY", "SEGMENT_SHARED_SECRET", "LEDGER_KEY")
 """Variables that stand in for the secret, as `_variables` says."""
 
 
@@ -54,6 +54,7 @@ class Deployment:
     sqs: "SQSClient"
     shared_secret: str = field(default=SAMPLE_SECRET, repr=False)
     configure: Callable[[Mapping[str, str]], None] = field(default=lambda _: None, repr=False)
+    ledger_table: str = ""
 
     def waiting(self) -> Depth:
         """What the retry queue holds."""
@@ -94,7 +95,8 @@ def start(
                 klaviyo.serve(account, configuration.klaviyo_port, names=names)
             )
         queues = aws.create("klaviyo-destination", SECRET)
-        variables = _variables(klaviyo_url, queues, configuration)
+        ledger_table = aws.create_ledger("klaviyo-destination-ledger")
+        variables = _variables(klaviyo_url, queues, ledger_table, configuration)
         webhook, retry = _functions(variables, log)
 
         def configure(settings: Mapping[str, str]) -> None:
@@ -121,6 +123,7 @@ def start(
             sqs,
             configuration.shared_secret,
             configure,
+            ledger_table,
         )
 
 
@@ -157,14 +160,29 @@ def _account() -> klaviyo.Account:
     return account
 
 
-SECRET = {"klaviyo_private_key": KEY_OF_STAND_IN, "segment_shared_secret": SAMPLE_SECRET}
+LEDGER_KEY = "the ledger's key on this machine"
+
+SECRET = {
+    "klaviyo_private_key": KEY_OF_STAND_IN,
+    "segment_shared_secret": SAMPLE_SECRET,
+    "ledger_key": LEDGER_KEY,
+}
 """What lies in moto, where anything on this machine can read it: nothing that is real."""
 
 
-def _variables(klaviyo_url: str, queues: Queues, configuration: Configuration) -> Mapping[str, str]:
+def _variables(
+    klaviyo_url: str, queues: Queues, ledger_table: str, configuration: Configuration
+) -> Mapping[str, str]:
     """The functions' environment. What is real stands in for the secret's fields there."""
     inherited = {name: text for name, text in os.environ.items() if name not in REPLACED}
-    variables = {**inherited, **queues.variables(), "KLAVIYO_API_URL": klaviyo_url}
+    variables = {
+        **inherited,
+        **queues.variables(),
+        "KLAVIYO_API_URL": klaviyo_url,
+        "LEDGER_TABLE": ledger_table,
+        # Also where the secret is not read, since all else of it is the user's own.
+        "LEDGER_KEY": LEDGER_KEY,
+    }
     if configuration.private_key is not None:
         variables["KLAVIYO_PRIVATE_KEY"] = configuration.private_key
     if configuration.shared_secret != SAMPLE_SECRET:

@@ -18,7 +18,7 @@ from local import web_console as console
 from local.aws_stand_in import server as aws
 from local.aws_stand_in.http_api import Exchange
 from local.configuration import Configuration, ConfigurationError
-from local.deployment import KEY_OF_STAND_IN, Deployment, start
+from local.deployment import KEY_OF_STAND_IN, LEDGER_KEY, Deployment, start
 from local.narrator import Narrator
 from local.place import claimed
 from local.screen import BOLD, Screen
@@ -110,7 +110,7 @@ def _log(configuration: Configuration, folder: Path) -> Iterator[IO[Any]]:
 
 def _facts(configuration: Configuration, deployment: Deployment) -> LocalRun:
     """What `--local` needs. What the user has set in the environment stays there."""
-    secret = {}
+    secret = {"ledger_key": LEDGER_KEY}
     if not configuration.secret_is_given:
         secret["segment_shared_secret"] = configuration.shared_secret
     if deployment.account is not None:
@@ -120,6 +120,7 @@ def _facts(configuration: Configuration, deployment: Deployment) -> LocalRun:
         klaviyo_url=deployment.klaviyo_url,
         dead_letter_queue_url=deployment.queues.dead_letter_queue_url,
         secret_arn=deployment.queues.secret_arn,
+        ledger_table=deployment.ledger_table,
         aws=aws.variables(deployment.aws_url),
         settings=dict(each.split("=", 1) for each in configuration.settings),
         secret=secret,
@@ -154,7 +155,7 @@ def _show_places(
                 deployment.klaviyo_url,
                 "the real one, with your key" if is_real else "a stand-in that judges each request",
             ),
-            ("AWS", deployment.aws_url, "moto: SQS and Secrets Manager"),
+            ("AWS", deployment.aws_url, "moto: SQS, Secrets Manager and DynamoDB"),
             (
                 "logs",
                 "here" if configuration.verbose else os.path.relpath(folder / LOG),

@@ -9,7 +9,7 @@ import pytest
 from local import klaviyo_stand_in as klaviyo
 from local.aws_stand_in import server as aws
 from local.klaviyo_stand_in import Account
-from tests.deployment import LISTS, PRIVATE_KEY, SHARED_SECRET, Deployment
+from tests.deployment import LEDGER_KEY, LISTS, PRIVATE_KEY, SHARED_SECRET, Deployment
 
 
 @pytest.fixture(scope="session")
@@ -41,10 +41,21 @@ def account() -> Account:
 @pytest.fixture
 def deployment(aws_variables: dict[str, str], account: Account) -> Iterator[Deployment]:
     """Queues and a secret of the test's own, and the stand-in over HTTP."""
-    secret = {"klaviyo_private_key": PRIVATE_KEY, "segment_shared_secret": SHARED_SECRET}
+    secret = {
+        "klaviyo_private_key": PRIVATE_KEY,
+        "segment_shared_secret": SHARED_SECRET,
+        "ledger_key": LEDGER_KEY,
+    }
     queues = aws.create(f"test-{uuid.uuid4().hex}", secret)
     sqs = boto3.client("sqs")
     with klaviyo.serve(account) as klaviyo_url:
         variables = {**aws_variables, **queues.variables(), "KLAVIYO_API_URL": klaviyo_url}
         yield Deployment(variables, account, queues, sqs)
     sqs.close()
+
+
+@pytest.fixture
+def ledger_has_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The functions' ledger has time, also on a busy machine."""
+    monkeypatch.setattr("handler.books.page.SECONDS", 30.0)
+    monkeypatch.setattr("handler.books.page.READ_SECONDS", 30.0)

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any
 from moto.sqs.models import Queue, sqs_backends
 
 from handler import assembly
-from local.aws_stand_in.server import REGION, Queues
+from handler.aws.dynamodb import DynamoDb
+from ledger.allowance import Allowance
+from ledger.stories import Story, told
+from ledger.table import Table
+from local.aws_stand_in.server import REGION, Queues, create_ledger
 from local.klaviyo_stand_in import Account
 from local.klaviyo_stand_in.protocol.policy import OptIn
 
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 
 PRIVATE_KEY = "pk_test"
 SHARED_SECRET = "sample-shared-secret"
+LEDGER_KEY = "the key of the ledger in all tests"
 
 LISTS: tuple[tuple[str, str, OptIn], ...] = (
     ("Y6nRLr", "Newsletter", "double_opt_in"),
@@ -37,6 +42,17 @@ class Deployment:
         """The same far ends, and functions with these variables besides."""
         return replace(self, variables={**self.variables, **settings})
 
+    def with_ledger(self) -> "Deployment":
+        """The same far ends, and functions that have a ledger, which is empty."""
+        name = self.queues.retry_queue_url.rsplit("/", 1)[1]
+        return self.with_settings(LEDGER_TABLE=create_ledger(name))
+
+    def story(self, message_id: str) -> Story | None:
+        """What the ledger knows of a message."""
+        variables = self.variables
+        table = Table(variables["LEDGER_TABLE"], DynamoDb().call, 86_400.0)
+        return told(table, message_id, Allowance(30.0))
+
     def webhook(self, lambda_event: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
         """Call a webhook function that has just started; gives the status and the body."""
         function = assembly.webhook(self.variables)
@@ -55,6 +71,15 @@ class Deployment:
         """The entries in the retry queue, those that SQS still delays included."""
         return _entries(self.queues.retry_queue_url)
 
+    def take_all(self) -> list[dict[str, Any]]:
+        """The entries that wait, as if they were due; the retry queue is empty then."""
+        entries = self.waiting()
+        _queue(self.queues.retry_queue_url)._messages.clear()
+        return [
+            {name: value for name, value in entry.items() if name != "not_before"}
+            for entry in entries
+        ]
+
     def dead(self) -> list[dict[str, Any]]:
         """The entries in the dead-letter queue."""
         return _entries(self.queues.dead_letter_queue_url)
@@ -66,6 +91,12 @@ class Deployment:
 
 def _entries(queue_url: str) -> list[dict[str, Any]]:
     """From moto itself, since SQS shows nobody a message that is delayed."""
+    return [
+        entry for held in _queue(queue_url)._messages for entry in json.loads(held.body)["entries"]
+    ]
+
+
+def _queue(queue_url: str) -> Queue:
     account, name = queue_url.rsplit("/", 2)[1:]
     queue: Queue = sqs_backends[account][REGION].queues[name]
-    return [entry for held in queue._messages for entry in json.loads(held.body)["entries"]]
+    return queue

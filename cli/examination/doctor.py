@@ -300,7 +300,14 @@ class Doctor:
             yield Check("queues", Health.SKIPPED, "DEAD_LETTER_QUEUE_URL is not set")
             return
         dead = DeadLetterQueue(url or (stack.output("DeadLetterQueueUrl") if stack else ""))
-        waiting = DeadLetterQueue(variables.get("RETRY_QUEUE_URL") or dead.retry_queue_url())
+        waiting = DeadLetterQueue(
+            stack.output("RetryQueueUrl")
+            if stack
+            else variables.get("RETRY_QUEUE_URL") or dead.retry_queue_url()
+        )
+        if variables.get("PAUSE") == "on":
+            remedy = "`klaviyo-destination resume --stack NAME` ends it"
+            yield Check("pause", Health.DOUBTFUL, "nothing is delivered, everything waits", remedy)
         number = waiting.size()
         yield Check("retry queue", Health.GOOD, f"{counted(number, 'SQS message')} waiting")
         number = dead.size()

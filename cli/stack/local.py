@@ -36,6 +36,7 @@ class LocalRun:
     klaviyo_url: str
     dead_letter_queue_url: str
     secret_arn: str
+    ledger_table: str
     aws: Mapping[str, str]
     settings: Mapping[str, str] = field(default_factory=dict)
     secret: Mapping[str, str] = field(default_factory=dict)
@@ -99,6 +100,7 @@ def _as_stack(run: LocalRun) -> Stack:
         "WebhookUrl": run.webhook_url,
         "DeadLetterQueueUrl": run.dead_letter_queue_url,
         "CredentialsSecretArn": run.secret_arn,
+        "LedgerTableName": run.ledger_table,
         "SetSecret": "KLAVIYO_PRIVATE_KEY=… SEGMENT_SHARED_SECRET=… make run",
         "Redrive": "klaviyo-destination dlq redrive --local",
     }

@@ -19,6 +19,7 @@ from local.web_console.acting.traffic import Traffic
 from local.web_console.parts import Parts
 from local.web_console.previewing import routes as previewing
 from local.web_console.watching import routes as watching
+from local.web_console.watching import story
 from local.web_console.watching.journal import Journal
 from local.web_console.watching.queues import Bookkeeper
 from local.web_console.watching.watch import Watch
@@ -74,7 +75,7 @@ def application(parts: Parts) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     _guard(app)
     _pages(app)
-    for routes in (previewing, watching, acting):
+    for routes in (previewing, watching, story, acting):
         routes.add(app, parts)
     return app
 

@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from handler.aws.credentials import CredentialStore
 from handler.aws.environment import Environment
@@ -16,6 +17,9 @@ from handler.queue.sqs import Sqs
 from handler.redelivery import Redelivery
 from handler.report.telemetry import SERVICE, Telemetry
 from klaviyo_client.delivery import Klaviyo
+
+if TYPE_CHECKING:
+    from handler.books.page import Books
 
 CHANCE = random.SystemRandom().random
 """The machine's own chance: a generator in memory would repeat itself in every copy that SnapStart
@@ -34,6 +38,7 @@ PATIENCE_SECONDS = 5.0
 def webhook(variables: Mapping[str, str]) -> Intake:
     """The webhook function. Raises `SettingError` for a variable that cannot be read."""
     environment = Environment.read(variables)
+    telemetry = _telemetry(variables)
     sqs = Sqs()
     return Intake(
         settings=environment.settings,
@@ -49,15 +54,17 @@ def webhook(variables: Mapping[str, str]) -> Intake:
         retry_queue=Queue(environment.retry_queue_url, sqs),
         dead_letter_queue=Queue(environment.dead_letter_queue_url, sqs),
         retry_seconds=environment.retry_seconds,
-        telemetry=_telemetry(variables),
+        telemetry=telemetry,
         now=_now,
         chance=CHANCE,
+        books=_books(environment, "webhook", telemetry),
     )
 
 
 def retry(variables: Mapping[str, str]) -> Redelivery:
     """The retry function. Raises `SettingError` for a variable that cannot be read."""
     environment = Environment.read(variables)
+    telemetry = _telemetry(variables)
     sqs = Sqs()
     return Redelivery(
         settings=environment.settings,
@@ -66,11 +73,25 @@ def retry(variables: Mapping[str, str]) -> Redelivery:
         retry_queue=Queue(environment.retry_queue_url, sqs),
         dead_letter_queue=Queue(environment.dead_letter_queue_url, sqs),
         retry_seconds=environment.retry_seconds,
-        telemetry=_telemetry(variables),
+        telemetry=telemetry,
         now=_now,
         chance=CHANCE,
+        books=_books(environment, "retry", telemetry),
         is_paused=environment.is_paused,
     )
+
+
+def _books(environment: Environment, function: str, telemetry: Telemetry) -> "Books | None":
+    """Loaded only where there is a ledger."""
+    if environment.ledger_table is None:
+        return None
+    from handler.aws.dynamodb import DynamoDb
+    from handler.books import recording  # noqa: F401 - at start, not within the first call
+    from handler.books.page import Books
+    from ledger.table import Table
+
+    table = Table(environment.ledger_table, DynamoDb().call, environment.ledger_seconds)
+    return Books(table, function, telemetry)
 
 
 def _telemetry(variables: Mapping[str, str]) -> Telemetry:

@@ -1,10 +1,10 @@
 """One webhook call: door, mapping, delivery, queue, answer."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from handler.aws.credentials import Credentials, CredentialStore, CredentialsUnavailable
 from handler.deadline import MOST_MESSAGES, Schedule, is_enough, of_webhook
@@ -17,7 +17,7 @@ from handler.pause import Pause
 from handler.queue.backoff import PACE, Pace
 from handler.queue.envelope import Entry
 from handler.queue.queues import Queue
-from handler.queue.routing import rejected_reason, route, stamped, written
+from handler.queue.routing import Routing, rejected_reason, route, stamped, written
 from handler.queue.storing import Stored, store
 from handler.report.answer import Fate, MessageFate, accepted, turned_away
 from handler.report.codes import DeferralCode, RejectionCode, TroubleCode
@@ -28,16 +28,33 @@ from klaviyo_client.delivery import Delivery, Klaviyo, Result
 from klaviyo_mapping import Dropped, Mapped, Message, Settings
 from operations import Json, Operation
 
+if TYPE_CHECKING:
+    from handler.books.page import Books, Decided, Page
+
 
 @dataclass(slots=True)
 class Work:
     """What a batch came to: a decision for each message that was mapped, and the `rest` as it
-    came."""
+    came. `kinds` are the messages' types; `repeated` has the positions of those that are known to
+    be delivered, whose operations are not among the `operations`."""
 
     message_ids: list[str | None] = field(default_factory=list)
+    kinds: list[str | None] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     operations: list[Operation] = field(default_factory=list)
     rest: list[Slice] = field(default_factory=list)
+    repeated: frozenset[int] = frozenset()
+
+    def leave_out(self, repeated: frozenset[int]) -> None:
+        """Do not carry out what is known to be delivered."""
+        self.repeated = repeated
+        if repeated:
+            self.operations = [
+                operation
+                for position, decision in enumerate(self.decisions)
+                if isinstance(decision, Mapped) and position not in repeated
+                for operation in decision.operations
+            ]
 
     @property
     def unread(self) -> int:
@@ -64,6 +81,7 @@ class Intake:
     now: Callable[[], datetime]
     chance: Callable[[], float]
     pace: Pace = PACE
+    books: "Books | None" = None
 
     def handle(self, lambda_event: Mapping[str, Any]) -> dict[str, Any]:
         """The HTTP response to one API Gateway event. Never raises for what Segment sends.
@@ -111,6 +129,10 @@ class Intake:
         received_at = self.now()
         began = self.klaviyo.clock()
         work = self._map(arrivals, received_at, schedule.mapping_until(began))
+        page = None if self.books is None else self.books.open(credentials.ledger_key)
+        since = received_at.timestamp()
+        if page is not None:
+            work.leave_out(page.repeated(_decided(work, since)))
         delivery_until = schedule.delivery_until(self.klaviyo.clock() - began)
         delivery = deliver(
             self.klaviyo,
@@ -120,7 +142,9 @@ class Intake:
             self.telemetry,
             apart=False,
         )
-        stored = self._keep(work, delivery, received_at, schedule.queues)
+        routing, stored = self._keep(work, delivery, received_at, schedule.queues)
+        if page is not None:
+            self._record(page, work, delivery, routing, stored, since)
         if stored.missing:
             self.telemetry.warning(
                 "queue unavailable", code=stored.codes[0], received=work.received
@@ -132,6 +156,7 @@ class Intake:
             )
         fates = self._fates(work, delivery)
         unnamed = work.received - len(fates)
+        self.telemetry.count(Metric.REPEATED, len(work.repeated))
         self._report(fates, unnamed, delivery)
         return accepted(fates, unnamed)
 
@@ -143,6 +168,7 @@ class Intake:
         for arrival in arrivals:
             decision = self._decide(arrival, received_at)
             work.message_ids.append(arrival.message_id)
+            work.kinds.append(arrival.type if isinstance(arrival, Message) else None)
             work.decisions.append(decision)
             if isinstance(decision, Mapped):
                 operations += decision.operations
@@ -157,7 +183,9 @@ class Intake:
             self.telemetry.failure("mapping failed", decision.error)
         return decision
 
-    def _keep(self, work: Work, delivery: Delivery, received_at: datetime, until: float) -> Stored:
+    def _keep(
+        self, work: Work, delivery: Delivery, received_at: datetime, until: float
+    ) -> tuple[Routing, Stored]:
         """Put on the queues what is not done.
 
         Counted once all is safe: what Segment has to send again is counted then.
@@ -194,14 +222,41 @@ class Intake:
         if not stored.missing:
             self.telemetry.count(Metric.DEAD_LETTERED, len(stored.dead))
             self.telemetry.count(Metric.OPERATIONS_QUEUED, routing.number_waiting)
-        return stored
+        return routing, stored
+
+    def _record(
+        self,
+        page: "Page",
+        work: Work,
+        delivery: Delivery,
+        routing: Routing,
+        stored: Stored,
+        since: float,
+    ) -> None:
+        """Write into the ledger what became of each message."""
+        from handler.books.recording import record_webhook
+
+        decided = _decided(work, since)
+        record_webhook(
+            page,
+            [each for number, each in enumerate(decided) if number not in work.repeated],
+            delivery,
+            routing,
+            stored,
+            pace=self.pace,
+            unread=islice(_unread_ids(work), MOST_MESSAGES),
+            at=since,
+        )
 
     def _fates(self, work: Work, delivery: Delivery) -> list[MessageFate]:
         """The fate of each message, but of no more than `MOST_MESSAGES` that were not read."""
         fates: list[MessageFate] = []
         results = iter(delivery.results)
-        for message_id, decision in zip(work.message_ids, work.decisions, strict=True):
-            if isinstance(decision, Mapped):
+        for number, decision in enumerate(work.decisions):
+            message_id = work.message_ids[number]
+            if number in work.repeated:
+                fates.append(MessageFate(message_id, Fate.DELIVERED, None, {"repeated": True}))
+            elif isinstance(decision, Mapped):
                 of_message = [next(results) for _ in decision.operations]
                 fates.append(_mapped_fate(message_id, decision, of_message))
             elif isinstance(decision, Dropped):
@@ -210,10 +265,9 @@ class Intake:
                 reason = rejected_reason(decision)
                 code = str(reason.pop("code"))
                 fates.append(MessageFate(message_id, Fate.REJECTED, code, reason))
-        unread = chain.from_iterable(each.message_ids() for each in work.rest)
         fates.extend(
             MessageFate(message_id, Fate.QUEUED, DeferralCode.NOT_MAPPED_YET.value)
-            for message_id in islice(unread, MOST_MESSAGES)
+            for message_id in islice(_unread_ids(work), MOST_MESSAGES)
         )
         return fates
 
@@ -242,6 +296,23 @@ class Intake:
             requests=delivery.requests,
             **{fate.value: number for fate, number in counts.items()},
         )
+
+
+def _decided(work: Work, at: float) -> "list[Decided]":
+    """The messages that were mapped, for the ledger."""
+    from handler.books.page import Decided
+
+    return [
+        Decided(message_id, kind, decision, at)
+        for message_id, kind, decision in zip(
+            work.message_ids, work.kinds, work.decisions, strict=True
+        )
+    ]
+
+
+def _unread_ids(work: Work) -> Iterator[str | None]:
+    """The ids of the messages that were not looked at."""
+    return chain.from_iterable(each.message_ids() for each in work.rest)
 
 
 def _mapped_fate(

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from handler.aws.credentials import CredentialStore, CredentialsUnavailable
+from handler.aws.credentials import Credentials, CredentialStore, CredentialsUnavailable
 from handler.deadline import Schedule, is_enough, of_retry
-from handler.decision import Unmapped, decide
+from handler.decision import Decision, Unmapped, decide
 from handler.door.admission import Arrivals
 from handler.door.body import Body
 from handler.door.refusals import Refusal
@@ -43,13 +43,17 @@ from klaviyo_client.delivery import Delivery, Klaviyo
 from klaviyo_mapping import Dropped, Message, Settings
 from operations.instants import NEVER, instant
 
+if TYPE_CHECKING:
+    from handler.books.page import Books, Page
+
 
 @dataclass(slots=True)
 class Sorted:
     """What a batch holds, by what is to be done with it; `early` by the seconds still to wait.
 
     `redriven` names each operation that is back from the dead-letter queue, `mapped` each that the
-    webhook had no time for. `looked_at` is how many messages were put to the mapping.
+    webhook had no time for; `decided` has, of each message that was put to the mapping, id, type,
+    decision and time of arrival. `later` are operations that wait for others to fill a request.
     """
 
     ready: list[Entry] = field(default_factory=list)
@@ -58,12 +62,15 @@ class Sorted:
     hopeless: list[Entry] = field(default_factory=list)
     redriven: list[Entry] = field(default_factory=list)
     mapped: list[Entry] = field(default_factory=list)
-    looked_at: int = 0
+    decided: list[tuple[str | None, str | None, Decision, float | None]] = field(
+        default_factory=list
+    )
+    later: list[Entry] = field(default_factory=list)
 
     @property
     def has_room(self) -> bool:
         """Whether one call can do more than that."""
-        return not is_enough(self.looked_at, self.number)
+        return not is_enough(len(self.decided), self.number)
 
     def wait(self, entry: Entry, seconds: int) -> None:
         """Put the entry back untried."""
@@ -89,6 +96,7 @@ class Redelivery:
     now: Callable[[], datetime]
     chance: Callable[[], float]
     pace: Pace = PACE
+    books: "Books | None" = None
     is_paused: bool = False
 
     def handle(self, lambda_event: Mapping[str, Any], seconds: float) -> dict[str, Any]:
@@ -105,12 +113,12 @@ class Redelivery:
             return failures(record.id for record in records)
         schedule = of_retry(self.klaviyo.clock(), seconds)
         try:
-            key = self.credentials.get(self._left(schedule.secret)).klaviyo_private_key
+            credentials = self.credentials.get(self._left(schedule.secret))
         except CredentialsUnavailable as error:
             self.telemetry.warning("credentials unavailable", detail=str(error))
             return self.all_failed(lambda_event)
         batch = read(lambda_event, self.now().timestamp())
-        missing = self._take(batch, key, schedule)
+        missing = self._take(batch, credentials, schedule)
         ids = [record.id for record in batch.records]
         failed = ids if None in missing else [each for each in ids if each in missing]
         self.telemetry.count(Metric.RETRY_FAILURES, len(failed))
@@ -122,11 +130,15 @@ class Redelivery:
         self.telemetry.count(Metric.RETRY_FAILURES, len(ids))
         return failures(ids)
 
-    def _take(self, batch: Batch, key: str, schedule: Schedule) -> frozenset[str | None]:
+    def _take(
+        self, batch: Batch, credentials: Credentials, schedule: Schedule
+    ) -> frozenset[str | None]:
         """Do what is due, and store the rest; gives the SQS messages that something is missing of,
         `None` among them where it is of the batch as a whole."""
         now = self.now()
         found = self._sort(batch.entries, now, schedule.mapping_until(self.klaviyo.clock()))
+        page = None if self.books is None else self.books.open(credentials.ledger_key)
+        key = credentials.klaviyo_private_key
         routing, delivery = self._deliver(found.ready, key, schedule)
         waiting = {delay: list(entries) for delay, entries in routing.waiting.items()}
         for delay, entries in found.early.items():
@@ -142,6 +154,8 @@ class Redelivery:
             self.telemetry.warning(
                 "queue unavailable", code=stored.codes[0], records=len(stored.missing)
             )
+        if page is not None:
+            self._record(page, found, delivery, routing, stored, now)
         self._report_dead(stored.dead)
         self._count(batch, found, routing, delivery, stored)
         self._report(found.ready, delivery, now)
@@ -167,8 +181,8 @@ class Redelivery:
             else:
                 found.wait(entry, wait_left(entry, moment))
         self._map_all(messages, now, until, found)
-        found.ready, later = full_requests(sorted(found.ready, key=_sent_at))
-        for entry in later:
+        found.ready, found.later = full_requests(sorted(found.ready, key=_sent_at))
+        for entry in found.later:
             # Without its reason: a redriven one has been counted as such.
             waits_until = moment + FULL_REQUESTS_SECONDS
             found.wait(replace(entry, reason=None, not_before=waits_until), FULL_REQUESTS_SECONDS)
@@ -211,7 +225,6 @@ class Redelivery:
         """A message that never became operations tries the mapping."""
         before = found.number
         self._decide(arrival, entry, now, found)
-        found.looked_at += 1
         counted = found.mapped if entry.reason is None else found.redriven
         counted += [entry] * (found.number - before)
 
@@ -219,6 +232,8 @@ class Redelivery:
         self, arrival: Message | Malformed, entry: Entry, now: datetime, found: Sorted
     ) -> None:
         decision = decide(arrival, self.settings, now)
+        kind = arrival.type if isinstance(arrival, Message) else None
+        found.decided.append((arrival.message_id, kind, decision, entry.first_failed_at))
         if isinstance(decision, Malformed | Unmapped):
             if isinstance(decision, Unmapped):
                 self.telemetry.failure("mapping failed", decision.error)
@@ -259,6 +274,36 @@ class Redelivery:
             pace=self.pace,
         )
         return routing, delivery
+
+    def _record(
+        self,
+        page: "Page",
+        found: Sorted,
+        delivery: Delivery,
+        routing: Routing,
+        stored: Stored,
+        now: datetime,
+    ) -> None:
+        """Write into the ledger what became of the batch."""
+        from handler.books.page import Decided
+        from handler.books.recording import record_retry
+
+        moment = now.timestamp()
+        record_retry(
+            page,
+            [
+                Decided(message_id, kind, decision, moment, since)
+                for message_id, kind, decision, since in found.decided
+            ],
+            found.ready,
+            found.later,
+            found.hopeless,
+            delivery,
+            routing,
+            stored,
+            pace=self.pace,
+            at=moment,
+        )
 
     def _left(self, until: float) -> float:
         return max(until - self.klaviyo.clock(), 0.0)

@@ -45,6 +45,7 @@ def running(
             klaviyo_url=deployment.variables["KLAVIYO_API_URL"],
             dead_letter_queue_url=deployment.queues.dead_letter_queue_url,
             secret_arn=deployment.queues.secret_arn,
+            ledger_table=deployment.variables.get("LEDGER_TABLE", "none"),
             aws={name: deployment.variables[name] for name in names},
             settings=settings,
             secret=secret,

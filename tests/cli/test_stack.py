@@ -362,3 +362,9 @@ def test_stack_gives_other_verbs_its_settings_secret_and_queue(make_stack: MakeS
     result = call("verify", "--stack", name, "-", stdin=json.dumps(captured))
     assert result.exit_code == 0
     assert call("dlq", "list", "--stack", name).stdout == "The dead-letter queue is empty.\n"
+
+
+def test_a_paused_stack_is_said_to_be_paused(make_stack: MakeStack) -> None:
+    status, found = checked("--stack", make_stack(Pause="on"))
+    assert status == 0
+    assert found["pause"] == ("doubtful", "nothing is delivered, everything waits")

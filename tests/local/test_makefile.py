@@ -38,6 +38,7 @@ def test_make_alone_names_the_targets() -> None:
         "help",
         "install",
         "deploy",
+        "release",
         "run",
         "check",
         "test",

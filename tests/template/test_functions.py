@@ -1,16 +1,12 @@
 """The functions and the API that calls one of them."""
 
-import copy
 import json
 import re
-from typing import Any
 
 import pytest
 
-from local import snapstart
-from local.aws_stand_in.template import load
 from tests.template.stack import DEFAULT, TRACED, Stack
-from tests.template.template import EXPANDED, PARAMETERS, SOURCE, arn, expand, ref
+from tests.template.template import EXPANDED, PARAMETERS, arn, ref
 
 FUNCTIONS = ("WebhookFunction", "RetryFunction")
 
@@ -19,12 +15,6 @@ SEGMENT_WAITS = 5
 
 API_GATEWAY_WAITS = 30
 """Seconds: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html"""
-
-PARAMETERS_READ = {
-    each["Ref"]
-    for each in SOURCE["Globals"]["Function"]["Environment"]["Variables"].values()
-    if each.get("Ref") in PARAMETERS
-}
 
 
 def test_webhook_function_outlives_segments_patience_and_not_api_gateways() -> None:
@@ -133,21 +123,6 @@ def test_logs_are_the_stacks_own_and_kept_as_long_as_the_parameter_says(
 def test_functions_write_to_their_own_log_groups() -> None:
     for function, group in zip(FUNCTIONS, ("WebhookLogGroup", "RetryLogGroup"), strict=True):
         assert DEFAULT.properties(function)["LoggingConfig"] == {"LogGroup": ref(group)}
-
-
-# SnapStart
-
-
-def test_lines_for_snapstart_publish_a_version_of_every_setting() -> None:
-    """SAM's logical id of a version follows the code alone; a changed description replaces it."""
-    changed = copy.deepcopy(SOURCE)
-    changed["Resources"]["WebhookFunction"]["Properties"] |= load(snapstart.lines())
-    resources: dict[str, Any] = expand(changed)["Resources"]
-    (version,) = [each for each in resources.values() if each["Type"] == "AWS::Lambda::Version"]
-    described = set(re.findall(r"\$\{(\w+)\}", version["Properties"]["Description"]["Fn::Sub"]))
-    assert described == PARAMETERS_READ
-    integration = resources["Api"]["Properties"]["Body"]["paths"]["/segment"]["post"]
-    assert "WebhookFunctionAliaslive" in json.dumps(integration)
 
 
 def test_sam_expands_the_template_to_conditions_that_are_declared() -> None:

@@ -177,6 +177,23 @@ def test_message_that_waits_is_followed_until_it_is_delivered(
     page.get_by_text("It waited, and was delivered").wait_for()
 
 
+def test_message_that_is_opened_shows_each_attempt_of_the_ledger(
+    page: "Page", running: Running
+) -> None:
+    running.set_weather("down")
+    send(page, track(event="Kettle Traced"))
+    outcome(page, "Waiting")
+    running.set_weather("fine")
+    outcome(page, "Delivered")
+    page.get_by_role("link", name="Live", exact=True).first.click()
+    page.get_by_role("button", name="Kettle Traced").first.click()
+    attempts = page.get_by_role("region", name="Attempts").locator("tbody tr")
+    attempts.nth(1).wait_for()
+    assert "webhook" in attempts.first.inner_text()
+    assert "unavailable (Klaviyo’s 503); again after" in attempts.first.inner_text()
+    assert "Delivered" in attempts.last.inner_text()
+
+
 def test_message_that_is_dropped_says_why(page: "Page") -> None:
     send(page, track(type="page"))
     outcome(page, "Dropped")

@@ -117,6 +117,8 @@ class CredentialStore:
             document["klaviyo_private_key"] = environment.klaviyo_private_key
         if environment.segment_shared_secret:
             document["segment_shared_secret"] = environment.segment_shared_secret
+        if environment.ledger_key:
+            document["ledger_key"] = environment.ledger_key
         return document
 
 

@@ -2,7 +2,7 @@
 
 A large call of a function sends dozens of requests within a quarter of a second, so each is signed
 and sent here: boto3 takes 0.7 ms of the processor for what takes 0.03 ms
-(docs/decisions/0021-ledger.md).
+(docs/decisions/0022-ledger-requests-are-signed-here.md).
 """
 
 from typing import Any

@@ -53,9 +53,9 @@ def _text(_: str, text: str) -> str:
 class Environment:
     """What a function needs to know about where it runs.
 
-    A field's variable is its name in capitals. The secret's two fields are development's stand-ins
-    for the secret itself. boto3 reads `aws_endpoint_url`, and both HTTP clients read the proxy:
-    they are declared here to be checked at start.
+    A field's variable is its name in capitals. The secret's three fields are development's
+    stand-ins for the secret itself. boto3 reads `aws_endpoint_url`, and both HTTP clients read the
+    proxy: they are declared here to be checked at start.
     """
 
     settings: Settings
@@ -139,6 +139,11 @@ class Environment:
     segment_shared_secret: Annotated[
         str | None,
         Setting("Segment shared secret", "Replaces the secret's field.", _text, origin="local"),
+    ] = field(default=None, repr=False)
+
+    ledger_key: Annotated[
+        str | None,
+        Setting("Key of the ledger", "Replaces the secret's field.", _text, origin="local"),
     ] = field(default=None, repr=False)
 
     @property

@@ -29,6 +29,24 @@ class NotSetUpError(Exception):
     """The region or the role's keys are missing; the text says which."""
 
 
+SUFFIXES = {
+    "cn-": "amazonaws.com.cn",
+    "eusc-": "amazonaws.eu",
+    "us-iso-": "c2s.ic.gov",
+    "us-isob-": "sc2s.sgov.gov",
+    "us-isof-": "csp.hci.ic.gov",
+    "eu-isoe-": "cloud.adc-e.uk",
+}
+"""Domains of AWS's partitions, by how their regions begin; all others have amazonaws.com. A test
+compares them with botocore's own table."""
+
+
+def suffix_of(region: str) -> str:
+    """The domain of AWS's services in a region, by its partition."""
+    found = (suffix for prefix, suffix in SUFFIXES.items() if region.startswith(prefix))
+    return next(found, "amazonaws.com")
+
+
 class JsonApi:
     """The service at one endpoint. Safe to use from several threads.
 
@@ -51,7 +69,7 @@ class JsonApi:
         self._target = target
         self._version = version
         self._region = region or _region(variables)
-        suffix = "amazonaws.com.cn" if self._region.startswith("cn-") else "amazonaws.com"
+        suffix = suffix_of(self._region)
         url = (
             variables.get(f"AWS_ENDPOINT_URL_{ENDPOINT_NAMES[service]}")
             or variables.get("AWS_ENDPOINT_URL")

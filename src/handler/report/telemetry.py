@@ -27,7 +27,8 @@ class Metric(StrEnum):
     """Every metric, in the unit that its comment names."""
 
     RECEIVED = "MessagesReceived"  # messages that passed the door
-    DELIVERED = "MessagesDelivered"  # messages that Klaviyo has accepted at once
+    DELIVERED = "MessagesDelivered"  # messages that Klaviyo has accepted, at once or before
+    REPEATED = "MessagesRepeated"  # of these, known to be delivered before, so not sent again
     QUEUED = "MessagesQueued"  # messages of which something waits in the retry queue
     DROPPED = "MessagesDropped"  # messages dropped on purpose; by reason as well
     REJECTED = "MessagesRejected"  # messages that went to the dead-letter queue at once
@@ -48,6 +49,7 @@ class Metric(StrEnum):
     UNAUTHORIZED = "OperationsUnauthorized"  # operations answered with 401 or 403
     KLAVIYO_REQUESTS = "KlaviyoRequests"  # HTTP requests sent to Klaviyo
     IMPORT_FAILURES = "ImportFailures"  # profiles that an import job refused afterwards
+    LEDGER_FAILURES = "LedgerFailures"  # items that the ledger could not read or write
     RETRY_AGE = "RetryAge"  # seconds from the first failure to the delivery, the longest
 
 

@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import boto3
+import botocore.session
 import pytest
 
 from handler.aws.credentials import CredentialsUnavailable
+from handler.aws.json_api import suffix_of
 from handler.aws.secret import fetch_secret
 
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:klaviyo"
@@ -180,3 +182,12 @@ def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(CredentialsUnavailable) as caught:
         fetch_secret(ARN, 2.0)
     assert str(caught.value) == "the secret cannot be read: no connection"
+
+
+def test_every_partition_of_aws_has_its_own_domain() -> None:
+    partitions = botocore.session.get_session().get_data("partitions")["partitions"]
+    assert len(partitions) > 5
+    for partition in partitions:
+        for region in partition["regions"]:
+            if not region.endswith("global"):
+                assert suffix_of(region) == partition["outputs"]["dnsSuffix"], region

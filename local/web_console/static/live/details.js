@@ -2,8 +2,9 @@
 import { html } from "../dom.js";
 import { Copy, Outcome, Said } from "../parts.js";
 import { duration, timeOfDay } from "../words.js";
+import { Story } from "./story.js";
 
-export function Details({ line }) {
+export function Details({ line, look }) {
   return html`<div class="details">
     <dl class="facts">
       <div><dt>Message id</dt><dd>${line.message_id
@@ -14,5 +15,6 @@ export function Details({ line }) {
         && ` after ${duration(line.settled_at - line.at)}`}</dd></div>
       ${line.reason && html`<div><dt>Reason</dt><dd><code>${line.reason}</code></dd></div>`}
     </dl>
+    ${line.message_id && html`<${Story} messageId=${line.message_id} look=${look} />`}
   </div>`;
 }

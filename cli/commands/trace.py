@@ -1,0 +1,266 @@
+"""`trace`: what happened to a message, by the ledger."""
+
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli import terminal as console
+from cli.options import Context, json_option, stack_option
+from cli.troubles import Misuse, Status
+
+if TYPE_CHECKING:
+    from ledger.people import People
+    from ledger.stories import Story
+    from ledger.table import Table
+
+EPILOG = """\b
+Examples:
+  klaviyo-destination trace msg-17 --stack klaviyo-destination
+  klaviyo-destination trace --email --stack klaviyo-destination
+  klaviyo-destination trace --email --forget --local < address.txt
+
+\b
+The stack needs a ledger (docs/ledger.md). --email and --user-id ask for the value, or read it from
+standard input, so that it is in no shell's history.
+With --json: {"message_id", "type", "state" (delivered, waiting, dead_lettered, dropped),
+"arrived_at", "repeats", "warnings", "attempts": [{"at", "by", "outcomes": [{"operations", "state",
+"reason", "about", "status", "code", "pointer", "until", "warnings"}]}]}; of a person {"messages":
+[these], "left_out"}; with --forget {"forgotten", "is_all"}. Times are Unix seconds.
+Exit status: 1 if the ledger knows nothing of it.
+"""
+
+MOST_SHOWN = 100
+"""Messages of a person."""
+
+STYLES = {
+    "delivered": console.GOOD,
+    "waiting": console.DOUBTFUL,
+    "dead_lettered": console.BAD,
+    "dropped": console.FAINT,
+}
+
+OVERDUE_SECONDS = 1_800.0
+"""After so long, what waits has been left untried, or SQS has moved it."""
+
+
+@click.command("trace", epilog=EPILOG)
+@click.argument("message_id", required=False)
+@click.option("--email", "name", flag_value="email", help="The messages of an e-mail address.")
+@click.option("--user-id", "name", flag_value="external_id", help="The messages of a user id.")
+@click.option("--forget", is_flag=True, help="Delete what the ledger knows of the person.")
+@stack_option
+@json_option
+def command(
+    message_id: str | None, name: str | None, forget: bool, stack_name: str | None, as_json: bool
+) -> int:
+    """Tell what happened to a message, or to a person's messages."""
+    if (message_id is None) is (name is None):
+        raise Misuse("name a message id, or --email, or --user-id")
+    if forget and name is None:
+        raise Misuse("--forget is about a person: add --email or --user-id")
+    stack = Context(stack_name).stack
+    if stack is None:
+        raise Misuse("whose ledger? Add --stack NAME or --local")
+    from cli.stack import ledger
+
+    table = ledger.table(stack)
+    if name is None:
+        return _trace(table, str(message_id), as_json)
+    people = ledger.people(stack)
+    hashes = _hashes(people, name, _asked(name))
+    return _forget(table, hashes, as_json) if forget else _trace_person(table, hashes, as_json)
+
+
+def _trace(table: "Table", message_id: str, as_json: bool) -> int:
+    from cli.stack.ledger import patient
+    from handler.report.message_ids import shown_id
+    from ledger.stories import document_of, told
+
+    # Logs and answers name some ids by their hash: such a name is found as well.
+    found = told(table, str(shown_id(message_id)), patient())
+    if found is None:
+        if as_json:
+            console.write_json(None)
+        console.note(
+            f"The ledger knows nothing of {message_id}. Either it did not arrive, or that was "
+            "before the ledger was on or longer ago than LEDGER_DAYS, or its person was forgotten."
+        )
+        return Status.PROBLEMS
+    if as_json:
+        console.write_json(document_of(found))
+    else:
+        _show(found, table.now())
+    return Status.OK
+
+
+def _show(found: "Story", now: float) -> None:
+    state = found.state.value
+    article = "an" if (found.kind or "")[:1] in {"a", "i"} else "a"
+    about = f"{article} {found.kind} message" if found.kind else "a message"
+    console.say(f"{found.message_id} is {about}:", console.painted(_words(state), STYLES[state]))
+    again = ""
+    if found.repeats:
+        again = f", and {console.counted(found.repeats, 'more time', 'more times')} since"
+    console.say(f"It arrived at {_time(found.arrived_at)} UTC{again}.")
+    if found.warnings:
+        console.say(f"The mapping warns: {', '.join(found.warnings)}.")
+    console.say()
+    console.write_table(
+        ("time (UTC)", "after", "function", "operations", "became", "why"), list(_rows(found))
+    )
+    _show_advice(found, now)
+
+
+def _rows(found: "Story") -> Iterable[tuple[Any, ...]]:
+    from ledger.fates import groups_of
+
+    for chapter in found.chapters:
+        when = (_time(chapter.at), _span(chapter.at - found.arrived_at), chapter.by)
+        if not chapter.outcomes:
+            said = console.painted("delivered", STYLES["delivered"])
+            yield (*when, "all", said, "sent again by Segment; nothing was sent to Klaviyo")
+        for group in groups_of(chapter.outcomes):
+            state = group["state"]
+            said = console.painted(_words(state), STYLES[state])
+            yield (*when, _operations(group["operations"]), said, _why(group, chapter.at))
+            when = ("", "", "")
+
+
+def _why(group: Any, at: float) -> str | None:
+    status = f"Klaviyo's {group['status']}" if group.get("status") else None
+    code = f"code {group['code']}" if group.get("code") else None
+    said = [group.get("about"), status, code, group.get("pointer")]
+    details = ", ".join(each for each in said if each)
+    parts = [group["reason"]] if group.get("reason") else []
+    if details:
+        parts.append(f"({details})")
+    text = " ".join(parts)
+    if group.get("until") is not None:
+        text += f"; again after {_span(group['until'] - at)}, at {_time(group['until'])[11:]}"
+    if group.get("warnings"):
+        text += f"{'; ' if text else ''}without: {', '.join(group['warnings'])}"
+    return text or None
+
+
+def _show_advice(found: "Story", now: float) -> None:
+    """What there is to do about what is not delivered."""
+    from ledger.fates import State
+    from preview import ADVICE
+
+    left = [
+        outcome
+        for _, outcome in found.operations().values()
+        if outcome.state is not State.DELIVERED
+    ]
+    for reason in dict.fromkeys(outcome.reason for outcome in left):
+        advice = ADVICE.get(reason or "")
+        if advice is not None:
+            console.say()
+            console.say(f"{reason}: {advice.meaning}")
+            console.say(f"What to do: {advice.remedy}")
+    if found.state is State.DEAD_LETTERED:
+        console.say()
+        console.say(f"The content: `klaviyo-destination dlq show --message-id {found.message_id}`")
+    due = [outcome.until for outcome in left if outcome.until is not None]
+    if found.state is State.WAITING and due and now - min(due) > OVERDUE_SECONDS:
+        console.say()
+        console.say(
+            f"It has been due for {_span(now - min(due))}, and nothing was noted since. It waits "
+            "untried behind a pause of Klaviyo's, or the retry function failed so often that SQS "
+            f"has moved it: see `klaviyo-destination dlq show --message-id {found.message_id}`."
+        )
+
+
+def _operations(names: Iterable[str]) -> str:
+    from ledger.operation_names import kind
+
+    kinds = [kind(name) for name in names]
+    return ", ".join(
+        f"{kinds.count(each)} {each}" if kinds.count(each) > 1 else each
+        for each in dict.fromkeys(kinds)
+    )
+
+
+def _trace_person(table: "Table", hashes: list[str], as_json: bool) -> int:
+    from cli.stack.ledger import patient
+    from ledger.forgetting import messages_of
+    from ledger.stories import document_of, told
+
+    ids, _ = messages_of(table, hashes, patient())
+    latest = ids[-MOST_SHOWN:]
+    stories = [found for each in latest if (found := told(table, each, patient())) is not None]
+    if as_json:
+        left_out = len(ids) - len(latest)
+        messages = [document_of(found) for found in stories]
+        console.write_json({"messages": messages, "left_out": left_out})
+    elif stories:
+        console.write_table(
+            ("arrived (UTC)", "type", "message id", "is"),
+            (
+                (
+                    _time(found.arrived_at),
+                    found.kind,
+                    found.message_id,
+                    console.painted(_words(found.state.value), STYLES[found.state.value]),
+                )
+                for found in stories
+            ),
+        )
+        console.say()
+        of = f" of {len(ids):,}" if len(ids) > len(latest) else ""
+        console.say(
+            f"{console.counted(len(stories), 'message')}{of}. "
+            "`klaviyo-destination trace MESSAGE_ID` tells more of one."
+        )
+    else:
+        console.note("The ledger knows no message of this person.")
+    return Status.OK if stories else Status.PROBLEMS
+
+
+def _forget(table: "Table", hashes: list[str], as_json: bool) -> int:
+    from cli.stack.ledger import patient
+    from ledger.forgetting import forget
+
+    number, is_all = forget(table, hashes, patient())
+    if as_json:
+        console.write_json({"forgotten": number, "is_all": is_all})
+    else:
+        console.say(f"{console.counted(number, 'item')} deleted from the ledger.")
+    return Status.OK if is_all else Status.UNFINISHED
+
+
+def _asked(name: str) -> str:
+    prompt = "E-mail address" if name == "email" else "User id"
+    if sys.stdin.isatty():
+        text: str = click.prompt(prompt, err=True)
+    else:
+        text = sys.stdin.readline()
+    if not text.strip():
+        raise Misuse(f"{prompt}: expected one on standard input")
+    return text.strip()
+
+
+def _hashes(people: "People", name: str, value: str) -> list[str]:
+    return [people.hash(name, value)]
+
+
+def _words(state: str) -> str:
+    return {"dead_lettered": "dead-lettered"}.get(state, state)
+
+
+def _time(moment: float) -> str:
+    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _span(seconds: float) -> str:
+    """A time that has passed, in the unit that suits it."""
+    if seconds < 1:
+        return ""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7_200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h"

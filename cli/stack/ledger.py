@@ -1,0 +1,46 @@
+"""A stack's ledger, for who has all the time in the world."""
+
+import re
+from typing import Any
+
+from cli.stack.aws import Stack, client, reaching
+from cli.troubles import Misuse, Trouble
+from ledger.allowance import Allowance
+from ledger.people import People
+from ledger.table import Table
+
+OUTPUT = "LedgerTableName"
+
+KEEP_SECONDS = 86_400.0
+"""Of what is written here: nothing is."""
+
+
+def table(stack: Stack) -> Table:
+    """The stack's table. Raises `Misuse` without one; reading it raises `Trouble`."""
+    if OUTPUT not in stack.outputs:
+        raise Misuse(
+            f"the stack {stack.name} has no ledger: deploy it with the parameter Ledger=on "
+            "(docs/ledger.md)"
+        )
+    dynamodb = client("dynamodb")
+
+    def call(operation: str, document: dict[str, Any], _: float) -> dict[str, Any]:
+        method = re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
+        with reaching("the ledger"):
+            answer: dict[str, Any] = getattr(dynamodb, method)(**document)
+        return answer
+
+    return Table(stack.output(OUTPUT), call, KEEP_SECONDS)
+
+
+def people(stack: Stack) -> People:
+    """The hashes of people in the stack's ledger. Raises `Trouble` without the key."""
+    key = str(stack.secret().get("ledger_key") or "").strip()
+    if not key:
+        raise Trouble("the stack's secret has no ledger_key, so its ledger knows no people")
+    return People(key)
+
+
+def patient() -> Allowance:
+    """Time enough for every page of an answer."""
+    return Allowance(3_600.0)

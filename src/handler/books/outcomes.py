@@ -1,0 +1,118 @@
+"""What a delivery came to, by message and operation, as the ledger has it. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from handler.decision import Decision
+from handler.queue.backoff import Pace
+from handler.queue.envelope import Entry
+from handler.queue.routing import Routing, rejected_reason
+from handler.report.codes import DeferralCode, TroubleCode
+from klaviyo_client.api.outcomes import UNTRIED, Delivered, Retryable
+from klaviyo_client.api.redaction import redact_code, redact_pointer
+from klaviyo_client.delivery import Delivery, Result
+from klaviyo_mapping import Dropped, Mapped
+from ledger.fates import Outcome, State
+from ledger.operation_names import WHOLE, name_of
+from operations import JsonObject
+
+ByMessage = dict[str, dict[str, Outcome]]
+"""Outcomes by the message's id and the operation's name."""
+
+NOT_MAPPED_YET = {WHOLE: Outcome(State.WAITING, DeferralCode.NOT_MAPPED_YET.value)}
+
+LEFT_TO_SEGMENT = Outcome(State.WAITING, TroubleCode.QUEUE_UNAVAILABLE.value)
+
+IMPORT_REFUSED = "import_refused"
+"""Why a profile that was delivered waits again: its import job has refused it as it was."""
+
+
+def of_delivery(
+    entries: Sequence[Entry],
+    delivery: Delivery,
+    routing: Routing,
+    *,
+    now: float,
+    pace: Pace,
+    missing: frozenset[str | None],
+) -> ByMessage:
+    """What became of the entries, and of the profiles of import jobs that they looked at.
+
+    What is on no queue, since the queue was not to be had, is left out: it is tried again.
+    """
+    placed = _placed(routing)
+    found: ByMessage = {}
+    for entry, result in zip(entries, delivery.results, strict=True):
+        outcome = _outcome(result, placed.get(id(result.operation)))
+        if outcome.state is State.DELIVERED or not _is_lost(entry, missing):
+            _add(found, result, outcome)
+    if missing:
+        return found
+    again = Outcome(State.WAITING, IMPORT_REFUSED, until=now + pace.follow_up)
+    for operation in delivery.follow_ups:
+        _add(found, Result(operation, Delivered()), again)
+    for failure in delivery.import_failures:
+        _add(found, failure, _outcome(failure, placed.get(id(failure.operation))))
+    return found
+
+
+def of_decision(decision: Decision) -> dict[str, Outcome]:
+    """What became of a message that has no operations."""
+    if isinstance(decision, Dropped):
+        return {WHOLE: Outcome(State.DROPPED, decision.reason.value)}
+    if isinstance(decision, Mapped):
+        return {}
+    return {WHOLE: dead(rejected_reason(decision))}
+
+
+def dead(reason: JsonObject) -> Outcome:
+    """A dead letter's reason, without Klaviyo's texts: these may quote the message."""
+    code, pointer = reason.get("klaviyo_code"), reason.get("pointer")
+    return Outcome(
+        State.DEAD_LETTERED,
+        reason.get("code"),
+        about=reason.get("field") or reason.get("last"),
+        status=reason.get("status"),
+        code=redact_code(code) if code else None,
+        pointer=redact_pointer(pointer) if pointer else None,
+    )
+
+
+def waiting(entries: Iterable[Entry], until: float) -> ByMessage:
+    """Operations that wait for others to fill a request."""
+    found: ByMessage = {}
+    for entry in entries:
+        if entry.operation is not None and entry.operation.message_id is not None:
+            outcomes = found.setdefault(entry.operation.message_id, {})
+            outcomes[name_of(entry.operation)] = Outcome(
+                State.WAITING, UNTRIED.reason.value, until=until
+            )
+    return found
+
+
+def _placed(routing: Routing) -> Mapping[int, Entry]:
+    """Where each operation went, by its `id`."""
+    entries = [*routing.dead, *(each for found in routing.waiting.values() for each in found)]
+    return {id(entry.operation): entry for entry in entries}
+
+
+def _outcome(result: Result, entry: Entry | None) -> Outcome:
+    warnings = tuple(warning.value for warning in result.warnings)
+    outcome = result.outcome
+    if isinstance(outcome, Delivered):
+        return Outcome(State.DELIVERED, warnings=warnings)
+    if entry is not None and entry.reason is not None:
+        return dead(entry.reason)
+    if isinstance(outcome, Retryable):
+        until = None if entry is None else entry.not_before
+        return Outcome(State.WAITING, outcome.reason.value, status=outcome.status, until=until)
+    return Outcome(State.DEAD_LETTERED, outcome.code, status=outcome.status)
+
+
+def _is_lost(entry: Entry, missing: frozenset[str | None]) -> bool:
+    return entry.record in missing or None in missing
+
+
+def _add(found: ByMessage, result: Result, outcome: Outcome) -> None:
+    message_id = result.operation.message_id
+    if message_id is not None:
+        found.setdefault(message_id, {})[name_of(result.operation)] = outcome

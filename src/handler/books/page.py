@@ -1,0 +1,259 @@
+"""What one call of a function writes into the ledger and asks it, within the call's allowance.
+
+Nothing here raises, and nothing here has a say in what is answered, except that a message is not
+sent again of which every operation is known to be delivered.
+"""
+
+import functools
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from handler.books.outcomes import NOT_MAPPED_YET, ByMessage, of_decision
+from handler.decision import Decision
+from handler.report.message_ids import shown_id
+from handler.report.telemetry import Metric, Telemetry
+from klaviyo_client.people.sequence import keys_of
+from klaviyo_mapping import Mapped
+from ledger import keys
+from ledger.allowance import SECONDS, Allowance
+from ledger.fates import Arrival, Outcome, State, attempt, content_of, outcomes_of, undoing
+from ledger.forgetting import forget, names_item
+from ledger.people import People
+from ledger.stories import arrival_of, story
+from ledger.table import Table
+from ledger.values import Item
+from operations import DeleteProfile, Operation
+
+READ_SECONDS = 0.1
+"""Of the allowance, for finding out what was delivered already."""
+
+MOST_STORIES = 50
+"""Messages of a call that were not delivered at their first attempt, of which all later ones are
+read."""
+
+MOST_NAMES = 20_000
+"""People whose further names a process remembers to have written."""
+
+NO_KEY = (
+    "ledger_key: expected a text of 32 characters or more in the secret; "
+    "`klaviyo-destination secret set` makes one"
+)
+
+
+class Decided(NamedTuple):
+    """A message, and what was decided on it. `at` is when, `arrived_at` when it arrived, where that
+    was another call (Unix seconds)."""
+
+    message_id: str | None
+    kind: str | None
+    decision: Decision
+    at: float
+    arrived_at: float | None = None
+
+
+class Books:
+    """The ledger, for one process of the function called `by`."""
+
+    def __init__(self, table: Table, by: str, telemetry: Telemetry) -> None:
+        self._table = table
+        self._by = by
+        self._telemetry = telemetry
+        self._named: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    def open(self, ledger_key: str | None) -> "Page | None":
+        """The ledger for one call; `None`, and counted, where the secret has no key for it."""
+        if ledger_key is None:
+            self._telemetry.warning("ledger off", detail=NO_KEY)
+            self._telemetry.count(Metric.LEDGER_FAILURES, 1)
+            return None
+        return Page(self._table, self._by, self._telemetry, _people(ledger_key), self._is_new)
+
+    def _is_new(self, name: tuple[str, str]) -> bool:
+        """Whether this process has not written it yet."""
+        if name in self._named:
+            return False
+        self._named[name] = None
+        if len(self._named) > MOST_NAMES:
+            self._named.popitem(last=False)
+        return True
+
+
+class Page:
+    """One call. `allowance` and `people` are for all that it does with the ledger."""
+
+    def __init__(
+        self,
+        table: Table,
+        by: str,
+        telemetry: Telemetry,
+        people: People,
+        is_new: Callable[[tuple[str, str]], bool],
+    ) -> None:
+        self.allowance = Allowance(SECONDS)
+        self.people = people
+        self._table = table
+        self._by = by
+        self._telemetry = telemetry
+        self._is_new = is_new
+        self._items: list[Item] = []
+        self._earlier: dict[str, Item] = {}
+        self._new: set[str] = set()
+        self._forgotten: set[str] = set()
+
+    def repeated(self, messages: Sequence[Decided]) -> frozenset[int]:
+        """The positions of those whose every operation is known to be delivered."""
+        with self._guarded():
+            return frozenset(self._repeated(messages))
+        return frozenset()
+
+    def _repeated(self, messages: Sequence[Decided]) -> Iterator[int]:
+        self.look_up(message.message_id for message in messages)
+        stories = 0
+        for position, message in enumerate(messages):
+            message_id = str(shown_id(message.message_id))
+            item = self._earlier.get(message_id)
+            decision = message.decision
+            if item is None or not isinstance(decision, Mapped):
+                continue
+            if item.get("content") != content_of(decision.operations):
+                continue
+            outcomes = outcomes_of(item).values()
+            is_known = not item.get("undone") and _are_delivered(outcomes)
+            if not is_known and stories < MOST_STORIES:
+                stories += 1
+                is_known = self._is_delivered_since(message_id)
+            if is_known:
+                self._add(attempt(message_id, message.at, self._by, {}))
+                yield position
+
+    def look_up(self, message_ids: Iterable[str | None]) -> None:
+        """Read which of these messages have arrived before."""
+        shown = {str(shown_id(each)) for each in message_ids if each is not None}
+        wanted = {(keys.message(each), keys.ARRIVAL): each for each in shown}
+        if wanted:
+            read = self._table.read(wanted, self.allowance, most=READ_SECONDS)
+            self._earlier.update({wanted[key]: item for key, item in read.items.items()})
+            self._new.update(each for key, each in wanted.items() if key not in read.unknown)
+
+    def _is_delivered_since(self, message_id: str) -> bool:
+        items, is_all = self._table.query(keys.message(message_id), self.allowance)
+        found = story(message_id, items)
+        return (
+            is_all
+            and found is not None
+            and _are_delivered(outcome for _, outcome in found.operations().values())
+        )
+
+    def arrived(self, messages: Iterable[Decided], outcomes: ByMessage) -> None:
+        """Note messages that this function has mapped, and what became of each."""
+        with self._guarded():
+            for message in messages:
+                if message.message_id is not None:
+                    found = of_decision(message.decision) or outcomes.get(message.message_id, {})
+                    self._note(message, found)
+
+    def _note(self, message: Decided, outcomes: Mapping[str, Outcome]) -> None:
+        message_id = str(shown_id(message.message_id))
+        decision = message.decision
+        operations = decision.operations if isinstance(decision, Mapped) else ()
+        earlier = self._earlier.get(message_id)
+        if earlier is not None:
+            self._add(attempt(message_id, earlier["at"], earlier["by"], outcomes_of(earlier)))
+        arrival = Arrival(
+            message_id,
+            message.at,
+            self._by,
+            outcomes,
+            kind=message.kind,
+            content=content_of(operations) if operations else None,
+            person=self._person(operations),
+            arrived_at=message.arrived_at if earlier is None else arrival_of(earlier),
+            repeats=0 if earlier is None else earlier.get("repeats", 0) + 1,
+            warnings=_warnings(decision),
+        )
+        self._add(arrival.item(is_first=message_id in self._new))
+
+    def unread(self, message_ids: Iterable[str | None], at: float) -> None:
+        """Note messages that wait to be mapped."""
+        with self._guarded():
+            for message_id in message_ids:
+                if message_id is not None:
+                    self._add(attempt(str(shown_id(message_id)), at, self._by, NOT_MAPPED_YET))
+
+    def tried(self, outcomes: ByMessage, at: float) -> None:
+        """Note what became of operations of messages that were noted before."""
+        with self._guarded():
+            for message_id, found in outcomes.items():
+                self._add(attempt(str(shown_id(message_id)), at, self._by, found))
+
+    def undone(self, message_ids: Iterable[str]) -> None:
+        """Note that what counted as delivered was refused afterwards."""
+        with self._guarded():
+            self._table.change(
+                [undoing(str(shown_id(message_id))) for message_id in dict.fromkeys(message_ids)],
+                self.allowance,
+            )
+
+    def forget(self, operations: Iterable[Operation]) -> None:
+        """Note whom to forget: the people that are to be deleted in Klaviyo."""
+        with self._guarded():
+            for operation in operations:
+                if isinstance(operation, DeleteProfile):
+                    self._forgotten.update(self.people.hashes(keys_of(operation)))
+
+    def close(self) -> None:
+        """Write what was noted, forget whom it says, and count what failed."""
+        with self._guarded():
+            self._table.write(map(self._without_forgotten, self._items), self.allowance)
+            if self._forgotten:
+                _, is_all = forget(self._table, self._forgotten, self.allowance)
+                if not is_all:
+                    self._telemetry.warning("not all was forgotten")
+        failures = self.allowance.failures
+        if failures:
+            self._telemetry.warning("ledger failures", codes=dict(failures))
+            self._telemetry.count(Metric.LEDGER_FAILURES, failures.total())
+
+    def _person(self, operations: Sequence[Operation]) -> str | None:
+        """The hash of the first name of the message's person; the others lead to it."""
+        names = keys_of(operations[0]) if operations else []
+        if not names or isinstance(operations[0], DeleteProfile):
+            return None
+        first, *further = self.people.hashes(names)
+        for other in further:
+            if self._is_new((other, first)):
+                self._add(names_item(other, first))
+        return first
+
+    def _without_forgotten(self, item: Item) -> Item:
+        if item.get("person") in self._forgotten:
+            return {**item, "person": None}
+        return item
+
+    def _add(self, item: Item) -> None:
+        self._items.append(item)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """A fault of the ledger's own must never cost a message."""
+        try:
+            yield
+        except Exception as error:
+            self.allowance.fail("unexpected")
+            self._telemetry.failure("ledger failed", error)
+
+
+def _warnings(decision: Decision) -> tuple[str, ...]:
+    found = decision.warnings if isinstance(decision, Mapped) else ()
+    return tuple(dict.fromkeys(warning.text for warning in found))
+
+
+def _are_delivered(outcomes: Iterable[Outcome]) -> bool:
+    return all(outcome.state is State.DELIVERED for outcome in outcomes)
+
+
+@functools.lru_cache(maxsize=2)
+def _people(ledger_key: str) -> People:
+    return People(ledger_key)

@@ -1,0 +1,157 @@
+"""The events of a message as items: its arrival with the first attempt, and each later attempt.
+
+Nothing of these is read before it is written, so that two functions need not know of each other.
+What a message came to follows from its items (`ledger.stories`).
+"""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+from zlib import crc32
+
+from msgspec import Struct
+from msgspec.json import Encoder
+
+from ledger import keys
+from ledger.table import Update
+from ledger.values import Item
+from operations import Operation
+
+
+class State(StrEnum):
+    """Where an operation is, or a message that has none."""
+
+    DELIVERED = "delivered"
+    WAITING = "waiting"
+    DEAD_LETTERED = "dead_lettered"
+    DROPPED = "dropped"
+
+
+class Outcome(Struct, frozen=True):
+    """What one attempt came to for an operation.
+
+    `reason` is a code of ours, and `about` what it is about: a field, or why it failed last.
+    `status`, `code` and `pointer` are Klaviyo's. `until` is when a waiting one is due, in Unix
+    seconds; without it Segment has to send the message again. `warnings` are codes of what was
+    left undone.
+    """
+
+    state: State
+    reason: str | None = None
+    about: str | None = None
+    status: int | None = None
+    code: str | None = None
+    pointer: str | None = None
+    until: float | None = None
+    warnings: tuple[str, ...] = ()
+
+
+FIELDS = tuple(name for name in Outcome.__struct_fields__ if name not in ("state", "warnings"))
+
+Outcomes = Mapping[str, Outcome]
+"""What became of operations, by their names."""
+
+
+class Arrival(Struct, frozen=True):
+    """A message, as a function has mapped it. Times are Unix seconds.
+
+    `content` is a checksum of the operations: what has another one is another message, whatever its
+    id. `person` is a hash. `repeats` counts the earlier arrivals that are known. `warnings` are the
+    mapping's.
+    """
+
+    message_id: str
+    at: float
+    by: str
+    outcomes: Outcomes
+    kind: str | None = None
+    content: str | None = None
+    person: str | None = None
+    arrived_at: float | None = None
+    repeats: int = 0
+    warnings: tuple[str, ...] = ()
+
+    def item(self, *, is_first: bool) -> Item:
+        """As it stands in the table.
+
+        `is_first` is false where nobody could look whether it has arrived before: then it stands
+        beside what may be there, and not in its place.
+        """
+        return {
+            "pk": keys.message(self.message_id),
+            "sk": keys.ARRIVAL if is_first else _beside(self.at),
+            "at": self.at,
+            "by": self.by,
+            "type": self.kind,
+            "content": self.content,
+            "person": self.person,
+            "arrived": self.arrived_at,
+            "repeats": self.repeats or None,
+            "warnings": self.warnings or None,
+            "outcomes": groups_of(self.outcomes),
+        }
+
+
+def attempt(message_id: str, at: float, by: str, outcomes: Outcomes) -> Item:
+    """A later attempt as it stands in the table."""
+    return {
+        "pk": keys.message(message_id),
+        "sk": _beside(at),
+        "at": at,
+        "by": by,
+        "outcomes": groups_of(outcomes),
+    }
+
+
+def _beside(at: float) -> str:
+    """Two functions may have parts of one message at the same moment."""
+    return f"{keys.ATTEMPT}{at:.3f}#{os.urandom(3).hex()}"
+
+
+def undoing(message_id: str) -> Update:
+    """Says at the arrival that what was delivered was refused afterwards."""
+    return Update(
+        (keys.message(message_id), keys.ARRIVAL),
+        "SET undone = :yes",
+        {":yes": True},
+        condition="attribute_exists(pk)",
+    )
+
+
+def content_of(operations: Iterable[Operation]) -> str:
+    """A checksum of all that the operations say."""
+    return f"{crc32(_encode(list(operations))):08x}"
+
+
+_encode = Encoder().encode
+
+
+def outcomes_of(item: Item) -> dict[str, Outcome]:
+    """What an item says of operations; of what no release has written, nothing."""
+    found: dict[str, Outcome] = {}
+    for group in item.get("outcomes", ()):
+        outcome = Outcome(
+            State(group["state"]),
+            **{name: group.get(name) for name in FIELDS},
+            warnings=tuple(group.get("warnings", ())),
+        )
+        found.update(dict.fromkeys(group["operations"], outcome))
+    return found
+
+
+def groups_of(outcomes: Outcomes) -> Sequence[Mapping[str, Any]]:
+    """The outcomes as JSON, each once with all operations that share it."""
+    groups: dict[Outcome, list[str]] = {}
+    for name, outcome in outcomes.items():
+        groups.setdefault(outcome, []).append(name)
+    written = []
+    for outcome, names in groups.items():
+        group: dict[str, Any] = {"state": outcome.state.value, "operations": names}
+        group.update(
+            {name: value for name in FIELDS if (value := getattr(outcome, name)) is not None}
+        )
+        if outcome.warnings:
+            group["warnings"] = outcome.warnings
+        written.append(group)
+    return written

@@ -1,0 +1,62 @@
+"""What the ledger knows of a person: finding it, and deleting it."""
+
+from collections.abc import Iterable
+
+from ledger import keys
+from ledger.allowance import Allowance
+from ledger.keys import Key
+from ledger.table import Table
+from ledger.values import Item
+
+
+def names_item(hashed: str, first: str) -> Item:
+    """Another name of the person whose messages stand under the hash `first`."""
+    return {"pk": keys.person(hashed), "sk": f"{keys.NAME}{first}"}
+
+
+def messages_of(
+    table: Table, hashes: Iterable[str], allowance: Allowance
+) -> tuple[list[str], bool]:
+    """The ids of the messages of a person, by the hashes of the names, oldest first; and whether
+    these are all."""
+    _, found, is_all = _known(table, hashes, allowance)
+    prefix = keys.message("")
+    ids = [(item["at"], item["pk"].removeprefix(prefix)) for item in found]
+    return list(dict.fromkeys(message_id for _, message_id in sorted(ids))), is_all
+
+
+def forget(table: Table, hashes: Iterable[str], allowance: Allowance) -> tuple[int, bool]:
+    """Delete what is known of a person; how many items that were, and whether these were all.
+
+    What is left of the person's messages are later attempts: ids, codes and times, under no hash.
+    """
+    own, found, is_all = _known(table, hashes, allowance)
+    gone = [*own, *((item["pk"], item["sk"]) for item in found)]
+    unwritten = table.write([], allowance, deleted=gone)
+    return len(gone) - unwritten, is_all and not unwritten
+
+
+def _known(
+    table: Table, hashes: Iterable[str], allowance: Allowance
+) -> tuple[list[Key], list[Item], bool]:
+    """The keys of what stands under the hashes and those that they lead to, and the keys of the
+    messages."""
+    waiting = list(hashes)
+    known: set[str] = set()
+    own: list[Key] = []
+    messages: list[Item] = []
+    is_all = True
+    while waiting:
+        hashed = waiting.pop()
+        if hashed in known:
+            continue
+        known.add(hashed)
+        items, all_own = table.query(keys.person(hashed), allowance)
+        found, all_messages = table.query(hashed, allowance, index=True)
+        own += [(item["pk"], item["sk"]) for item in items]
+        messages += found
+        waiting += [
+            item["sk"].removeprefix(keys.NAME) for item in items if item["sk"].startswith(keys.NAME)
+        ]
+        is_all = is_all and all_own and all_messages
+    return own, messages, is_all

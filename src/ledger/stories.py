@@ -1,0 +1,109 @@
+"""What happened to a message, put together from its items. Pure, but for the reading."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ledger import keys
+from ledger.allowance import Allowance
+from ledger.fates import Outcome, State, groups_of, outcomes_of
+from ledger.operation_names import WHOLE
+from ledger.table import Table
+from ledger.values import Item
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """One attempt: when, by which function, and what it came to for each of its operations."""
+
+    at: float
+    by: str
+    outcomes: dict[str, Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A message's attempts in the order of their times; times are Unix seconds.
+
+    `kind` is unknown where the arrival is not in the table, or nobody could read it. `repeats`
+    counts the further times that Segment has sent it, as far as they are known; `warnings` are the
+    mapping's.
+    """
+
+    message_id: str
+    kind: str | None
+    arrived_at: float
+    repeats: int
+    chapters: Sequence[Chapter]
+    warnings: Sequence[str] = ()
+
+    def operations(self) -> dict[str, tuple[float, Outcome]]:
+        """What is known last of each operation, and since when.
+
+        That the message itself waits is no more true once somebody has mapped it.
+        """
+        last: dict[str, tuple[float, Outcome]] = {}
+        for chapter in self.chapters:
+            if chapter.outcomes and WHOLE in last and last[WHOLE][1].state is State.WAITING:
+                del last[WHOLE]
+            for name, outcome in chapter.outcomes.items():
+                last[name] = (chapter.at, outcome)
+        return last
+
+    @property
+    def state(self) -> State:
+        """Where the message is: with the part of it that is worst off."""
+        states = {outcome.state for _, outcome in self.operations().values()}
+        return next(state for state in _WORST_FIRST if state in states or state is _WORST_FIRST[-1])
+
+
+_WORST_FIRST = (State.DEAD_LETTERED, State.WAITING, State.DROPPED, State.DELIVERED)
+
+
+def story(message_id: str, items: Iterable[Item]) -> Story | None:
+    """The story that the items of one message tell; `None` where there are none."""
+    ordered = sorted((item for item in items if "by" in item), key=lambda item: item["at"])
+    if not ordered:
+        return None
+    chapters = [Chapter(item["at"], item["by"], outcomes_of(item)) for item in ordered]
+    arrivals = [item for item in ordered if "type" in item]
+    return Story(
+        message_id,
+        next((item["type"] for item in arrivals), None),
+        min(map(arrival_of, ordered)),
+        sum(item.get("repeats", 0) for item in arrivals)
+        + sum(not chapter.outcomes for chapter in chapters),
+        chapters,
+        next((item["warnings"] for item in arrivals if "warnings" in item), ()),
+    )
+
+
+def arrival_of(item: Item) -> float:
+    """When the message of this item was first seen, as far as the item knows."""
+    return float(item.get("arrived") or item["at"])
+
+
+def told(table: Table, message_id: str, allowance: Allowance) -> Story | None:
+    """The story of one message, by its id as logs show it."""
+    items, _ = table.query(keys.message(message_id), allowance, is_consistent=True)
+    return story(message_id, items)
+
+
+def document_of(found: Story) -> dict[str, Any]:
+    """The story as JSON; times are Unix seconds."""
+    return {
+        "message_id": found.message_id,
+        "type": found.kind,
+        "state": found.state.value,
+        "arrived_at": found.arrived_at,
+        "repeats": found.repeats,
+        "warnings": list(found.warnings),
+        "attempts": [
+            {
+                "at": chapter.at,
+                "by": chapter.by,
+                "outcomes": groups_of(chapter.outcomes),
+            }
+            for chapter in found.chapters
+        ],
+    }

@@ -1,0 +1,79 @@
+"""`make deploy`: what is wrong is said before anything is built. `.ci/deploy` runs the rest."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cli.stack.aws import Stack
+from deploy import __main__ as deploy
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout, as far as parameters go, with a `sam` that nobody calls."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "stacks").mkdir()
+    sam = tmp_path / "sam"
+    sam.write_text("#!/bin/sh\nexit 9\n")
+    sam.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(deploy, "_deployed", lambda _: None)
+    return tmp_path
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert deploy.main(arguments) == 2
+    return capsys.readouterr().err.strip()
+
+
+@pytest.mark.parametrize("name", ["9lives", "a_b", "x" * 61])
+def test_a_name_that_cloudformation_would_not_take(
+    folder: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert said(capsys, name) == (
+        f"make deploy: STACK={name}: expected up to 60 letters, digits and hyphens, a letter first"
+    )
+
+
+def test_the_sam_cli_is_missing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert said(capsys, "shop").startswith(
+        "make deploy: there is no command sam: https://docs.aws."
+    )
+
+
+def test_a_parameter_that_does_not_exist(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "stacks" / "shop.yaml").write_text("ListID: Y6nRLr\n")
+    assert said(capsys, "shop") == (
+        "make deploy: stacks/shop.yaml: there is no parameter ListID; is ListId meant?"
+    )
+
+
+def test_an_environment_that_lambda_would_not_take(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = json.dumps({f"audience_number_{n}": "Y6nRLr" for n in range(150)})
+    (folder / "stacks" / "shop.yaml").write_text(f"AudienceLists: '{table}'\n")
+    error = said(capsys, "shop")
+    assert "Lambda takes 4096. AUDIENCE_LISTS has" in error
+    assert error.endswith("shorten it (AudienceLists: auto needs no table)")
+
+
+def test_what_the_stack_has_and_the_file_does_not_say_is_kept_and_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An address is left out: what make writes may be a log that others read."""
+    parameters = {"ListId": "OLD", "RetryHours": "24", "Pause": "on", "AlarmEmail": "a@b.example"}
+    stack = Stack("shop", "UPDATE_COMPLETE", {}, parameters)
+    monkeypatch.setattr(deploy, "_deployed", lambda _: stack)
+    (folder / "stacks" / "shop.yaml").write_text("ListId: NEW\n")
+    assert deploy.main(["shop"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out.splitlines() == [
+        "Parameters of stacks/shop.yaml: ListId=NEW",
+        "Kept as the stack has them: Pause=on, AlarmEmail=…",
+    ]
+    assert captured.err.strip() == "make deploy: sam build failed, see above"

@@ -1,0 +1,252 @@
+"""Deploys the template to the emulator, and does what an operator does: `python -m tests.emulator`.
+
+`EMULATOR` names the Python that has ministack. The SAM CLI must be on the PATH.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from deploy import parameters
+from local import klaviyo_stand_in as klaviyo
+from local.aws_stand_in.function import IMPORTS, ROOT
+from local.klaviyo_stand_in import Weather
+from tests.emulator import aws, template
+from tests.emulator.failure import Failure
+from tests.template.template import EXPANDED
+
+STACK = "emulated"
+KEY, SHARED_SECRET = "pk_test", 'it\'s "quoted" and has a \\'
+
+PATIENCE_SECONDS = 60.0
+
+
+def main() -> int:
+    """Run every step, and give the exit status."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "emulator.log"
+        account = klaviyo.Account(keys={KEY})
+        account.add_list("Y6nRLr", name="Newsletter", opt_in_process="double_opt_in")
+        with (
+            klaviyo.serve(account) as klaviyo_url,
+            aws.serve(os.environ["EMULATOR"], _free_port(), log) as aws_url,
+        ):
+            file = Path(folder) / "template.json"
+            for line in template.write(file, klaviyo_url):
+                _say(f"   {line}")
+            try:
+                Operator(account, aws_url, file).do_everything()
+            except Failure as failure:
+                _say(f"FAILED: {failure}\n-- the emulator's log\n{log.read_text()[-4_000:]}")
+                return 1
+            finally:
+                parameters.file_of(STACK).unlink(missing_ok=True)
+    _say("deployed, used, paused, updated and deleted")
+    return 0
+
+
+class Operator:
+    """Somebody with the README, at a terminal."""
+
+    def __init__(self, account: klaviyo.Account, aws_url: str, file: Path) -> None:
+        self._account = account
+        self._aws_url = aws_url
+        self._template = file
+        self._outputs: dict[str, str] = {}
+
+    def do_everything(self) -> None:
+        """The steps, in the order of a stack's life."""
+        self._deploy("the defaults")
+        self._look_at_outputs()
+        self._make_routes()
+        self._expect("before the secret is set", self._send(1), "503 credentials_unavailable")
+        self._set_secret()
+        self._examine()
+        self._expect("a test event", self._send(2), "200 delivered")
+        self._account.set_weather(Weather(down=True))
+        self._expect("while Klaviyo is down", self._send(3), "200 queued unavailable")
+        self._account.set_weather(Weather())
+        self._wait_for("the event source delivers it", lambda: self._has(3))
+        self._pause()
+        parameters.file_of(STACK).write_text("ListId: Y6nRLr\nRetryHours: 48\n", "utf-8")
+        self._deploy("an update")
+        self._look_at_update()
+        self._delete()
+
+    # The commands
+
+    def _deploy(self, what: str) -> None:
+        _say(f"-- make deploy: {what}")
+        done = self._run(
+            "make", "--no-print-directory", "deploy", f"STACK={STACK}", f"TEMPLATE={self._template}"
+        )
+        told = [line for line in done.splitlines() if line.startswith(("Nobody", "Parameters"))]
+        _say("\n".join(f"   {line}" for line in told))
+
+    def _set_secret(self) -> None:
+        document = {"klaviyo_private_key": KEY, "segment_shared_secret": SHARED_SECRET}
+        boto3.client("secretsmanager").put_secret_value(
+            SecretId=self._outputs["CredentialsSecretArn"], SecretString=json.dumps(document)
+        )
+
+    def _examine(self) -> None:
+        _say("-- doctor")
+        found = json.loads(self._command("doctor", "--stack", STACK, "--json"))
+        bad = [each for each in found["checks"] if each["health"] == "bad"]
+        if bad:
+            raise Failure(f"doctor: {bad}")
+
+    def _send(self, number: int) -> str:
+        """Send an event; the status, and what became of it or why not."""
+        message = {
+            "type": "track",
+            "messageId": f"m-{number}",
+            "userId": "u",
+            "event": "Test Event",
+            "properties": {"email": f"p{number}@acme-store.example"},
+        }
+        done = self._command(
+            "send",
+            "-",
+            "--url",
+            self._webhook_url,
+            "--json",
+            stdin=json.dumps(message),
+            ok=(0, 1, 3),
+        )
+        answer = json.loads(done)
+        document = answer["answer"]
+        if "error" in document:
+            return f"{answer['status']} {document['error']['code']}"
+        reasons = [each["reason"] for each in document["messages"]]
+        fate = next(each for each in ("delivered", "queued") if document[each])
+        return " ".join([str(answer["status"]), fate, *reasons])
+
+    def _pause(self) -> None:
+        _say("-- pause and resume")
+        self._command("pause", "--stack", STACK)
+        if self._event_source()["State"] not in ("Disabled", "Disabling"):
+            raise Failure(f"the event source is {self._event_source()['State']} during a pause")
+        self._expect("during a pause", self._send(4), "200 queued paused")
+        time.sleep(8)  # longer than the batching window
+        if self._has(4):
+            raise Failure("an event was delivered during a pause")
+        self._command("resume", "--stack", STACK)
+        self._wait_for("what has waited is delivered", lambda: self._has(4))
+
+    def _delete(self) -> None:
+        _say("-- sam delete")
+        self._run("sam", "delete", "--stack-name", STACK, "--no-prompts", "--region", aws.REGION)
+        formation = boto3.client("cloudformation")
+        left = [
+            each["StackName"]
+            for each in formation.list_stacks()["StackSummaries"]
+            if each["StackStatus"] != "DELETE_COMPLETE" and each["StackName"] == STACK
+        ]
+        queues = boto3.client("sqs").list_queues().get("QueueUrls", [])
+        kept = [url for url in queues if url == self._outputs["DeadLetterQueueUrl"]]
+        if left or len(queues) != 1 or not kept:
+            raise Failure(f"after the deletion there are {left} and {queues}")
+        _say("   the dead-letter queue has outlived the stack")
+
+    # What is looked at
+
+    def _look_at_outputs(self) -> None:
+        stack = self._describe()
+        self._outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+        expected = {name for name, each in EXPANDED["Outputs"].items() if "Condition" not in each}
+        if self._outputs.keys() != expected:
+            raise Failure(f"outputs: {sorted(self._outputs)}")
+
+    def _make_routes(self) -> None:
+        (function,) = (
+            each for each in self._functions() if "WebhookFunction" in each["FunctionName"]
+        )
+        routes = EXPANDED["Resources"]["Api"]["Properties"]["Body"]["paths"]
+        api_id = self._outputs["WebhookUrl"].split("/")[2].split(".")[0]
+        _say(f"   {aws.make_routes(api_id, function['FunctionArn'], routes)}")
+        self._webhook_url = f"{self._aws_url}/_aws/execute-api/{api_id}/$default/segment"
+
+    def _look_at_update(self) -> None:
+        for function in self._functions():
+            variables = function["Environment"]["Variables"]
+            found = (variables["LIST_ID"], variables["RETRY_HOURS"], variables["PAUSE"])
+            if found != ("Y6nRLr", "48", "off"):
+                raise Failure(f"after the update {function['FunctionName']} has {found}")
+
+    def _describe(self) -> Any:
+        (stack,) = boto3.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+        return stack
+
+    def _functions(self) -> list[Any]:
+        return list(boto3.client("lambda").list_functions()["Functions"])
+
+    def _event_source(self) -> Any:
+        (source,) = boto3.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+        return source
+
+    def _has(self, number: int) -> bool:
+        return f"m-{number}" in {each.unique_id for each in self._account.events}
+
+    # How it is run
+
+    def _expect(self, when: str, found: str, expected: str) -> None:
+        if found != expected:
+            raise Failure(f"{when}: {found}, expected {expected}")
+        _say(f"   {when}: {found}")
+
+    def _wait_for(self, what: str, holds: Callable[[], bool]) -> None:
+        began = time.monotonic()
+        while not holds():
+            if time.monotonic() - began > PATIENCE_SECONDS:
+                raise Failure(f"in vain for {PATIENCE_SECONDS:.0f} s: {what}")
+            time.sleep(0.5)
+        _say(f"   {what}: after {time.monotonic() - began:.0f} s")
+
+    def _command(self, *arguments: str, stdin: str = "", ok: tuple[int, ...] = (0,)) -> str:
+        return self._run(sys.executable, "-m", "cli", *arguments, stdin=stdin, ok=ok)
+
+    def _run(self, *command: str, stdin: str = "", ok: tuple[int, ...] = (0,)) -> str:
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join(map(str, IMPORTS)),
+                "SEGMENT_SHARED_SECRET": SHARED_SECRET,
+                "SAM_CLI_TELEMETRY": "0",
+            },
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        if done.returncode not in ok:
+            tail = "\n".join((done.stdout + done.stderr).splitlines()[-30:])
+            raise Failure(f"{' '.join(command[:4])} ended with {done.returncode}:\n{tail}")
+        return done.stdout
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _say(text: str) -> None:
+    if text:
+        print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,412 @@
+"""The functions write what becomes of each message into the ledger, on moto's server."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from ledger.allowance import SECONDS
+from ledger.fates import Outcome, State
+from ledger.stories import Story
+from local.klaviyo_stand_in import Weather
+from tests.deployment import Deployment
+from tests.handler.calls import batch, call, envelope, identify, order, track
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def ledger(deployment: Deployment, ledger_has_time: None) -> Deployment:
+    return deployment.with_ledger()
+
+
+def told(deployment: Deployment, message_id: str) -> Story:
+    story = deployment.story(message_id)
+    assert story is not None
+    return story
+
+
+def outcomes(story: Story) -> list[tuple[str, dict[str, Outcome]]]:
+    return [(chapter.by, chapter.outcomes) for chapter in story.chapters]
+
+
+def drain(deployment: Deployment) -> None:
+    """The retry function takes all that waits, as if it were due."""
+    assert deployment.retry(batch(envelope(*deployment.take_all()))) == {"batchItemFailures": []}
+
+
+def due(entry: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in entry.items() if name != "not_before"}
+
+
+def metrics(printed: str) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for line in map(json.loads, printed.splitlines()):
+        for each in line.get("_aws", {}).get("CloudWatchMetrics", ()):
+            for metric in each["Metrics"]:
+                value = line[metric["Name"]]
+                found[metric["Name"]] = sum(value) if isinstance(value, list) else value
+    return found
+
+
+DELIVERED = Outcome(State.DELIVERED)
+
+
+def test_a_delivered_message(ledger: Deployment) -> None:
+    ledger.webhook(call([identify(), order()]))
+    story = told(ledger, "identify-1")
+    assert (story.kind, story.state, story.repeats) == ("identify", State.DELIVERED, 0)
+    assert outcomes(story) == [("webhook", {"upsert_profile": DELIVERED})]
+    story = told(ledger, "order-1")
+    assert story.kind == "track"
+    assert [name.partition(":")[0] for name in story.chapters[0].outcomes] == ["create_event"] * 3
+
+
+def test_a_dropped_and_an_invalid_message(ledger: Deployment) -> None:
+    dropped = {"type": "page", "messageId": "page-1", "userId": "u"}
+    ledger.webhook(call([dropped, track(messageId="bad-1", properties=7)]))
+    assert outcomes(told(ledger, "page-1")) == [
+        ("webhook", {"message": Outcome(State.DROPPED, "unsupported_type")})
+    ]
+    assert outcomes(told(ledger, "bad-1")) == [
+        (
+            "webhook",
+            {"message": Outcome(State.DEAD_LETTERED, "invalid_message", about="properties")},
+        )
+    ]
+
+
+def test_a_message_that_waits_and_is_delivered_later(ledger: Deployment) -> None:
+    ledger.account.set_weather(Weather(down=True))
+    ledger.webhook(call([track()]))
+    story = told(ledger, "track-1")
+    ((_, first),) = outcomes(story)
+    ((name, outcome),) = first.items()
+    assert story.state is State.WAITING
+    assert (outcome.state, outcome.reason, outcome.status) == (State.WAITING, "unavailable", 503)
+    (entry,) = ledger.waiting()
+    assert outcome.until == pytest.approx(entry["not_before"])
+    ledger.account.set_weather(Weather())
+    drain(ledger)
+    story = told(ledger, "track-1")
+    assert outcomes(story) == [("webhook", first), ("retry", {name: DELIVERED})]
+    assert story.state is State.DELIVERED
+
+
+def test_a_refused_message_has_klaviyos_code_and_nothing_of_what_it_says(
+    ledger: Deployment,
+) -> None:
+    ledger.account.set_weather(Weather(refuse_items="pointer"))
+    traits = {"email": "ada@acme-store.example", "poison": True}
+    ledger.webhook(call([identify(traits=traits)]))
+    story = told(ledger, "identify-1")
+    (outcome,) = story.chapters[0].outcomes.values()
+    assert (story.state, outcome.reason, outcome.status) == (State.DEAD_LETTERED, "refused", 400)
+    assert outcome.code == "invalid"
+
+
+def test_what_has_failed_for_a_day_is_dead_lettered_with_its_last_reason(
+    ledger: Deployment,
+) -> None:
+    ledger.account.set_weather(Weather(down=True))
+    ledger.webhook(call([track()]))
+    (entry,) = ledger.waiting()
+    late = {**due(entry), "first_failed_at": entry["first_failed_at"] - 86_400}
+    ledger.retry(batch(envelope(late)))
+    story = told(ledger, "track-1")
+    (outcome,) = story.chapters[-1].outcomes.values()
+    assert outcome == Outcome(State.DEAD_LETTERED, "retries_exhausted", "unavailable", 503)
+    assert story.state is State.DEAD_LETTERED
+
+
+def test_what_is_put_back_untried_is_not_noted_again(ledger: Deployment) -> None:
+    ledger.account.set_weather(Weather(down=True))
+    for number in range(12):
+        ledger.webhook(call([track(number)]))
+    before = [outcomes(told(ledger, f"track-{number}")) for number in range(12)]
+    for _ in range(2):
+        entries = [{**each, "not_before": time.time() + 600} for each in ledger.waiting()]
+        ledger.retry(batch(envelope(*entries)))
+    assert [outcomes(told(ledger, f"track-{number}")) for number in range(12)] == before
+
+
+def test_messages_that_the_retry_function_maps(ledger: Deployment) -> None:
+    dropped = {"type": "page", "messageId": "page-1", "userId": "u"}
+    entries = [
+        {"message": each, "first_failed_at": time.time() - 60}
+        for each in (track(), dropped, track(messageId="bad-1", properties=7))
+    ]
+    ledger.retry(batch(envelope(*entries)))
+    story = told(ledger, "track-1")
+    assert (story.kind, story.state) == ("track", State.DELIVERED)
+    assert story.arrived_at == pytest.approx(time.time() - 60, abs=30)
+    assert told(ledger, "page-1").state is State.DROPPED
+    assert told(ledger, "bad-1").state is State.DEAD_LETTERED
+
+
+def test_a_message_that_nobody_had_time_to_map_waits_for_it(
+    ledger: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("handler.deadline.MAPPING_SHARE", 0.0)
+        ledger.webhook(call([track(1), track(2)]))
+    assert outcomes(told(ledger, "track-2")) == [
+        ("webhook", {"message": Outcome(State.WAITING, "not_mapped_yet")})
+    ]
+    drain(ledger)
+    story = told(ledger, "track-2")
+    assert (story.kind, story.state) == ("track", State.DELIVERED)
+
+
+def test_a_profile_that_an_import_job_refuses_was_delivered_and_is_a_dead_letter(
+    ledger: Deployment,
+) -> None:
+    ledger.account.set_weather(Weather(refuse_items="import"))
+    messages = [
+        identify(number, traits={"email": f"p{number}@acme-store.example", "poison": number == 3})
+        for number in range(10)
+    ]
+    ledger.webhook(call(messages))
+    assert told(ledger, "identify-3").state is State.DELIVERED
+    drain(ledger)
+    story = told(ledger, "identify-3")
+    assert [by for by, _ in outcomes(story)] == ["webhook", "retry"]
+    assert story.state is State.DEAD_LETTERED
+    assert told(ledger, "identify-4").state is State.DELIVERED
+    # It is not known to be delivered any more.
+    before = len(ledger.account.requests)
+    ledger.webhook(call([messages[3]]))
+    assert len(ledger.account.requests) > before
+
+
+# Messages that Segment sends again
+
+
+def test_what_is_known_to_be_delivered_is_not_sent_again(
+    ledger: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    messages = [identify(), order(), track(2)]
+    ledger.webhook(call(messages))
+    before = len(ledger.account.requests)
+    capsys.readouterr()
+    status, body = ledger.webhook(call([*messages, track(3)]))
+    assert status == 200
+    assert {name: body[name] for name in ("received", "delivered")} == {
+        "received": 4,
+        "delivered": 4,
+    }
+    assert [line for line in body["messages"] if line.get("repeated")] == [
+        {"message_id": each["messageId"], "outcome": "delivered", "repeated": True}
+        for each in messages
+    ]
+    assert len(ledger.account.requests) == before + 1
+    found = metrics(capsys.readouterr().out)
+    assert (found["MessagesRepeated"], found["MessagesDelivered"]) == (3, 4)
+    story = told(ledger, "order-1")
+    assert story.state is State.DELIVERED
+    assert story.chapters[1].outcomes == {}
+
+
+def test_what_was_delivered_later_is_not_sent_again_either(ledger: Deployment) -> None:
+    ledger.account.set_weather(Weather(down=True))
+    ledger.webhook(call([order()]))
+    ledger.account.set_weather(Weather())
+    drain(ledger)
+    before = len(ledger.account.requests)
+    ledger.webhook(call([order()]))
+    assert len(ledger.account.requests) == before
+
+
+def test_what_waits_is_sent_again_and_its_earlier_arrival_is_kept(ledger: Deployment) -> None:
+    ledger.account.set_weather(Weather(down=True))
+    ledger.webhook(call([track()]))
+    ledger.account.set_weather(Weather())
+    ledger.webhook(call([track()]))
+    story = told(ledger, "track-1")
+    assert (story.state, story.repeats) == (State.DELIVERED, 1)
+    assert story.chapters[0].at == story.arrived_at
+    assert [by for by, _ in outcomes(story)] == ["webhook", "webhook"]
+
+
+def test_another_message_of_the_same_id_is_sent(ledger: Deployment) -> None:
+    ledger.webhook(call([identify()]))
+    before = len(ledger.account.requests)
+    traits = {"email": "person1@acme-store.example", "firstName": "Grace"}
+    ledger.webhook(call([identify(traits=traits)]))
+    assert len(ledger.account.requests) == before + 1
+
+
+# People
+
+
+def test_the_table_holds_nothing_personal(ledger: Deployment) -> None:
+    message = identify(
+        messageId="ada@acme-store.example",
+        traits={"email": "ada@acme-store.example", "firstName": "Ada", "phone": "+14155550123"},
+    )
+    ledger.webhook(call([message, track(1)]))
+    text = json.dumps(boto3.client("dynamodb").scan(TableName=ledger.variables["LEDGER_TABLE"]))
+    assert "M#track-1" in text
+    for personal in ("acme-store", "Ada", "4155550123", "user-1"):
+        assert personal not in text
+
+
+def test_a_deletion_forgets_the_person_by_any_name(ledger: Deployment) -> None:
+    deployment = ledger.with_settings(ENFORCE_EMAIL="false", FORWARD_DELETIONS="true")
+    deployment.webhook(call([identify(1), track(1), identify(2)]))
+    client = boto3.client("dynamodb")
+
+    def people() -> int:
+        items = client.scan(TableName=ledger.variables["LEDGER_TABLE"])["Items"]
+        return sum("person" in item or item["pk"]["S"].startswith("P#") for item in items)
+
+    assert people() == 5, "three messages, and the user id of each of two people"
+    deletion = {"type": "delete", "messageId": "delete-1", "userId": "user-1"}
+    deployment.webhook(call([deletion]))
+    assert people() == 2
+    assert deployment.story("identify-1") is None
+    assert told(deployment, "identify-2").state is State.DELIVERED
+    assert told(deployment, "delete-1").kind == "delete"
+
+
+# A ledger that is unwell, or not there
+
+
+class Dynamo:
+    """A DynamoDB that answers so late, or with this error, or throttles all items."""
+
+    def __init__(self, seconds: float, error: str | None, throttles: bool = False) -> None:
+        self.seconds, self.error, self.throttles = seconds, error, throttles
+
+    def answer(self, body: bytes) -> tuple[int, bytes]:
+        time.sleep(self.seconds)
+        if self.error:
+            return 400, json.dumps({"__type": f"com.amazonaws#{self.error}"}).encode()
+        wanted = json.loads(body).get("RequestItems", {})
+        left = {"UnprocessedItems": wanted, "UnprocessedKeys": wanted}
+        return 200, json.dumps({"Responses": {}, **left}).encode()
+
+
+@contextmanager
+def serving(dynamo: Dynamo) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            status, answer = dynamo.answer(body)
+            with suppress(OSError):
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing is written."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "dynamo",
+    [
+        Dynamo(2.0, None),
+        Dynamo(0.0, None),
+        Dynamo(0.0, "ProvisionedThroughputExceededException"),
+        Dynamo(0.0, "ResourceNotFoundException"),
+    ],
+    ids=["slow", "throttled by item", "throttled", "no table"],
+)
+def test_an_unwell_ledger_costs_little_time_and_changes_no_answer(
+    dynamo: Dynamo,
+    ledger: Deployment,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    messages = [identify(1), order(), {"type": "page"}, *(track(each) for each in range(60))]
+    without = ledger.with_settings(LEDGER_TABLE="")
+    expected = without.webhook(call(messages))
+    began = time.monotonic()
+    assert without.webhook(call(messages)) == expected
+    usual = time.monotonic() - began
+    with serving(dynamo) as url:
+        monkeypatch.setattr("handler.books.page.SECONDS", SECONDS)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", url)
+        capsys.readouterr()
+        began = time.monotonic()
+        assert ledger.webhook(call(messages)) == expected
+        assert time.monotonic() - began - usual < 1.0, "300 ms, and some for a busy machine"
+        assert metrics(capsys.readouterr().out)["LedgerFailures"] >= 62
+        began = time.monotonic()
+        assert ledger.retry(batch(envelope({"message": track(99)}))) == {"batchItemFailures": []}
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")
+    assert ledger.webhook(call(messages)) == expected
+
+
+@pytest.mark.parametrize("key", [None, "", "too short"])
+def test_without_a_key_in_the_secret_the_ledger_is_off_and_says_so(
+    key: str | None,
+    ledger: Deployment,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    secrets = boto3.client("secretsmanager")
+    arn = ledger.queues.secret_arn
+    secret = json.loads(secrets.get_secret_value(SecretId=arn)["SecretString"])
+    secret["ledger_key"] = key
+    secrets.put_secret_value(SecretId=arn, SecretString=json.dumps(secret))
+    status, body = ledger.webhook(call([track()]))
+    assert (status, body["delivered"]) == (200, 1)
+    assert metrics(capsys.readouterr().out)["LedgerFailures"] == 1
+    (record,) = [each for each in caplog.records if each.message == "ledger off"]
+    assert vars(record)["detail"] == (
+        "ledger_key: expected a text of 32 characters or more in the secret; "
+        "`klaviyo-destination secret set` makes one"
+    )
+    assert ledger.story("track-1") is None
+
+
+def test_without_a_ledger_nothing_of_it_is_loaded() -> None:
+    program = """
+import sys
+from handler import assembly
+variables = {
+    "RETRY_QUEUE_URL": "http://127.0.0.1/retry",
+    "DEAD_LETTER_QUEUE_URL": "http://127.0.0.1/dead",
+    "CREDENTIALS_SECRET_ARN": "arn",
+    "LEDGER_TABLE": sys.argv[1],
+}
+assembly.webhook(variables), assembly.retry(variables)
+names = {"boto3", "ledger", "handler.books", "handler.aws.dynamodb"}
+print(sorted(names.intersection(sys.modules)))
+"""
+
+    def loaded(table: str) -> str:
+        command = [sys.executable, "-c", program, table]
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src")}
+        done = subprocess.run(
+            command, env=environment, check=True, text=True, stdout=subprocess.PIPE
+        )
+        return done.stdout.strip()
+
+    assert loaded("") == "[]"
+    assert loaded("a-table") == "['handler.aws.dynamodb', 'handler.books', 'ledger']"
