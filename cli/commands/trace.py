@@ -12,6 +12,7 @@ from cli.options import Context, json_option, stack_option
 from cli.troubles import Misuse, Status
 
 if TYPE_CHECKING:
+    from cli.stack.aws import Stack
     from ledger.people import People
     from ledger.stories import Story
     from ledger.table import Table
@@ -26,9 +27,10 @@ Examples:
 The stack needs a ledger (docs/ledger.md). --email and --user-id ask for the value, or read it from
 standard input, so that it is in no shell's history.
 With --json: {"message_id", "type", "state" (delivered, waiting, dead_lettered, dropped),
-"arrived_at", "repeats", "warnings", "attempts": [{"at", "by", "outcomes": [{"operations", "state",
-"reason", "about", "status", "code", "pointer", "until", "warnings"}]}]}; of a person {"messages":
-[these], "left_out"}; with --forget {"forgotten", "is_all"}. Times are Unix seconds.
+"arrived_at", "repeats", "moved_by_sqs", "warnings", "attempts": [{"at", "by", "outcomes":
+[{"operations", "state", "reason", "about", "status", "code", "pointer", "until", "warnings"}]}]};
+of a person {"messages": [these], "left_out"}; with --forget {"forgotten", "is_all"}.
+Times are Unix seconds.
 Exit status: 1 if the ledger knows nothing of it.
 """
 
@@ -68,13 +70,13 @@ def command(
 
     table = ledger.table(stack)
     if name is None:
-        return _trace(table, str(message_id), as_json)
+        return _trace(table, stack, str(message_id), as_json)
     people = ledger.people(stack)
     hashes = _hashes(people, name, _asked(name))
     return _forget(table, hashes, as_json) if forget else _trace_person(table, hashes, as_json)
 
 
-def _trace(table: "Table", message_id: str, as_json: bool) -> int:
+def _trace(table: "Table", stack: "Stack", message_id: str, as_json: bool) -> int:
     from cli.stack.ledger import patient
     from handler.report.message_ids import shown_id
     from ledger.stories import document_of, told
@@ -89,14 +91,32 @@ def _trace(table: "Table", message_id: str, as_json: bool) -> int:
             "before the ledger was on or longer ago than LEDGER_DAYS, or its person was forgotten."
         )
         return Status.PROBLEMS
+    is_moved = _is_overdue(found, table.now()) and _is_moved(stack, message_id)
     if as_json:
-        console.write_json(document_of(found))
+        console.write_json({**document_of(found), "moved_by_sqs": is_moved})
     else:
-        _show(found, table.now())
+        _show(found, table.now(), is_moved=is_moved)
     return Status.OK
 
 
-def _show(found: "Story", now: float) -> None:
+def _is_overdue(found: "Story", now: float) -> bool:
+    """Whether it waits, and nothing was noted for long after it was due."""
+    due = [outcome.until or at for at, outcome in found.operations().values()]
+    return found.state.value == "waiting" and now - min(due) > OVERDUE_SECONDS
+
+
+def _is_moved(stack: "Stack", message_id: str) -> bool:
+    """Whether SQS has moved it to the dead-letter queue: that is told to nobody."""
+    from cli.dead_letters.queue import DeadLetterQueue, message_id_of
+
+    console.note("Nothing was noted since it was due: looking into the dead-letter queue …")
+    with DeadLetterQueue(stack.output("DeadLetterQueueUrl")).letters() as letters:
+        return any(
+            message_id_of(entry) == message_id for letter in letters for entry in letter.entries
+        )
+
+
+def _show(found: "Story", now: float, *, is_moved: bool) -> None:
     state = found.state.value
     article = "an" if (found.kind or "")[:1] in {"a", "i"} else "a"
     about = f"{article} {found.kind} message" if found.kind else "a message"
@@ -111,7 +131,7 @@ def _show(found: "Story", now: float) -> None:
     console.write_table(
         ("time (UTC)", "after", "function", "operations", "became", "why"), list(_rows(found))
     )
-    _show_advice(found, now)
+    _show_advice(found, now, is_moved=is_moved)
 
 
 def _rows(found: "Story") -> Iterable[tuple[Any, ...]]:
@@ -145,7 +165,7 @@ def _why(group: Any, at: float) -> str | None:
     return text or None
 
 
-def _show_advice(found: "Story", now: float) -> None:
+def _show_advice(found: "Story", now: float, *, is_moved: bool) -> None:
     """What there is to do about what is not delivered."""
     from ledger.fates import State
     from preview import ADVICE
@@ -164,13 +184,18 @@ def _show_advice(found: "Story", now: float) -> None:
     if found.state is State.DEAD_LETTERED:
         console.say()
         console.say(f"The content: `klaviyo-destination dlq show --message-id {found.message_id}`")
-    due = [outcome.until for outcome in left if outcome.until is not None]
-    if found.state is State.WAITING and due and now - min(due) > OVERDUE_SECONDS:
+    if is_moved:
         console.say()
         console.say(
-            f"It has been due for {_span(now - min(due))}, and nothing was noted since. It waits "
-            "untried behind a pause of Klaviyo's, or the retry function failed so often that SQS "
-            f"has moved it: see `klaviyo-destination dlq show --message-id {found.message_id}`."
+            "It is in the dead-letter queue: SQS itself has moved it, since the retry function "
+            f"failed on it a hundred times. `klaviyo-destination dlq redrive --message-id "
+            f"{found.message_id}` tries it again."
+        )
+    elif _is_overdue(found, now):
+        console.say()
+        console.say(
+            "Nothing was noted since it was due. It waits untried, behind a pause of Klaviyo's or "
+            "of the destination's, or what came of it could not be written."
         )
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from handler.door.validation import Malformed, kept
 from klaviyo_mapping import Dropped, Mapped, Message, Settings, map_message
+from klaviyo_mapping.identity.identifiers import as_own_id
 from operations import Json
 
 
@@ -21,6 +22,9 @@ class Unmapped:
 
 Decision = Mapped | Dropped | Malformed | Unmapped
 
+Sender = tuple[str | None, str | None]
+"""A message's type and its user id, as far as there are any."""
+
 
 def decide(arrival: Message | Malformed, settings: Settings, now: datetime) -> Decision:
     """Map a message that the door has read. Never raises: one must never cost its neighbours."""
@@ -30,3 +34,10 @@ def decide(arrival: Message | Malformed, settings: Settings, now: datetime) -> D
         return map_message(arrival, settings, now)
     except Exception as error:
         return Unmapped(kept(arrival.document()), error)
+
+
+def sender_of(arrival: Message | Malformed) -> Sender:
+    """Who sent it, for the ledger."""
+    if isinstance(arrival, Malformed):
+        return None, None
+    return arrival.type, as_own_id(arrival.user_id)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from handler.aws.credentials import Credentials, CredentialStore, CredentialsUnavailable
 from handler.deadline import MOST_MESSAGES, Schedule, is_enough, of_webhook
-from handler.decision import Decision, Unmapped, decide
+from handler.decision import Decision, Unmapped, decide, sender_of
 from handler.door.admission import Arrivals, Slice, admit
 from handler.door.refusals import InvalidSignature, InvalidToken, Refusal
 from handler.door.validation import Malformed
@@ -35,11 +35,14 @@ if TYPE_CHECKING:
 @dataclass(slots=True)
 class Work:
     """What a batch came to: a decision for each message that was mapped, and the `rest` as it
-    came. `kinds` are the messages' types; `repeated` has the positions of those that are known to
-    be delivered, whose operations are not among the `operations`."""
+    came.
+
+    For the ledger, `senders` are the messages' types and user ids, and `repeated` has the positions
+    of those that are known to be delivered: their operations are not among the `operations`.
+    """
 
     message_ids: list[str | None] = field(default_factory=list)
-    kinds: list[str | None] = field(default_factory=list)
+    senders: list[tuple[str | None, str | None]] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     operations: list[Operation] = field(default_factory=list)
     rest: list[Slice] = field(default_factory=list)
@@ -168,7 +171,8 @@ class Intake:
         for arrival in arrivals:
             decision = self._decide(arrival, received_at)
             work.message_ids.append(arrival.message_id)
-            work.kinds.append(arrival.type if isinstance(arrival, Message) else None)
+            if self.books is not None:
+                work.senders.append(sender_of(arrival))
             work.decisions.append(decision)
             if isinstance(decision, Mapped):
                 operations += decision.operations
@@ -303,9 +307,9 @@ def _decided(work: Work, at: float) -> "list[Decided]":
     from handler.books.page import Decided
 
     return [
-        Decided(message_id, kind, decision, at)
-        for message_id, kind, decision in zip(
-            work.message_ids, work.kinds, work.decisions, strict=True
+        Decided(message_id, *sender, decision, at)
+        for message_id, sender, decision in zip(
+            work.message_ids, work.senders, work.decisions, strict=True
         )
     ]
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from handler.aws.credentials import Credentials, CredentialStore, CredentialsUnavailable
 from handler.deadline import Schedule, is_enough, of_retry
-from handler.decision import Decision, Unmapped, decide
+from handler.decision import Decision, Sender, Unmapped, decide, sender_of
 from handler.door.admission import Arrivals
 from handler.door.body import Body
 from handler.door.refusals import Refusal
@@ -52,8 +52,9 @@ class Sorted:
     """What a batch holds, by what is to be done with it; `early` by the seconds still to wait.
 
     `redriven` names each operation that is back from the dead-letter queue, `mapped` each that the
-    webhook had no time for; `decided` has, of each message that was put to the mapping, id, type,
-    decision and time of arrival. `later` are operations that wait for others to fill a request.
+    webhook had no time for; `decided` has, of each message that was put to the mapping, id, type
+    and user id, decision and time of arrival. `later` are operations that wait for others
+    to fill a request.
     """
 
     ready: list[Entry] = field(default_factory=list)
@@ -62,9 +63,7 @@ class Sorted:
     hopeless: list[Entry] = field(default_factory=list)
     redriven: list[Entry] = field(default_factory=list)
     mapped: list[Entry] = field(default_factory=list)
-    decided: list[tuple[str | None, str | None, Decision, float | None]] = field(
-        default_factory=list
-    )
+    decided: list[tuple[str | None, Sender, Decision, float | None]] = field(default_factory=list)
     later: list[Entry] = field(default_factory=list)
 
     @property
@@ -232,8 +231,8 @@ class Redelivery:
         self, arrival: Message | Malformed, entry: Entry, now: datetime, found: Sorted
     ) -> None:
         decision = decide(arrival, self.settings, now)
-        kind = arrival.type if isinstance(arrival, Message) else None
-        found.decided.append((arrival.message_id, kind, decision, entry.first_failed_at))
+        sender = sender_of(arrival)
+        found.decided.append((arrival.message_id, sender, decision, entry.first_failed_at))
         if isinstance(decision, Malformed | Unmapped):
             if isinstance(decision, Unmapped):
                 self.telemetry.failure("mapping failed", decision.error)
@@ -292,8 +291,8 @@ class Redelivery:
         record_retry(
             page,
             [
-                Decided(message_id, kind, decision, moment, since)
-                for message_id, kind, decision, since in found.decided
+                Decided(message_id, *sender, decision, moment, since)
+                for message_id, sender, decision, since in found.decided
             ],
             found.ready,
             found.later,

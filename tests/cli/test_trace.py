@@ -9,7 +9,7 @@ from preview import ADVICE
 from tests.cli.calling import answer, call, lines
 from tests.deployment import Deployment
 from tests.handler.calls import call as signed
-from tests.handler.calls import identify, order, track
+from tests.handler.calls import envelope, identify, order, track
 
 
 @pytest.fixture
@@ -21,6 +21,7 @@ def ledger(
     outputs = {
         "LedgerTableName": deployment.variables["LEDGER_TABLE"],
         "CredentialsSecretArn": deployment.queues.secret_arn,
+        "DeadLetterQueueUrl": deployment.queues.dead_letter_queue_url,
     }
     monkeypatch.setattr(
         "cli.stack.aws.stack", lambda name: Stack(name, "CREATE_COMPLETE", outputs, {})
@@ -82,6 +83,24 @@ def test_a_message_by_an_id_that_logs_show_as_a_hash(ledger: Deployment) -> None
         assert shown[0] == f"{shown_id(message_id)} is a track message: delivered"
 
 
+def test_what_sqs_has_moved_to_the_dead_letter_queue_is_found_there(
+    ledger: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.account.set_weather(Weather(down=True))
+    ledger.webhook(signed([order()]))
+    entries = ledger.take_all()
+    monkeypatch.setattr("cli.commands.trace.OVERDUE_SECONDS", -3_600.0)
+    status, shown = traced("order-1")
+    assert status == 0
+    assert shown[-1].startswith("Nothing was noted since it was due. It waits untried")
+    ledger.sqs.send_message(
+        QueueUrl=ledger.queues.dead_letter_queue_url, MessageBody=envelope(*entries)
+    )
+    status, shown = traced("order-1")
+    assert shown[-1].startswith("It is in the dead-letter queue: SQS itself has moved it")
+    assert answer("trace", "order-1", "--stack", "here")[1]["moved_by_sqs"] is True
+
+
 def test_json_is_the_same_for_machines(ledger: Deployment) -> None:
     ledger.webhook(signed([identify()]))
     status, found = answer("trace", "identify-1", "--stack", "here")
@@ -92,6 +111,7 @@ def test_json_is_the_same_for_machines(ledger: Deployment) -> None:
         "type": "identify",
         "state": "delivered",
         "repeats": 0,
+        "moved_by_sqs": False,
         "warnings": [],
     }
     assert attempt == {

@@ -261,8 +261,14 @@ def test_the_table_holds_nothing_personal(ledger: Deployment) -> None:
         assert personal not in text
 
 
-def test_a_deletion_forgets_the_person_by_any_name(ledger: Deployment) -> None:
-    deployment = ledger.with_settings(ENFORCE_EMAIL="false", FORWARD_DELETIONS="true")
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"FORWARD_DELETIONS": "true"}, {"ENFORCE_EMAIL": "false", "FORWARD_DELETIONS": "true"}],
+)
+def test_a_deletion_forgets_the_person_by_the_user_id(
+    settings: dict[str, str], ledger: Deployment
+) -> None:
+    deployment = ledger.with_settings(**settings)
     deployment.webhook(call([identify(1), track(1), identify(2)]))
     client = boto3.client("dynamodb")
 
@@ -277,6 +283,13 @@ def test_a_deletion_forgets_the_person_by_any_name(ledger: Deployment) -> None:
     assert deployment.story("identify-1") is None
     assert told(deployment, "identify-2").state is State.DELIVERED
     assert told(deployment, "delete-1").kind == "delete"
+
+
+def test_a_user_id_that_is_nobodys_forgets_nobody(ledger: Deployment) -> None:
+    ledger.webhook(call([identify(1, userId="undefined"), identify(2, userId="undefined")]))
+    ledger.webhook(call([{"type": "delete", "messageId": "delete-1", "userId": "undefined"}]))
+    assert told(ledger, "identify-1").state is State.DELIVERED
+    assert told(ledger, "identify-2").state is State.DELIVERED
 
 
 # A ledger that is unwell, or not there

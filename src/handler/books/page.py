@@ -26,6 +26,9 @@ from ledger.table import Table
 from ledger.values import Item
 from operations import DeleteProfile, Operation
 
+DELETE = "delete"
+"""The type of a message that asks for a person's deletion."""
+
 READ_SECONDS = 0.1
 """Of the allowance, for finding out what was delivered already."""
 
@@ -48,15 +51,17 @@ class Decided(NamedTuple):
 
     message_id: str | None
     kind: str | None
+    user_id: str | None
     decision: Decision
     at: float
     arrived_at: float | None = None
 
 
 class Books:
-    """The ledger, for one process of the function called `by`."""
+    """The ledger, for one process of the function called `by`. It takes `seconds` of a call."""
 
     def __init__(self, table: Table, by: str, telemetry: Telemetry) -> None:
+        self.seconds = SECONDS
         self._table = table
         self._by = by
         self._telemetry = telemetry
@@ -68,7 +73,14 @@ class Books:
             self._telemetry.warning("ledger off", detail=NO_KEY)
             self._telemetry.count(Metric.LEDGER_FAILURES, 1)
             return None
-        return Page(self._table, self._by, self._telemetry, _people(ledger_key), self._is_new)
+        return Page(
+            self._table,
+            self._by,
+            self._telemetry,
+            _people(ledger_key),
+            self._is_new,
+            Allowance(self.seconds),
+        )
 
     def _is_new(self, name: tuple[str, str]) -> bool:
         """Whether this process has not written it yet."""
@@ -90,8 +102,9 @@ class Page:
         telemetry: Telemetry,
         people: People,
         is_new: Callable[[tuple[str, str]], bool],
+        allowance: Allowance,
     ) -> None:
-        self.allowance = Allowance(SECONDS)
+        self.allowance = allowance
         self.people = people
         self._table = table
         self._by = by
@@ -168,7 +181,7 @@ class Page:
             outcomes,
             kind=message.kind,
             content=content_of(operations) if operations else None,
-            person=self._person(operations),
+            person=self._person(message, operations),
             arrived_at=message.arrived_at if earlier is None else arrival_of(earlier),
             repeats=0 if earlier is None else earlier.get("repeats", 0) + 1,
             warnings=_warnings(decision),
@@ -196,9 +209,13 @@ class Page:
                 self.allowance,
             )
 
-    def forget(self, operations: Iterable[Operation]) -> None:
-        """Note whom to forget: the people that are to be deleted in Klaviyo."""
+    def forget(self, messages: Iterable[Decided], operations: Iterable[Operation]) -> None:
+        """Note whom to forget: those of messages that ask for it, whether or not they are to be
+        deleted in Klaviyo, and of deletions."""
         with self._guarded():
+            for message in messages:
+                if message.kind == DELETE and message.user_id is not None:
+                    self._forgotten.add(self.people.hash("external_id", message.user_id))
             for operation in operations:
                 if isinstance(operation, DeleteProfile):
                     self._forgotten.update(self.people.hashes(keys_of(operation)))
@@ -216,11 +233,14 @@ class Page:
             self._telemetry.warning("ledger failures", codes=dict(failures))
             self._telemetry.count(Metric.LEDGER_FAILURES, failures.total())
 
-    def _person(self, operations: Sequence[Operation]) -> str | None:
+    def _person(self, message: Decided, operations: Sequence[Operation]) -> str | None:
         """The hash of the first name of the message's person; the others lead to it."""
         names = keys_of(operations[0]) if operations else []
         if not names or isinstance(operations[0], DeleteProfile):
             return None
+        if message.user_id is not None:
+            # By it Segment asks for a deletion, whether or not Klaviyo knows it.
+            names = list(dict.fromkeys([*names, ("external_id", message.user_id)]))
         first, *further = self.people.hashes(names)
         for other in further:
             if self._is_new((other, first)):

@@ -41,7 +41,7 @@ def record_webhook(
     found = of_delivery(entries, delivery, routing, now=at, pace=pace, missing=stored.missing)
     if stored.missing:
         _leave_to_segment(messages, found)
-    page.forget(result.operation for result in delivery.results)
+    page.forget(messages, (result.operation for result in delivery.results))
     page.arrived(messages, found)
     page.unread(unread, at)
     _record_too_large(page, stored, at)
@@ -78,7 +78,7 @@ def record_retry(
     for message_id, outcomes in waiting(later, at + FULL_REQUESTS_SECONDS).items():
         if message_id in new:
             found.setdefault(message_id, {}).update(outcomes)
-    page.forget(result.operation for result in delivery.results)
+    page.forget(mapped, (result.operation for result in delivery.results))
     page.look_up(message.message_id for message in mapped)
     page.arrived(mapped, found)
     page.tried(
