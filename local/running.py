@@ -118,6 +118,7 @@ def _facts(configuration: Configuration, deployment: Deployment) -> LocalRun:
     return LocalRun(
         webhook_url=deployment.webhook_url,
         klaviyo_url=deployment.klaviyo_url,
+        retry_queue_url=deployment.queues.retry_queue_url,
         dead_letter_queue_url=deployment.queues.dead_letter_queue_url,
         secret_arn=deployment.queues.secret_arn,
         ledger_table=deployment.ledger_table,

@@ -211,7 +211,7 @@ def test_what_a_queue_holds_is_shown_as_it_would_be_sent(form: str, file: Path) 
             ("m2", "create_event", "Viewed", "mapped"),
         ],
     )
-    assert [request["messages"] for request in document["requests"]] == [[1, 3]]
+    assert [request["messages"] for request in document["requests"]] == [[1], [3]]
 
 
 def test_packed_entry_is_unpacked(file: Path) -> None:

@@ -1,5 +1,6 @@
 """`python -m local`, as `make run` starts it, in a process of its own and on free ports."""
 
+import atexit
 import io
 import json
 import os
@@ -51,14 +52,15 @@ SECONDS = 60
 """After which a test is given up."""
 
 
-FOLDER = tempfile.TemporaryDirectory()
+FOLDER = tempfile.mkdtemp()
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 """Of all runs here, so that whoever has it running meanwhile keeps theirs."""
 
 
 def run(*arguments: str, **variables: str) -> "subprocess.Popen[str]":
     """Start it with nothing of this environment but what a shell has."""
     shell = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    own = {"PYTHONPATH": "src", "PYTHONUTF8": "1", "RUN_FOLDER": FOLDER.name}
+    own = {"PYTHONPATH": "src", "PYTHONUTF8": "1", "RUN_FOLDER": FOLDER}
     return subprocess.Popen(
         [sys.executable, "-m", "local", *arguments],
         cwd=ROOT,
@@ -142,7 +144,7 @@ def test_command_line_works_as_printed(serving: tuple["subprocess.Popen[str]", s
     printed = re.findall(r"^  (?:PORT=\d+ )?\.venv/bin/klaviyo-destination (.+)$", section, re.M)
     outputs = []
     for line in printed:
-        process = start_command(*line.split(), RUN_FOLDER=FOLDER.name)
+        process = start_command(*line.split(), RUN_FOLDER=FOLDER)
         outputs.append(process.communicate(timeout=SECONDS)[0])
         assert process.returncode == 0
     assert "1 message: 1 delivered" in outputs[0]
@@ -303,6 +305,7 @@ def test_nothing_real_lies_where_anything_on_this_machine_can_read_it(tmp_path: 
         ]
         # Moto's state outlives its server.
         manager.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
+        boto3.client("dynamodb").delete_table(TableName=deployment.ledger_table)
     assert PRIVATE_KEY not in secret
     assert "own-secret" not in secret
     assert answers == [401, 200], "what everybody knows opens nothing"
