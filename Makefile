@@ -29,7 +29,7 @@ endef
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install deploy release run check test faults bench bench-memory bench-drain bench-hang bench-backfill soak format clean
+.PHONY: help install deploy release run check test faults bench bench-memory bench-drain bench-traffic bench-hang bench-backfill soak format clean
 
 help: ## Show this
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -65,6 +65,9 @@ bench-memory: $(COMMAND) ## Measure each of Lambda's memory sizes (2 minutes)
 
 bench-drain: $(COMMAND) ## Measure how fast a backlog of 200,000 events leaves (3 minutes)
 	$(BIN)/python -m bench.drain
+
+bench-traffic: $(COMMAND) ## Count a shop's requests against Klaviyo's allowance (1 minute)
+	$(BIN)/python -m bench.traffic
 
 bench-hang: $(COMMAND) ## Measure the webhook's answers while Klaviyo hangs (1 minute)
 	$(BIN)/python -m bench.hang

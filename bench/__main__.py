@@ -25,12 +25,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from bench import artifact, far_ends, imports, messages, peer, report
+from bench import artifact, far_ends, imports, interpreters, messages, peer, report
 from bench.figures import Figure, is_beyond_noise, ratio
 from bench.measuring import KEY, Ends, Files, MeasurementError, Record, Subject, Task, in_turns
 from local.aws_stand_in.function import ROOT
 
-FORMAT = 1
+FORMAT = 2
 RESULTS = Path(__file__).resolve().parent / "results"
 ROUNDS = 5
 IMPORT_RUNS = 3
@@ -45,6 +45,7 @@ def main() -> int:
     parser.add_argument("--fresh", action="store_true", help="measure it, also if it is stored")
     parser.add_argument("--peer", type=Path, help="a prepared folder, see bench/peer.py")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--python", type=Path, help="the Python to measure on, not the fastest")
     arguments = parser.parse_args()
     if arguments.rounds < 1:
         parser.error("--rounds: at least 1")
@@ -55,30 +56,45 @@ def main() -> int:
     except (peer.PeerError, artifact.RevisionError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
-    stored = None if base is None or arguments.fresh else _stored(base)
+    found = _interpreters(arguments.python)
+    if not found:
+        print(f"bench: {arguments.python} is no Python from 3.11 to 3.13", file=sys.stderr)
+        return 2
+    print(interpreters.described(found))
+    stored = None if base is None or arguments.fresh else _stored(base, found[0])
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
-        _measure_and_print(arguments, base, stored, Path(scratch))
+        _measure_and_print(arguments, base, stored, found[0], Path(scratch))
     return 0
 
 
+def _interpreters(wanted: Path | None) -> list[interpreters.Interpreter]:
+    if wanted is None:
+        return interpreters.all_of_them()
+    found = interpreters.at(wanted)
+    return [] if found is None else [found]
+
+
 def _measure_and_print(
-    arguments: argparse.Namespace, base: str | None, stored: Result | None, scratch: Path
+    arguments: argparse.Namespace,
+    base: str | None,
+    stored: Result | None,
+    interpreter: interpreters.Interpreter,
+    scratch: Path,
 ) -> None:
     began = perf_counter()
+    load = os.getloadavg()[0]
     rounds: int = arguments.rounds
-    present = _built(artifact.present_revision(), ROOT / "src", scratch / "present")
+    revision = artifact.present_revision()
+    present = _built(revision, ROOT / "src", scratch / "present", interpreter)
     artifacts = {"present": present}
     if base is not None and stored is None:
         old = scratch / "base"
         old.mkdir()
-        artifacts["base"] = _built(base, artifact.sources_of(base, old), old)
-    theirs = peer.fixtures_of(arguments.peer) if arguments.peer else None
-    (scratch / "messages").mkdir()
-    files = Files(scratch / "messages", theirs)
-    if arguments.peer and theirs is None:
-        theirs = scratch / "messages" / "peer"
-        theirs.mkdir()
-        messages.write(theirs)
+        artifacts["base"] = _built(base, artifact.sources_of(base, old), old, interpreter)
+    theirs = scratch / "messages" / "peer"
+    theirs.mkdir(parents=True)
+    files = Files(scratch / "messages")
+    messages.write(theirs)
     record = Record()
     with ExitStack() as stack:
         port = stack.enter_context(far_ends.sink())
@@ -92,7 +108,7 @@ def _measure_and_print(
             list(group) for group in zip(*(s.tasks(rounds) for s in subjects.values()), strict=True)
         ]
         tasks.insert(0, [subjects["present"].machine(rounds)])
-        if arguments.peer and theirs is not None:
+        if arguments.peer:
             _join_peer(tasks, peer.Peer(arguments.peer, theirs, port), rounds)
         for number, task in in_turns(tasks, rounds):
             _progress(f"round {number + 1} of {rounds}: {task.subject}, {task.name}")
@@ -109,6 +125,7 @@ def _measure_and_print(
     paths = {name: _store(result) for name, result in results.items()}
     before = stored or results.get("base")
     _print(results["present"], before, is_stored=stored is not None)
+    _say_how_noisy(record.figures("present").get("machine"), load)
     print(f"\n{paths['present']}, {perf_counter() - began:.0f} s")
 
 
@@ -131,10 +148,12 @@ def _join_peer(tasks: list[list[Task]], other: peer.Peer, rounds: int) -> None:
         group.append(run(case.figure))
 
 
-def _built(revision: str, sources: Path, scratch: Path) -> artifact.Artifact:
+def _built(
+    revision: str, sources: Path, scratch: Path, interpreter: interpreters.Interpreter
+) -> artifact.Artifact:
     _progress(f"building the artifact of {revision}")
     scratch.mkdir(exist_ok=True)
-    built = artifact.make(revision, sources, scratch)
+    built = artifact.make(revision, sources, scratch, interpreter)
     _progress("")
     if not built.built:
         print(
@@ -170,7 +189,7 @@ def _result(
         "format": FORMAT,
         "revision": built.revision,
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "python": platform.python_version(),
+        "python": built.version,
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
         "rounds": rounds,
         "artifact": "built" if built.built else f"copied ({built.why})",
@@ -183,13 +202,13 @@ def _result(
     }
 
 
-def _stored(revision: str) -> Result | None:
-    """What was measured of a commit on this version of Python, if anything."""
+def _stored(revision: str, interpreter: interpreters.Interpreter) -> Result | None:
+    """What was measured of a commit on this Python, if anything."""
     try:
         result: Result = json.loads((RESULTS / f"{revision}.json").read_text())
     except (OSError, ValueError):
         return None
-    is_alike = (result.get("format"), result.get("python")) == (FORMAT, platform.python_version())
+    is_alike = (result.get("format"), result.get("python")) == (FORMAT, str(interpreter))
     return result if is_alike else None
 
 
@@ -208,7 +227,7 @@ def _print(result: Result, before: Result | None, *, is_stored: bool) -> None:
     figures = _figures(result["figures"])
     base = None if before is None else _figures(before["figures"])
     print(
-        f"{result['revision']} on Python {result['python']}, {result['machine']}; medians of "
+        f"{result['revision']} on {result['python']}, {result['machine']}; medians of "
         f"{result['rounds']} rounds (3 where a process takes long), artifact {result['artifact']}"
     )
     print(report.table(figures, base, "" if before is None else before["revision"]))
@@ -235,6 +254,22 @@ def _say_how_old(figures: Mapping[str, Figure], before: Result) -> None:
     now = figures.get("machine")
     if now is not None and then is not None and is_beyond_noise(now, then):
         print(f"The machine takes {ratio(now, then):.2f} times as long as then: FRESH=1 is better.")
+
+
+QUIET = 0.05
+"""The spread of the fixed piece of work, and the share of the processors that others use."""
+
+
+def _say_how_noisy(machine: Figure | None, load: float) -> None:
+    """Whether the machine had anything else to do."""
+    share = load / (os.cpu_count() or 1)
+    spread = 0.0 if machine is None else machine.spread
+    if share > QUIET or spread > QUIET:
+        print(
+            f"\nNOISY MACHINE: others used {share:.0%} of the processors in the minute before, and "
+            f"the fixed piece of work varied by ±{spread:.0%}. Trust the ratios of what ran in "
+            "turns, and of these the ones that a second run repeats."
+        )
 
 
 def _progress(text: str) -> None:

@@ -1,19 +1,20 @@
-"""The built artifact of a commit, on the Python that measures it, and what it weighs."""
+"""The built artifact of a commit, for the Python that measures it, and what it weighs."""
 
 import importlib.metadata
 import io
 import os
+import platform
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
-import venv
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.interpreters import Interpreter
 from local.aws_stand_in.function import ROOT
 
 OURS = ("handler", "klaviyo_client", "klaviyo_mapping", "ledger", "operations")
@@ -30,13 +31,14 @@ class RevisionError(Exception):
 class Artifact:
     """What is measured: a commit's function as it would be deployed.
 
-    `built` is false where it had to be put together from the packages of the virtual environment;
-    `why` then says what the build said.
+    `version` says which Python runs it. `built` is false where it had to be put together from the
+    packages of the virtual environment; `why` then says what the build said.
     """
 
     revision: str
     folder: Path
     python: Path
+    version: str
     runtime: Path
     built: bool
     why: str = ""
@@ -85,31 +87,44 @@ def sources_of(revision: str, folder: Path) -> Path:
     return folder / "src"
 
 
-def make(revision: str, sources: Path, scratch: Path) -> Artifact:
-    """Build the artifact as `sam build` does; where that fails, copy it from this environment."""
+def make(revision: str, sources: Path, scratch: Path, on: Interpreter | None = None) -> Artifact:
+    """Build the artifact as `sam build` does, for the Python that it is measured `on`; where that
+    fails, copy it from this environment. Without one, it is the Python of this environment."""
+    own = Interpreter(Path(sys.executable), platform.python_version(), 0.0)
+    on = on or own
     folder = scratch / "artifact"
     python = scratch / "python"
     runtime = scratch / "runtime"
-    venv.create(python, with_pip=False, symlinks=True)
+    _make_environment(on, python)
     interpreter = python / "bin" / "python"
     _link_runtime(runtime)
-    why = _build(sources, folder) or _cannot_import(interpreter, folder, runtime)
+    why = _build(sources, folder, on) or _cannot_import(interpreter, folder, runtime)
     if why:
         shutil.rmtree(folder, ignore_errors=True)
+        if on.minor != own.minor:
+            # The packages of this environment are for its own Python.
+            on = own
+            _make_environment(on, python)
         _copy(sources, folder)
         unusable = _cannot_import(interpreter, folder, runtime)
         if unusable:
             raise SystemExit(f"bench: {revision} cannot be imported: {unusable}")
-    _compile(folder)
+    _compile(folder, interpreter)
     return Artifact(
         revision=revision,
         folder=folder,
         python=interpreter,
+        version=str(on),
         runtime=runtime,
         built=not why,
         why=why,
         megabytes=weigh(folder),
     )
+
+
+def _make_environment(interpreter: Interpreter, folder: Path) -> None:
+    command = [str(interpreter.path), "-m", "venv", "--without-pip", "--clear", str(folder)]
+    subprocess.run(command, check=True)
 
 
 def weigh(folder: Path) -> dict[str, float]:
@@ -136,13 +151,11 @@ def _zipped(folder: Path, files: Sequence[Path]) -> float:
     return len(packed.getvalue()) / 1_000_000
 
 
-def _build(sources: Path, folder: Path) -> str:
+def _build(sources: Path, folder: Path, on: Interpreter) -> str:
     """Run the makefile that `sam build` runs; gives what it complained of, or nothing."""
     folder.mkdir()
-    python = f"PYTHON={sys.executable}"
-    command = ["make", "-s", "build-WebhookFunction", f"ARTIFACTS_DIR={folder}", python]
-    if sys.version_info[:2] == (3, 13):
-        command.append(f"PYTHON313={sys.executable}")
+    command = ["make", "-s", "build-WebhookFunction", f"ARTIFACTS_DIR={folder}"]
+    command += [f"PYTHON={sys.executable}", f"RUNS_ON=3.{on.minor}", f"PYTHON313={on.path}"]
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     # Offline, pip would try each package five times before it gives up.
     variables["PIP_RETRIES"] = "0"
@@ -192,11 +205,10 @@ def _copy(sources: Path, folder: Path) -> None:
         )
 
 
-def _compile(folder: Path) -> None:
-    """Byte code for this Python, where the build has made none for it."""
-    tag = sys.implementation.cache_tag
-    if not any(folder.rglob(f"*.{tag}.pyc")):
-        command = [sys.executable, "-m", "compileall", "-q", "-j", "1"]
+def _compile(folder: Path, interpreter: Path) -> None:
+    """Byte code for this Python, where the build has made none."""
+    if not any(folder.rglob("*.pyc")):
+        command = [str(interpreter), "-m", "compileall", "-q", "-j", "1"]
         subprocess.run([*command, "--invalidation-mode", "unchecked-hash", str(folder)], check=True)
 
 

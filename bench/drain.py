@@ -110,7 +110,11 @@ def drain(number: int) -> dict[str, Any]:
         ]
         for function in functions:
             function.wait()
-        sent = Queue(queues.retry_queue_url).send(map(Entry, _events(number))).messages
+        sent = (
+            Queue(queues.retry_queue_url)
+            .send(map(Entry, _events(number)), seconds=LONGEST_SECONDS)
+            .messages
+        )
         print(f"{sent} SQS messages wait", flush=True)
         for function in functions:
             stack.enter_context(Poller(queues.retry_queue_url, function.invoke))

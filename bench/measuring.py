@@ -16,8 +16,15 @@ from bench.figures import Figure
 HERE = Path(__file__).resolve().parent
 
 KEY = "pk_bench"
-SIZES = (1, 10, 100, 1_000, 4_000)
-STAND_IN_SIZES = (1, 100, 1_000, 4_000)
+SIZES: Mapping[str, tuple[int, ...]] = {
+    "track": (1, 10, 100, 1_000, 4_000),
+    "identify": (1, 10, 100, 1_000, 4_000),
+    "order": (1, 10, 100, 1_600),
+}
+"""Messages a call. An order is six operations, and a call takes on some 10,000 of them: what is
+more waits in the queue."""
+
+STAND_IN_SIZES = {kind: tuple(each for each in of if each != 10) for kind, of in SIZES.items()}
 SINGLES = 200
 BACKLOG = 1_000
 """Messages of each kind in the retry function's batch; an order is six operations."""
@@ -54,18 +61,15 @@ class Ends:
 class Files:
     """The messages on disk, as each process reads them."""
 
-    def __init__(self, folder: Path, fixtures: Path | None) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.whole = {
-            kind: messages.whole(kind) if fixtures is None else messages.read(fixtures, kind)
-            for kind in messages.KINDS
-        }
-        self.lean = {kind: messages.lean(kind, max(SIZES)) for kind in messages.KINDS}
+        self.whole = {kind: messages.whole(kind) for kind in messages.KINDS}
+        self.lean = {kind: messages.lean(kind, max(SIZES[kind])) for kind in messages.KINDS}
         for kind in messages.KINDS:
             self._write(f"{kind}.json", self.whole[kind])
             self._write(f"backlog-{kind}.json", self.lean[kind][:BACKLOG])
             self._write(f"batch-{kind}.json", messages.call(self.whole[kind][: BATCHES[kind]]))
-            for size in SIZES:
+            for size in {*SIZES[kind], 1_000}:
                 self._write(f"{kind}-{size}.json", messages.call(self.lean[kind][:size]))
         singles = [messages.call([message]) for message in self.whole["track"][:SINGLES]]
         self._write("singles.json", singles)
@@ -118,9 +122,11 @@ class Subject:
         tasks.append(Task(self.name, "cold.environment", rounds, self.cold_with_environment))
         tasks.append(Task(self.name, "cold.secret", rounds, self.cold_with_secret))
         for kind in messages.KINDS:
-            calls = {f"stub.{kind}.{size}": file(f"{kind}-{size}") for size in SIZES}
+            calls = {f"stub.{kind}.{size}": file(f"{kind}-{size}") for size in SIZES[kind]}
             tasks.append(self.task("webhook", few, label=kind, stub=True, calls=calls))
-            calls = {f"stand_in.{kind}.{size}": file(f"{kind}-{size}") for size in STAND_IN_SIZES}
+            calls = {
+                f"stand_in.{kind}.{size}": file(f"{kind}-{size}") for size in STAND_IN_SIZES[kind]
+            }
             tasks.append(self.task("webhook", few, label=kind, at=self._ends.stand_in, calls=calls))
             backlog = file(f"backlog-{kind}")
             tasks.append(

@@ -56,12 +56,12 @@ class Row:
 
 
 COLD = Row("cold start, credentials in Secrets Manager", "cold.secret")
-ORDERS = Row("4 MB: 4,000 orders of five (24,000 events)", "order", 4_000)
+ORDERS = Row("1.8 MB: 1,600 orders of five (9,600 events)", "order", 1_600)
 ROWS = (
     Row("cold start, credentials in the environment", "cold.environment"),
     COLD,
-    Row("1 track of 2 KB", "one", 1),
-    Row("1,000 tracks of 2 KB", "thousand", 1_000),
+    Row("1 track", "one", 1),
+    Row("1,000 tracks", "thousand", 1_000),
     Row("4 MB: 4,000 tracks of 1 KB", "track", 4_000),
     ORDERS,
 )
@@ -104,7 +104,7 @@ def main() -> int:
 def _measure(rounds: int, scratch: Path) -> Record:
     built = artifact.make(artifact.present_revision(), ROOT / "src", scratch)
     (scratch / "messages").mkdir()
-    files = Files(scratch / "messages", None)
+    files = Files(scratch / "messages")
     record = Record()
     with ExitStack() as stack:
         groups = {size: stack.enter_context(limited(share_of(size))) for size in SIZES}
@@ -119,7 +119,7 @@ def _measure(rounds: int, scratch: Path) -> Record:
         for _, task in in_turns([list(group) for group in zip(*tasks, strict=True)], rounds):
             record.add(task)
         whole = Subject("memory", built, ends, files)
-        idle, largest = [files.path("single")], files.path("order-4000")
+        idle, largest = [files.path("single")], files.path("order-1600")
         record.add(whole.task("memory", 1, stub=False, idle=idle, batch=largest))
     return record
 
@@ -134,7 +134,7 @@ def _tasks(subject: Subject, files: Files, rounds: int) -> list[Task]:
             "webhook", rounds, label="4 MB of tracks", calls={"track": files.path("track-4000")}
         ),
         subject.task(
-            "webhook", rounds, label="4 MB of orders", calls={"order": files.path("order-4000")}
+            "webhook", rounds, label="4 MB of orders", calls={"order": files.path("order-1600")}
         ),
     ]
 

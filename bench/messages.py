@@ -1,8 +1,9 @@
 """The messages that are measured with, and the webhook calls that carry them.
 
-Whole ones have 2 KB (an order of five products 3.2 KB) with all that analytics.js adds, as the
-files of a peer's harness do. Lean ones have 1 KB, so that 4,000 of them are the largest batch that
-Segment sends: 4,000 messages and 4 MB. Both are the same at each run.
+Whole ones are what Segment's libraries send, each in turn: `captured.json` holds what came to a
+server in Segment's place, with the package and its version; only the people, the ids and the times
+are made up. Lean ones have 1 KB, so that 4,000 of them are the largest batch that Segment sends:
+4,000 messages and 4 MB. Both are the same at each run.
 """
 
 import hashlib
@@ -18,10 +19,11 @@ Message = dict[str, Any]
 
 SECRET = "bench-shared-secret"
 
-AGENT = (
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/126.0.0.0 Safari/537.36"
+CAPTURED: Sequence[Mapping[str, Any]] = json.loads(
+    (Path(__file__).parent / "captured.json").read_text()
 )
+"""By library: an `identify` and a `track`, and which release of which package sent them."""
+
 PRODUCTS = 5
 
 FIXTURES: Mapping[str, tuple[str, int]] = {
@@ -29,11 +31,11 @@ FIXTURES: Mapping[str, tuple[str, int]] = {
     "identify": ("identifies_1000", 1_000),
     "order": ("orders_1000", 1_000),
 }
-"""The files of a peer's harness that hold each kind, and how many messages they hold."""
+"""The files by which a peer's harness reads each kind, and how many messages they hold."""
 
 
 def whole(kind: str, number: int = 1_000) -> list[Message]:
-    """Messages of 2 KB: `track`, `identify` or `order`."""
+    """Messages as the libraries send them: `track`, `identify` or `order`."""
     dice = random.Random(20_260_101)
     make = _WHOLE[kind]
     return [make(each, dice) for each in range(number)]
@@ -44,13 +46,6 @@ def lean(kind: str, number: int) -> list[Message]:
     dice = random.Random(20_260_102)
     make = _LEAN[kind]
     return [make(each, dice) for each in range(number)]
-
-
-def read(folder: Path, kind: str) -> list[Message]:
-    """The messages of a peer's files. Raises `OSError` where there are none."""
-    name, number = FIXTURES[kind]
-    messages: list[Message] = json.loads((folder / f"{name}.json").read_text())
-    return messages[:number]
 
 
 def write(folder: Path) -> None:
@@ -97,65 +92,27 @@ def _time(number: int) -> str:
 
 
 def _common(kind: str, number: int, dice: random.Random) -> Message:
+    """A message of each library in turn, with what Segment adds to it on its way:
+    https://segment.com/docs/connections/spec/common/"""
+    captured: Message = CAPTURED[number % len(CAPTURED)][kind]
     moment = _time(number)
+    context = {**captured["context"], "ip": f"203.0.113.{number % 250}"}
+    if "traits" in context:
+        context["traits"] = {"email": _email(number)}
     return {
-        "anonymousId": _id(dice),
-        "channel": "client",
-        "context": _context(number, dice),
-        "integrations": {"All": True},
-        "messageId": f"ajs-next-{_id(dice)}",
+        **captured,
+        **({"anonymousId": _id(dice)} if captured.get("anonymousId") else {}),
+        "channel": "client" if "page" in context else "server",
+        "context": context,
+        "messageId": f"{captured['messageId'][:9]}{_id(dice)}",
         "originalTimestamp": moment,
+        "projectId": "project_bench",
         "receivedAt": moment,
         "sentAt": moment,
         "timestamp": moment,
-        "type": kind,
         "userId": f"user-{number:06d}",
         "version": 2,
         "writeKey": "wk_bench",
-    }
-
-
-def _context(number: int, dice: random.Random) -> dict[str, Any]:
-    shop = "https://shop.acme-store.example"
-    query = "?utm_source=newsletter&utm_medium=email"
-    return {
-        "active": True,
-        "app": {
-            "name": "Storefront",
-            "version": "5.4.2.8",
-            "build": "3.0.1.545",
-            "namespace": "example.acme-store",
-        },
-        "campaign": {
-            "name": "spring-sale",
-            "source": "newsletter",
-            "medium": "email",
-            "term": "shoes",
-            "content": "hero",
-        },
-        "device": {
-            "id": _id(dice),
-            "manufacturer": "Apple",
-            "model": "MacBookPro18,1",
-            "name": "mac",
-            "type": "desktop",
-        },
-        "ip": f"203.0.113.{number % 250}",
-        "library": {"name": "analytics.js", "version": "2.11.1"},
-        "locale": "en-US",
-        "network": {"bluetooth": False, "carrier": "", "cellular": False, "wifi": True},
-        "os": {"name": "macOS", "version": "14.5"},
-        "page": {
-            "path": "/products/trail-runner",
-            "referrer": f"{shop}/collections/shoes",
-            "search": query,
-            "title": "Trail Runner | Acme Store",
-            "url": f"{shop}/products/trail-runner{query}",
-        },
-        "screen": {"width": 1728, "height": 1117, "density": 2},
-        "timezone": "America/Los_Angeles",
-        "traits": {"email": _email(number), "firstName": "Ada", "lastName": f"Byron{number}"},
-        "userAgent": AGENT,
     }
 
 

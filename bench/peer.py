@@ -5,11 +5,11 @@
     node_modules/                 with the published `@segment/action-destinations`
     segment_bench.cjs             node segment_bench.cjs <dir> <fixtures> stub|http|coldbatch …
     segment_cold_entry.cjs        node segment_cold_entry.cjs <fixtures> <port>
-    fx/ or fixtures/              the messages, if both shall run on these rather than on ours
 
-The harness writes its figures as lines of JSON. It begins with parsed messages, but for the batch
-of tracks that is called `…_incl_JSON.parse` and for the first batch. Ours always begins with the
-bytes of the webhook call, verifies them and checks every message.
+Both run on the messages of `bench.messages`. The harness writes its figures as lines of JSON. It
+begins with parsed messages, but for the batch of tracks that is called `…_incl_JSON.parse` and for
+the first batch. Ours always begins with the bytes of the webhook call, verifies them and checks
+every message.
 """
 
 import json
@@ -40,12 +40,12 @@ class Case:
 
 
 CASES = (
-    Case("peer.track", "1,000 tracks", "bytes → request", "JSON.parse → answered", 0.5),
-    Case("peer.identify", "1,000 identifies", "bytes → request", "parsed → answered", 0.7),
-    Case("peer.order", "200 orders of five", "bytes → request", "parsed → answered", 0.25),
-    Case("peer.first", "first 1,000 tracks", "bytes → request", "JSON.parse → answered", 0.33),
-    Case("peer.single", "1 track over loopback", "whole webhook", "parsed → answered", 1.2),
-    Case("peer.cold", "process start → first", "webhook answered", "event delivered", 0.8),
+    Case("peer.track", "1,000 tracks", "bytes → request", "JSON.parse → answered", 0.45),
+    Case("peer.identify", "1,000 identifies", "bytes → request", "parsed → answered", 0.6),
+    Case("peer.order", "200 orders of five", "bytes → request", "parsed → answered", 0.15),
+    Case("peer.first", "first 1,000 tracks", "bytes → request", "JSON.parse → answered", 0.2),
+    Case("peer.single", "1 track over loopback", "whole webhook", "parsed → answered", 1.4),
+    Case("peer.cold", "process start → first", "webhook answered", "event delivered", 0.7),
 )
 
 OURS: Mapping[str, str] = {
@@ -122,9 +122,3 @@ def check(folder: Path) -> None:
     for name in ("node_modules", "segment_bench.cjs", "segment_cold_entry.cjs"):
         if not (folder / name).exists():
             raise PeerError(f"{folder} has no {name}; see bench/peer.py")
-
-
-def fixtures_of(folder: Path) -> Path | None:
-    """The messages that the prepared folder holds, if it does."""
-    found = (folder / name for name in ("fx", "fixtures"))
-    return next((path for path in found if (path / "tracks_1000.json").exists()), None)

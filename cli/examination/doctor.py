@@ -18,7 +18,11 @@ from cli.examination.asking import SECONDS, Inquirer
 from cli.options import Context
 from cli.terminal import counted
 from cli.troubles import Trouble
-from handler.aws.credentials import CredentialStore, CredentialsUnavailable
+from handler.aws.credentials import (
+    SHORTEST_LEDGER_KEY,
+    CredentialStore,
+    CredentialsUnavailable,
+)
 from handler.aws.environment import Environment
 from klaviyo_client.api.answers import TOO_MANY_REQUESTS, Answer, resources
 from klaviyo_client.api.endpoints import (
@@ -116,6 +120,7 @@ class Doctor:
             ("scopes", self._look_at_scopes),
             ("lists", self._look_at_lists),
             ("queues", self._look_at_queues),
+            ("ledger", self._look_at_ledger),
         )
         for name, look in checks:
             yield from _guarded(name, look)
@@ -317,6 +322,19 @@ class Doctor:
             yield Check("dead letters", Health.DOUBTFUL, found, remedy)
         else:
             yield Check("dead letters", Health.GOOD, "none")
+
+    def _look_at_ledger(self) -> Iterator[Check]:
+        from cli.stack.ledger import OUTPUT
+
+        stack = self._context.stack
+        if stack is None or OUTPUT not in stack.outputs:
+            return
+        key = str(stack.secret().get("ledger_key") or "").strip()
+        if len(key) < SHORTEST_LEDGER_KEY:
+            found = "is off: ledger_key in the secret is missing or too short"
+            yield Check("ledger", Health.DOUBTFUL, found, "run `klaviyo-destination secret set`")
+        else:
+            yield Check("ledger", Health.GOOD, f"is on: {stack.output(OUTPUT)}")
 
 
 def revision_check(today: date) -> Check:

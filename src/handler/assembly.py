@@ -69,7 +69,11 @@ def retry(variables: Mapping[str, str]) -> Redelivery:
     return Redelivery(
         settings=environment.settings,
         credentials=CredentialStore(environment, fetch_secret, time.monotonic),
-        klaviyo=Klaviyo(environment.klaviyo_api_url, patience=PATIENCE_SECONDS),
+        klaviyo=Klaviyo(
+            environment.klaviyo_api_url,
+            patience=PATIENCE_SECONDS,
+            share=1 / environment.retry_concurrency,
+        ),
         retry_queue=Queue(environment.retry_queue_url, sqs),
         dead_letter_queue=Queue(environment.dead_letter_queue_url, sqs),
         retry_seconds=environment.retry_seconds,

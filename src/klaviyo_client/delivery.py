@@ -28,6 +28,7 @@ class Klaviyo:
 
     `patience` is for how many seconds a pause of Klaviyo's is waited out in place; whatever has to
     wait longer is returned untried. `probe_seconds` is what a probe of an open circuit may take.
+    `share` is what this process may use of Klaviyo's limits, which hold for all processes together.
     For `remember_seconds` after an upsert has failed, later ones of its person are returned untried
     as well, so that they do not overtake it on its way through a queue: to be retried after
     `latest_retry` of the delay that Klaviyo named, in seconds.
@@ -39,6 +40,7 @@ class Klaviyo:
         *,
         patience: float = 0.0,
         probe_seconds: float = LONGEST_SECONDS,
+        share: float = 1.0,
         remember_seconds: float = 0.0,
         latest_retry: LatestRetry = lambda named: named,
         transport: Transport | None = None,
@@ -53,6 +55,7 @@ class Klaviyo:
             transport or HttpTransport(api_url, WORKERS),
             patience=patience,
             probe_seconds=probe_seconds,
+            share=share,
             clock=clock,
             sleep=sleep,
         )

@@ -12,7 +12,7 @@ Sizes = dict[int, dict[str, Figure]]
 
 
 def size_of(cold: float, order: float) -> dict[str, Figure]:
-    """Milliseconds of a cold start, microseconds of one order among 4,000."""
+    """Milliseconds of a cold start, microseconds of one order among 1,600."""
     return {"cold.secret": Figure.of([cold]), "order": Figure.of([order])}
 
 
@@ -51,14 +51,18 @@ def test_times_of_a_message_become_those_of_the_call() -> None:
 @pytest.mark.parametrize(
     ("sizes", "peak", "start"),
     [
-        # The cold start and the batch, 400 + 4,000 × 0.5, are in time at the second size.
-        ({256: size_of(900, 1_000), 512: size_of(400, 500)}, 100, "suggests 512 MB"),
+        # The cold start and the batch, 400 + 1,600 × 1.25, are in time at the second size.
+        ({256: size_of(900, 2_500), 512: size_of(400, 1_250)}, 100, "suggests 512 MB"),
         # 128 MB fill the half of 256 and no more.
-        ({256: size_of(400, 500), 512: size_of(200, 250)}, 128, "suggests 256 MB"),
-        ({256: size_of(400, 500), 512: size_of(200, 250)}, 129, "suggests 512 MB"),
+        ({256: size_of(400, 1_250), 512: size_of(200, 625)}, 128, "suggests 256 MB"),
+        ({256: size_of(400, 1_250), 512: size_of(200, 625)}, 129, "suggests 512 MB"),
         # Not delivered in time at all, so there is no figure.
-        ({256: {"cold.secret": Figure.of([900])}, 512: size_of(400, 500)}, 100, "suggests 512 MB"),
-        ({256: size_of(900, 1_000)}, 100, "suggests none"),
+        (
+            {256: {"cold.secret": Figure.of([900])}, 512: size_of(400, 1_250)},
+            100,
+            "suggests 512 MB",
+        ),
+        ({256: size_of(900, 2_500)}, 100, "suggests none"),
     ],
 )
 def test_smallest_size_in_time_that_is_filled_to_half_is_suggested(
@@ -68,7 +72,7 @@ def test_smallest_size_in_time_that_is_filled_to_half_is_suggested(
 
 
 def test_table_has_a_column_for_each_size_and_a_dash_for_what_was_not_delivered() -> None:
-    sizes: Sizes = {256: {"cold.secret": Figure.of([900])}, 512: size_of(400, 500)}
+    sizes: Sizes = {256: {"cold.secret": Figure.of([900])}, 512: size_of(400, 1_250)}
     rows = [line.split() for line in memory.table(sizes, 105).splitlines()]
     assert rows[:2] == [
         ["256", "MB", "512", "MB"],
@@ -78,7 +82,7 @@ def test_table_has_a_column_for_each_size_and_a_dash_for_what_was_not_delivered(
         ["900", "400"],
         ["300", "350"],
     ]
-    assert [row[-2:] for row in rows if row[:2] == ["4", "MB:"] and "orders" in row] == [
+    assert [row[-2:] for row in rows if row[:2] == ["1.8", "MB:"]] == [
         ["–", "2,000"],
         ["–", "1,150"],
     ]

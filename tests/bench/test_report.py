@@ -15,7 +15,7 @@ def test_sections_without_figures_are_left_out() -> None:
             "",
             "The machine itself, by a fixed piece of work",
             f"  {'':<48}              ms   ±",
-            f"  {'json':<48}            4.50   0%",
+            f"  {'json':<48}            4.50    –",
         ]
     )
 
@@ -25,10 +25,10 @@ def test_earlier_commit_stands_beside_with_ratio_and_mark() -> None:
     before = figures(memory__idle=40.0, memory__peak=80.5)
     assert report.table(now, before, "abc1234").splitlines()[2:] == [
         f"  {'':<48}              MB   ±      abc1234   ratio",
-        f"  {'a process that has answered one message':<48}            44.0   0%"
+        f"  {'a process that has answered one message':<48}            44.0    –"
         "        40.0    1.10  SLOWER",
-        f"  {'its peak with the batch':<48}            80.0   0%        80.5    0.99",
-        f"  {'the batch itself':<48}            36.0   0%           –",
+        f"  {'its peak with the batch':<48}            80.0    –        80.5    0.99",
+        f"  {'the batch itself':<48}            36.0    –           –",
     ]
 
 
@@ -47,10 +47,10 @@ def test_peer_stands_beside_ours_with_the_aim() -> None:
     peers = figures(peer__track=40.0, peer__cold=160.0)
     rows = report.beside_the_peer(ours, peers).splitlines()[3:]
     assert rows[0].split()[:11] == [
-        *("1,000", "tracks", "20.0", "±", "0%", "40.0", "±", "0%", "0.50", "0.50", "ok")
+        *("1,000", "tracks", "20.0", "±", "–", "40.0", "±", "–", "0.50", "0.45", "OVER")
     ]
     assert rows[1].split() == ["1,000", "identifies", "not", "measured"]
-    assert rows[-1].split()[4:12] == ["160", "±", "0%", "160", "±", "0%", "1.00", "0.80"]
+    assert rows[-1].split()[4:12] == ["160", "±", "–", "160", "±", "–", "1.00", "0.70"]
     assert "OVER" in rows[-1]
 
 
@@ -60,6 +60,8 @@ def test_each_case_of_the_peer_has_a_figure_of_ours() -> None:
 
 def test_aims_without_a_peer() -> None:
     measured = figures(
+        stub__identify__100=100.0,
+        stub__identify__4000=105.4,
         stub__track__100=50.0,
         stub__track__4000=60.0,
         requests__orders=6.0,
@@ -68,7 +70,8 @@ def test_aims_without_a_peer() -> None:
     )
     lines = [line.split() for line in report.aims(measured).splitlines()[2:]]
     assert [(line[-5], line[-4:-1], line[-1]) for line in lines] == [
-        ("1.20", ["at", "most", "1.1"], "OVER"),
+        ("1.20", ["at", "most", "1.05"], "OVER"),
+        ("1.05", ["at", "most", "1.05"], "ok"),
         ("6.00", ["at", "most", "6"], "ok"),
         ("2.00", ["at", "most", "1"], "OVER"),
         ("6.50", ["at", "most", "15"], "ok"),

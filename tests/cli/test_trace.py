@@ -1,5 +1,8 @@
 """`trace`: what people see of the ledger."""
 
+import json
+
+import boto3
 import pytest
 
 from cli.stack.aws import Stack
@@ -185,3 +188,22 @@ def test_a_ledger_out_of_reach_is_trouble(
     result = call("trace", "m", "--stack", "here")
     assert result.exit_code == 3
     assert "the ledger: AWS answered ResourceNotFound" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("key", "health", "found"),
+    [
+        ("k" * 32, "good", "is on: "),
+        ("k" * 31, "doubtful", "is off: ledger_key in the secret is missing or too short"),
+        (None, "doubtful", "is off: ledger_key in the secret is missing or too short"),
+    ],
+)
+def test_doctor_says_whether_the_ledger_has_its_key(
+    key: str | None, health: str, found: str, ledger: Deployment
+) -> None:
+    boto3.client("secretsmanager").put_secret_value(
+        SecretId=ledger.queues.secret_arn, SecretString=json.dumps({"ledger_key": key})
+    )
+    _, examined = answer("doctor", "--stack", "here")
+    (check,) = [each for each in examined["checks"] if each["name"] == "ledger"]
+    assert (check["health"], check["found"].startswith(found)) == (health, True)

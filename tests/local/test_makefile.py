@@ -46,6 +46,7 @@ def test_make_alone_names_the_targets() -> None:
         "bench",
         "bench-memory",
         "bench-drain",
+        "bench-traffic",
         "bench-hang",
         "bench-backfill",
         "soak",

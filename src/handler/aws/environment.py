@@ -38,7 +38,7 @@ def _proxy(variable: str, text: str) -> str:
 
 def _number(unit: str, most: int) -> Reader:
     def read(variable: str, text: str) -> int:
-        if not re.fullmatch(r"\d{1,3}", text) or not 1 <= int(text) <= most:
+        if not re.fullmatch(r"\d{1,4}", text) or not 1 <= int(text) <= most:
             raise SettingError(variable, f"a whole number of {unit} from 1 to {most}")
         return int(text)
 
@@ -89,6 +89,15 @@ class Environment:
             _number("hours", 72),
         ),
     ] = 24
+    retry_concurrency: Annotated[
+        int,
+        Setting(
+            "Concurrent retry functions",
+            "The most retry functions that run at once. Each uses its share of Klaviyo's limits,"
+            " which are per account. Two is also the minimum that Lambda allows.",
+            _number("functions", 1000),
+        ),
+    ] = 2
     ledger_table: Annotated[
         str | None,
         Setting("Ledger", "The table of the ledger; blank is off.", _text, origin="resource"),

@@ -81,7 +81,14 @@ class Body:
 
     def _read(self, read: Callable[[Raw], Json]) -> Iterator[Json | Unreadable]:
         for element in self._left:
-            yield _element(element, read) if isinstance(element, Raw) else element
+            if not isinstance(element, Raw):
+                yield element
+                continue
+            try:
+                value = read(element)
+            except (DecodeError, RecursionError):
+                value = _read_element(_repaired(bytes(element).decode()))
+            yield value
 
 
 def read_messages(body: bytes) -> Iterator[Message | Json | Unreadable]:
@@ -105,13 +112,6 @@ def _elements(body: bytes) -> Sequence[Raw | Json | Unreadable]:
     if not elements:
         raise NoMessage(NO_MESSAGE)
     return elements
-
-
-def _element(element: Raw, read: Callable[[Raw], Json]) -> Json | Unreadable:
-    try:
-        return read(element)
-    except (DecodeError, RecursionError):
-        return _read_element(_repaired(bytes(element).decode()))
 
 
 def _read_leniently(text: str) -> list[Json | Unreadable]:

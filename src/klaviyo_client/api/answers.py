@@ -43,6 +43,7 @@ TOO_MANY_REQUESTS = 429
 RELATIONSHIPS = "/relationships/"
 
 _ITEM = re.compile(r"/data/([0-9]{1,5})(?:/|$)")
+_WINDOW = re.compile(r"([0-9]{1,9})\s*;\s*w=([0-9]{1,9})")
 _NUMBER = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?)")
 
 
@@ -74,6 +75,8 @@ class ApiError:
 class Answer:
     """One HTTP answer, read.
 
+    `windows` are the limits of its endpoint: how many requests it takes in how many seconds.
+
     `document` is the JSON body, `{}` when there is none. `retry_after` is in seconds. `remaining`
     says how many requests the endpoint still takes, and `reset` in how many seconds it takes
     more; Klaviyo rounds that down, so that 0 means within a second. `left_out` names what a
@@ -88,6 +91,7 @@ class Answer:
     reset: float | None = None
     left_out: tuple[str, ...] = ()
     is_foreign: bool = False
+    windows: tuple[tuple[int, int], ...] = ()
 
 
 class Headers(Protocol):
@@ -111,6 +115,7 @@ def read(status: int, headers: Headers, body: bytes) -> Answer:
         reset=None if reset is None else min(reset, MAX_RESET),
         left_out=() if left_out is None else _listed(left_out),
         is_foreign=document is None,
+        windows=_windows(headers.get("RateLimit-Limit")),
     )
 
 
@@ -256,6 +261,11 @@ def _seconds_between(start: str | None, end: str | None) -> float | None:
     except (ValueError, TypeError, OverflowError):
         return None
     return max(wait, timedelta()).total_seconds()
+
+
+def _windows(text: str | None) -> tuple[tuple[int, int], ...]:
+    """Of `75, 75;w=1, 750;w=60`: 75 in 1 second, and 750 in 60."""
+    return tuple((int(allowed), int(seconds)) for allowed, seconds in _WINDOW.findall(text or ""))
 
 
 def _number(text: str | None) -> float | None:

@@ -25,7 +25,11 @@ from operations.channels import identifier_of
 _encode = msgspec.json.Encoder().encode
 
 _spell_out = json.JSONEncoder(
-    separators=(",", ":"), ensure_ascii=False, check_circular=False, allow_nan=False
+    separators=(",", ":"),
+    ensure_ascii=False,
+    check_circular=False,
+    allow_nan=False,
+    default=msgspec.to_builtins,
 ).encode
 
 
@@ -291,8 +295,7 @@ def _profile(operation: UpsertProfile) -> dict[str, Any]:
     A job clears nothing by `null` (https://developers.klaviyo.com/en/docs/data-in), so a custom
     property that is null is unset by its name, in a job and by itself alike.
     """
-    attributes: dict[str, Any] = dict(operation.identity.attributes())
-    attributes.update(operation.attributes)
+    attributes: dict[str, Any] = {**operation.identity.attributes(), **operation.attributes}
     profile: dict[str, Any] = {"type": "profile", "attributes": attributes}
     properties = operation.properties
     unset: dict[str, None] = {}

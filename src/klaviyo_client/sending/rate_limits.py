@@ -1,15 +1,17 @@
 """Which endpoints may be called now: pauses that Klaviyo named, its allowance, and the circuit.
 
-State of one process, shared by all that it sends. A 429 pauses only its endpoint. The answers'
-`RateLimit-Remaining` says how many requests an endpoint still takes, whoever has sent the others,
-so that a large batch spreads itself over the seconds instead of running into 429s. Timeouts, cut
-connections and 5xx open the circuit for every endpoint.
+State of one process, shared by all that it sends. A 429 pauses only its endpoint. Two things keep
+a large batch from running into one: `RateLimit-Remaining` says how many requests an endpoint takes
+in this second, whoever has sent the others; and the process counts its own, within its share of the
+windows that `RateLimit-Limit` names. Timeouts, cut connections and 5xx open the circuit for every
+endpoint.
 """
 
+import math
 import threading
-from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from klaviyo_client.api.answers import TOO_MANY_REQUESTS, Answer, outcome_of
 from klaviyo_client.api.endpoints import Endpoint
@@ -36,9 +38,38 @@ LATE_SECONDS = 3.0
 
 
 @dataclass(slots=True)
+class _Window:
+    """The answers of the last so many seconds, and how many are allowed, once Klaviyo has said so.
+
+    Klaviyo counts a request when it arrives, which is before its answer, but nobody knows when. As
+    long as no more are under way or answered within any so many seconds, there are no more in any
+    window of Klaviyo's, wherever that begins.
+    """
+
+    seconds: int
+    allowed: float = math.inf
+    answered: deque[float] = field(default_factory=deque)
+
+    def wait(self, now: float, in_flight: int) -> float:
+        """For how many seconds there is no room for one more request."""
+        answered = self.answered
+        while answered and answered[0] + self.seconds <= now:
+            answered.popleft()
+        if in_flight + len(answered) < self.allowed:
+            return 0.0
+        return answered[0] + self.seconds - now if answered else LOOK_AGAIN_SECONDS
+
+
+def _windows() -> tuple[_Window, ...]:
+    """Those that every endpoint has. One of a day would outlive most processes."""
+    return tuple(_Window(seconds) for seconds in (1, 60))
+
+
+@dataclass(slots=True)
 class _Traffic:
     """What is known of one endpoint: how many requests are under way, and how many may be."""
 
+    windows: tuple[_Window, ...] = field(default_factory=_windows)
     in_flight: int = 0
     paused_until: float = 0.0
     remaining: int = 0
@@ -52,12 +83,27 @@ class _Traffic:
             self.remaining = remaining
             self.known_until = now + max(reset, WINDOW_SECONDS)
 
+    def learn_windows(self, stated: Sequence[tuple[int, int]], share: float) -> None:
+        for window in self.windows:
+            for allowed, seconds in stated:
+                if seconds == window.seconds:
+                    window.allowed = _part(allowed, share)
+
+    def leave(self, now: float) -> None:
+        """A request that Klaviyo may have counted is no longer under way."""
+        self.in_flight -= 1
+        for window in self.windows:
+            window.answered.append(now)
+
     def wait(self, now: float, per_second: int) -> float:
         """For how many seconds the endpoint has no room for one more request.
 
         Requests under way count as not yet counted by Klaviyo; some may be. Before the first
         answer no more than a second's worth is under way.
         """
+        full = max(window.wait(now, self.in_flight) for window in self.windows)
+        if full > 0:
+            return full
         known = now < self.known_until
         if self.in_flight < (self.remaining if known else per_second):
             return 0.0
@@ -67,11 +113,14 @@ class _Traffic:
 class Gate:
     """Thread-safe; `clock` gives seconds that never go back.
 
+    `share` is what this process may use of each window, where others like it use the rest.
+
     For each `Go` exactly one of `answered` and `abandoned` must follow.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], share: float = 1.0) -> None:
         self._clock = clock
+        self._share = share
         self._lock = threading.Lock()
         self._circuit = Circuit()
         self._traffic: defaultdict[str, _Traffic] = defaultdict(_Traffic)
@@ -89,7 +138,7 @@ class Gate:
             admission = self._circuit.admission(now)
             if not isinstance(admission, Go):
                 return admission
-            wait = traffic.wait(now, endpoint.per_second)
+            wait = traffic.wait(now, _part(endpoint.per_second, self._share))
             if wait > LONGEST_WAIT_SECONDS:
                 return _throttled(wait)
             if wait > 0:
@@ -106,9 +155,11 @@ class Gate:
         with self._lock:
             now = self._clock()
             traffic = self._traffic[endpoint.name]
-            traffic.in_flight -= 1
-            if isinstance(reply, Answer) and reply.remaining is not None:
-                traffic.learn(now, reply.remaining, reply.reset or 0.0)
+            traffic.leave(now)
+            if isinstance(reply, Answer):
+                traffic.learn_windows(reply.windows, self._share)
+                if reply.remaining is not None:
+                    traffic.learn(now, reply.remaining, reply.reset or 0.0)
             reason = _trouble(reply, endpoint)
             if isinstance(reply, Answer) and reply.status == TOO_MANY_REQUESTS:
                 traffic.paused_until = max(traffic.paused_until, now + pause_after(reply))
@@ -120,7 +171,7 @@ class Gate:
     def abandoned(self, endpoint: Endpoint, seconds: float, *, probe: bool = False) -> None:
         """Nobody waits any more for a request that was sent `seconds` ago."""
         with self._lock:
-            self._traffic[endpoint.name].in_flight -= 1
+            self._traffic[endpoint.name].leave(self._clock())
             if probe or seconds >= SLOW_SECONDS:
                 self._circuit.failed(self._clock(), RetryReason.TIMEOUT, probe=probe)
 
@@ -132,6 +183,10 @@ class Gate:
         if seconds < LATE_SECONDS and _trouble(reply, endpoint) not in WEIGHT:
             with self._lock:
                 self._circuit.answered()
+
+
+def _part(allowed: int, share: float) -> int:
+    return max(1, math.floor(allowed * share))
 
 
 def pause_after(throttled: Answer) -> float:

@@ -80,6 +80,7 @@ class Sender:
 
     `patience` is for how many seconds a pause of Klaviyo's is waited out in place; what would have
     to wait longer is answered untried. `probe_seconds` is what a probe of an open circuit may take.
+    `share` is what this process may use of Klaviyo's limits.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Sender:
         *,
         patience: float,
         probe_seconds: float,
+        share: float = 1.0,
         clock: Callable[[], float],
         sleep: Callable[[float], None],
     ) -> None:
@@ -96,7 +98,7 @@ class Sender:
         self.probe_seconds = probe_seconds
         self.clock = clock
         self.sleep = sleep
-        self.gate = Gate(clock)
+        self.gate = Gate(clock, share)
         self.workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="klaviyo")
 
     def send(
@@ -154,6 +156,9 @@ class _Sending:
                 if admission.probe and len(request.items) > 1:
                     request, others = _probe_of(request)
                     queue.appendleft(others)
+                if self._is_alone(queue) and not admission.probe:
+                    self._carry(request)
+                    return self._clock()
                 self._begin(request, probe=admission.probe)
             elif isinstance(admission, Wait):
                 self._waiting[endpoint] = queue
@@ -180,19 +185,34 @@ class _Sending:
     def _is_worth_waiting(self, pause: float) -> bool:
         return pause <= self._sender.patience and self._clock() + pause < self._limits.start_by
 
+    def _is_alone(self, queue: deque[Request]) -> bool:
+        """Whether there is nothing to do beside the request: most calls make one only."""
+        return not (queue or self._waiting or self._running)
+
+    def _carry(self, request: Request) -> None:
+        """Send the request from this thread, which saves handing it over to another."""
+        flight = _Flight(request, self._clock(), probe=False)
+        self.sent += 1
+        seconds = min(LONGEST_SECONDS, self._limits.deadline - flight.began)
+        reply = self._exchange(request, seconds)
+        if isinstance(reply, Retryable) and self._clock() >= self._limits.deadline:
+            self._give_up(flight)
+            self._enqueue(self._on_reply(request, reply))
+        else:
+            self._land(flight, reply)
+
     def _begin(self, request: Request, *, probe: bool) -> None:
-        future = self._sender.workers.submit(self._exchange, request)
+        future = self._sender.workers.submit(self._exchange, request, LONGEST_SECONDS)
         self._running[future] = _Flight(request, self._clock(), probe)
         self.sent += 1
 
-    def _exchange(self, request: Request) -> Reply:
-        """In a worker thread."""
+    def _exchange(self, request: Request, seconds: float) -> Reply:
         return self._sender.transport.send(
             request.endpoint.method,
             request.path,
             request.body(),
             self._private_key,
-            LONGEST_SECONDS,
+            seconds,
             repeatable=request.endpoint.repeatable,
         )
 
@@ -233,11 +253,14 @@ class _Sending:
         )
 
     def _abandon(self, flight: _Flight, future: Future[Reply]) -> None:
-        began, endpoint = flight.began, flight.request.endpoint
-        self._gate.abandoned(endpoint, self._clock() - began, probe=flight.probe)
-        future.add_done_callback(partial(self._learn_late, endpoint, began))
+        self._give_up(flight)
+        future.add_done_callback(partial(self._learn_late, flight.request.endpoint, flight.began))
         outcome = UNTRIED if future.cancel() else Retryable(RetryReason.TIMEOUT)
         self._enqueue(self._on_reply(flight.request, outcome))
+
+    def _give_up(self, flight: _Flight) -> None:
+        seconds = self._clock() - flight.began
+        self._gate.abandoned(flight.request.endpoint, seconds, probe=flight.probe)
 
     def _learn_late(self, endpoint: Endpoint, began: float, future: Future[Reply]) -> None:
         """In a worker thread."""

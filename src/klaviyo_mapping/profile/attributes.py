@@ -105,13 +105,10 @@ Candidates = Sequence[tuple[str, Sequence[Candidate]]]
 """Attributes, and for each the sources that are there, the first choice first."""
 
 
-def candidates_in(traits: Shape, address: Shape, company: Shape) -> tuple[Candidates, Candidates]:
-    """What may fill which of `ATTRIBUTES`, and of `LOCATION`, in objects of these keys."""
-    return _find(traits, address, company)
-
-
 @remembered
-def _find(*shapes: Shape) -> tuple[Candidates, Candidates]:
+def candidates_in(shapes: tuple[Shape, Shape, Shape]) -> tuple[Candidates, Candidates]:
+    """What may fill which of `ATTRIBUTES`, and of `LOCATION`, in objects of these keys: in the
+    traits, their address and their company."""
     keys = {
         owner: _NAMES[owner].keys_of(shape) for owner, shape in zip(OWNERS, shapes, strict=True)
     }

@@ -30,33 +30,32 @@ def upsert_profile(
     address = first(traits, keys["address"], as_object) or {}
     company = first(traits, keys["company"], as_object) or {}
     attribute_sources, location_sources = candidates_in(
-        tuple(traits), tuple(address), tuple(company)
+        (tuple(traits), tuple(address), tuple(company))
     )
     owners = (traits, address, company)
-    left_out: set[str] = set()
-    of_address: set[str] = set()
-    of_company: set[str] = set()
-    mapped = (left_out, of_address, of_company)
-    attributes = _fill(attribute_sources, owners, mapped)
-    location = _fill(location_sources, owners, mapped)
+    unsaid = (properties, of_address, of_company) = dict(traits), dict(address), dict(company)
+    attributes = _fill(attribute_sources, owners, unsaid)
+    location = _fill(location_sources, owners, unsaid)
     _add_context(location, message)
     if location:
         attributes["location"] = location
 
-    left_out.update(keys["other_ids"], named.found_under.values())
+    left_out = [*keys["other_ids"], *named.found_under.values()]
     # Identifiers sent as null: they name nobody, and there is nothing to clear.
     if None in traits.values():
-        left_out.update([key for name in IDENTIFIERS for key in keys[name] if traits[key] is None])
-    if address and len(of_address) == len(address):
-        left_out.update(keys["address"])
-    if company and len(of_company) == len(company):
-        left_out.update(keys["company"])
+        left_out += [key for name in IDENTIFIERS for key in keys[name] if traits[key] is None]
+    if address and not of_address:
+        left_out += keys["address"]
+    if company and not of_company:
+        left_out += keys["company"]
+    for key in left_out:
+        properties.pop(key, None)
     phone_key = named.found_under.get("phone_number")
     return UpsertProfile(
         message.message_id,
         named.identity,
         attributes,
-        {key: value for key, value in traits.items() if key not in left_out},
+        properties,
         {} if phone_key is None else {phone_key: traits[phone_key]},
         time_of(message, now),
     )
@@ -92,9 +91,9 @@ def with_user_id(upsert: UpsertProfile, message: Message, settings: Settings) ->
 
 
 def _fill(
-    candidates: Candidates, owners: Sequence[JsonObject], mapped: Sequence[set[str]]
+    candidates: Candidates, owners: Sequence[JsonObject], unsaid: Sequence[dict[str, Json]]
 ) -> dict[str, Json]:
-    """The attributes' values; notes in `mapped` which keys of which owner are now said there."""
+    """The attributes' values, which are taken from what is `unsaid` of each owner."""
     filled: dict[str, Json] = {}
     for attribute, sources in candidates:
         for owner, key, read, stays in sources:
@@ -105,7 +104,7 @@ def _fill(
                     continue
             filled[attribute] = value
             if not stays:
-                mapped[owner].add(key)
+                unsaid[owner].pop(key, None)
             break
     return filled
 

@@ -4,51 +4,43 @@ What strangers send decides what is kept, so it is bounded in number and in size
 """
 
 from collections.abc import Callable
-from functools import lru_cache
-from typing import Generic, TypeVar, TypeVarTuple
+from typing import TypeVar
 
-Ts = TypeVarTuple("Ts")
+T = TypeVar("T")
 R = TypeVar("R")
 
 KEPT = 256
-"""Results of one function. Those met last are kept."""
+"""Results of one function. One more, and all are forgotten."""
 
 LETTERS_KEPT = 3_000
-"""Of the arguments of one result: some 100 keys. What has more is looked through each time."""
+"""Of the argument of one result: some 100 keys. What has more is looked through each time."""
 
 LETTERS_OF_A_KEY = 16
 """What each key counts besides its own letters."""
 
 
-class _TooLarge(Exception, Generic[R]):  # noqa: N818 - caught below
-    """A result that is not kept: `lru_cache` keeps what is returned, and nothing that is raised."""
+class _Results(dict[T, R]):
+    """By argument; the function is asked for what is not there."""
 
-    def __init__(self, result: R) -> None:
+    def __init__(self, function: Callable[[T], R]) -> None:
         super().__init__()
-        self.result = result
+        self._function = function
 
-
-def remembered(function: Callable[[*Ts], R]) -> Callable[[*Ts], R]:
-    """The function, of texts or of tuples of texts, which remembers what it was asked last."""
-
-    @lru_cache(maxsize=KEPT)
-    def keep(*arguments: *Ts) -> R:
-        result = function(*arguments)
-        if _size(arguments) > LETTERS_KEPT:
-            raise _TooLarge(result)
+    def __missing__(self, argument: T) -> R:
+        result = self._function(argument)
+        if _size(argument) <= LETTERS_KEPT:
+            if len(self) >= KEPT:
+                self.clear()
+            self[argument] = result
         return result
 
-    def ask(*arguments: *Ts) -> R:
-        try:
-            return keep(*arguments)
-        except _TooLarge as too_large:
-            result: R = too_large.result
-            return result
 
-    return ask
+def remembered(function: Callable[[T], R]) -> Callable[[T], R]:
+    """The function, of a text or of a tuple of texts, which remembers what it was asked last."""
+    return _Results(function).__getitem__
 
 
-def _size(arguments: object) -> int:
-    if isinstance(arguments, tuple):
-        return sum(map(_size, arguments))
-    return LETTERS_OF_A_KEY + (len(arguments) if isinstance(arguments, str) else 0)
+def _size(argument: object) -> int:
+    if isinstance(argument, tuple):
+        return sum(map(_size, argument))
+    return LETTERS_OF_A_KEY + (len(argument) if isinstance(argument, str) else 0)

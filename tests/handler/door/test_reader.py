@@ -22,6 +22,14 @@ STRAIGHT: list[tuple[str, dict[str, Any]]] = [
         "a context with the keys of Segment's libraries",
         {**PLAIN, "context": {"ip": "::1", "page": {}}},
     ),
+    ("what analytics.js and analytics-node add", {**PLAIN, "_metadata": {"bundled": []}}),
+    ("a key that nobody reads", {**PLAIN, "favourite": "tea"}),
+    ("a key of the context that nobody reads", {**PLAIN, "context": {"ip": "::1", "teapot": {}}}),
+    ("an object that nests deeply", {**PLAIN, "traits": {"a": json.loads("[" * 63 + "]" * 63)}}),
+    (
+        "keys that nobody reads, and PHP's empty objects",
+        {**PLAIN, "favourite": "tea", "traits": [], "context": []},
+    ),
     (
         "PHP's empty objects",
         {**PLAIN, "properties": [], "traits": [], "context": [], "integrations": []},
@@ -34,9 +42,15 @@ STRAIGHT: list[tuple[str, dict[str, Any]]] = [
 ]
 ROUND: list[tuple[str, dict[str, Any]]] = [
     ("a key in another spelling", {"type": "track", "Event": "Tea Bought"}),
-    ("a key that is not listed", {**PLAIN, "favourite": "tea"}),
+    (
+        "a key in another spelling beside one that nobody reads",
+        {"type": "track", "Event": "Tea Bought", "favourite": "tea"},
+    ),
     ("a key of the context in another spelling", {**PLAIN, "context": {"Traits": {"a": 1}}}),
-    ("a key of the context that is not listed", {**PLAIN, "context": {"teapot": {}}}),
+    (
+        "a key of the context in another spelling beside one that nobody reads",
+        {**PLAIN, "favourite": "tea", "context": {"Traits": {"a": 1}, "teapot": {}}},
+    ),
     ("null for an object", {**PLAIN, "traits": None}),
     ("a wrong type", {**PLAIN, "properties": [1]}),
     ("a time that is neither text nor number", {**PLAIN, "timestamp": {"$date": 0}}),
@@ -76,7 +90,7 @@ def test_one_such_message_leaves_its_neighbours_as_they_are(raw: dict[str, Any])
     assert (first.document(), second, third.document()) == (PLAIN, raw, PLAIN)
 
 
-NAMES = [*MESSAGE_SCHEMA["properties"], "version", "USER_ID", "other"]
+NAMES = [*MESSAGE_SCHEMA["properties"], "version", "_metadata", "USER_ID", "Context", "other"]
 VALUES: st.SearchStrategy[Any] = st.sampled_from(
     [
         None,
@@ -96,6 +110,8 @@ VALUES: st.SearchStrategy[Any] = st.sampled_from(
         {"a": 1},
         {"traits": {"b": 2}},
         {"Traits": {}},
+        {"traits": {"b": 2}, "teapot": 1},
+        {"Traits": {"b": 2}, "teapot": 1},
     ]
 )
 

@@ -334,3 +334,20 @@ def test_whatever_the_answer_there_is_an_outcome(
     assert isinstance(outcome, Delivered | Refused | Retryable)
     if isinstance(outcome, Delivered):
         assert (status, given_answer.is_foreign, given_answer.errors) == (202, False, ())
+
+
+@pytest.mark.parametrize(
+    ("stated", "windows"),
+    [
+        (None, ()),
+        ("75", ()),
+        ("75, 75;w=1, 750;w=60", ((75, 1), (750, 60))),
+        ("10, 10; w=1, 150 ;w=60, 150;w=86400", ((10, 1), (150, 60), (150, 86_400))),
+        ("many;w=1, 5;w=soon", ()),
+    ],
+)
+def test_the_windows_of_an_endpoint_are_read(
+    stated: str | None, windows: tuple[tuple[int, int], ...]
+) -> None:
+    headers = {} if stated is None else {"RateLimit-Limit": stated}
+    assert read(202, Headers(headers), b"").windows == windows

@@ -141,6 +141,44 @@ def test_a_longer_window_that_is_spent_is_a_pause(gate: Gate, clock: Clock) -> N
     assert gate.admit(CREATE_EVENT, 5.0) == Go()
 
 
+STATED = answer(202, RateLimit_Limit="2, 2;w=1, 5;w=60")
+
+
+@pytest.mark.parametrize(
+    ("share", "in_a_second", "in_a_minute"), [(1.0, 2, 5), (0.5, 1, 2), (0.01, 1, 1)]
+)
+def test_of_each_window_that_klaviyo_states_a_process_uses_its_share(
+    clock: Clock, share: float, in_a_second: int, in_a_minute: int
+) -> None:
+    gate = Gate(clock, share)
+    went = []
+    for _ in range(70):
+        went.append(0)
+        while gate.admit(TWO, 5.0) == Go():
+            gate.answered(TWO, STATED)
+            went[-1] += 1
+        clock.sleep(1.0)
+    assert went[0] == in_a_second
+    assert sum(went[:60]) == in_a_minute
+    assert went[60] == in_a_second
+
+
+def test_a_request_counts_until_so_long_after_its_answer(gate: Gate, clock: Clock) -> None:
+    """Klaviyo counts it when it arrives, which is no later."""
+    assert gate.admit(TWO, 5.0) == Go()
+    clock.sleep(0.25)
+    gate.answered(TWO, answer(202, RateLimit_Limit="1, 1;w=1, 1;w=60"))
+    assert gate.admit(TWO, 5.0) == throttled(60.0)
+    clock.sleep(60.0)
+    assert gate.admit(TWO, 5.0) == Go()
+    assert gate.admit(TWO, 5.0) == Wait(LOOK_AGAIN_SECONDS)
+
+
+def test_before_the_first_answer_a_share_of_a_second_is_under_way(clock: Clock) -> None:
+    gate = Gate(clock, 0.5)
+    assert [gate.admit(TWO, 5.0) for _ in range(2)] == [Go(), Wait(LOOK_AGAIN_SECONDS)]
+
+
 # Requests that nobody waits for any more
 
 

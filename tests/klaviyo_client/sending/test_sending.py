@@ -12,7 +12,7 @@ from klaviyo_client.api.answers import Answer
 from klaviyo_client.api.endpoints import CREATE_EVENT, SUBSCRIBE_PROFILES, UPSERT_PROFILE, Endpoint
 from klaviyo_client.api.outcomes import UNTRIED, Retryable, RetryReason
 from klaviyo_client.planning.requests import Item, Request
-from klaviyo_client.sending.sender import CONNECTIONS, Limits, Reply, Sender
+from klaviyo_client.sending.sender import CONNECTIONS, LONGEST_SECONDS, Limits, Reply, Sender
 from tests.klaviyo_client.fakes import Clock, RunningClock, answer, endpoint
 
 pytestmark = pytest.mark.alone
@@ -35,6 +35,7 @@ class Line:
         self.script = script
         self.clock = clock or RunningClock()
         self.sent: list[str] = []
+        self.times: list[float] = []
         self.answered: dict[str, Reply] = {}
         self.lock = threading.Lock()
         self.sender = Sender(
@@ -64,6 +65,7 @@ class Line:
     ) -> Reply:
         with self.lock:
             self.sent.append(body.decode())
+            self.times.append(seconds)
         return self.script(body.decode())
 
     def on_reply(self, request: Request, reply: Reply) -> Sequence[Request]:
@@ -265,6 +267,35 @@ def test_an_open_circuit_answers_at_once() -> None:
     began = time.monotonic()
     assert line.send_requests(*requests(1000)) == 0
     assert time.monotonic() - began < 0.05
+
+
+@pytest.mark.parametrize(
+    ("seconds", "its_time"), [(3.0, 3.0), (60.0, LONGEST_SECONDS)], ids=["what is left", "at most"]
+)
+def test_a_request_that_is_alone_has_the_time_of_the_call(seconds: float, its_time: float) -> None:
+    line = Line(lambda name: ACCEPTED, Clock())
+    line.send_requests(request("alone"), seconds=seconds)
+    assert line.times == [its_time]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "then"),
+    [(1.0, Retryable(RetryReason.CIRCUIT_OPEN, 1.0, tried=False)), (0.5, ACCEPTED)],
+    ids=["opens the circuit", "unless it began too late"],
+)
+def test_a_request_that_is_alone_and_unanswered_at_the_end(seconds: float, then: Reply) -> None:
+    clock = Clock()
+
+    def script(name: str) -> Reply:
+        if name == "next":
+            return ACCEPTED
+        clock.sleep(seconds)
+        return TIMEOUT
+
+    line = Line(script, clock)
+    line.send_requests(request("alone"), seconds=seconds)
+    line.send_requests(request("next"))
+    assert line.answered == {"alone": TIMEOUT, "next": then}
 
 
 def test_a_probe_that_is_answered_lets_the_others_go() -> None:

@@ -1,0 +1,220 @@
+"""`make bench-traffic`: what a shop's usual traffic costs of Klaviyo's allowance.
+
+    python -m bench.traffic [--minutes 3]
+
+Forty containers of the webhook function take calls of 1 to 30 messages, three tracks to one
+identify, at random times; what they leave waits, and two retry functions deliver it. The client is
+the real one. In Klaviyo's place is the stand-in's meter with the published limits, and the time is
+simulated: nobody waits, so that the figures do not depend on the machine.
+"""
+
+import argparse
+import heapq
+import json
+import random
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from handler import assembly
+from klaviyo_client.api import endpoints
+from klaviyo_client.api.answers import Answer, read
+from klaviyo_client.api.endpoints import Endpoint
+from klaviyo_client.api.outcomes import Retryable
+from klaviyo_client.delivery import Klaviyo
+from local.klaviyo_stand_in.checks.rate_limits import Limit, Meter
+from operations import CreateEvent, Identity, Operation, UpsertProfile
+
+KEY = "pk_bench"
+CONTAINERS, RETRIES = 40, 2
+MOST_MESSAGES = 30
+RATES = (1_000, 3_000, 10_000, 30_000)
+"""Messages a minute."""
+
+WEBHOOK_SECONDS, RETRY_SECONDS = 3.0, 47.0
+CALL_SECONDS = 0.3
+"""For so long a container is busy with a call."""
+
+LOOK_SECONDS = 5.0
+"""Between two batches of a retry function: the window in which Lambda gathers one."""
+
+MOST_OPERATIONS = 10_000
+RESULTS = Path(__file__).resolve().parent / "results"
+
+USED = (
+    endpoints.CREATE_EVENT,
+    endpoints.BULK_CREATE_EVENTS,
+    endpoints.UPSERT_PROFILE,
+    endpoints.BULK_IMPORT_PROFILES,
+)
+BODIES: Mapping[Endpoint, tuple[int, Any]] = {
+    endpoints.UPSERT_PROFILE: (200, {"data": {"type": "profile", "id": "01P"}}),
+    endpoints.BULK_IMPORT_PROFILES: (202, {"data": {"type": "profile-bulk-import-job", "id": "1"}}),
+}
+
+
+class Clock:
+    """The simulated time of one process."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Pass the time."""
+        self.now += seconds
+
+
+class Wire:
+    """A `Transport` of one process to the one Klaviyo."""
+
+    def __init__(self, account: "Account", clock: Clock) -> None:
+        self._account = account
+        self._clock = clock
+
+    def send(
+        self,
+        method: str,  # noqa: ARG002
+        path: str,
+        body: bytes,  # noqa: ARG002
+        private_key: str,  # noqa: ARG002
+        seconds: float,  # noqa: ARG002
+        *,
+        repeatable: bool = True,  # noqa: ARG002
+    ) -> Answer:
+        """As Klaviyo answers, at once."""
+        return self._account.answer(path.split("?")[0], self._clock.now)
+
+
+@dataclass(slots=True)
+class Account:
+    """Klaviyo: its limits, and what it has answered."""
+
+    meter: Meter = field(default_factory=lambda: Meter("published"))
+    answered: Counter[tuple[str, int]] = field(default_factory=Counter)
+
+    def answer(self, path: str, now: float) -> Answer:
+        """An acceptance, or a 429."""
+        endpoint = next(each for each in USED if each.path == path)
+        limit = Limit(endpoint.per_second, endpoint.per_minute)
+        wait = self.meter.take(endpoint.name, limit, now)
+        if wait is not None:
+            self.answered[endpoint.name, 429] += 1
+            return read(429, {"Retry-After": str(wait)}, b"")
+        status, document = BODIES.get(endpoint, (202, None))
+        self.answered[endpoint.name, status] += 1
+        body = b"" if document is None else json.dumps(document).encode()
+        return read(status, self.meter.headers(endpoint.name, limit, now), body)
+
+
+class Process:
+    """A container: a client with a clock, and when it is free."""
+
+    def __init__(self, account: Account, **settings: Any) -> None:
+        self.clock = Clock()
+        self.free_at = 0.0
+        self._klaviyo = Klaviyo(
+            "http://nowhere",
+            transport=Wire(account, self.clock),
+            clock=self.clock,
+            sleep=self.clock.sleep,
+            **settings,
+        )
+
+    def deliver(
+        self, operations: Sequence[Operation], now: float, seconds: float
+    ) -> Iterator[tuple[float, Operation]]:
+        """What must be sent again, and when."""
+        self.clock.now = now
+        delivery = self._klaviyo.deliver(operations, KEY, seconds)
+        for result in delivery.results:
+            if isinstance(result.outcome, Retryable):
+                yield self.clock.now + (result.outcome.delay or LOOK_SECONDS), result.operation
+
+
+def main() -> int:
+    """Simulate each rate, print the table, keep the numbers."""
+    parser = argparse.ArgumentParser(prog="python -m bench.traffic")
+    parser.add_argument("--minutes", type=int, default=3)
+    minutes: int = parser.parse_args().minutes
+    results = {rate: simulate(rate, minutes) for rate in RATES}
+    print(f"{CONTAINERS} containers, calls of 1 to {MOST_MESSAGES} messages; a minute of {minutes}")
+    names = [endpoint.name for endpoint in USED]
+    head = "".join(f"{name:>27}" for name in names)
+    print(f"  {'messages':>9}{'calls':>7}{'queued':>8}{'429s':>7}{head}")
+    for rate, result in results.items():
+        counts = "".join(f"{result[each.name]:>16,.0f} of {each.per_minute:>6,}  " for each in USED)
+        print(
+            f"  {rate:>9,}{result['calls']:>7,.0f}{result['queued']:>8.1%}"
+            f"{result['throttled']:>7,.1f}{counts}"
+        )
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / "traffic.json").write_text(json.dumps(results, indent=1) + "\n")
+    return 0
+
+
+def simulate(rate: int, minutes: int) -> dict[str, float]:
+    """Figures of a minute, but for `queued`: the share of the operations that had to wait."""
+    dice = random.Random(rate)
+    account = Account()
+    webhooks = [
+        Process(account, remember_seconds=assembly.REMEMBER_SECONDS) for _ in range(CONTAINERS)
+    ]
+    retries = [
+        Process(account, patience=assembly.PATIENCE_SECONDS, share=1 / RETRIES)
+        for _ in range(RETRIES)
+    ]
+    waiting: list[tuple[float, int, Operation]] = []
+    calls = operations = queued = 0
+    now, look_at = 0.0, LOOK_SECONDS
+    while now < minutes * 60:
+        now += dice.expovariate(rate / 60 / (1 + MOST_MESSAGES) * 2)
+        while look_at <= now:
+            for retry in retries:
+                _retry(retry, waiting, look_at)
+            look_at += LOOK_SECONDS
+        free = [each for each in webhooks if each.free_at <= now] or webhooks
+        webhook = dice.choice(free)
+        webhook.free_at = now + CALL_SECONDS
+        batch = [_operation(operations + each) for each in range(dice.randint(1, MOST_MESSAGES))]
+        calls, operations = calls + 1, operations + len(batch)
+        for due, operation in webhook.deliver(batch, now, WEBHOOK_SECONDS):
+            queued += 1
+            heapq.heappush(waiting, (due, queued, operation))
+    answered: Counter[str] = Counter()
+    throttled = 0
+    for (name, status), number in account.answered.items():
+        answered[name] += number if status != 429 else 0
+        throttled += number if status == 429 else 0
+    figures = {"calls": calls / minutes, "queued": queued / operations}
+    figures |= {"throttled": throttled / minutes}
+    return figures | {endpoint.name: answered[endpoint.name] / minutes for endpoint in USED}
+
+
+def _retry(retry: Process, waiting: list[tuple[float, int, Operation]], now: float) -> None:
+    if retry.free_at > now:
+        return
+    batch: list[Operation] = []
+    while waiting and waiting[0][0] <= now and len(batch) < MOST_OPERATIONS:
+        batch.append(heapq.heappop(waiting)[2])
+    if batch:
+        for number, (due, operation) in enumerate(retry.deliver(batch, now, RETRY_SECONDS)):
+            heapq.heappush(waiting, (due, -number, operation))
+        retry.free_at = retry.clock.now
+
+
+def _operation(number: int) -> Operation:
+    identity = Identity(email=f"person{number % 5_000}@acme-store.example")
+    message_id = f"ajs-next-{number:032x}"
+    if number % 4 == 0:
+        return UpsertProfile(message_id, identity, {"first_name": "Ada"}, {"plan": "pro"})
+    return CreateEvent(message_id, identity, "Product Viewed", message_id, {"price": 18.99})
+
+
+if __name__ == "__main__":
+    sys.exit(main())
