@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 from typing import TextIO
 
+from cli.visible import visible
+
 BOLD, DIM, RED, GREEN = "1", "2", "31", "32"
 
 MARKS = {True: (GREEN, "✓"), False: (RED, "✗"), None: (DIM, "·")}
@@ -53,9 +55,14 @@ class Screen:
 
 def aligned(rows: Sequence[Sequence[object]]) -> list[str]:
     """The rows as lines: each column as wide as its widest cell, two spaces between columns."""
-    columns = zip_longest(*rows, fillvalue="")
+    shown = [[_shown(cell) for cell in row] for row in rows]
+    columns = zip_longest(*shown, fillvalue="")
     widths = [max(len(str(cell)) for cell in column) for column in columns]
-    return ["  ".join(map(_padded, row, widths)).rstrip() for row in rows]
+    return ["  ".join(map(_padded, row, widths)).rstrip() for row in shown]
+
+
+def _shown(cell: object) -> object:
+    return cell if isinstance(cell, int | float) else visible(str(cell))
 
 
 def _padded(cell: object, width: int) -> str:

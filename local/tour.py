@@ -1,9 +1,14 @@
 """The samples, sent one by one, an outage of Klaviyo's, and what it all came to."""
 
+import os
 import time
 from collections import Counter
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
+import preview
+from cli.visible import visible
+from handler.aws.environment import read_settings
 from local.configuration import Configuration
 from local.deployment import Deployment
 from local.klaviyo_stand_in import Account, Weather
@@ -21,8 +26,9 @@ from local.samples import (
     outcome_of,
     send,
 )
-from local.screen import GREEN, RED, Screen, counted
-from local.sign import signed_with
+from local.screen import DIM, GREEN, RED, Screen, counted
+from local.sign import body_of, signed_with
+from preview import Offer
 
 RETRY_SECONDS = 15.0
 """So long a retry may take to arrive; the first comes after five seconds at most."""
@@ -65,7 +71,25 @@ def _send(sample: Sample, deployment: Deployment, screen: Screen, is_judged: boo
     )
     if not as_expected:
         screen.line(screen.paint(RED, f"    expected {sample.status}  {sample.outcome}"))
+    for offer in _offers(sample) if status == 200 else ():
+        screen.line(screen.paint(DIM, f"      {visible(offer.text)}"))
     return as_expected
+
+
+MOST_OFFERS = 2
+"""Of one sample."""
+
+
+def _offers(sample: Sample) -> list[Offer]:
+    """What other settings would change about the sample, and not about any message like it."""
+    settings, now = read_settings(os.environ), datetime.now(UTC)
+    found = {
+        offer.variable: offer
+        for raw in preview.read(body_of(load(sample)).decode())
+        for offer in preview.offers(raw, settings, now)
+        if offer.is_special
+    }
+    return list(found.values())[:MOST_OFFERS]
 
 
 def _texts(sample: Sample) -> tuple[str, str]:

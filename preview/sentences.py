@@ -26,15 +26,15 @@ KINDS: Mapping[str, Callable[[Any], str]] = {
 
 def changes(before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterator[str]:
     """The differences of two operations' fields."""
-    for name, value in after.items():
-        if name not in before:
-            yield f"set {_named(name)}"
-        elif before[name] != value:
+    for name in before:
+        if name in after and before[name] != after[name]:
+            value = after[name]
             yield f"change {_named(name)}{f' to {_named(value)}' if isinstance(value, str) else ''}"
-    yield from (f"leave out {_named(name)}" for name in before if name not in after)
+    yield from (f"set {_named(name)}" for name in sorted(after.keys() - before.keys()))
+    yield from (f"leave out {_named(name)}" for name in sorted(before.keys() - after.keys()))
 
 
-MOST_PHRASES = 4
+MOST_PHRASES = 3
 
 
 def listed(phrases: Sequence[str]) -> str:

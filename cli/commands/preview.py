@@ -20,6 +20,7 @@ from cli.options import (
 from cli.troubles import Misuse, Status
 
 if TYPE_CHECKING:
+    from klaviyo_mapping import Settings
     from preview import MessagePreview, Preview, RequestPreview
 
 LIMIT = 4_000
@@ -87,6 +88,8 @@ def command(
         console.write_json({**to_json(preview), "unreadable": unreadable})
     else:
         _show(preview, unreadable, bodies=len(values) == 1 if bodies is None else bodies)
+        if len(values) == 1:
+            _show_offers(values[0], settings)
     rejected = any(message.verdict is Verdict.REJECTED for message in preview.messages)
     return Status.PROBLEMS if rejected or unreadable else Status.OK
 
@@ -145,6 +148,17 @@ def _show(preview: "Preview", unreadable: list[dict[str, Any]], *, bodies: bool)
     console.say()
     requests = console.counted(len(preview.requests), "request")
     console.say(f"{said}; {requests} to Klaviyo. Nothing was sent.")
+
+
+def _show_offers(message: Any, settings: "Settings") -> None:
+    """What other settings would change about the one message, beside the ways out of a drop."""
+    from preview import offers
+
+    found = [each for each in offers(message, settings, datetime.now(UTC)) if not each.lets_through]
+    if found:
+        console.say()
+    for offer in found:
+        console.say(offer.text)
 
 
 def _message_row(message: "MessagePreview") -> tuple[console.Cell, ...]:

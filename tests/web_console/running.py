@@ -25,6 +25,7 @@ class Running:
 
     url: str
     webhook_url: str
+    klaviyo_url: str
 
     @property
     def port(self) -> int:
@@ -65,7 +66,12 @@ class Running:
         """Fine weather, no traffic, no dead letters, and nothing that waits."""
         self.ask("POST", "/api/traffic", {"per_second": 0})
         self.set_weather("fine")
-        self.until(lambda state: state["waiting"]["entries"] == 0)
+        self.until(self._is_through)
+
+    def _is_through(self, state: dict[str, Any]) -> bool:
+        """Whether nothing waits; what does is tried now."""
+        self.ask("POST", "/api/try-now", {})
+        return bool(state["waiting"]["entries"] == 0)
 
     def until(self, is_so: Callable[[dict[str, Any]], bool], seconds: float = 40) -> dict[str, Any]:
         """How things stand once it is so."""
@@ -99,9 +105,9 @@ def run(**variables: str) -> Iterator[Running]:
             written += line
             if line.startswith("Serving until Ctrl-C"):
                 break
-        places = dict(re.findall(r"^  (console|webhook) +(http\S+)", written, re.MULTILINE))
+        places = dict(re.findall(r"^  (console|webhook|Klaviyo) +(http\S+)", written, re.MULTILINE))
         assert places, written
-        yield Running(places["console"], places["webhook"])
+        yield Running(places["console"], places["webhook"], places["Klaviyo"])
     finally:
         process.terminate()
         process.communicate(timeout=20)

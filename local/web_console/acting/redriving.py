@@ -40,7 +40,7 @@ class Redriving:
     def corrected(self, letter: Dead, text: str) -> int:
         """One entry, with the text in place of its content; gives the number of its copies.
 
-        Raises `ValueError` that says what is wrong with the text.
+        Raises `Wrong` that says what is wrong with the text.
         """
         return self._move([letter.key], corrected(letter.entry, text))
 
@@ -58,35 +58,39 @@ class Redriving:
         return DeadLetterQueue(self.queues.dead_letter_queue_url, look_seconds=0)
 
 
+class Wrong(ValueError):  # noqa: N818 - what somebody typed, told beside it
+    """A correction that cannot be; the text says why, for people."""
+
+
 def corrected(entry: Entry, text: str) -> Entry:
     """The entry with other content: an operation or a message, as it was one.
 
-    Raises `ValueError` that says what is wrong with the text, and where.
+    Raises `Wrong` that says what is wrong with the text, and where.
     """
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise ValueError(f"This is no JSON: {error.msg} ({place}).") from None
+        raise Wrong(f"This is no JSON: {error.msg} ({place}).") from None
     except RecursionError:
-        raise ValueError("This nests too deeply.") from None
+        raise Wrong("This nests too deeply.") from None
     if entry.operation is not None:
         return replace(entry, operation=_operation(document))
     if entry.unreadable is not None:
-        raise ValueError("What cannot be read cannot be corrected here. Redrive it as it is.")
+        raise Wrong("What cannot be read cannot be corrected here. Redrive it as it is.")
     arrival = validate(document)
     if isinstance(arrival, Malformed):
-        raise ValueError(f"{arrival.field or 'message'}: {arrival.detail}")
+        raise Wrong(f"{arrival.field or 'message'}: {arrival.detail}")
     return replace(entry, message=document)
 
 
 def _operation(document: Any) -> Any:
     if not isinstance(document, dict):
-        raise ValueError("operation: expected an object")
+        raise Wrong("operation: expected an object")
     try:
         return from_json(document)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"operation: {error}") from None
+        raise Wrong(f"operation: {error}") from None
 
 
 def try_now(queues: Queues) -> int:

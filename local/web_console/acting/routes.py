@@ -10,7 +10,7 @@ from klaviyo_mapping import Settings
 from klaviyo_mapping.settings.declaration import declared
 from local.web_console import parts as asked
 from local.web_console.acting import weather
-from local.web_console.acting.redriving import try_now
+from local.web_console.acting.redriving import Wrong, try_now
 from local.web_console.acting.sending import post, renewed
 from local.web_console.parts import Parts
 from local.web_console.previewing import settings
@@ -55,6 +55,8 @@ def _queues(app: Flask, parts: Parts) -> None:
         `text` in place of its content."""
         try:
             return jsonify(moved=_redriven(asked.document(), parts)), 200
+        except Wrong as wrong:
+            return jsonify(wrong=str(wrong)), 200
         except Trouble as error:
             return jsonify(error=str(error)), 502
 

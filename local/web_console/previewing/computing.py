@@ -36,7 +36,7 @@ class Computed:
         return preview.offers(self.given[number - 1], self.settings, self.now)
 
 
-class Superseded(Exception):  # noqa: N818 - a state of ours, answered with a 409
+class Superseded(Exception):  # noqa: N818 - a state of ours, told to the page
     """The page has sent newer input, so nobody waits for this result."""
 
 

@@ -11,7 +11,10 @@ MESSAGES = 20
 REQUESTS = 20
 """On one page."""
 
-ITEMS = 20
+MOST_NAMED = 6
+"""Messages of a request that are named."""
+
+ITEMS = 5
 """Of an array in a body. The whole body can be had by itself."""
 
 
@@ -56,7 +59,7 @@ def _shortened(told: dict[str, Any], request: RequestPreview) -> dict[str, Any]:
         "left_out": left_out,
         "items": len(request.items),
         "traces": {place: sources for place, sources in told["traces"].items() if is_shown(place)},
-        "messages": list(request.messages[:ITEMS]),
+        "messages": list(request.messages[:MOST_NAMED]),
         "number_of_messages": len(request.messages),
     }
 

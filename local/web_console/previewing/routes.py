@@ -80,8 +80,8 @@ def add(app: Flask, parts: Parts) -> None:
         return jsonify(body=requests[number - 1].body)
 
     @app.errorhandler(Superseded)
-    def give_up(_: Superseded) -> tuple[Response, int]:
-        return jsonify(error="The page has sent newer input."), 409
+    def give_up(_: Superseded) -> Response:
+        return jsonify(is_superseded=True)
 
 
 def _computed(document: Mapping[str, Any], parts: Parts) -> Computed:

@@ -1,16 +1,31 @@
 // Where a message is chosen or pasted. What is wrong with its JSON is shown where it is.
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./dom.js";
 import { visible } from "./visible.js";
+import { number } from "./words.js";
 
 const AROUND = 40;
+const LARGE = 40_000;
+const LINES_OF_LARGE = 300;
 const LINE = 20;
 const LINES_SEEN = 22;
 
+// A browser needs seconds to lay out a text of thousands of messages: only its beginning is there.
+function beginningOf(text) {
+  let end = -1;
+  for (let line = 0; line < LINES_OF_LARGE; line += 1) {
+    end = text.indexOf("\n", end + 1);
+    if (end < 0 || end > LARGE) return text.slice(0, LARGE);
+  }
+  return text.slice(0, end);
+}
+
 export function Editor({ examples, text, example, onText, error, problem, id = "message" }) {
+  const isLarge = text.length > LARGE;
+  const shown = useMemo(() => (isLarge ? beginningOf(text) : text), [text]);
   const area = useRef(null);
   const gutter = useRef(null);
   const bar = useRef(null);
-  const lines = useMemo(() => text.split("\n").length, [text]);
+  const lines = useMemo(() => shown.split("\n").length, [shown]);
   const [top, setTop] = useState(0);
 
   // The line numbers and the mark move with the text; only the numbers that are seen are there.
@@ -36,6 +51,14 @@ export function Editor({ examples, text, example, onText, error, problem, id = "
     const height = parseFloat(getComputedStyle(area.current).lineHeight);
     area.current.scrollTop = Math.max(0, (error.line - 4) * height);
   };
+  // What is large never reaches the field itself.
+  const paste = (event) => {
+    const pasted = event.clipboardData.getData("text");
+    const { selectionStart: start, selectionEnd: end } = area.current;
+    if (!isLarge && text.length + pasted.length - (end - start) <= LARGE) return;
+    event.preventDefault();
+    onText(isLarge ? pasted : text.slice(0, start) + pasted + text.slice(end), "");
+  };
   const isAt = error && error.line !== null;
 
   return html`<div class="field">
@@ -57,18 +80,21 @@ export function Editor({ examples, text, example, onText, error, problem, id = "
           top + index < lines ? top + index + 1 : "")).join("\n")}</pre>
       <div class="editor-text">
         ${isAt && html`<div class="error-bar" ref=${bar}></div>`}
-        <textarea id=${id} ref=${area} value=${text} spellcheck=${false} autocomplete="off"
+        <textarea id=${id} ref=${area} value=${shown} readonly=${isLarge} spellcheck=${false} autocomplete="off"
           autocapitalize="off" wrap="off" dir="ltr" aria-invalid=${Boolean(error)}
           aria-describedby=${error ? `${id}-error` : undefined}
-          onScroll=${follow} onInput=${(event) => onText(event.target.value, "")}></textarea>
+          onScroll=${follow} onPaste=${paste} onInput=${(event) => onText(event.target.value, "")}></textarea>
       </div>
     </div>
+    ${isLarge && html`<p class="large aside"><span>This is the beginning of a text of ${
+      number(text.length)} characters, which counts as a whole. Paste another one over it, or begin
+      anew.</span> <button type="button" class="quiet" onClick=${() => onText("", "")}>Clear</button></p>`}
     <div id=${`${id}-error`} role="alert">
       ${error && html`<div class="json-error">
         <p><strong>${isAt ? `Line ${error.line}, column ${error.column}` : "Not a message"}:</strong>
         ${" "}${error.detail}${error.detail.endsWith(".") ? "" : "."}</p>
         ${isAt && html`<${Excerpt} text=${text} error=${error} />`}
-        ${isAt && html`<button type="button" class="quiet" onClick=${goThere}>Go there</button>`}
+        ${isAt && error.offset < shown.length && html`<button type="button" class="quiet" onClick=${goThere}>Go there</button>`}
       </div>`}
       ${problem && html`<p class="json-error">${problem}</p>`}
     </div>

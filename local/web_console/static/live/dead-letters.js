@@ -24,10 +24,10 @@ export function DeadLetters({ start, state, refresh }) {
     setIsBusy(true);
     let isDone = false;
     try {
-      const { moved } = await ask("/api/redrive", body);
-      setTold(`${counted(moved, "entry is", "entries are")} retried. What Klaviyo still refuses comes back.`);
-      setChosen(new Set());
-      isDone = true;
+      const { moved, wrong } = await ask("/api/redrive", body);
+      setTold(wrong || `${counted(moved, "entry is", "entries are")} retried. What Klaviyo still refuses comes back.`);
+      isDone = !wrong;
+      if (isDone) setChosen(new Set());
       refresh();
     } catch (error) {
       setTold(error.message);

@@ -8,7 +8,9 @@ const PAUSE = 150;
 const PAGE = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
 let input = 0;
 
-export const question = (draft) => ({ text: draft.text, settings: draft.settings, page: PAGE });
+export const question = (draft) => ({
+  text: draft.text, settings: draft.settings, page: PAGE, input,
+});
 
 export function usePreview(draft, place) {
   const [answered, setAnswered] = useState(null);
@@ -22,8 +24,9 @@ export function usePreview(draft, place) {
     const look = async () => {
       try {
         const answer = await ask("/api/preview", {
-          ...question(draft), input, first_message: place.message, first_request: place.request,
+          ...question(draft), first_message: place.message, first_request: place.request,
         }, abort.signal);
+        if (answer.is_superseded) return;
         setAnswered({ answer, draft, place });
         setProblem("");
       } catch (error) {

@@ -1,0 +1,63 @@
+"""What the tests of the console's page do in it."""
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+MARIA = "maria.lindqvist@acme-store.example"
+TOM = "tom.okafor@acme-store.example"
+
+
+def track(**fields: Any) -> str:
+    message = {
+        "type": "track",
+        "messageId": "m-1",
+        "userId": "u-1",
+        "event": "Mug Polished",
+        "properties": {"email": TOM, "shine": 3},
+        **fields,
+    }
+    return json.dumps(message, indent=2)
+
+
+def open_panel(page: "Page", panel: str, text: str | None = None) -> None:
+    page.goto(f"/#{panel}")
+    page.get_by_role("heading", level=1, name=panel.capitalize()).wait_for()
+    page.locator("main .card").first.wait_for()
+    if text is not None:
+        editor(page).fill(text)
+
+
+def editor(page: "Page") -> "Locator":
+    return page.get_by_label("Message, or an array of messages, as JSON")
+
+
+def line(page: "Page", code: str) -> "Locator":
+    """The line of a body that begins with this code."""
+    return page.locator(
+        ".line", has=page.locator(".code", has_text=re.compile(f"^{re.escape(code)}"))
+    )
+
+
+def send(page: "Page", text: str) -> None:
+    open_panel(page, "send", text)
+    page.get_by_role("button", name="Send", exact=True).click()
+    page.get_by_role("heading", name="What became of it").wait_for()
+
+
+def outcome(page: "Page", word: str) -> "Locator":
+    """The outcome of the message that was sent, once it is this one."""
+    badge = page.locator("li.row .badge", has_text=re.compile(f"^{word}$"))
+    badge.wait_for(timeout=30_000)
+    return badge
+
+
+def paste(page: "Page", text: str) -> None:
+    """Put the text in place of the editor's, as a person does."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.evaluate("text => navigator.clipboard.writeText(text)", text)
+    editor(page).press("Control+A")
+    editor(page).press("Control+V")
