@@ -57,7 +57,10 @@ def problem_of(record: "Record", refusal: Refusal) -> str:
     try:
         read(record.text.decode(errors="replace"))
     except NotJson as error:
-        return str(error)
+        if error.line is None:
+            return error.detail
+        line = "" if error.line == 1 else f"line {error.line}, "
+        return f"{error.detail} ({line}column {error.column})"
     return str(refusal)
 
 

@@ -158,7 +158,7 @@ def test_what_is_no_json_is_told_with_its_place(file: Path) -> None:
         {
             "file": str(file),
             "line": 1,
-            "detail": "line 1, column 9: a colon is missing between a key and its value",
+            "detail": "a colon is missing between a key and its value (column 9)",
         }
     ]
     assert len(document["messages"]) == 1

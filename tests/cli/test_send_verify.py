@@ -176,11 +176,11 @@ def test_test_event_that_is_dropped_is_a_problem(deployment: Deployment) -> None
 @pytest.mark.parametrize(
     ("before", "status", "said"),
     [
-        (0, 2, "line 1: line 1, column 1: a value should stand here. Nothing was sent"),
+        (0, 2, "line 1: a value should stand here (column 1). Nothing was sent"),
         (
             3,
             3,
-            "line 4: line 1, column 1: a value should stand here. 3 messages before it were sent",
+            "line 4: a value should stand here (column 1). 3 messages before it were sent",
         ),
     ],
     ids=["first", "after others"],
