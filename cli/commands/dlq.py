@@ -26,10 +26,12 @@ Examples:
   klaviyo-destination dlq export --stack klaviyo-destination letters.jsonl
   klaviyo-destination dlq redrive --stack klaviyo-destination --reason retries_exhausted --dry-run
   klaviyo-destination dlq purge --stack klaviyo-destination --message-id msg-17
+  klaviyo-destination dlq list --local
 
 \b
-The queue is the stack's (--stack), --queue-url, or DEAD_LETTER_QUEUE_URL. An SQS message holds
-many entries, each with its own reason; docs/answers-and-reasons.md explains them.
+The queue is the stack's (--stack), that of `make run` (--local), --queue-url, or
+DEAD_LETTER_QUEUE_URL. An SQS message holds many entries, each with its own reason;
+docs/answers-and-reasons.md explains them, docs/command-line.md what an export is good for.
 """
 
 
