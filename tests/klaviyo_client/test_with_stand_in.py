@@ -80,7 +80,7 @@ def test_500_profiles_that_clear_something_spread_themselves_over_the_seconds() 
         clearing = (upsert(n, attributes={"title": None}) for n in range(500))
         delivery = deliver(Klaviyo(url), *clearing, seconds=2.5)
     assert {status for _, status in account.counts} <= {200, 201}
-    assert kinds(delivery)["Delivered"] >= 150
+    assert kinds(delivery)["Delivered"] > 75, "more than the first second takes"
     assert kinds(delivery).keys() == {"Delivered", "out_of_time"}
 
 
