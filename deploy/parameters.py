@@ -67,6 +67,9 @@ def check(name: str, value: Any) -> None:
         )
     if not isinstance(value, str):
         raise ParameterError(f"{name}: write one value, JSON in single quotes")
+    if "\\" in value:
+        # samcli.cli.types takes one from each `\"`, and JSON would be none any more.
+        raise ParameterError(f"{name}: SAM cannot hand on a backslash; write it without")
     facts = declared[name]
     if "AllowedValues" in facts:
         words = [str(word) for word in facts["AllowedValues"]]

@@ -17,7 +17,7 @@ from klaviyo_mapping.decision.reasons import DropReason, MappingWarning
 from klaviyo_mapping.settings.rules import Rules
 from klaviyo_mapping.settings.rules_file import read_rules
 from klaviyo_mapping.settings.settings import Settings
-from local import pictures
+from local.documenting import dashboard
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -110,4 +110,4 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
 
 def test_picture_of_the_dashboard_is_that_of_the_template() -> None:
     drawn = (DOCS / "images" / "dashboard.svg").read_text("utf-8")
-    assert drawn == pictures.dashboard(), "run: python -m local.pictures"
+    assert drawn == dashboard.dashboard(), "run: python -m local.documenting dashboard"

@@ -13,6 +13,7 @@ from cli.troubles import Misuse, Status
 
 if TYPE_CHECKING:
     from cli.stack.aws import Stack
+    from ledger.fates import Group
     from ledger.people import People
     from ledger.stories import Story
     from ledger.table import Table
@@ -143,26 +144,22 @@ def _rows(found: "Story") -> Iterable[tuple[Any, ...]]:
             said = console.painted("delivered", STYLES["delivered"])
             yield (*when, "all", said, "sent again by Segment; nothing was sent to Klaviyo")
         for group in groups_of(chapter.outcomes):
-            state = group["state"]
-            said = console.painted(_words(state), STYLES[state])
-            yield (*when, _operations(group["operations"]), said, _why(group, chapter.at))
+            said = console.painted(_words(group.state.value), STYLES[group.state.value])
+            yield (*when, _operations(group.operations), said, _why(group, chapter.at))
             when = ("", "", "")
 
 
-def _why(group: Any, at: float) -> str | None:
-    status = f"Klaviyo's {group['status']}" if group.get("status") else None
-    code = f"code {group['code']}" if group.get("code") else None
-    said = [group.get("about"), status, code, group.get("pointer")]
-    details = ", ".join(each for each in said if each)
-    parts = [group["reason"]] if group.get("reason") else []
-    if details:
-        parts.append(f"({details})")
-    text = " ".join(parts)
-    if group.get("until") is not None:
-        text += f"; again after {_span(group['until'] - at)}, at {_time(group['until'])[11:]}"
-    if group.get("warnings"):
-        text += f"{'; ' if text else ''}without: {', '.join(group['warnings'])}"
-    return text or None
+def _why(group: "Group", at: float) -> str | None:
+    status = f"Klaviyo's {group.status}" if group.status else None
+    code = f"code {group.code}" if group.code else None
+    details = ", ".join(each for each in (group.about, status, code, group.pointer) if each)
+    said = [group.reason or "", f"({details})" if details else ""]
+    parts = [" ".join(each for each in said if each)]
+    if group.until is not None:
+        parts.append(f"again after {_span(group.until - at)}, at {_time(group.until)[11:]}")
+    if group.warnings:
+        parts.append(f"without: {', '.join(group.warnings)}")
+    return "; ".join(each for each in parts if each) or None
 
 
 def _show_advice(found: "Story", now: float, *, is_moved: bool) -> None:

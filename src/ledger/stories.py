@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import to_builtins
+
 from ledger import keys
 from ledger.allowance import Allowance
 from ledger.fates import Outcome, State, groups_of, outcomes_of
@@ -102,7 +104,7 @@ def document_of(found: Story) -> dict[str, Any]:
             {
                 "at": chapter.at,
                 "by": chapter.by,
-                "outcomes": groups_of(chapter.outcomes),
+                "outcomes": to_builtins(groups_of(chapter.outcomes)),
             }
             for chapter in found.chapters
         ],

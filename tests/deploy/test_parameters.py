@@ -47,6 +47,10 @@ def test_values_are_read_as_they_are_written(
         ("RetryHours: two\n", "RetryHours: expected a whole number from 1 to 72"),
         ("AlarmEmail: nobody\n", "AlarmEmail: expected an e-mail address, or empty"),
         ("AudienceLists: {vips: Y}\n", "AudienceLists: write one value, JSON in single quotes"),
+        (
+            """AudienceLists: '{"a \\"b\\"": "Y6nRLr"}'\n""",
+            "AudienceLists: SAM cannot hand on a backslash; write it without",
+        ),
         ("- ListId\n", "write one `Name: value` a line"),
         ("ListId: [\n", "it is not YAML"),
     ],

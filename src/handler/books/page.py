@@ -6,7 +6,7 @@ sent again of which every operation is known to be delivered.
 
 import functools
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -65,7 +65,7 @@ class Books:
         self._table = table
         self._by = by
         self._telemetry = telemetry
-        self._named: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._named = Named()
 
     def open(self, ledger_key: str | None) -> "Page | None":
         """The ledger for one call; `None`, and counted, where the secret has no key for it."""
@@ -78,18 +78,29 @@ class Books:
             self._by,
             self._telemetry,
             _people(ledger_key),
-            self._is_new,
+            self._named,
             Allowance(self.seconds),
         )
 
-    def _is_new(self, name: tuple[str, str]) -> bool:
-        """Whether this process has not written it yet."""
-        if name in self._named:
+
+class Named:
+    """The names of people that this process has written, the latest of them."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    def is_new(self, name: tuple[str, str]) -> bool:
+        """Whether it has not been written yet; it counts as written from now on."""
+        if name in self._known:
             return False
-        self._named[name] = None
-        if len(self._named) > MOST_NAMES:
-            self._named.popitem(last=False)
+        self._known[name] = None
+        if len(self._known) > MOST_NAMES:
+            self._known.popitem(last=False)
         return True
+
+    def clear(self) -> None:
+        """Nobody knows what was written."""
+        self._known.clear()
 
 
 class Page:
@@ -101,7 +112,7 @@ class Page:
         by: str,
         telemetry: Telemetry,
         people: People,
-        is_new: Callable[[tuple[str, str]], bool],
+        named: Named,
         allowance: Allowance,
     ) -> None:
         self.allowance = allowance
@@ -109,10 +120,12 @@ class Page:
         self._table = table
         self._by = by
         self._telemetry = telemetry
-        self._is_new = is_new
+        self._named = named
         self._items: list[Item] = []
+        self._names_items: list[Item] = []
         self._earlier: dict[str, Item] = {}
         self._new: set[str] = set()
+        self._names: dict[str | None, str] = {}
         self._forgotten: set[str] = set()
 
     def repeated(self, messages: Sequence[Decided]) -> frozenset[int]:
@@ -125,7 +138,7 @@ class Page:
         self.look_up(message.message_id for message in messages)
         stories = 0
         for position, message in enumerate(messages):
-            message_id = str(shown_id(message.message_id))
+            message_id = self._name(message.message_id)
             item = self._earlier.get(message_id)
             decision = message.decision
             if item is None or not isinstance(decision, Mapped):
@@ -143,7 +156,7 @@ class Page:
 
     def look_up(self, message_ids: Iterable[str | None]) -> None:
         """Read which of these messages have arrived before."""
-        shown = {str(shown_id(each)) for each in message_ids if each is not None}
+        shown = {self._name(each) for each in message_ids if each is not None}
         wanted = {(keys.message(each), keys.ARRIVAL): each for each in shown}
         if wanted:
             read = self._table.read(wanted, self.allowance, most=READ_SECONDS)
@@ -168,7 +181,7 @@ class Page:
                     self._note(message, found)
 
     def _note(self, message: Decided, outcomes: Mapping[str, Outcome]) -> None:
-        message_id = str(shown_id(message.message_id))
+        message_id = self._name(message.message_id)
         decision = message.decision
         operations = decision.operations if isinstance(decision, Mapped) else ()
         earlier = self._earlier.get(message_id)
@@ -193,19 +206,19 @@ class Page:
         with self._guarded():
             for message_id in message_ids:
                 if message_id is not None:
-                    self._add(attempt(str(shown_id(message_id)), at, self._by, NOT_MAPPED_YET))
+                    self._add(attempt(self._name(message_id), at, self._by, NOT_MAPPED_YET))
 
     def tried(self, outcomes: ByMessage, at: float) -> None:
         """Note what became of operations of messages that were noted before."""
         with self._guarded():
             for message_id, found in outcomes.items():
-                self._add(attempt(str(shown_id(message_id)), at, self._by, found))
+                self._add(attempt(self._name(message_id), at, self._by, found))
 
     def undone(self, message_ids: Iterable[str]) -> None:
         """Note that what counted as delivered was refused afterwards."""
         with self._guarded():
             self._table.change(
-                [undoing(str(shown_id(message_id))) for message_id in dict.fromkeys(message_ids)],
+                [undoing(self._name(message_id)) for message_id in dict.fromkeys(message_ids)],
                 self.allowance,
             )
 
@@ -223,7 +236,10 @@ class Page:
     def close(self) -> None:
         """Write what was noted, forget whom it says, and count what failed."""
         with self._guarded():
-            self._table.write(map(self._without_forgotten, self._items), self.allowance)
+            # Fates first: where time is short, the names wait for the person's next message.
+            items = [*map(self._without_forgotten, self._items), *self._names_items]
+            if self._table.write(items, self.allowance):
+                self._named.clear()
             if self._forgotten:
                 _, is_all = forget(self._table, self._forgotten, self.allowance)
                 if not is_all:
@@ -243,9 +259,16 @@ class Page:
             names = list(dict.fromkeys([*names, ("external_id", message.user_id)]))
         first, *further = self.people.hashes(names)
         for other in further:
-            if self._is_new((other, first)):
-                self._add(names_item(other, first))
+            if self._named.is_new((other, first)):
+                self._names_items.append(names_item(other, first))
         return first
+
+    def _name(self, message_id: str | None) -> str:
+        """The id as the table has it."""
+        name = self._names.get(message_id)
+        if name is None:
+            name = self._names[message_id] = str(shown_id(message_id))
+        return name
 
     def _without_forgotten(self, item: Item) -> Item:
         if item.get("person") in self._forgotten:

@@ -1,13 +1,6 @@
-"""Takes the pictures of the documentation: `.venv/bin/python -m local.pictures [CONSOLE_URL]`.
-
-`docs/images/dashboard.svg` is drawn from the template. With the URL of a running console
-(`make run`), `preview.png` and `live.png` are taken from it in Chromium (`CHROMIUM` is its path).
-"""
+"""`docs/images/dashboard.svg`: the layout of the template's dashboard, drawn from the template."""
 
 import json
-import os
-import shutil
-import sys
 import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -86,26 +79,6 @@ def _shown(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield label, told.get("color", PALETTE[number % len(PALETTE)])
 
 
-def console(url: str) -> None:
-    """The console's panels as a user sees them, after some traffic."""
-    from playwright.sync_api import sync_playwright
-
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        page = browser.new_page(base_url=url, viewport={"width": 1280, "height": 860})
-        page.goto("/#preview")
-        page.get_by_label("Start from").select_option(label="A person with traits")
-        page.get_by_text("1 message → 1 request to Klaviyo").wait_for()
-        page.screenshot(path=IMAGES / "preview.png")
-        page.goto("/#live")
-        page.locator("main .card").first.wait_for()
-        page.wait_for_timeout(1_500)
-        page.screenshot(path=IMAGES / "live.png")
-        browser.close()
-
-
-if __name__ == "__main__":
+def write() -> None:
+    """Draw it anew."""
     (IMAGES / "dashboard.svg").write_text(dashboard(), "utf-8")
-    if len(sys.argv) > 1:
-        console(sys.argv[1])

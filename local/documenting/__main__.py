@@ -1,0 +1,26 @@
+"""`python -m local.documenting [dashboard] [screenshots] [recording]`: without a word, all."""
+
+import sys
+
+from local.documenting import dashboard, recording, screenshots
+
+PARTS = {
+    "dashboard": dashboard.write,
+    "screenshots": screenshots.write,
+    "recording": recording.write,
+}
+
+
+def main(words: list[str]) -> int:
+    """The exit status: 2 for a word that is none of the parts."""
+    unknown = [word for word in words if word not in PARTS]
+    if unknown:
+        print(f"{unknown[0]}: expected one of {', '.join(PARTS)}", file=sys.stderr)
+        return 2
+    for word in words or PARTS:
+        PARTS[word]()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
