@@ -12,6 +12,7 @@ from handler.decision import decide
 from handler.door.validation import Malformed, validate
 from handler.queue.routing import rejected_reason
 from klaviyo_mapping import Dropped, Mapped, Message, Settings
+from klaviyo_mapping.segment.keys import normalise
 from klaviyo_mapping.segment.times import time_of
 from operations import (
     AddToList,
@@ -33,6 +34,8 @@ class LeftOut(StrEnum):
 
     NOT_ONLY = "not_only"
     """`--only` names other types."""
+    OTHER_EVENT = "other_event"
+    """`--event` names other events."""
     BEFORE = "before_since"
     AFTER = "after_until"
     LIST_STEP = "list_step"
@@ -53,18 +56,24 @@ MISSING_TIME = "missing_time"
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which messages count. Times have a zone; `since` is included, `until` is not."""
+    """Which messages count. Times have a zone; `since` is included, `until` is not.
+
+    With `events`, normalised names, only tracks of these.
+    """
 
     since: datetime | None = None
     until: datetime | None = None
     only: frozenset[str] = frozenset()
     with_lists: bool = False
     with_consent: bool = False
+    events: frozenset[str] = frozenset()
 
     def objection(self, message: Message, now: datetime) -> LeftOut | None:
         """Why the message is left out. One without a time is within every period."""
         if self.only and message.type not in self.only:
             return LeftOut.NOT_ONLY
+        if self.events and not self._is_wanted(message):
+            return LeftOut.OTHER_EVENT
         return self._objection_to_time(time_of(message, now))
 
     def objection_to(self, operation: Operation) -> LeftOut | None:
@@ -72,6 +81,10 @@ class Selection:
         type_ = "track" if isinstance(operation, CreateEvent) else "identify"
         if self.only and type_ not in self.only:
             return LeftOut.NOT_ONLY
+        if self.events and not (
+            isinstance(operation, CreateEvent) and normalise(operation.metric) in self.events
+        ):
+            return LeftOut.OTHER_EVENT
         return self._objection_to_time(getattr(operation, "time", None))
 
     def _objection_to_time(self, text: str | None) -> LeftOut | None:
@@ -83,6 +96,9 @@ class Selection:
         if self.until is not None and time >= self.until:
             return LeftOut.AFTER
         return None
+
+    def _is_wanted(self, message: Message) -> bool:
+        return message.type == "track" and normalise(message.event_name or "") in self.events
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
+from local.aws_stand_in.account_settings import AccountSettings
 from local.aws_stand_in.move_tasks import MoveTasks
 from local.aws_stand_in.template import properties
 from local.aws_stand_in.tracing import TraceHeaders
@@ -76,7 +77,7 @@ def serve(port: int = 0, names: Collection[str] = NAMES) -> Iterator[str]:
     from werkzeug.serving import make_server
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    moto = MoveTasks(TraceHeaders(DomainDispatcherApplication(create_backend_app)))
+    moto = AccountSettings(MoveTasks(TraceHeaders(DomainDispatcherApplication(create_backend_app))))
 
     def one_at_a_time(*request: Any) -> Any:
         # Moto's queues lose a message that arrives while another one is being deleted.

@@ -1,6 +1,5 @@
 """`python -m local`, as `make run` starts it, in a process of its own and on free ports."""
 
-import atexit
 import io
 import json
 import os
@@ -10,14 +9,12 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 from urllib.parse import urlsplit
 
 import boto3
@@ -37,14 +34,7 @@ from local.screen import Screen
 from local.sign import signed_with
 from tests.cli.calling import start as start_command
 from tests.deployment import PRIVATE_KEY
-
-OUT_OF_THE_WAY = {
-    "PORT": "0",
-    "KLAVIYO_PORT": "0",
-    "AWS_PORT": "0",
-    "CONSOLE_PORT": "0",
-}
-"""Whoever has it running meanwhile keeps the ports."""
+from tests.local.running import FOLDER, run, until
 
 UNWANTED = ("Traceback", "Warning", '{"level"', "HTTP/1.1")
 
@@ -52,39 +42,10 @@ SECONDS = 60
 """After which a test is given up."""
 
 
-FOLDER = tempfile.mkdtemp()
-atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
-"""Of all runs here, so that whoever has it running meanwhile keeps theirs."""
-
-
-def run(*arguments: str, **variables: str) -> "subprocess.Popen[str]":
-    """Start it with nothing of this environment but what a shell has."""
-    shell = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    own = {"PYTHONPATH": "src", "PYTHONUTF8": "1", "RUN_FOLDER": FOLDER}
-    return subprocess.Popen(
-        [sys.executable, "-m", "local", *arguments],
-        cwd=ROOT,
-        env={**shell, **own, **OUT_OF_THE_WAY, **variables},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
 def finish(process: "subprocess.Popen[str]") -> tuple[int, str]:
     """Its exit status and what it has written from here on."""
     output, _ = process.communicate(timeout=SECONDS)
     return process.returncode, output
-
-
-def until(text: str, stream: IO[str]) -> str:
-    """What is written up to the line that begins with the text."""
-    lines: list[str] = []
-    for line in stream:
-        lines.append(line)
-        if line.startswith(text):
-            break
-    return "".join(lines)
 
 
 @pytest.fixture(scope="module")
