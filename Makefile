@@ -29,7 +29,7 @@ endef
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install deploy release run check test faults bench bench-memory bench-drain bench-traffic bench-hang bench-backfill soak format clean
+.PHONY: $(shell sed -nE 's/^([a-z-]+):.*## .*/\1/p' $(MAKEFILE_LIST))
 
 help: ## Show this
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -54,8 +54,8 @@ test: $(COMMAND) ## Check format, lint, types and layers, and run every test (3 
 	$(PARALLEL) tests
 	$(ALONE) tests
 
-faults: $(COMMAND) ## Send 100,000 messages through everything that can fail, three times (10 minutes)
-	$(BIN)/python -m tests.faults
+faults: $(COMMAND) ## Send 100,000 messages through everything that can fail, three times (12 minutes; LEDGER=on or failing)
+	$(BIN)/python -m tests.faults $(if $(LEDGER),--ledger $(LEDGER))
 
 bench: $(COMMAND) ## Measure speed, cold start, memory and size (2 minutes; BASE=a commit, PEER=a folder)
 	$(BIN)/python -m bench $(if $(BASE),--base $(BASE)) $(if $(FRESH),--fresh) $(if $(PEER),--peer $(PEER))
@@ -74,6 +74,9 @@ bench-hang: $(COMMAND) ## Measure the webhook's answers while Klaviyo hangs (1 m
 
 bench-backfill: $(COMMAND) ## Load 1,000,000 messages of an archive, killed twice (8 minutes)
 	$(BIN)/python -m bench.backfill
+
+bench-ledger: $(COMMAND) ## Measure what the ledger costs a call of 1,000 identifies (1 minute)
+	$(BIN)/python -m bench.ledger
 
 soak: $(COMMAND) ## See whether 20,000 calls of 4 MB leave memory behind (1 hour)
 	$(BIN)/python -m bench.soak

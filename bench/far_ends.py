@@ -41,6 +41,13 @@ def sink() -> Iterator[int]:
 
 
 @contextmanager
+def ledger_end() -> Iterator[str]:
+    """Klaviyo and DynamoDB with the times of real ones; gives its port."""
+    with _process("bench.ledger_end") as line:
+        yield line
+
+
+@contextmanager
 def aws(key: str, shared_secret: str) -> Iterator[dict[str, str]]:
     """Moto's server with both queues and the secret; gives a function's environment variables."""
     with _process("bench.amazon", key, shared_secret) as line:

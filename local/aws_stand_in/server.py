@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from local.aws_stand_in.account_settings import AccountSettings
+from local.aws_stand_in.items import ManyItems
 from local.aws_stand_in.move_tasks import MoveTasks
 from local.aws_stand_in.template import properties
 from local.aws_stand_in.tracing import TraceHeaders
@@ -78,11 +79,12 @@ def serve(port: int = 0, names: Collection[str] = NAMES) -> Iterator[str]:
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     moto = AccountSettings(MoveTasks(TraceHeaders(DomainDispatcherApplication(create_backend_app))))
+    many = ManyItems(moto, REGION)
 
     def one_at_a_time(*request: Any) -> Any:
         # Moto's queues lose a message that arrives while another one is being deleted.
         with _ONE_AT_A_TIME:
-            return moto(*request)
+            return many(*request)
 
     server = make_server("127.0.0.1", port, Guarded(one_at_a_time, names), threaded=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)

@@ -211,6 +211,17 @@ class Account:
             self._settled().profiles.upsert({"attributes": {"email": email}}, self.now)
             self.unsubscribe(email)
 
+    def add_subscribed(self, email: str, list_id: str) -> None:
+        """Somebody whom the account knows, who has consented and is on the list."""
+        consents = {"email": {"marketing": {"consent": "SUBSCRIBED"}}}
+        with self._lock:
+            self._settled().subscribe(
+                {"attributes": {"email": email, "subscriptions": consents}},
+                list_id,
+                historical=True,
+                now=self.now,
+            )
+
     def suppress(self, email: str, reason: str = "USER_SUPPRESSED") -> None:
         """Suppress e-mail marketing, as the account's owner or a complaint does."""
         with self._lock:

@@ -17,6 +17,7 @@ from handler.queue.sqs import Sqs
 from handler.redelivery import Redelivery
 from handler.report.telemetry import SERVICE, Telemetry
 from klaviyo_client.delivery import Klaviyo
+from klaviyo_client.people.newest import ONCE_SECONDS
 
 if TYPE_CHECKING:
     from handler.books.page import Books
@@ -31,12 +32,21 @@ PROBE_SECONDS = 0.75
 REMEMBER_SECONDS = 30.0
 """So long a failed upsert may take through the queue, and later ones of its person follow it."""
 
+RELEASED_BY_WEBHOOK = 100
+"""People whose claims a webhook call ends. Those of more run out within seconds."""
+
+RELEASED_BY_RETRY = 10_000
+"""The retry function has time: its claims would last for most of a minute."""
+
 PATIENCE_SECONDS = 5.0
 """So long the retry function waits out a pause of Klaviyo's rather than re-queue for it."""
 
 
-def webhook(variables: Mapping[str, str]) -> Intake:
-    """The webhook function. Raises `SettingError` for a variable that cannot be read."""
+def webhook(variables: Mapping[str, str], *, once_seconds: float = ONCE_SECONDS) -> Intake:
+    """The webhook function. Raises `SettingError` for a variable that cannot be read.
+
+    A consent that was changed is left as it is for `once_seconds`.
+    """
     environment = Environment.read(variables)
     telemetry = _telemetry(variables)
     sqs = Sqs()
@@ -49,6 +59,7 @@ def webhook(variables: Mapping[str, str]) -> Intake:
             environment.klaviyo_api_url,
             probe_seconds=PROBE_SECONDS,
             remember_seconds=REMEMBER_SECONDS,
+            once_seconds=once_seconds,
             latest_retry=lambda named: delay_seconds(1, named, chance=1.0),
         ),
         retry_queue=Queue(environment.retry_queue_url, sqs),
@@ -57,12 +68,12 @@ def webhook(variables: Mapping[str, str]) -> Intake:
         telemetry=telemetry,
         now=_now,
         chance=CHANCE,
-        books=_books(environment, "webhook", telemetry),
+        books=_books(environment, "webhook", telemetry, RELEASED_BY_WEBHOOK, once_seconds),
     )
 
 
-def retry(variables: Mapping[str, str]) -> Redelivery:
-    """The retry function. Raises `SettingError` for a variable that cannot be read."""
+def retry(variables: Mapping[str, str], *, once_seconds: float = ONCE_SECONDS) -> Redelivery:
+    """The retry function; as `webhook`."""
     environment = Environment.read(variables)
     telemetry = _telemetry(variables)
     sqs = Sqs()
@@ -73,6 +84,7 @@ def retry(variables: Mapping[str, str]) -> Redelivery:
             environment.klaviyo_api_url,
             patience=PATIENCE_SECONDS,
             share=1 / environment.retry_concurrency,
+            once_seconds=once_seconds,
         ),
         retry_queue=Queue(environment.retry_queue_url, sqs),
         dead_letter_queue=Queue(environment.dead_letter_queue_url, sqs),
@@ -80,22 +92,30 @@ def retry(variables: Mapping[str, str]) -> Redelivery:
         telemetry=telemetry,
         now=_now,
         chance=CHANCE,
-        books=_books(environment, "retry", telemetry),
+        books=_books(environment, "retry", telemetry, RELEASED_BY_RETRY, once_seconds),
         is_paused=environment.is_paused,
     )
 
 
-def _books(environment: Environment, function: str, telemetry: Telemetry) -> "Books | None":
+def _books(
+    environment: Environment,
+    function: str,
+    telemetry: Telemetry,
+    most_released: int,
+    once_seconds: float,
+) -> "Books | None":
     """Loaded only where there is a ledger."""
     if environment.ledger_table is None:
         return None
     from handler.aws.dynamodb import DynamoDb
     from handler.books import recording  # noqa: F401 - at start, not within the first call
+    from handler.books.last_word import LastWord
     from handler.books.page import Books
     from ledger.table import Table
 
     table = Table(environment.ledger_table, DynamoDb().call, environment.ledger_seconds)
-    return Books(table, function, telemetry)
+    last_word = LastWord(table, most_released=most_released, once_seconds=once_seconds)
+    return Books(table, function, telemetry, last_word)
 
 
 def _telemetry(variables: Mapping[str, str]) -> Telemetry:

@@ -23,7 +23,7 @@ from handler.report.answer import Fate, MessageFate, accepted, turned_away
 from handler.report.codes import DeferralCode, RejectionCode, TroubleCode
 from handler.report.delivery import refusal_details, report_delivery
 from handler.report.telemetry import Metric, Telemetry
-from klaviyo_client.api.outcomes import Refused, Retryable
+from klaviyo_client.api.outcomes import DeliveryWarning, Refused, Retryable
 from klaviyo_client.delivery import Delivery, Klaviyo, Result
 from klaviyo_mapping import Dropped, Mapped, Message, Settings
 from operations import Json, Operation
@@ -138,7 +138,7 @@ class Intake:
             work.leave_out(page.repeated(_decided(work, since)))
         delivery_until = schedule.delivery_until(self.klaviyo.clock() - began)
         delivery = deliver(
-            self.klaviyo,
+            self.klaviyo if page is None else page.in_order(self.klaviyo),
             work.operations,
             credentials.klaviyo_private_key,
             lambda: self._left(delivery_until),
@@ -319,13 +319,19 @@ def _unread_ids(work: Work) -> Iterator[str | None]:
     return chain.from_iterable(each.message_ids() for each in work.rest)
 
 
+NOT_ANSWERED = frozenset({DeliveryWarning.ORDER_NOT_CHECKED})
+"""Logged and counted only: whatever happens to the ledger, the answer stays the same."""
+
+
 def _mapped_fate(
     message_id: str | None, decision: Mapped, results: Sequence[Result]
 ) -> MessageFate:
     details: dict[str, Json] = {}
     warnings = dict.fromkeys(warning.text for warning in decision.warnings)
     for result in results:
-        warnings.update(dict.fromkeys(warning.value for warning in result.warnings))
+        warnings.update(
+            dict.fromkeys(each.value for each in result.warnings if each not in NOT_ANSWERED)
+        )
     if warnings:
         details["warnings"] = list(warnings)
     for result in results:

@@ -5,18 +5,31 @@ blame that nobody has foreseen, and it must not cost those beside it.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from handler.pause import Pause
 from handler.report.telemetry import Telemetry
 from klaviyo_client.api.outcomes import Retryable, RetryReason
-from klaviyo_client.delivery import Delivery, Klaviyo, Result
+from klaviyo_client.delivery import Delivery, Result
 from operations import Operation
 
 UNEXPECTED = Retryable(RetryReason.UNEXPECTED_FAILURE)
 
 
+class Account(Protocol):
+    """A Klaviyo account: `Klaviyo`, or what stands before it."""
+
+    def deliver(
+        self,
+        operations: Sequence[Operation],
+        private_key: str,
+        seconds: float,
+        attempts: Sequence[int] = (),
+    ) -> Delivery:
+        """As `Klaviyo.deliver`."""
+
+
 def deliver(
-    klaviyo: Klaviyo | Pause,
+    klaviyo: Account,
     operations: Sequence[Operation],
     key: str,
     left: Callable[[], float],

@@ -14,7 +14,7 @@ from handler.door.admission import Arrivals
 from handler.door.body import Body
 from handler.door.refusals import Refusal
 from handler.door.validation import Malformed
-from handler.isolation import deliver
+from handler.isolation import Account, deliver
 from handler.queue.backoff import PACE, Pace
 from handler.queue.batch import Batch, failures, read, records_of
 from handler.queue.envelope import Entry
@@ -137,8 +137,9 @@ class Redelivery:
         now = self.now()
         found = self._sort(batch.entries, now, schedule.mapping_until(self.klaviyo.clock()))
         page = None if self.books is None else self.books.open(credentials.ledger_key)
+        account = self.klaviyo if page is None else page.in_order(self.klaviyo)
         key = credentials.klaviyo_private_key
-        routing, delivery = self._deliver(found.ready, key, schedule)
+        routing, delivery = self._deliver(found.ready, account, key, schedule)
         waiting = {delay: list(entries) for delay, entries in routing.waiting.items()}
         for delay, entries in found.early.items():
             waiting.setdefault(delay, []).extend(entries)
@@ -250,13 +251,13 @@ class Redelivery:
         found.ready += mapped if since is None else stamped(mapped, written(since))
 
     def _deliver(
-        self, entries: Sequence[Entry], key: str, schedule: Schedule
+        self, entries: Sequence[Entry], account: Account, key: str, schedule: Schedule
     ) -> tuple[Routing, Delivery]:
         """Carry out what is ready, and say where each entry goes."""
         if not entries:
             return Routing(), Delivery(())
         delivery = deliver(
-            self.klaviyo,
+            account,
             [entry.operation for entry in entries if entry.operation is not None],
             key,
             lambda: self._left(schedule.delivery),

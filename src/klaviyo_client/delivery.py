@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from klaviyo_client.api.outcomes import Retryable, RetryReason
+from klaviyo_client.people.newest import ONCE_SECONDS
 from klaviyo_client.people.persons import SHARED_BY_SEVERAL
 from klaviyo_client.people.sequence import holds_back
 from klaviyo_client.people.waiting import Key, LatestRetry, WaitingPersons
@@ -17,8 +18,9 @@ from klaviyo_client.planning.recent_consents import RecentConsents
 from klaviyo_client.results import Delivery, Result
 from klaviyo_client.run import Run
 from klaviyo_client.sending.sender import LONGEST_SECONDS, WORKERS, Sender, Transport
+from klaviyo_client.sending.shared import Barometer
 from klaviyo_client.sending.transport import HttpTransport
-from operations import Operation
+from operations import Operation, Unsubscribe
 
 __all__ = ["Delivery", "Klaviyo", "Result"]
 
@@ -31,7 +33,8 @@ class Klaviyo:
     `share` is what this process may use of Klaviyo's limits, which hold for all processes together.
     For `remember_seconds` after an upsert has failed, later ones of its person are returned untried
     as well, so that they do not overtake it on its way through a queue: to be retried after
-    `latest_retry` of the delay that Klaviyo named, in seconds.
+    `latest_retry` of the delay that Klaviyo named, in seconds. Consents that were changed are
+    remembered for `once_seconds`.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class Klaviyo:
         share: float = 1.0,
         remember_seconds: float = 0.0,
         latest_retry: LatestRetry = lambda named: named,
+        once_seconds: float = ONCE_SECONDS,
         transport: Transport | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -50,7 +54,7 @@ class Klaviyo:
         self.clock = clock
         self._waiting = WaitingPersons(remember_seconds, latest_retry)
         self._lists = KnownLists()
-        self._recent = RecentConsents()
+        self._recent = RecentConsents(once_seconds)
         self._sender = Sender(
             transport or HttpTransport(api_url, WORKERS),
             patience=patience,
@@ -85,6 +89,19 @@ class Klaviyo:
         delivery = run.carry_out()
         self._waiting.remember(_failed(delivery), self.clock())
         return delivery
+
+    def share(self, barometer: Barometer) -> None:
+        """From here on, exchange with other processes what is known of Klaviyo."""
+        self._sender.gate.barometer = barometer
+
+    def may_have_left(self, operation: Unsubscribe) -> bool:
+        """Whether a list unsubscription of the same person was sent a while ago and not answered:
+        nobody knows whether Klaviyo carries it out."""
+        return self._recent.is_uncertain(operation, self.clock())
+
+    def note_withdrawal(self, channel: str, key: Key, said: float) -> None:
+        """Another process has withdrawn this consent a short time ago, as was `said` then."""
+        self._recent.note_withdrawal(channel, key, said, self.clock())
 
 
 def _failed(delivery: Delivery) -> dict[Key, Retryable]:

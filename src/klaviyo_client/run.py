@@ -104,7 +104,7 @@ class Run:
         self._lists = lists
         self._private_key = private_key
         self._progress = Progress(list(operations))
-        self._replies = ReplyReader(self._progress, lists)
+        self._replies = ReplyReader(self._progress, lists, self._recent.seconds)
         self._act: frozenset[int] | None = None
         self._deadline = courier.clock() + seconds
         self._held_back = HeldBack(waiting)

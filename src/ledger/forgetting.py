@@ -9,9 +9,9 @@ from ledger.table import Table
 from ledger.values import Item
 
 
-def names_item(hashed: str, first: str) -> Item:
-    """Another name of the person whose messages stand under the hash `first`."""
-    return {"pk": keys.person(hashed), "sk": f"{keys.NAME}{first}"}
+def names_item(hashed: str, first: str, at: float) -> Item:
+    """Another name of the person whose messages stand under the hash `first`; found by either."""
+    return {"pk": keys.person(hashed), "sk": f"{keys.NAME}{first}", "person": first, "at": at}
 
 
 def messages_of(
@@ -31,7 +31,7 @@ def forget(table: Table, hashes: Iterable[str], allowance: Allowance) -> tuple[i
     What is left of the person's messages are later attempts: ids, codes and times, under no hash.
     """
     own, found, is_all = _known(table, hashes, allowance)
-    gone = [*own, *((item["pk"], item["sk"]) for item in found)]
+    gone = dict.fromkeys([*own, *((item["pk"], item["sk"]) for item in found)])
     unwritten = table.write([], allowance, deleted=gone)
     return len(gone) - unwritten, is_all and not unwritten
 
@@ -53,8 +53,10 @@ def _known(
         known.add(hashed)
         items, all_own = table.query(keys.person(hashed), allowance)
         found, all_messages = table.query(hashed, allowance, index=True)
-        own += [(item["pk"], item["sk"]) for item in items]
-        messages += found
+        names = [item for item in found if item["pk"].startswith(keys.person(""))]
+        own += [(item["pk"], item["sk"]) for item in (*items, *names)]
+        messages += [item for item in found if item not in names]
+        waiting += [item["pk"].removeprefix(keys.person("")) for item in names]
         waiting += [
             item["sk"].removeprefix(keys.NAME) for item in items if item["sk"].startswith(keys.NAME)
         ]

@@ -4,6 +4,8 @@
     M#<message>   0                  a message: its arrival, and what the first attempt came to
     M#<message>   A#<time>#<random>  a later attempt: what became of some of its operations
     P#<hash>      name#<hash>        another name of the same person
+    K             0                  what all functions know of Klaviyo: whether it is down, pauses
+    P#<hash>      words              the times of the latest messages about the person, by field
 
 The index `by-person` has the items that hold `person` (a hash) and `at` (a time).
 """
@@ -13,9 +15,13 @@ INDEX = "by-person"
 ARRIVAL = "0"
 ATTEMPT = "A#"
 NAME = "name#"
+WORDS = "words"
 
 Key = tuple[str, str]
 """`pk` and `sk`."""
+
+
+KLAVIYO: Key = ("K", "0")
 
 
 def message(message_id: str) -> str:

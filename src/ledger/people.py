@@ -11,15 +11,29 @@ from collections.abc import Iterable
 BYTES = 16
 """Of a hash. Two of a billion people share one with a probability of 1 in 10²¹."""
 
+MOST_KNOWN = 10_000
+"""Hashes that are kept: a call needs each person's several times."""
+
 
 class People:
     """Hashes of what names a person, under one key."""
 
     def __init__(self, key: str) -> None:
         self._key = key.encode("utf-8", "surrogatepass")
+        self._known: dict[tuple[str, str], str] = {}
+        self.salt = hmac.digest(self._key, b"fields", "sha256")
+        """For hashes of what is no person."""
 
     def hash(self, name: str, value: str) -> str:
         """The hash of one identifier: `name` is Klaviyo's (`email`, `external_id`, …)."""
+        hashed = self._known.get((name, value))
+        if hashed is None:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            hashed = self._known[name, value] = self._hash(name, value)
+        return hashed
+
+    def _hash(self, name: str, value: str) -> str:
         if name == "email":
             value = value.strip().lower()
         text = f"{name}:{value}".encode("utf-8", "surrogatepass")

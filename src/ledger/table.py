@@ -114,9 +114,9 @@ class Table:
             for attempt in range(ROUNDS):
                 if not read.unknown or self._is_over(attempt, until, allowance):
                     break
-                self._each(
+                self.each(
                     partial(self._read, read, consistent, until, allowance),
-                    list(_chunks(sorted(read.unknown), ITEMS_A_READ)),
+                    list(chunks(sorted(read.unknown), ITEMS_A_READ)),
                 )
         allowance.fail("unread", len(read.unknown))
         return read
@@ -161,7 +161,7 @@ class Table:
                 if not left or self._is_over(attempt, until, allowance):
                     break
                 write = partial(self._write, until, allowance)
-                unwritten = self._each(write, list(_chunks(left, ITEMS_A_WRITE)))
+                unwritten = self.each(write, list(chunks(left, ITEMS_A_WRITE)))
                 left = [request for requests in unwritten for request in requests]
         allowance.fail("unwritten", len(left))
         return len(left)
@@ -177,10 +177,12 @@ class Table:
         left: Sequence[Document] = answer.get("UnprocessedItems", {}).get(self.name, ())
         return left
 
-    def change(self, updates: Sequence[Update], allowance: Allowance) -> list[Changed]:
-        """Make the updates, side by side; what came of each."""
-        with allowance.spending() as until:
-            return self._each(partial(self._change, until, allowance), updates)
+    def change(
+        self, updates: Sequence[Update], allowance: Allowance, *, most: float | None = None
+    ) -> list[Changed]:
+        """Make the updates, side by side, within `most` seconds; what came of each."""
+        with allowance.spending(most) as until:
+            return self.each(partial(self._change, until, allowance), updates)
 
     def _change(self, until: float, allowance: Allowance, update: Update) -> Changed:
         document: Document = {
@@ -196,12 +198,8 @@ class Table:
             document["ExpressionAttributeNames"] = update.names
         if update.condition is not None:
             document["ConditionExpression"] = update.condition
-        left = until - allowance.clock()
-        if left <= 0:
-            allowance.fail("no_time_left")
-            return Changed(None)
         try:
-            answer = self._call("UpdateItem", document, left)
+            answer = self.ask("UpdateItem", document, until, allowance)
         except TableError as error:
             if str(error) == FAILED_CONDITION:
                 return Changed(False, unmarshalled(error.answer.get("Item", {})))
@@ -250,6 +248,15 @@ class Table:
                 document = {**document, "ExclusiveStartKey": start}
         return items, False
 
+    def ask(
+        self, operation: str, document: Document, until: float, allowance: Allowance
+    ) -> Document:
+        """DynamoDB's answer until then. Raises `TableError`."""
+        left = until - allowance.clock()
+        if left <= 0:
+            raise TableError("no_time_left")
+        return self._call(operation, document, left)
+
     def _ask(
         self,
         operation: str,
@@ -259,12 +266,8 @@ class Table:
         number: int,
     ) -> Document | None:
         """DynamoDB's answer; `None`, and `number` failures, where there is none."""
-        left = until - allowance.clock()
-        if left <= 0:
-            allowance.fail("no_time_left", number)
-            return None
         try:
-            return self._call(operation, document, left)
+            return self.ask(operation, document, until, allowance)
         except TableError as error:
             allowance.fail(str(error), number)
             return None
@@ -287,7 +290,7 @@ class Table:
             time.sleep(pause)
         return False
 
-    def _each(self, act: Callable[[Any], T], parts: Sequence[Any]) -> list[T]:
+    def each(self, act: Callable[[Any], T], parts: Sequence[Any]) -> list[T]:
         """What comes of each part, in order; several parts side by side."""
         if len(parts) < 2:
             return [act(part) for part in parts]
@@ -300,7 +303,7 @@ def _key(key: Key) -> Document:
     return {"pk": {"S": key[0]}, "sk": {"S": key[1]}}
 
 
-def _chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:
+def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:
     waiting = iter(values)
     while chunk := list(islice(waiting, size)):
         yield chunk

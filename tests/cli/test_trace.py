@@ -7,10 +7,11 @@ import pytest
 
 from cli.stack.aws import Stack
 from handler.report.message_ids import shown_id
+from ledger.people import People
 from local.klaviyo_stand_in import Weather
 from preview import ADVICE
 from tests.cli.calling import answer, call, lines
-from tests.deployment import Deployment
+from tests.deployment import LEDGER_KEY, Deployment
 from tests.handler.calls import call as signed
 from tests.handler.calls import envelope, identify, order, track
 
@@ -142,10 +143,21 @@ def test_the_messages_of_a_person_are_found_by_an_address_on_standard_input(
     assert traced("--email", stdin="nobody@acme-store.example") == (1, [])
 
 
-def test_a_person_can_be_forgotten(ledger: Deployment) -> None:
-    ledger.webhook(signed([identify(1), track(1), track(2)]))
+def test_a_person_can_be_forgotten_by_one_name_under_all(ledger: Deployment) -> None:
+    deployment = ledger.with_settings(ENFORCE_EMAIL="false")
+    deployment.webhook(signed([identify(1), track(1), track(2)]))
     address = "person1@acme-store.example"
-    assert traced("--email", "--forget", stdin=address) == (0, ["2 items deleted from the ledger."])
+    status, (said,) = traced("--email", "--forget", stdin=address)
+    assert (status, said.partition(" ")[2]) == (0, "items deleted from the ledger.")
+    items = boto3.client("dynamodb").scan(TableName=ledger.variables["LEDGER_TABLE"])["Items"]
+    people = People(LEDGER_KEY)
+    text = json.dumps(items)
+    assert not [
+        name
+        for name in (("email", address), ("external_id", "user-1"))
+        if people.hash(*name) in text
+    ]
+    assert people.hash("external_id", "user-2") in text
     assert traced("--email", stdin=address) == (1, [])
     assert traced("identify-1") == (1, [])
     assert traced("track-2")[0] == 0

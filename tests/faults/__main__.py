@@ -1,6 +1,7 @@
 """`make faults`: 100,000 messages through everything that can fail, and what became of them.
 
 python -m tests.faults [--messages 100000] [--seeds 1 2 3] [--seconds 75] [--share 0.29]
+    [--ledger off|on|failing]
 """
 
 import argparse
@@ -8,6 +9,7 @@ import json
 import os
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +18,24 @@ import boto3
 from local import klaviyo_stand_in as klaviyo
 from local.aws_stand_in import server as aws
 from local.klaviyo_stand_in import Account
-from tests.deployment import LISTS, PRIVATE_KEY, SHARED_SECRET, Deployment
+from tests.deployment import LEDGER_KEY, LISTS, PRIVATE_KEY, SHARED_SECRET, Deployment
 from tests.faults.reckoning import problems, table
 from tests.faults.run import Run, Settings
 
 RESULTS = Path(__file__).resolve().parent.parent.parent / "bench" / "results"
 
 
-CLOSING = ("lost", "doubled", "stale", "consents_widened", "misplaced", "slowest_answer", "peak_mb")
+CLOSING = (
+    "lost",
+    "doubled",
+    "stale",
+    "told",
+    "everywhere",
+    "consents_widened",
+    "misplaced",
+    "slowest_answer",
+    "peak_mb",
+)
 
 
 def main() -> int:
@@ -37,6 +49,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--seconds", type=float, default=75.0, help="that the traffic takes")
     parser.add_argument("--share", type=float, help="of a processor for each function")
+    parser.add_argument("--ledger", choices=["off", "on", "failing"], default="off")
     arguments = parser.parse_args()
     results = [
         run(
@@ -45,6 +58,7 @@ def main() -> int:
                 messages=arguments.messages,
                 traffic_seconds=arguments.seconds,
                 processor_share=arguments.share,
+                ledger=arguments.ledger,
             )
         )
         for seed in arguments.seeds
@@ -62,7 +76,11 @@ def run(settings: Settings) -> dict[str, Any]:
     account = Account(keys={PRIVATE_KEY}, keep_events="ids")
     for list_id, name, process in LISTS:
         account.add_list(list_id, name=name, opt_in_process=process)
-    secret = {"klaviyo_private_key": PRIVATE_KEY, "segment_shared_secret": SHARED_SECRET}
+    secret = {
+        "klaviyo_private_key": PRIVATE_KEY,
+        "segment_shared_secret": SHARED_SECRET,
+        "ledger_key": LEDGER_KEY,
+    }
     print(f"A fault run: {settings.messages:,} messages, seed {settings.seed}", flush=True)
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -73,6 +91,8 @@ def run(settings: Settings) -> dict[str, Any]:
         os.environ.pop("AWS_PROFILE", None)
         queues = aws.create(f"faults-{settings.seed}", secret)
         variables = {**os.environ, **queues.variables(), "KLAVIYO_API_URL": klaviyo_url}
+        if settings.ledger != "off":
+            variables["LEDGER_TABLE"] = aws.create_ledger(f"faults-{settings.seed}")
         deployment = Deployment(variables, account, queues, boto3.client("sqs"))
         report = Run(deployment, settings, Path(folder)).carry_out()
     print(table(report))
@@ -95,6 +115,11 @@ def run(settings: Settings) -> dict[str, Any]:
         "dead_letters": len(report.dead.places),
         "lost": len(report.lost),
         "stale": len(report.stale),
+        "stale_by_kind": Counter(kind for kind, _ in report.stale),
+        "told": len(report.told),
+        "fates": len(report.fates),
+        "everywhere": len(report.everywhere),
+        "ledger": settings.ledger,
         "doubled": len(report.doubled),
         "consents_widened": len(report.widened),
         "misplaced": len(report.surplus),

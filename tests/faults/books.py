@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from handler.report.telemetry import Metric
 
@@ -20,17 +21,57 @@ def read(logs: Path) -> Counter[str]:
 
 
 def _metrics(line: str) -> Counter[str]:
-    """A line may begin in the middle of what a killed function wrote."""
-    begins = line.rfind(MARK)
-    try:
-        document = json.loads(line[begins:]) if begins >= 0 else {}
-    except ValueError:
-        return Counter()
+    document = _document(line)
     if "reason" in document:  # the same again, by reason
         return Counter()
     return Counter(
         {name: int(sum(values)) for name, values in document.items() if isinstance(values, list)}
     )
+
+
+def warnings(logs: Path) -> Counter[str]:
+    """The operations that were delivered with a warning, by warning."""
+    total: Counter[str] = Counter()
+    for log in logs.iterdir():
+        with log.open(errors="replace") as lines:
+            for line in lines:
+                if f'"{Metric.WARNED}"' in line and '"reason"' in line:
+                    document = _document(line)
+                    total[str(document.get("reason"))] += int(sum(document.get(Metric.WARNED, ())))
+    return total
+
+
+def warned(logs: Path, code: str) -> set[str]:
+    """The ids of the messages that were logged with this warning."""
+    found: set[str] = set()
+    for log in logs.iterdir():
+        with log.open(errors="replace") as lines:
+            for line in lines:
+                begins = line.find(LOGGED)
+                if begins >= 0 and f'"{code}"' in line:
+                    found.update(_ids(line[begins:], code))
+    return found
+
+
+LOGGED = '{"level"'
+
+
+def _ids(line: str, code: str) -> list[str]:
+    try:
+        document = json.loads(line)
+    except ValueError:
+        return []
+    return list(document["message_ids"]) if document.get("reason") == code else []
+
+
+def _document(line: str) -> dict[str, Any]:
+    """The metrics of a line, which may begin in the middle of what a killed function wrote."""
+    begins = line.rfind(MARK)
+    try:
+        document: dict[str, Any] = json.loads(line[begins:]) if begins >= 0 else {}
+    except ValueError:
+        return {}
+    return document
 
 
 def taken_in(books: Counter[str]) -> int:

@@ -1,6 +1,7 @@
 """The two functions as a fault run starts them: the real ones, with shorter waits.
 
-A run of minutes cannot wait for a quarter of an hour, nor a minute for each import job.
+A run of minutes cannot wait for a quarter of an hour, nor a minute for each import job, nor half an
+hour between two consents of a person.
 """
 
 import functools
@@ -15,18 +16,26 @@ from handler.redelivery import Redelivery
 
 PACE = Pace(first=1.0, longest=4.0, follow_up=1)
 
-RETRY_SECONDS = 9.5
-"""Of a batch of the retry queue, of which 6 are for Klaviyo. In the cloud it is 60."""
+ONCE_SECONDS = 20.0
+
+LEDGER_SECONDS = 2.0
+"""Of a call: moto answers ten times as slowly as DynamoDB, and one request after the other."""
 
 
 @functools.cache
 def _intake() -> Intake:
-    return replace(assembly.webhook(os.environ), pace=PACE)
+    intake = assembly.webhook(os.environ, once_seconds=ONCE_SECONDS)
+    if intake.books is not None:
+        intake.books.seconds = LEDGER_SECONDS
+    return replace(intake, pace=PACE)
 
 
 @functools.cache
 def _redelivery() -> Redelivery:
-    return replace(assembly.retry(os.environ), pace=PACE)
+    redelivery = assembly.retry(os.environ, once_seconds=ONCE_SECONDS)
+    if redelivery.books is not None:
+        redelivery.books.seconds = LEDGER_SECONDS
+    return replace(redelivery, pace=PACE)
 
 
 def webhook(lambda_event: dict[str, Any], _: Any) -> dict[str, Any]:
@@ -37,9 +46,10 @@ def webhook(lambda_event: dict[str, Any], _: Any) -> dict[str, Any]:
     return answer
 
 
-def retry(lambda_event: dict[str, Any], _: Any) -> dict[str, Any]:
+def retry(lambda_event: dict[str, Any], context: Any) -> dict[str, Any]:
     """As `handler.retry.lambda_handler`."""
     redelivery = _redelivery()
-    answer = redelivery.handle(lambda_event, RETRY_SECONDS)
+    seconds = context.get_remaining_time_in_millis() / 1000
+    answer = redelivery.handle(lambda_event, seconds)
     redelivery.telemetry.flush()
     return answer

@@ -1,33 +1,46 @@
 """Where everything is: in Klaviyo or in one of the queues; and what is lost."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
 from local.klaviyo_stand_in import Account
-from tests.faults.traffic import LIST_ID, Event, Unit
+from tests.faults.changes import AUDIENCE_LIST, LEFT_LIST, latest
+from tests.faults.traffic import LIST_ID
+from tests.faults.units import Event, Place, Unit
 
 MARKETING = "email.marketing"
 
-Place = tuple[str, ...]
-"""What an operation is about: `("event", address, metric, unique id)`, `("profile", address)`,
-`("member", address)`, `("consent", address)` (withdrawn), or `("message", message id)`."""
+CONSENT_GIVEN = "consent given"
+
+
+Misfit = tuple[str, Place]
+"""What is not as it should be: its kind, and where."""
 
 
 @dataclass(frozen=True, slots=True)
 class Klaviyo:
-    """What the account holds. `copies` counts the events of one address, metric and unique id."""
+    """What the account holds. `copies` counts the events of one address, metric and unique id;
+    `audience` and `listed` are on the lists that people change, and `everywhere` are those whose
+    unsubscription from a list became one from everything."""
 
     events: Mapping[Event, int]
     properties: Mapping[str, Mapping[str, Any]]
     members: frozenset[str]
     consents: Mapping[str, str]
     copies: Counter[Event]
+    audience: frozenset[str]
+    listed: frozenset[str]
+    everywhere: tuple[str, ...]
 
     @classmethod
     def of(cls, account: Account) -> "Klaviyo":
         addresses = {profile.id: profile.email or "" for profile in account.profiles}
+
+        def members(list_id: str) -> frozenset[str]:
+            return frozenset(addresses[each] for each in account.lists[list_id].members)
+
         events = {
             (addresses[event.profile_id], event.metric, event.unique_id): event.sent
             for event in account.events
@@ -35,7 +48,7 @@ class Klaviyo:
         return cls(
             events,
             {profile.email or "": profile.properties for profile in account.profiles},
-            frozenset(addresses[each] for each in account.lists[LIST_ID].members),
+            members(LIST_ID),
             {
                 profile.email or "": profile.consents[MARKETING]
                 for profile in account.profiles
@@ -45,7 +58,22 @@ class Klaviyo:
                 (addresses[event.profile_id], event.metric, event.unique_id)
                 for event in account.events
             ),
+            members(AUDIENCE_LIST),
+            members(LEFT_LIST),
+            tuple(addresses[each] for each in account.withdrawn_everywhere),
         )
+
+    def holds(self, place: Place) -> object:
+        """What stands at a place that changes; `None` if nothing does."""
+        kind, person = place
+        if kind == "trait":
+            return self.properties.get(person, {}).get("where")
+        if kind == "membership":
+            return person in self.audience if person in self.properties else None
+        if kind == "left":
+            return person not in self.listed
+        # A withdrawal before there is a profile leaves no trace, and is none to leave.
+        return self.consents.get(person) == "SUBSCRIBED"
 
 
 @dataclass(slots=True)
@@ -79,7 +107,7 @@ def _places(entry: Mapping[str, Any], addresses: Mapping[str, str]) -> Iterator[
         yield "event", address, operation["metric"], operation["unique_id"]
     elif operation["kind"] == "upsert_profile":
         yield "profile", address
-    elif operation["kind"] == "add_to_list":
+    elif operation["kind"] in ("add_to_list", "remove_from_list"):
         yield "member", address
     elif operation["kind"] == "subscribe":
         yield "member", operation["email"]
@@ -92,11 +120,11 @@ def _places(entry: Mapping[str, Any], addresses: Mapping[str, str]) -> Iterator[
 
 def lost(
     units: Iterable[Unit], klaviyo: Klaviyo, waiting: Held, dead: Held
-) -> tuple[list[tuple[str, Place]], list[tuple[str, Place]]]:
+) -> tuple[list[Misfit], list[Misfit]]:
     """What of these units is neither where it must end nor waiting in a queue; and apart from
     that, what is there without its last word."""
-    missing: list[tuple[str, Place]] = []
-    stale: list[tuple[str, Place]] = []
+    missing: list[Misfit] = []
+    stale: list[Misfit] = []
     for unit in units:
         for place in _wanted(unit):
             if place in waiting.places or _is_settled(unit, place, klaviyo, dead):
@@ -106,23 +134,48 @@ def lost(
     return missing, stale
 
 
-def doubled(klaviyo: Klaviyo) -> list[tuple[str, Place]]:
+def changed(units: Iterable[Unit], klaviyo: Klaviyo) -> tuple[list[Misfit], list[Misfit]]:
+    """Of what changes, what is not there at all; and what is there without its last word."""
+    missing: list[Misfit] = []
+    stale: list[Misfit] = []
+    for place, (value, times) in latest(units).items():
+        found = klaviyo.holds(place)
+        if found != value:
+            is_missing = found is None or times == 1
+            (missing if is_missing else stale).append((place[0], place))
+    return missing, stale
+
+
+def told(units: Iterable[Unit], stale: Iterable[Misfit], unchecked: Set[str]) -> list[Misfit]:
+    """Of what is stale, that about which a message was sent whose order was not checked."""
+    about: set[Place] = set()
+    for unit in units:
+        if not unchecked.isdisjoint(unit.message_ids):
+            about.update(change.place for change in unit.changes)
+            about.update(_wanted(unit))
+    return [misfit for misfit in stale if misfit[1] in about]
+
+
+def doubled(klaviyo: Klaviyo) -> list[Misfit]:
     """The events that are there more than once."""
     return [("event", ("event", *event)) for event, copies in klaviyo.copies.items() if copies > 1]
 
 
-def widened(
-    units: Iterable[Unit], klaviyo: Klaviyo, reversed_: Iterable[str]
-) -> list[tuple[str, Place]]:
+def widened(units: Iterable[Unit], klaviyo: Klaviyo, reversed_: Iterable[str]) -> list[Misfit]:
     """The people whom Klaviyo counts as subscribed, and who have not consented or have withdrawn
     it since; and those whose opt-out was `reversed_` on the way, though they have not."""
     units = list(units)
     given = {address for unit in units for address in unit.consents}
+    consented = {
+        place[1]: value for place, (value, _) in latest(units).items() if place[0] == CONSENT_GIVEN
+    }
+    given |= {address for address, value in consented.items() if value}
     given -= {address for unit in units for address in unit.withdrawn}
     subscribed = (
         address for address, consent in klaviyo.consents.items() if consent == "SUBSCRIBED"
     )
-    found = dict.fromkeys([*subscribed, *reversed_])
+    # Of those who say both, only the end counts: in between each of it was said.
+    found = dict.fromkeys([*subscribed, *(each for each in reversed_ if each not in consented)])
     return [("consent", ("consent", address)) for address in found if address not in given]
 
 
@@ -149,13 +202,14 @@ def _is_settled(unit: Unit, place: Place, klaviyo: Klaviyo, dead: Held) -> bool:
     return klaviyo.properties.get(place[1]) == dict(unit.profiles)[place[1]]
 
 
-def surplus(units: Sequence[Unit], klaviyo: Klaviyo, dead: Held) -> list[tuple[str, Place]]:
+def surplus(units: Sequence[Unit], klaviyo: Klaviyo, dead: Held) -> list[Misfit]:
     """What is somewhere where nothing of these units belongs."""
     taken = [unit for unit in units if not (unit.refused or unit.malformed or unit.dropped)]
     buried = [unit for unit in units if unit.refused or unit.malformed]
     events = {event for unit in taken for event in unit.events}
     members = {address for unit in taken for address in unit.members}
     people = {address for unit in taken for address, _ in unit.profiles}
+    people |= {change.place[1] for unit in taken for change in unit.changes}
     people |= {address for address, _, _ in events}
     letters = {place for unit in buried for place in _wanted(unit)}
     return [

@@ -25,9 +25,17 @@ MOST_MEMORY = 400.0
 
 def _misfortunes(report: Report) -> dict[str, Sequence[object]]:
     """What must not be, by its name in the table."""
+    stale = report.stale
+    if report.settings.ledger == "off":
+        # Containers share nothing, and a queue has no order: what follows in one batch is kept.
+        stale = [misfit for misfit in stale if misfit[0] == "identify"]
+    elif report.settings.ledger == "failing":
+        stale = [misfit for misfit in stale if misfit not in report.told]
     return {
         "lost": report.lost,
-        "stale": report.stale,
+        "stale": stale,
+        "unsubscribed everywhere": [] if report.settings.ledger == "off" else report.everywhere,
+        "wrong fates": report.fates if report.settings.ledger == "on" else [],
         "doubled": report.doubled,
         "consents widened": report.widened,
         "misplaced": report.surplus,
@@ -119,6 +127,19 @@ def table(report: Report) -> str:
             f"= {out + report.waiting.entries:,}; {out - into:,} of it repeats after crashes",
         ),
         *((name, f"{len(places):,}") for name, places in _misfortunes(report).items()),
+        ("ledger", f"{report.settings.ledger}; {_listed(tally.table) or 'never failing'}"),
+        (
+            "stale in all",
+            f"{len(report.stale):,}: {_listed(Counter(kind for kind, _ in report.stale)) or '-'}; "
+            f"{len(report.told):,} of it told as not checked",
+        ),
+        (
+            "fates",
+            f"{len(report.fates):,} disagree: "
+            f"{_listed(Counter(kind for kind, _ in report.fates)) or '-'}",
+        ),
+        ("everywhere", f"{len(report.everywhere):,} of those who left a list"),
+        ("warnings", _listed(report.warnings)),
         ("slowest answer", f"{tally.slowest_answer:.2f} s"),
         ("peak memory", f"{report.peak_mb:.0f} MB"),
         ("seconds", f"{report.seconds:.0f}"),

@@ -14,8 +14,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from local.aws_stand_in import server as aws
 from local.aws_stand_in.function import FunctionError, LambdaFunction
@@ -23,11 +25,13 @@ from local.aws_stand_in.limits import Limits
 from local.aws_stand_in.poller import Poller
 from local.aws_stand_in.template import function as facts_of
 from tests.deployment import Deployment
-from tests.faults import books, ledger
+from tests.faults import books, changes, fates, ledger
 from tests.faults.climate import CALM, CLIMATE
 from tests.faults.ledger import Held, Klaviyo
 from tests.faults.proxy import FlakyProxy
-from tests.faults.traffic import LARGE, Sizes, Unit, cut, traffic
+from tests.faults.table_weather import TableWeather
+from tests.faults.traffic import APART, LARGE, Sizes, cut, traffic
+from tests.faults.units import Unit
 from tests.handler.calls import call
 
 WEBHOOKS = 2
@@ -36,14 +40,23 @@ RETRIES = 2
 
 FUNCTIONS = {"webhook": "WebhookFunction", "retry": "RetryFunction"}
 
-SETTINGS = {"CONSENT_EVENTS": "true"}
-"""Beside the defaults, so that consents are given and withdrawn."""
+SETTINGS = {
+    "CONSENT_EVENTS": "true",
+    "AUDIENCE_LISTS": json.dumps({changes.AUDIENCE: changes.AUDIENCE_LIST}),
+}
+"""Beside the defaults, so that consents are given and withdrawn, and audiences entered and left."""
 
 P_AGAIN = 0.12
 """That Segment sends part of a batch again although it was, or will be, taken."""
 
 P_LOST_ANSWER = 0.02
-DRAIN_SECONDS = 120.0
+DRAIN_SECONDS = 240.0
+
+THROTTLED_SECONDS = 4.0
+"""Every third of these the table is throttled."""
+
+Ledger = Literal["off", "on", "failing"]
+"""Whether there is one; `failing`: throttled for a third of the time, and down for a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +73,13 @@ class Settings:
     sizes: Sizes = LARGE
     traffic_seconds: float = 75.0
     weather_seconds: float = 2.0
-    visibility_seconds: int = 10
+    visibility_seconds: int = 65
     breaks: bool = True
     is_timed: bool = True
     p_kill: float = 0.15
     queue_seconds: tuple[float, float] = (3.0, 6.0)
     """Between two times when the queue is out of reach."""
+    ledger: Ledger = "off"
     processor_share: float | None = None
     """Of a processor, for each function; unset, what Lambda gives with the template's memory."""
 
@@ -82,13 +96,17 @@ class Tally:
     batches: Counter[str] = field(default_factory=Counter)
     snapshots: list[str] = field(default_factory=list)
     weathers: Counter[str] = field(default_factory=Counter)
+    table: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How a run ended. The five lists of places must be empty.
+    """How a run ended. The lists of places must be empty.
 
-    `stale` are profiles whose last word does not stand, `widened` consents that nobody has given or
+    `stale` are places whose last word does not stand, without a ledger as it may be; of `told`
+    somebody was told that the order was not checked. `fates` are messages of which the ledger says
+    something else than is so; `everywhere` are people whose unsubscription
+    from a list became one from everything, `widened` consents that nobody has given or
     that were withdrawn; `peak_mb` is the most memory that a function has held.
     """
 
@@ -96,11 +114,15 @@ class Report:
     units: Sequence[Unit]
     tally: Tally
     books: Counter[str]
-    lost: list[tuple[str, ledger.Place]]
-    stale: list[tuple[str, ledger.Place]]
-    doubled: list[tuple[str, ledger.Place]]
-    widened: list[tuple[str, ledger.Place]]
-    surplus: list[tuple[str, ledger.Place]]
+    warnings: Counter[str]
+    lost: list[ledger.Misfit]
+    stale: list[ledger.Misfit]
+    told: list[ledger.Misfit]
+    fates: list[ledger.Misfit]
+    everywhere: list[ledger.Misfit]
+    doubled: list[ledger.Misfit]
+    widened: list[ledger.Misfit]
+    surplus: list[ledger.Misfit]
     klaviyo: Klaviyo
     dead: Held
     waiting: Held
@@ -121,12 +143,15 @@ class Run:
         self._dice = random.Random(settings.seed + 2)
         self._lock = threading.Lock()
         self._tally = Tally()
-        self._units = traffic(settings.seed, settings.messages)
+        # Nothing was said later than it is sent.
+        span = settings.messages * APART - timedelta(seconds=settings.traffic_seconds)
+        began = datetime.now(UTC) - max(span, timedelta())
+        self._units = traffic(settings.seed, settings.messages, began)
         self._accepted: dict[str, Unit] = {}
         self._addresses = {
             message_id: address
             for unit in self._units
-            for address, _ in unit.profiles
+            for address in unit.people
             for message_id in unit.message_ids
         }
         self._due: list[tuple[float, int, list[Unit]]] = []
@@ -145,7 +170,7 @@ class Run:
             QueueUrl=deployment.queues.retry_queue_url,
             Attributes={"VisibilityTimeout": str(settings.visibility_seconds)},
         )
-        self._opt_out_before()
+        self._prepare_people()
         batches = list(cut(self._units, settings.sizes, random.Random(settings.seed + 1)))
         for number, batch in enumerate(batches):
             self._plan(batch, began + number * settings.traffic_seconds / len(batches))
@@ -157,6 +182,8 @@ class Run:
             )
             stack.enter_context(proxy.serve())
             variables = {**deployment.variables, **SETTINGS, "AWS_ENDPOINT_URL": proxy.url}
+            table = TableWeather(deployment.variables["AWS_ENDPOINT_URL"])
+            variables.update(self._way_to_table(table, stack))
 
             def function(name: str, number: int) -> LambdaFunction:
                 facts = facts_of(FUNCTIONS[name])
@@ -183,9 +210,7 @@ class Run:
             for number, each in enumerate(retries):
                 invoke = self._invoke(each, random.Random(settings.seed + 10 + number))
                 stack.enter_context(Poller(deployment.queues.retry_queue_url, invoke))
-            trouble = [threading.Thread(target=self._make_weather)]
-            if settings.breaks:
-                trouble.append(threading.Thread(target=self._break_queue, args=(proxy,)))
+            trouble = [threading.Thread(target=each) for each in self._troubles(proxy, table)]
             senders = [threading.Thread(target=self._send, args=(each,)) for each in webhooks]
             for thread in (*trouble, *senders):
                 thread.start()
@@ -200,6 +225,22 @@ class Run:
                 thread.join()
             self._drain()
         return self._report(proxy, time.monotonic() - began)
+
+    def _way_to_table(self, table: TableWeather, stack: ExitStack) -> dict[str, str]:
+        """Where the functions find the table: past the proxy, for it fails by its own weather."""
+        name = "AWS_ENDPOINT_URL_DYNAMODB"
+        if self._settings.ledger == "failing":
+            stack.enter_context(table.serve())
+            return {name: table.url}
+        return {name: self._deployment.variables["AWS_ENDPOINT_URL"]}
+
+    def _troubles(self, proxy: FlakyProxy, table: TableWeather) -> Iterator[Callable[[], None]]:
+        """What goes wrong, each in a thread of its own."""
+        yield self._make_weather
+        if self._settings.breaks:
+            yield partial(self._break_queue, proxy)
+        if self._settings.ledger == "failing":
+            yield partial(self._break_table, table)
 
     # Segment
 
@@ -320,6 +361,25 @@ class Run:
             self._calm.wait(1.0)
             proxy.unreachable.clear()
 
+    def _break_table(self, table: TableWeather) -> None:
+        """Down for a minute in the middle, or what a short run has; throttled in the rest."""
+        seconds = self._settings.traffic_seconds
+        began = time.monotonic()
+        is_down_from, is_down_until = seconds * 0.1, seconds * 0.1 + min(60.0, seconds / 2)
+        while not self._calm.wait(0.05):
+            now = time.monotonic() - began
+            if is_down_from <= now < is_down_until:
+                table.is_down.set()
+            else:
+                table.is_down.clear()
+            if now % THROTTLED_SECONDS < THROTTLED_SECONDS / 3:
+                table.throttles.set()
+            else:
+                table.throttles.clear()
+        table.is_down.clear()
+        table.throttles.clear()
+        self._tally.table.update(throttled=table.throttled, unanswered=table.unanswered)
+
     def _make_weather(self) -> None:
         dice = random.Random(self._settings.seed + 5)
         account = self._deployment.account
@@ -365,10 +425,16 @@ class Run:
         dead = Held.of(self._deployment.dead(), self._addresses)
         return Klaviyo.of(self._deployment.account), waiting, dead
 
-    def _opt_out_before(self) -> None:
+    def _prepare_people(self) -> None:
+        """The lists, and who has opted out or joined before the run."""
+        account = self._deployment.account
+        for list_id, name in changes.LISTS:
+            account.add_list(list_id, name, "single_opt_in")
         for unit in self._units:
             for address in unit.out_before:
-                self._deployment.account.add_unsubscribed(address)
+                account.add_unsubscribed(address)
+            for address in unit.on_list_before:
+                account.add_subscribed(address, changes.LEFT_LIST)
 
     def _reversed(self) -> list[str]:
         """The addresses whose opt-out a subscription has undone in Klaviyo at any time."""
@@ -379,13 +445,21 @@ class Run:
     def _report(self, proxy: FlakyProxy, seconds: float) -> Report:
         held, waiting, dead = self._look()
         lost, stale = ledger.lost(self._units, held, Held(), dead)
+        missing, changed = ledger.changed(self._units, held)
+        stale += changed
+        table = self._deployment.variables.get("LEDGER_TABLE")
+        unchecked = books.warned(self._logs, "order_not_checked")
         return Report(
             settings=self._settings,
             units=self._units,
             tally=self._tally,
             books=books.read(self._logs),
-            lost=lost,
+            warnings=books.warnings(self._logs),
+            lost=[*lost, *missing],
             stale=stale,
+            told=ledger.told(self._units, stale, unchecked),
+            fates=fates.disagreeing(self._units, table) if table else [],
+            everywhere=[("left", ("left", each)) for each in held.everywhere],
             doubled=ledger.doubled(held),
             widened=ledger.widened(self._units, held, self._reversed()),
             surplus=ledger.surplus(self._units, held, dead),

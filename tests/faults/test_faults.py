@@ -44,3 +44,24 @@ def test_while_klaviyo_alone_fails_the_metrics_add_up_to_the_last_operation(
     report = Run(deployment, settings, tmp_path).carry_out()
     assert problems(report) == [], table(report)
     assert report.tally.answers["queued"], "something had to wait"
+
+
+def test_with_a_ledger_whose_table_fails_whatever_is_stale_was_said_not_to_be_checked(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    settings = Settings(
+        seed=3,
+        messages=1_500,
+        sizes=SMALL,
+        traffic_seconds=8,
+        weather_seconds=0.8,
+        visibility_seconds=65,
+        p_kill=0.0,
+        ledger="failing",
+        is_timed=False,
+    )
+    report = Run(deployment.with_ledger(), settings, tmp_path).carry_out()
+    assert problems(report) == [], table(report)
+    assert report.tally.table["throttled"]
+    assert report.tally.table["unanswered"]
+    assert report.warnings["order_not_checked"]

@@ -2,9 +2,11 @@
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
+
+from tests.faults import changes
+from tests.faults.units import Unit, address_of, message_of
 
 LIST_ID = "WmB7kT"
 """A single opt-in list: who subscribes is a member at once."""
@@ -15,48 +17,26 @@ Sizes = tuple[tuple[int, int, int], ...]
 LARGE: Sizes = ((1, 1, 8), (2, 50, 30), (51, 400, 40), (1000, 1000, 20), (4000, 4000, 2))
 SMALL: Sizes = ((1, 1, 20), (2, 20, 40), (21, 100, 35), (500, 500, 5))
 
-BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
-
-Event = tuple[str, str, str]
-"""E-mail address, metric and unique id."""
+APART = timedelta(milliseconds=1)
+"""Between the times of two messages: some have a fraction of a second, and a few have none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """Messages that Segment sends side by side and in order, and what they must come to.
-
-    `events` and `profiles` (properties by address) must arrive, `members` join the list,
-    `withdrawn` be unsubscribed; of `consents` Klaviyo may hold a subscription. Who was `out_before`
-    has opted out in Klaviyo itself before the run. `refused` says that Klaviyo will take none of
-    it; `malformed` and `dropped`, that it never gets there.
-    """
-
-    kind: str
-    messages: tuple[dict[str, Any], ...]
-    events: tuple[Event, ...] = ()
-    profiles: tuple[tuple[str, dict[str, Any]], ...] = ()
-    members: tuple[str, ...] = ()
-    consents: tuple[str, ...] = ()
-    withdrawn: tuple[str, ...] = ()
-    out_before: tuple[str, ...] = ()
-    refused: bool = False
-    malformed: bool = False
-    dropped: bool = False
-
-    @property
-    def message_ids(self) -> list[str]:
-        return [message["messageId"] for message in self.messages]
+LONG_AGO = timedelta(days=365)
 
 
-def traffic(seed: int, number: int) -> list[Unit]:
-    """So many messages, the same for the same seed."""
+def traffic(seed: int, number: int, began: datetime) -> list[Unit]:
+    """So many messages, the same for the same seed, but for their times."""
     dice = random.Random(seed)
     units: list[Unit] = []
     made = 0
     while made < number:
         unit = dice.choices(MAKERS, WEIGHTS)[0](made, dice)
         if made + len(unit.messages) <= number:
-            made += len(unit.messages)
+            # Whoever has opted out before the run has said what is replayed long before that.
+            since = began - LONG_AGO if unit.out_before else began
+            for said in unit.messages:
+                said["timestamp"] = (since + made * APART).isoformat()
+                made += 1
             units.append(unit)
     return units
 
@@ -80,36 +60,22 @@ def _size(sizes: Sizes, dice: random.Random) -> int:
     return dice.randint(least, most)
 
 
-def _message(number: int, kind: str, **fields: Any) -> dict[str, Any]:
-    return {
-        "type": kind,
-        "messageId": f"m-{number}",
-        "userId": f"user-{number}",
-        "timestamp": (BEGAN + timedelta(seconds=number)).isoformat(),
-        **fields,
-    }
-
-
-def _address(kind: str, number: int) -> str:
-    return f"{kind}{number}@acme-store.example"
-
-
 def _track(number: int, dice: random.Random) -> Unit:
     """Of a few thousand people, each with many."""
-    address = _address("buyer", dice.randrange(5_000))
-    message = _message(
+    address = address_of("buyer", dice.randrange(5_000))
+    said = message_of(
         number,
         "track",
         event=f"Metric {number % 7}",
         properties={"email": address, "price": number % 100, "colour": "red", "text": "x" * 80},
     )
-    return Unit("track", (message,), events=((address, f"Metric {number % 7}", f"m-{number}"),))
+    return Unit("track", (said,), events=((address, f"Metric {number % 7}", f"m-{number}"),))
 
 
 def _order(number: int, dice: random.Random) -> Unit:
-    address, order_id = _address("buyer", dice.randrange(5_000)), f"o-{number}"
+    address, order_id = address_of("buyer", dice.randrange(5_000)), f"o-{number}"
     products = [{"product_id": f"p-{each}", "price": 10} for each in range(dice.randint(1, 3))]
-    message = _message(
+    said = message_of(
         number,
         "track",
         event="Order Completed",
@@ -118,14 +84,14 @@ def _order(number: int, dice: random.Random) -> Unit:
     lines = (
         (address, "Ordered Product", f"{order_id}_{product['product_id']}") for product in products
     )
-    return Unit("order", (message,), events=((address, "Order Completed", order_id), *lines))
+    return Unit("order", (said,), events=((address, "Order Completed", order_id), *lines))
 
 
 def _identify(number: int, dice: random.Random) -> Unit:
     """One to four of one person, whose last word on `step` must stand."""
-    address = _address("person", number)
+    address = address_of("person", number)
     messages = tuple(
-        _message(
+        message_of(
             number + each,
             "identify",
             traits={"email": address, "firstName": "Ada", "step": each, f"step{each}": True},
@@ -138,8 +104,8 @@ def _identify(number: int, dice: random.Random) -> Unit:
 
 
 def _listed(number: int, opt_in: bool) -> Unit:
-    address = _address("listed", number)
-    message = _message(
+    address = address_of("listed", number)
+    said = message_of(
         number,
         "identify",
         traits={"email": address, "plan": f"plan {number}"},
@@ -147,7 +113,7 @@ def _listed(number: int, opt_in: bool) -> Unit:
     )
     return Unit(
         "subscribe" if opt_in else "add to list",
-        (message,),
+        (said,),
         profiles=((address, {"plan": f"plan {number}"}),),
         members=(address,),
         consents=(address,) if opt_in else (),
@@ -156,7 +122,7 @@ def _listed(number: int, opt_in: bool) -> Unit:
 
 def _identified_for_list(number: int, address: str, plan: str) -> dict[str, Any]:
     """An identify that asks to subscribe the person to the list."""
-    return _message(
+    return message_of(
         number,
         "identify",
         traits={"email": address, "plan": plan},
@@ -166,9 +132,9 @@ def _identified_for_list(number: int, address: str, plan: str) -> dict[str, Any]
 
 def _opted_out(number: int, _: random.Random) -> Unit:
     """Somebody withdraws consent, and is identified for a list later: they stay unsubscribed."""
-    address = _address("out", number)
+    address = address_of("out", number)
     messages = (
-        _message(number, "track", event="User Unsubscribed", properties={"email": address}),
+        message_of(number, "track", event="User Unsubscribed", properties={"email": address}),
         _identified_for_list(number + 1, address, "out"),
     )
     return Unit(
@@ -182,9 +148,9 @@ def _opted_out(number: int, _: random.Random) -> Unit:
 
 def _replayed(number: int, _: random.Random) -> Unit:
     """Segment replays a consent and an identify with a list of somebody who has opted out since."""
-    address = _address("replayed", number)
+    address = address_of("replayed", number)
     messages = (
-        _message(number, "track", event="User Subscribed", properties={"email": address}),
+        message_of(number, "track", event="User Subscribed", properties={"email": address}),
         _identified_for_list(number + 1, address, "replayed"),
     )
     return Unit(
@@ -206,44 +172,48 @@ def _added(number: int, _: random.Random) -> Unit:
 
 
 def _dropped(number: int, dice: random.Random) -> Unit:
-    message = dice.choice(
+    said = dice.choice(
         (
-            _message(number, "page"),
-            _message(number, "track", event="No address"),
-            _message(number, "track", event="X", integrations={"Klaviyo": False}),
+            message_of(number, "page"),
+            message_of(number, "track", event="No address"),
+            message_of(number, "track", event="X", integrations={"Klaviyo": False}),
         )
     )
-    return Unit("dropped", (message,), dropped=True)
+    return Unit("dropped", (said,), dropped=True)
 
 
 def _malformed(number: int, dice: random.Random) -> Unit:
     wrong: dict[str, Any] = dice.choice(({"userId": {}}, {"properties": 5}, {"event": ["x"]}))
-    return Unit("malformed", (_message(number, "track", **wrong),), malformed=True)
+    return Unit("malformed", (message_of(number, "track", **wrong),), malformed=True)
 
 
 def _poison_event(number: int, _: random.Random) -> Unit:
-    address = _address("buyer", number % 5_000)
-    message = _message(
+    address = address_of("buyer", number % 5_000)
+    said = message_of(
         number, "track", event="Poison", properties={"email": address, "poison": True}
     )
     events = ((address, "Poison", f"m-{number}"),)
-    return Unit("poison event", (message,), events=events, refused=True)
+    return Unit("poison event", (said,), events=events, refused=True)
 
 
 def _poison_profile(number: int, _: random.Random) -> Unit:
-    address = _address("poison", number)
-    message = _message(number, "identify", traits={"email": address, "poison": True})
-    return Unit("poison profile", (message,), profiles=((address, {}),), refused=True)
+    address = address_of("poison", number)
+    said = message_of(number, "identify", traits={"email": address, "poison": True})
+    return Unit("poison profile", (said,), profiles=((address, {}),), refused=True)
 
 
 KINDS = (
-    (_track, 48),
+    (_track, 40),
     (_order, 6),
-    (_identify, 14),
+    (_identify, 11),
     (_subscribed, 6),
     (_added, 6),
     (_opted_out, 3),
     (_replayed, 2),
+    (changes.trait, 4),
+    (changes.audience, 3),
+    (changes.consent, 2),
+    (changes.left, 2),
     (_dropped, 6),
     (_malformed, 3),
     (_poison_event, 2),

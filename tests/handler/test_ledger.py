@@ -238,6 +238,16 @@ def test_what_waits_is_sent_again_and_its_earlier_arrival_is_kept(ledger: Deploy
     assert [by for by, _ in outcomes(story)] == ["webhook", "webhook"]
 
 
+def test_profiles_whose_import_nobody_would_check_are_sent_again(ledger: Deployment) -> None:
+    """Otherwise nobody would learn what the import job has refused."""
+    queue_url = ledger.queues.retry_queue_url
+    messages = [identify(number) for number in range(8)]
+    broken = ledger.with_settings(RETRY_QUEUE_URL=f"{queue_url}-gone")
+    assert broken.webhook(call(messages))[0] == 503
+    assert ledger.webhook(call(messages))[0] == 200
+    assert [each["operation"]["kind"] for each in ledger.waiting()] == ["check_import"]
+
+
 def test_another_message_of_the_same_id_is_sent(ledger: Deployment) -> None:
     ledger.webhook(call([identify()]))
     before = len(ledger.account.requests)
@@ -272,14 +282,21 @@ def test_a_deletion_forgets_the_person_by_the_user_id(
     deployment.webhook(call([identify(1), track(1), identify(2)]))
     client = boto3.client("dynamodb")
 
-    def people() -> int:
+    def people() -> tuple[int, int]:
         items = client.scan(TableName=ledger.variables["LEDGER_TABLE"])["Items"]
-        return sum("person" in item or item["pk"]["S"].startswith("P#") for item in items)
+        of_people = [
+            item["sk"]["S"] for item in items if "person" in item or item["pk"]["S"][:2] == "P#"
+        ]
+        words = of_people.count("words")
+        return len(of_people) - words, words
 
-    assert people() == 5, "three messages, and the user id of each of two people"
+    names = 2 if "ENFORCE_EMAIL" in settings else 1
+    assert people() == (5, 2 * names), (
+        "three messages, and the user id of each of two people; and words by each name"
+    )
     deletion = {"type": "delete", "messageId": "delete-1", "userId": "user-1"}
     deployment.webhook(call([deletion]))
-    assert people() == 2
+    assert people() == (2, names)
     assert deployment.story("identify-1") is None
     assert told(deployment, "identify-2").state is State.DELIVERED
     assert told(deployment, "delete-1").kind == "delete"

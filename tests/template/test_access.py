@@ -63,12 +63,13 @@ USE_KEY = (
 )
 
 USE_LEDGER = (
-    # What `ledger.store` calls, one action each:
+    # What `ledger.table` and `ledger.swaps` call; a transaction of puts needs the right to put:
     # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
     frozenset(
         {
             "dynamodb:BatchGetItem",
             "dynamodb:BatchWriteItem",
+            "dynamodb:PutItem",
             "dynamodb:UpdateItem",
             "dynamodb:Query",
         }

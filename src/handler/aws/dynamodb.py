@@ -16,6 +16,9 @@ from ledger.table import THREADS, TableError
 MOST_BYTES = 17_000_000
 """Of an answer. DynamoDB gives 16 MB at most."""
 
+NOTHING = b"{}"
+"""The answer to what asks for nothing back."""
+
 
 class DynamoDb:
     """The service, for one process. Safe to use from several threads."""
@@ -36,6 +39,6 @@ class DynamoDb:
         found = document_of(answer)
         if answer.status != 200:
             raise TableError(error_code(answer), found)
-        if not found:
+        if not found and answer.content.strip() != NOTHING:
             raise TableError("answer_is_not_of_dynamodb")
         return found

@@ -6,7 +6,6 @@ environment, except under SnapStart: there a local endpoint hands them out, as i
 containers. https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
 """
 
-import json
 import os
 import time
 from collections.abc import Mapping
@@ -14,6 +13,9 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
+
+from msgspec import DecodeError
+from msgspec.json import decode
 
 from handler.aws.sigv4 import Keys, signed_headers
 from klaviyo_client.sending.bounded_http import BoundedHttp, HttpAnswer
@@ -130,8 +132,8 @@ ENDPOINT_NAMES = {"secretsmanager": "SECRETS_MANAGER", "dynamodb": "DYNAMODB"}
 def document_of(answer: HttpAnswer) -> dict[str, object]:
     """The answer's JSON object; empty where it is none."""
     try:
-        document = json.loads(answer.content)
-    except (ValueError, RecursionError):
+        document = decode(answer.content)
+    except (DecodeError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}
 

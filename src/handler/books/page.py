@@ -10,10 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from handler.books.last_word import LastWord
 from handler.books.outcomes import NOT_MAPPED_YET, ByMessage, of_decision
 from handler.decision import Decision
+from handler.isolation import Account
 from handler.report.message_ids import shown_id
 from handler.report.telemetry import Metric, Telemetry
+from klaviyo_client.delivery import Klaviyo
 from klaviyo_client.people.sequence import keys_of
 from klaviyo_mapping import Mapped
 from ledger import keys
@@ -60,11 +63,12 @@ class Decided(NamedTuple):
 class Books:
     """The ledger, for one process of the function called `by`. It takes `seconds` of a call."""
 
-    def __init__(self, table: Table, by: str, telemetry: Telemetry) -> None:
+    def __init__(self, table: Table, by: str, telemetry: Telemetry, last_word: LastWord) -> None:
         self.seconds = SECONDS
         self._table = table
         self._by = by
         self._telemetry = telemetry
+        self._last_word = last_word
         self._named = Named()
 
     def open(self, ledger_key: str | None) -> "Page | None":
@@ -73,12 +77,14 @@ class Books:
             self._telemetry.warning("ledger off", detail=NO_KEY)
             self._telemetry.count(Metric.LEDGER_FAILURES, 1)
             return None
+        people = _people(ledger_key)
         return Page(
             self._table,
             self._by,
             self._telemetry,
-            _people(ledger_key),
+            people,
             self._named,
+            self._last_word,
             Allowance(self.seconds),
         )
 
@@ -113,6 +119,7 @@ class Page:
         telemetry: Telemetry,
         people: People,
         named: Named,
+        last_word: LastWord,
         allowance: Allowance,
     ) -> None:
         self.allowance = allowance
@@ -121,12 +128,19 @@ class Page:
         self._by = by
         self._telemetry = telemetry
         self._named = named
+        self._last_word = last_word
         self._items: list[Item] = []
         self._names_items: list[Item] = []
         self._earlier: dict[str, Item] = {}
         self._new: set[str] = set()
         self._names: dict[str | None, str] = {}
         self._forgotten: set[str] = set()
+
+    def in_order(self, account: Account) -> Account:
+        """The account, with the order that all functions share; a pause needs none."""
+        if not isinstance(account, Klaviyo):
+            return account
+        return self._last_word.around(account, self.people, self.allowance)
 
     def repeated(self, messages: Sequence[Decided]) -> frozenset[int]:
         """The positions of those whose every operation is known to be delivered."""
@@ -237,10 +251,12 @@ class Page:
         """Write what was noted, forget whom it says, and count what failed."""
         with self._guarded():
             # Fates first: where time is short, the names wait for the person's next message.
-            items = [*map(self._without_forgotten, self._items), *self._names_items]
+            names = [] if self._forgotten else self._names_items
+            items = [*map(self._without_forgotten, self._items), *names]
             if self._table.write(items, self.allowance):
                 self._named.clear()
             if self._forgotten:
+                self._named.clear()
                 _, is_all = forget(self._table, self._forgotten, self.allowance)
                 if not is_all:
                     self._telemetry.warning("not all was forgotten")
@@ -260,7 +276,7 @@ class Page:
         first, *further = self.people.hashes(names)
         for other in further:
             if self._named.is_new((other, first)):
-                self._names_items.append(names_item(other, first))
+                self._names_items.append(names_item(other, first, message.at))
         return first
 
     def _name(self, message_id: str | None) -> str:

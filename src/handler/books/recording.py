@@ -21,7 +21,7 @@ from klaviyo_client.delivery import Delivery
 from klaviyo_mapping import Mapped
 from ledger.fates import State
 from ledger.operation_names import WHOLE, name_of
-from operations import CheckImport
+from operations import CheckImport, UpsertProfile
 
 
 def record_webhook(
@@ -40,7 +40,7 @@ def record_webhook(
     entries = [Entry(operation=result.operation) for result in delivery.results]
     found = of_delivery(entries, delivery, routing, now=at, pace=pace, missing=stored.missing)
     if stored.missing:
-        _leave_to_segment(messages, found)
+        _leave_to_segment(messages, found, is_checked=not delivery.follow_ups)
     page.forget(messages, (result.operation for result in delivery.results))
     page.arrived(messages, found)
     page.unread(unread, at)
@@ -118,13 +118,19 @@ def _untried(ready: Sequence[Entry], delivery: Delivery) -> set[tuple[str | None
     }
 
 
-def _leave_to_segment(messages: Iterable[Decided], found: ByMessage) -> None:
-    """What is on no queue comes with the batch that Segment sends again."""
+def _leave_to_segment(messages: Iterable[Decided], found: ByMessage, *, is_checked: bool) -> None:
+    """What is on no queue comes with the batch that Segment sends again.
+
+    So do the profiles of an import job, if its check may be on no queue: nobody would learn what
+    the job refuses.
+    """
     for message in messages:
         if message.message_id is None or not isinstance(message.decision, Mapped):
             continue
         outcomes = found.setdefault(message.message_id, {})
         for operation in message.decision.operations:
+            if isinstance(operation, UpsertProfile) and not is_checked:
+                outcomes[name_of(operation)] = LEFT_TO_SEGMENT
             outcomes.setdefault(name_of(operation), LEFT_TO_SEGMENT)
 
 

@@ -60,6 +60,16 @@ class RetryReason(Explained):
         "It waits for an earlier change of the same person.",
         "Nothing: it follows as soon as that one is through.",
     )
+    PERSON_BUSY = (
+        "person_busy",
+        "Another function is sending something about the same person.",
+        "Nothing: it follows in a few seconds.",
+    )
+    CONSENT_TOO_SOON = (
+        "consent_too_soon",
+        "A consent of the same person was changed a short time ago.",
+        "Nothing: it follows within half an hour.",
+    )
     IMPORT_PENDING = (
         "import_pending",
         "Klaviyo is still working on a bulk import.",
@@ -91,6 +101,9 @@ class DeliveryWarning(StrEnum):
     OPTED_OUT = "opted_out"
     NOT_ON_LIST = "not_on_list"
     NOTHING_TO_MERGE = "nothing_to_merge"
+    SUPERSEDED = "superseded"
+    OLDER_PARTS_LEFT_OUT = "older_parts_left_out"
+    ORDER_NOT_CHECKED = "order_not_checked"
 
 
 class Delivered(Struct, frozen=True):

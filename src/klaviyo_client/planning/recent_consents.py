@@ -12,17 +12,12 @@ from msgspec import Struct
 
 from klaviyo_client.api.outcomes import Delivered, DeliveryWarning, Retryable, RetryReason
 from klaviyo_client.api.queries import comparable
+from klaviyo_client.people.newest import JOINING_SECONDS, ONCE_SECONDS
 from klaviyo_client.planning.consent_lookups import IDENTIFIERS
 from klaviyo_client.planning.progress import Changes, Known, Progress
 from operations import Operation, Subscribe, Unsubscribe, channels_of
 from operations.channels import identifier_of
 from operations.instants import instant
-
-SECONDS = 1800.0
-"""Klaviyo recommends one subscription of a profile within so long, at most."""
-
-JOINING_SECONDS = 60.0
-"""Until somebody who has just been subscribed shows on the list, and can leave it."""
 
 MOST = 20_000
 """What is kept at most; beyond it the oldest is forgotten first."""
@@ -40,9 +35,10 @@ class Change(Struct, frozen=True):
 
 
 class RecentConsents:
-    """Remembers what was sent; bounded. `now` is in seconds that never go back."""
+    """Remembers for `seconds` what was sent; bounded. `now` is in seconds that never go back."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = ONCE_SECONDS) -> None:
+        self.seconds = seconds
         self._changes: dict[Key, Change] = {}
 
     def apply(self, known: Known, pending: Iterable[int], now: float) -> Changes:
@@ -68,7 +64,7 @@ class RecentConsents:
             changes.outcomes[position] = Delivered()
             return
         joined = [self._get(key, now) for key in _list_keys("joined", operation)]
-        waits = [change.since + SECONDS for change in known]
+        waits = [change.since + self.seconds for change in known]
         waits += [change.since + JOINING_SECONDS for change in joined if change is not None]
         until = max(waits, default=now)
         if until > now:
@@ -92,6 +88,19 @@ class RecentConsents:
         change = self._get(("withdrawn", channel, value), now)
         return None if change is None else change.said
 
+    def note_withdrawal(
+        self, channel: str, identifier: tuple[str, str], said: float, now: float
+    ) -> None:
+        """Note a withdrawal that another process has sent."""
+        field, value = identifier
+        key = ("withdrawn", channel, comparable(field, value))
+        self._changes[key] = Change(now, said, certain=True)
+
+    def is_uncertain(self, operation: Unsubscribe, now: float) -> bool:
+        """Whether the same was sent, and not answered."""
+        changes = (self._get(key, now) for key in _list_keys("left", operation))
+        return any(change is not None and not change.certain for change in changes)
+
     def remember(self, progress: Progress, now: float) -> None:
         """Note the consents that this delivery has changed, or may have."""
         for position in progress.carried_out:
@@ -111,7 +120,7 @@ class RecentConsents:
 
     def _get(self, key: Key, now: float) -> Change | None:
         change = self._changes.get(key)
-        return change if change is not None and now - change.since < SECONDS else None
+        return change if change is not None and now - change.since < self.seconds else None
 
     def _note(
         self, keys: Iterable[Key], operation: Operation, now: float, *, certain: bool = True

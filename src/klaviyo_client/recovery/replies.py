@@ -39,10 +39,6 @@ from klaviyo_client.recovery.partial_success import record_partly
 from klaviyo_client.recovery.refusals import repair
 from operations import AddToList, CheckImport, Identity, UpsertProfile
 
-UNSUBSCRIPTION_SECONDS = 1800.0
-"""Until it surely shows whether an unsubscription that got no answer was carried out. Looked at
-before, the member would seem to be there still, and be unsubscribed once more: everywhere."""
-
 SURELY_NOT_DONE = frozenset(
     {RetryReason.THROTTLED, RetryReason.UNAUTHORIZED, RetryReason.FORBIDDEN}
 )
@@ -50,9 +46,15 @@ SURELY_NOT_DONE = frozenset(
 
 
 class ReplyReader:
-    """Reads the replies to the requests of one delivery, and notes what they mean."""
+    """Reads the replies to the requests of one delivery, and notes what they mean.
 
-    def __init__(self, progress: Progress, lists: KnownLists) -> None:
+    After `once_seconds` it surely shows whether an unsubscription that got no answer was carried
+    out. Looked at before, the member would seem to be there still, and be unsubscribed once more:
+    everywhere.
+    """
+
+    def __init__(self, progress: Progress, lists: KnownLists, once_seconds: float) -> None:
+        self._once_seconds = once_seconds
         self._progress = progress
         self._lists = lists
         self._import_errors: dict[str, dict[str, imports.Failure]] = {}
@@ -105,7 +107,7 @@ class ReplyReader:
         if request.endpoint is UPSERT_PROFILE and isinstance(reply, Answer):
             self._note_consents(request, reply, outcome)
         if request.endpoint is UNSUBSCRIBE_PROFILES and request.list_ids and _is_uncertain(outcome):
-            outcome = replace(outcome, delay=max(outcome.delay or 0.0, UNSUBSCRIPTION_SECONDS))
+            outcome = replace(outcome, delay=max(outcome.delay or 0.0, self._once_seconds))
             self._progress.uncertain.update(
                 position for item in request.items for position in item.covers
             )

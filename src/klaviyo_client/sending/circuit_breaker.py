@@ -50,6 +50,24 @@ class Circuit:
         self._open_seconds = FIRST_OPEN_SECONDS
         self._probe_until: float | None = None
 
+    @property
+    def open_until(self) -> float:
+        """When a probe may go; 0 while the circuit is closed."""
+        return self._open_until or 0.0
+
+    @property
+    def open_seconds(self) -> float:
+        """For how long it opens next."""
+        return self._open_seconds
+
+    def learn(self, open_until: float, open_seconds: float) -> None:
+        """Somebody else has opened the circuit, or closed it (0)."""
+        if open_until <= 0:
+            self.answered()
+        elif self._open_until is None or open_until > self._open_until:
+            self._open_until = open_until
+            self._open_seconds = min(max(open_seconds, FIRST_OPEN_SECONDS), LONGEST_OPEN_SECONDS)
+
     def admission(self, now: float) -> Go | Wait | Retryable:
         """Whether a request may go. Changes nothing: `begin_probe` says that a probe has gone."""
         if self._open_until is None:

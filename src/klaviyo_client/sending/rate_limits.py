@@ -9,6 +9,7 @@ endpoint.
 
 import math
 import threading
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from klaviyo_client.api.answers import TOO_MANY_REQUESTS, Answer, outcome_of
 from klaviyo_client.api.endpoints import Endpoint
 from klaviyo_client.api.outcomes import Retryable, RetryReason
 from klaviyo_client.sending.circuit_breaker import LOOK_AGAIN_SECONDS, WEIGHT, Circuit, Go, Wait
+from klaviyo_client.sending.shared import SECONDS, STALE_SECONDS, Barometer, Outlook
+from operations.instants import NEVER
 
 DEFAULT_PAUSE_SECONDS = 10.0
 """After a 429 that names no time."""
@@ -32,6 +35,9 @@ LONGEST_WAIT_SECONDS = 2.0
 
 SLOW_SECONDS = 1.0
 """A request that was given up sooner may just have started too late; it says nothing of Klaviyo."""
+
+TOLERANCE = 0.05
+"""Seconds by which two clocks of one process drift apart, at most, between two exchanges."""
 
 LATE_SECONDS = 3.0
 """An answer that took longer would be of no use to a webhook call either."""
@@ -95,17 +101,20 @@ class _Traffic:
         for window in self.windows:
             window.answered.append(now)
 
-    def wait(self, now: float, per_second: int) -> float:
+    def wait(self, now: float, per_second: int, senders: int) -> float:
         """For how many seconds the endpoint has no room for one more request.
 
         Requests under way count as not yet counted by Klaviyo; some may be. Before the first
-        answer no more than a second's worth is under way.
+        answer no more than a second's worth is under way. What is left is shared by the `senders`.
         """
         full = max(window.wait(now, self.in_flight) for window in self.windows)
         if full > 0:
             return full
         known = now < self.known_until
-        if self.in_flight < (self.remaining if known else per_second):
+        allowed = self.remaining if known else per_second
+        if known and senders > 1 and allowed:
+            allowed = max(allowed // senders, 1)
+        if self.in_flight < allowed:
             return 0.0
         return self.known_until - now if known else LOOK_AGAIN_SECONDS
 
@@ -113,17 +122,90 @@ class _Traffic:
 class Gate:
     """Thread-safe; `clock` gives seconds that never go back.
 
-    `share` is what this process may use of each window, where others like it use the rest.
+    `share` is what this process may use of each window, where others like it use the rest. With a
+    `barometer`, what one process learns the others know a second later; `wall` gives Unix seconds.
 
     For each `Go` exactly one of `answered` and `abandoned` must follow.
     """
 
-    def __init__(self, clock: Callable[[], float], share: float = 1.0) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        share: float = 1.0,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.barometer: Barometer | None = None
         self._clock = clock
         self._share = share
+        self._wall = wall
+        self._senders = 1
+        self._exchanged_at = NEVER
+        self._told = Outlook(open_until=0.0)
         self._lock = threading.Lock()
         self._circuit = Circuit()
         self._traffic: defaultdict[str, _Traffic] = defaultdict(_Traffic)
+
+    def exchange(self, *, at_end: bool = False) -> None:
+        """Tell the other processes what is new, and learn from them; at most once a second.
+
+        `at_end` of what is sent only news is told, but at once: nobody knows when more is sent.
+        """
+        barometer = self.barometer
+        if barometer is None:
+            return
+        now = self._clock()
+        if not at_end and now - self._exchanged_at < SECONDS:
+            return
+        with self._lock:
+            mine = self._outlook()
+        news = self._news(mine)
+        if at_end and news.open_until is None and not news.pauses:
+            return
+        self._exchanged_at = now
+        heard = barometer.exchange(news)
+        if heard is not None:
+            self._told = mine
+            with self._lock:
+                self._learn(heard)
+
+    def _outlook(self) -> Outlook:
+        """What this process knows, in Unix seconds."""
+        now, ahead = self._clock(), self._wall() - self._clock()
+        open_until = self._circuit.open_until
+        return Outlook(
+            open_until + ahead if open_until else 0.0,
+            self._circuit.open_seconds,
+            {
+                name: traffic.paused_until + ahead
+                for name, traffic in self._traffic.items()
+                if traffic.paused_until > now
+            },
+        )
+
+    def _news(self, mine: Outlook) -> Outlook:
+        """What has changed since it was told or heard."""
+        told = self._told
+        same = abs((mine.open_until or 0.0) - (told.open_until or 0.0)) < TOLERANCE
+        pauses = {
+            name: until
+            for name, until in mine.pauses.items()
+            if until > told.pauses.get(name, 0.0) + TOLERANCE
+        }
+        return Outlook(None if same else mine.open_until, mine.open_seconds, pauses)
+
+    def _learn(self, heard: Outlook) -> None:
+        behind = self._clock() - self._wall()
+        until = heard.open_until or 0.0
+        if until + STALE_SECONDS < self._wall():
+            until = 0.0
+        known = self._told.open_until or 0.0
+        if abs(until - known) > TOLERANCE:
+            self._circuit.learn(until + behind if until else 0.0, heard.open_seconds)
+        for name, paused_until in heard.pauses.items():
+            traffic = self._traffic[name]
+            traffic.paused_until = max(traffic.paused_until, paused_until + behind)
+        self._senders = heard.senders
+        self._told = self._outlook()
 
     def admit(self, endpoint: Endpoint, probe_seconds: float) -> Go | Wait | Retryable:
         """Whether a request to the endpoint may go now.
@@ -138,7 +220,8 @@ class Gate:
             admission = self._circuit.admission(now)
             if not isinstance(admission, Go):
                 return admission
-            wait = traffic.wait(now, _part(endpoint.per_second, self._share))
+            allowed = _part(endpoint.per_second, self._share)
+            wait = traffic.wait(now, allowed, self._senders)
             if wait > LONGEST_WAIT_SECONDS:
                 return _throttled(wait)
             if wait > 0:

@@ -140,8 +140,10 @@ class _Sending:
     def run(self, requests: Iterable[Request]) -> None:
         self._enqueue(requests)
         while self._waiting or self._running:
+            self._gate.exchange()
             look_again = min(map(self._start, list(self._waiting)), default=self._limits.deadline)
             self._rest(look_again)
+        self._gate.exchange(at_end=True)
 
     def _enqueue(self, requests: Iterable[Request]) -> None:
         for request in requests:

@@ -1,6 +1,7 @@
 """Which endpoints may be called now."""
 
 import pytest
+from msgspec.structs import replace
 
 from klaviyo_client.api.answers import Answer
 from klaviyo_client.api.endpoints import (
@@ -12,6 +13,7 @@ from klaviyo_client.api.endpoints import (
 from klaviyo_client.api.outcomes import Retryable, RetryReason
 from klaviyo_client.sending.circuit_breaker import LOOK_AGAIN_SECONDS, Go, Wait
 from klaviyo_client.sending.rate_limits import Gate
+from klaviyo_client.sending.shared import Outlook
 from tests.klaviyo_client.fakes import Clock, answer, endpoint
 
 TWO = endpoint("two_a_second", 2, 20)
@@ -228,3 +230,26 @@ def test_what_was_given_up_takes_no_room(gate: Gate) -> None:
     assert [gate.admit(TWO, 5.0) for _ in range(2)] == [Go(), Go()]
     gate.abandoned(TWO, 0.1)
     assert gate.admit(TWO, 5.0) == Go()
+
+
+class Others:
+    """A barometer that says that so many processes send."""
+
+    def __init__(self, senders: int) -> None:
+        self._senders = senders
+
+    def exchange(self, news: Outlook) -> Outlook:
+        return replace(news, open_until=news.open_until or 0.0, senders=self._senders)
+
+
+@pytest.mark.parametrize(("senders", "expected"), [(1, 8), (2, 4), (3, 2), (50, 1)])
+def test_of_several_that_send_each_takes_its_share_of_what_is_left(
+    gate: Gate, senders: int, expected: int
+) -> None:
+    gate.barometer = Others(senders)
+    gate.exchange()
+    exchange(gate, CREATE_EVENT, answer(202, RateLimit_Remaining="8"))
+    sent = 0
+    while isinstance(gate.admit(CREATE_EVENT, 5.0), Go):
+        sent += 1
+    assert sent == expected

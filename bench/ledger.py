@@ -1,0 +1,117 @@
+"""`make bench-ledger`: what the ledger costs a call of 1,000 identifies, and a cold start.
+
+    python -m bench.ledger [--rounds 5] [--calls 10]
+
+A far end answers for Klaviyo after 100 ms and for DynamoDB after 5 ms, whatever it is asked. Every
+person is known to the ledger already. With and without it, in turn, each round in fresh processes:
+the time of a call (median), of the first call of a process with its imports, and the requests to
+DynamoDB that a call makes.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from time import perf_counter, process_time
+
+from bench import far_ends, messages
+
+MESSAGES = 1_000
+MOST = 0.25
+"""That a call may cost more with the ledger than without."""
+
+RESULTS = Path(__file__).resolve().parent / "results"
+
+
+def main() -> int:
+    """Measure, print, keep the numbers; 1 when a call costs too much."""
+    parser = argparse.ArgumentParser(prog="python -m bench.ledger")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--calls", type=int, default=10)
+    arguments = parser.parse_args()
+    found: dict[str, dict[str, list[float]]] = {"off": {}, "on": {}}
+    with far_ends.ledger_end() as port:
+        for _ in range(arguments.rounds):
+            for ledger, figures in found.items():
+                for name, value in _measured(port, ledger, arguments.calls).items():
+                    figures.setdefault(name, []).append(value)
+    medians = {
+        ledger: {name: statistics.median(values) for name, values in of_ledger.items()}
+        for ledger, of_ledger in found.items()
+    }
+    off, on = medians["off"], medians["on"]
+    more = on["call"] / off["call"] - 1
+    print(f"  a call of {MESSAGES:,} identifies, Klaviyo in 100 ms, DynamoDB in 5 ms")
+    for ledger, median in medians.items():
+        print(
+            f"    ledger {ledger:<4} {median['call'] * 1000:7.1f} ms, of the processor "
+            f"{median['processor'] * 1000:6.1f} ms"
+        )
+    print(f"    more         {more:7.1%}")
+    print(f"    not checked  {on['unchecked']:7.0f} operations")
+    cold = on["first"] - off["first"]
+    print(f"  first call of a process  {off['first'] * 1000:.0f} ms, and {cold * 1000:.0f} ms more")
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / "ledger.json").write_text(json.dumps(medians, indent=2) + "\n")
+    return 1 if more > MOST else 0
+
+
+def _measured(port: str, ledger: str, calls: int) -> dict[str, float]:
+    """One fresh process."""
+    url = f"http://127.0.0.1:{port}"
+    variables = {
+        **os.environ,
+        "KLAVIYO_API_URL": url,
+        "AWS_ENDPOINT_URL": url,
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "CREDENTIALS_SECRET_ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:bench",
+        "RETRY_QUEUE_URL": f"{url}/q",
+        "DEAD_LETTER_QUEUE_URL": f"{url}/d",
+        "LEDGER_TABLE": "bench" if ledger == "on" else "",
+        "POWERTOOLS_LOG_LEVEL": "WARNING",
+    }
+    command = [sys.executable, "-m", "bench.ledger", "inside", str(calls)]
+    run = subprocess.run(command, env=variables, stdout=subprocess.PIPE, text=True, check=True)
+    figures: dict[str, float] = json.loads(run.stdout.splitlines()[-1])
+    return figures
+
+
+def inside(calls: int) -> None:
+    """In the process that is measured."""
+    batch = messages.call(messages.whole("identify", MESSAGES))
+    single = messages.call(messages.whole("identify", 1))
+    began = perf_counter()
+    from bench.worker import Kept
+    from handler import assembly
+
+    intake = assembly.webhook(os.environ)
+    object.__setattr__(intake, "retry_queue", Kept())
+    intake.handle(single)
+    first = perf_counter() - began
+    intake.handle(batch)
+    times, processor, unchecked = [], [], 0
+    for _ in range(calls):
+        began, spent = perf_counter(), process_time()
+        answer = json.loads(intake.handle(batch)["body"])
+        times.append(perf_counter() - began)
+        processor.append(process_time() - spent)
+        unchecked = json.dumps(answer).count("order_not_checked")
+    figures = {
+        "first": first,
+        "call": statistics.median(times),
+        "processor": statistics.median(processor),
+        "unchecked": unchecked,
+    }
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["inside"]:
+        inside(int(sys.argv[2]))
+    else:
+        sys.exit(main())

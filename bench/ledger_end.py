@@ -1,0 +1,89 @@
+"""`python -m bench.ledger_end`: Klaviyo, DynamoDB and the secret behind one port, which it prints.
+
+Whatever Klaviyo is asked, it takes after 100 ms. DynamoDB knows something of every person and of no
+message anything, and answers after 5 ms.
+"""
+
+import asyncio
+import base64
+import json
+import struct
+from typing import Any
+
+from bench import messages
+
+KLAVIYO_SECONDS, DYNAMODB_SECONDS = 0.1, 0.005
+
+SECRET = {
+    "klaviyo_private_key": "pk_bench",
+    "segment_shared_secret": messages.SECRET,
+    "ledger_key": "a-key-of-the-ledger-that-nobody-guesses",
+}
+FIELDS = struct.pack("<20Q", *range(20)) + struct.pack("<20d", *[1.0] * 20)
+"""What is known of a person: twenty fields, long ago."""
+
+
+class End:
+    """Klaviyo, DynamoDB and the secret, behind one port."""
+
+    async def serve(self) -> None:
+        """On a free port, which is printed, until the process is ended."""
+        server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        print(server.sockets[0].getsockname()[1], flush=True)
+        await server.serve_forever()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+                length = int(head.partition("content-length:")[2].split("\r\n")[0] or 0)
+                body = await reader.readexactly(length)
+                answer = await self._answer(head, body)
+                content = json.dumps(answer).encode()
+                writer.write(
+                    b"HTTP/1.1 202 Accepted\r\n"
+                    if answer is None or "data" in answer
+                    else b"HTTP/1.1 200 OK\r\n"
+                )
+                writer.write(
+                    b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(content)
+                )
+                writer.write(content)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    async def _answer(self, head: str, body: bytes) -> Any:
+        target = head.partition("x-amz-target:")[2].split("\r\n")[0].strip()
+        if not target:
+            await asyncio.sleep(KLAVIYO_SECONDS)
+            return {"data": {"type": "profile-bulk-import-job", "id": "bench-job"}}
+        if target.endswith("getsecretvalue"):
+            return {"SecretString": json.dumps(SECRET)}
+        await asyncio.sleep(DYNAMODB_SECONDS)
+        if target.endswith("batchgetitem"):
+            return _known(json.loads(body))
+        return {"UnprocessedItems": {}}
+
+
+def _known(document: dict[str, Any]) -> dict[str, Any]:
+    """Of every person something, and of no message anything."""
+    words = base64.b64encode(FIELDS).decode()
+    found = {}
+    for table, wanted in document["RequestItems"].items():
+        found[table] = [
+            {
+                **key,
+                "w": {"S": words},
+                "u": {"N": "0.0"},
+                "o": {"S": "somebody"},
+                "v": {"N": "7"},
+                "expires": {"N": "9999999999"},
+            }
+            for key in wanted["Keys"]
+            if key["sk"]["S"] == "words"
+        ]
+    return {"Responses": found, "UnprocessedKeys": {}}
+
+
+if __name__ == "__main__":
+    asyncio.run(End().serve())

@@ -1,0 +1,150 @@
+"""What was last said about each person, in the table: the records that the client's order needs.
+
+One item for each identifier of a person, named by its hash. It holds the times of the latest
+messages by field. Fields are hashed as well: a custom trait may be called after a person.
+"""
+
+import functools
+import hashlib
+import secrets
+import time
+from array import array
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from handler.books.barometer import TableBarometer
+from klaviyo_client.delivery import Klaviyo
+from klaviyo_client.in_order import InOrder, Written
+from klaviyo_client.people.newest import ONCE_SECONDS, FieldId, Record
+from ledger import keys
+from ledger.allowance import Allowance
+from ledger.people import People
+from ledger.swaps import Swap, swap
+from ledger.table import Table
+
+Name = tuple[str, str]
+"""An identifier: its name and its value."""
+
+
+class LastWord:
+    """What puts a client's deliveries in order, for one process; see `klaviyo_client.in_order`.
+
+    A claim that is not among the `most_released` of a delivery runs out by itself. It is only ended
+    early so that what comes next need not wait, and that costs a write.
+    """
+
+    def __init__(
+        self, table: Table, *, most_released: int, once_seconds: float = ONCE_SECONDS
+    ) -> None:
+        self._table = table
+        self._most_released = most_released
+        self._once_seconds = once_seconds
+        self._me: str | None = None
+
+    def around(self, klaviyo: Klaviyo, people: People, allowance: Allowance) -> InOrder:
+        """The client for one call of the function."""
+        if self._me is None:  # not at start: SnapStart makes many copies of the process
+            self._me = secrets.token_urlsafe(6)
+        klaviyo.share(TableBarometer(self._table, allowance, self._me))
+        return InOrder(
+            klaviyo,
+            Words(self._table, people, allowance, self._me),
+            wall=time.time,
+            most_released=self._most_released,
+            once_seconds=self._once_seconds,
+        )
+
+
+class Words:
+    """The records for one call of a function; `me` is the process."""
+
+    def __init__(self, table: Table, people: People, allowance: Allowance, me: str) -> None:
+        self.me = me
+        self._table = table
+        self._people = people
+        self._allowance = allowance
+        self._pks: dict[Name, str] = {}
+
+    def field_id(self, name: str) -> FieldId:
+        """The hash of the field's name."""
+        return _field_id(name, self._people.salt)
+
+    def field_ids(self, names: tuple[str, ...]) -> tuple[FieldId, ...]:
+        """The hashes of several."""
+        return _field_ids(names, self._people.salt)
+
+    def read(self, names: Iterable[Name], *, again: bool) -> dict[Name, Record]:
+        """The records as far as they could be read; an empty one where there is none."""
+        try:
+            return self._read(names, again=again)
+        except Exception:  # a fault of the ledger's own must never cost a message
+            self._allowance.fail("unexpected")
+            return {}
+
+    def _read(self, names: Iterable[Name], *, again: bool) -> dict[Name, Record]:
+        pks = {name: self._pk(name) for name in names}
+        wanted = [(pk, keys.WORDS) for pk in pks.values()]
+        read = self._table.read(wanted, self._allowance, consistent=again)
+        return {
+            name: _record(read.items.get((pk, keys.WORDS)))
+            for name, pk in pks.items()
+            if (pk, keys.WORDS) not in read.unknown
+        }
+
+    def write(self, before: Mapping[Name, Record], after: Mapping[Name, Record]) -> Written:
+        """Put the records in the place of those `before`, where these are still there."""
+        try:
+            return self._write(before, after)
+        except Exception:  # as above: the delivery that it follows is kept
+            self._allowance.fail("unexpected")
+            return Written()
+
+    def _write(self, before: Mapping[Name, Record], after: Mapping[Name, Record]) -> Written:
+        names = list(after)
+        swaps = [
+            Swap((self._pk(name), keys.WORDS), before[name].version, _item(after[name]))
+            for name in names
+        ]
+        made = swap(self._table, swaps, self._allowance)
+        return Written(
+            {name for name, is_made in zip(names, made, strict=True) if is_made},
+            {name for name, is_made in zip(names, made, strict=True) if is_made is False},
+        )
+
+    def _pk(self, name: Name) -> str:
+        pk = self._pks.get(name)
+        if pk is None:
+            pk = self._pks[name] = keys.person(self._people.hash(*name))
+        return pk
+
+
+@functools.lru_cache(maxsize=20_000)
+def _field_id(name: str, salt: bytes) -> FieldId:
+    text = name.encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8, key=salt).digest(), "little")
+
+
+@functools.lru_cache(maxsize=4_096)
+def _field_ids(names: tuple[str, ...], salt: bytes) -> tuple[FieldId, ...]:
+    return tuple(_field_id(name, salt) for name in names)
+
+
+def _item(record: Record) -> dict[str, Any]:
+    """21 letters a field: so forty traits of a person are one write unit."""
+    packed = array("Q", record.fields).tobytes() + array("d", record.fields.values()).tobytes()
+    return {
+        "w": {"S": b64encode(packed).decode()},
+        "u": {"N": repr(record.busy_until)},
+        "o": {"S": record.owner},
+        "v": {"N": str(record.version)},
+    }
+
+
+def _record(item: Mapping[str, Any] | None) -> Record:
+    if item is None:
+        return Record()
+    packed = b64decode(item["w"])
+    middle = len(packed) // 2
+    names, times = array("Q", packed[:middle]), array("d", packed[middle:])
+    return Record(dict(zip(names, times, strict=True)), item["u"], item["o"], item["v"])

@@ -1,0 +1,324 @@
+"""What of a batch may be sent, next to what other processes have sent or are sending. Pure.
+
+A record is what all processes together know of the person of one identifier. Whoever is about to
+send something writes it into the record first. So of two that send at the same moment one is
+second, and sees the other's claim. While that claim lasts, nobody knows which of two requests
+Klaviyo takes last: the second one waits. After it, what is older than the record is left out.
+
+Times of messages are Unix seconds, and so are the moments (`now`, `busy_until`), on a clock that
+all processes share.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from msgspec import Struct
+
+from klaviyo_client.api.outcomes import Delivered, DeliveryWarning, Outcome, Retryable, RetryReason
+from klaviyo_client.people.stakes import (
+    Key,
+    Stake,
+    Staked,
+    by_channel,
+    stake_of,
+    subscriber,
+    what_stands,
+)
+from operations import Operation, Subscribe, Unsubscribe
+from operations.instants import NEVER, instant
+
+FieldId = int
+
+Noted = tuple[Key, dict[FieldId, float]]
+"""Fields of a person, and what is to be known of them."""
+
+Withdrawal = tuple[str, Key, float]
+"""A channel, the identifier that its consent hangs on, and the time of the message."""
+
+MANY = "*"
+"""The owner of a record that several processes have claimed at once."""
+
+
+ONCE_SECONDS = 1800.0
+"""Klaviyo recommends one subscription of a profile within so long, at most."""
+
+JOINING_SECONDS = 60.0
+"""Until somebody who has just been subscribed shows on the list, and can leave it."""
+
+
+class Record(Struct, frozen=True):
+    """`fields` has the time of the latest message that decided a field; `busy_until` says for how
+    long the request of its `owner` may still be under way. `version` counts the writes."""
+
+    fields: Mapping[FieldId, float] = {}
+    busy_until: float = 0.0
+    owner: str = ""
+    version: int = 0
+
+
+class Verdict(Struct, frozen=True):
+    """What is to be sent of an operation, or else the outcome that it has without being sent."""
+
+    operation: Operation
+    outcome: Outcome | None = None
+    warnings: tuple[DeliveryWarning, ...] = ()
+
+
+@dataclass(slots=True)
+class Judgement:
+    """By position the verdicts, and by person what has to be claimed for those to be sent."""
+
+    verdicts: dict[int, Verdict] = field(default_factory=dict)
+    claims: dict[Key, dict[FieldId, float]] = field(default_factory=dict)
+
+
+class _Known:
+    """What is known of people while a batch is judged."""
+
+    def __init__(self, records: Mapping[Key, Record]) -> None:
+        self._records = records
+        self._learnt: dict[Key, dict[FieldId, float]] = {}
+        self._latest: dict[Key, float] = {}
+
+    def of(self, key: Key) -> Mapping[FieldId, float]:
+        """The person's fields."""
+        return self._learnt.get(key) or self._records[key].fields
+
+    def is_older(self, stake: Stake, said: float) -> bool:
+        """Whether nothing at all is known that is newer than this."""
+        return all(self._latest_of(key) <= said for key, _ in stake.against)
+
+    def _latest_of(self, key: Key) -> float:
+        latest = self._latest.get(key)
+        if latest is None:
+            latest = max(self._records[key].fields.values(), default=NEVER)
+            self._latest[key] = latest
+        return latest
+
+    def learn(self, key: Key, fields: dict[FieldId, float]) -> dict[FieldId, float]:
+        """Take these fields in; gives those that were not known to be later."""
+        of_key = self._learnt.get(key)
+        if of_key is None:
+            of_key = self._learnt[key] = dict(self._records[key].fields)
+        latest = self._latest_of(key)
+        said = next(iter(fields.values()), NEVER)
+        if latest > said:
+            fields = {name: said for name in fields if of_key.get(name, NEVER) < said}
+        else:
+            self._latest[key] = said
+        of_key.update(fields)
+        return fields
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """`me` is this process, `field_id` what a field is stored as, and `field_ids` what several are;
+    `once_seconds` is for how long a consent that was changed is left as it is."""
+
+    me: str
+    field_id: Callable[[str], FieldId]
+    field_ids: Callable[[tuple[str, ...]], tuple[FieldId, ...]]
+    once_seconds: float
+
+    def judge(
+        self,
+        operations: Sequence[Operation],
+        stakes: Mapping[int, Stake],
+        records: Mapping[Key, Record],
+        now: float,
+    ) -> Judgement:
+        """The verdicts on the operations at the positions of `stakes`, in their order."""
+        busy = self._busy(operations, stakes, records, now)
+        judgement = Judgement()
+        known = _Known(records)
+        for position, stake in stakes.items():
+            operation = operations[position]
+            if busy:
+                until = max((busy.get(key, 0.0) for key in keys_of(stake)), default=0.0)
+                if until > now:
+                    wait = Retryable(RetryReason.PERSON_BUSY, until - now, tried=False)
+                    judgement.verdicts[position] = Verdict(operation, wait)
+                    continue
+            verdict = self._verdict(operation, stake, known, now)
+            judgement.verdicts[position] = verdict
+            if verdict.outcome is None:
+                same = verdict.operation is operation
+                self._claim(verdict.operation, stake if same else None, known, now, judgement)
+        return judgement
+
+    def _busy(
+        self,
+        operations: Sequence[Operation],
+        stakes: Mapping[int, Stake],
+        records: Mapping[Key, Record],
+        now: float,
+    ) -> dict[Key, float]:
+        """Of whom somebody else is sending something that decides the same; and who is in an
+        operation with them: what is about one person stays together."""
+        claimed = {
+            key: record
+            for key, record in records.items()
+            if record.busy_until > now and record.owner != self.me
+        }
+        busy: dict[Key, float] = {}
+        if not claimed:
+            return busy
+        for position, stake in stakes.items():
+            said = said_at(operations[position])
+            for key, names in (*stake.sets, *stake.against):
+                record = claimed.get(key)
+                if record is not None and any(
+                    record.fields.get(self.field_id(name), said) != said for name in names
+                ):
+                    busy[key] = record.busy_until
+        grows = bool(busy)
+        while grows:
+            grows = False
+            for stake in stakes.values():
+                keys = keys_of(stake)
+                until = max((busy.get(key, 0.0) for key in keys), default=0.0)
+                fresh = [key for key in keys if until and key not in busy]
+                busy.update(dict.fromkeys(fresh, until))
+                grows = grows or bool(fresh)
+        return busy
+
+    def _verdict(
+        self,
+        operation: Operation,
+        stake: Stake,
+        known: "_Known",
+        now: float,
+    ) -> Verdict:
+        said = said_at(operation)
+        if known.is_older(stake, said) and not isinstance(operation, Subscribe | Unsubscribe):
+            return Verdict(operation)
+
+        def is_newer(key: Key, name: str) -> bool:
+            return known.of(key).get(self.field_id(name), NEVER) > said
+
+        if not isinstance(operation, Staked):
+            return Verdict(operation)
+        left = what_stands(operation, stake, is_newer)
+        if left is None:
+            return Verdict(operation, Delivered(), (DeliveryWarning.SUPERSEDED,))
+        outcome = self._once(left, said, known, now)
+        warnings = () if left is operation else (DeliveryWarning.OLDER_PARTS_LEFT_OUT,)
+        return Verdict(left, outcome, warnings)
+
+    def _once(
+        self,
+        operation: Operation,
+        said: float,
+        known: "_Known",
+        now: float,
+    ) -> Outcome | None:
+        """What becomes of a consent that was changed a short time ago."""
+        if not isinstance(operation, Subscribe | Unsubscribe):
+            return None
+        fields, of_list = known.of(subscriber(operation)), operation.list_id
+
+        def last(name: str) -> float:
+            return fields.get(self.field_id(name), NEVER)
+
+        subscribed, done = last("sent subscribe"), last(f"done subscribe {of_list}")
+        if isinstance(operation, Subscribe):
+            until = subscribed + self.once_seconds
+            is_repeat = done >= said if operation.is_consent else done > last(f"leave {of_list}")
+        elif of_list is not None:
+            joining = subscribed + JOINING_SECONDS if done > NEVER else NEVER
+            until = max(last(f"sent leave {of_list}") + self.once_seconds, joining)
+            is_repeat = last(f"done leave {of_list}") >= said
+        else:
+            return None
+        if until <= now:
+            return None
+        if is_repeat:
+            return Delivered()
+        return Retryable(RetryReason.CONSENT_TOO_SOON, until - now, tried=False)
+
+    def _claim(
+        self,
+        operation: Operation,
+        stake: Stake | None,
+        known: "_Known",
+        now: float,
+        judgement: Judgement,
+    ) -> None:
+        """Take the operation into what is known, for those after it, and into the claims."""
+        stake = stake or stake_of(operation)
+        if stake is None:
+            return
+        claims = judgement.claims
+        for key, fields in self.decided(operation, stake):
+            claims.setdefault(key, {}).update(known.learn(key, fields))
+        for key, fields in self.sent(operation, now):
+            # Not into what is known: those beside it in the batch go with it.
+            claims[key].update(fields)
+
+    def decided(self, operation: Operation, stake: Stake) -> list[tuple[Key, dict[FieldId, float]]]:
+        """The fields that the operation decides, each with the operation's time."""
+        said = said_at(operation)
+        return [(key, dict.fromkeys(map(self.field_id, names), said)) for key, names in stake.sets]
+
+    def sent(self, operation: Operation, now: float) -> list[Noted]:
+        """What must be known before the operation is sent, besides what it decides."""
+        if not isinstance(operation, Unsubscribe) or operation.list_id is None:
+            return []
+        return [(subscriber(operation), {self.field_id(f"sent leave {operation.list_id}"): now})]
+
+    def done(self, operation: Operation, now: float) -> list[Noted]:
+        """What is known once the operation was delivered, besides what it decides."""
+        said = said_at(operation)
+        if isinstance(operation, Subscribe):
+            fields = {"sent subscribe": now, f"done subscribe {operation.list_id}": said}
+        elif not isinstance(operation, Unsubscribe):
+            return []
+        elif operation.list_id is not None:
+            fields = {
+                f"sent leave {operation.list_id}": now,
+                f"done leave {operation.list_id}": said,
+            }
+        else:
+            return [
+                (key, {self.field_id(f"sent off {channel}"): now})
+                for channel, key in by_channel(operation)
+            ]
+        return [(subscriber(operation), {self.field_id(name): at for name, at in fields.items()})]
+
+    def withdrawals(
+        self, operation: Operation, records: Mapping[Key, Record], now: float
+    ) -> list[Withdrawal]:
+        """Of the channels that are consented to, those that we have withdrawn a short time ago."""
+        if not isinstance(operation, Subscribe) or not operation.is_consent:
+            return []
+        found: list[Withdrawal] = []
+        for channel, key in by_channel(operation):
+            fields = records[key].fields
+            sent = fields.get(self.field_id(f"sent off {channel}"), NEVER)
+            if sent + self.once_seconds > now:
+                found.append((channel, key, fields.get(self.field_id(f"off {channel}"), NEVER)))
+        return found
+
+
+def said_at(operation: Operation) -> float:
+    """When the operation's message was sent."""
+    said = instant(getattr(operation, "time", None))
+    return NEVER if said is None else said
+
+
+def keys_of(stake: Stake) -> list[Key]:
+    """The identifiers of the person."""
+    return list(dict.fromkeys(key for key, _ in (*stake.sets, *stake.against)))
+
+
+def claimed(
+    record: Record, fields: Mapping[FieldId, float], until: float, me: str, now: float
+) -> Record:
+    """The record with a claim of this process upon it."""
+    is_others = record.busy_until > now and record.owner not in ("", me)
+    return Record(
+        {**record.fields, **fields},
+        max(until, record.busy_until) if is_others else until,
+        MANY if is_others else me,
+        record.version + 1,
+    )

@@ -1,0 +1,236 @@
+"""What an operation says about a person, field by field, so that sayings can be compared. Pure.
+
+A field is one trait, one list's membership or one channel's consent, of the person whom one
+identifier names. Of two that say something about a field, the later one by the messages' times
+stands, in whichever order they are sent.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from klaviyo_client.people.persons import SHARED_BY_SEVERAL, identifiers
+from operations import (
+    AddToList,
+    Identity,
+    JsonObject,
+    Operation,
+    RemoveFromList,
+    Subscribe,
+    Unsubscribe,
+    UpsertProfile,
+    channels_of,
+    with_channels,
+)
+from operations.channels import identifier_of
+
+Key = tuple[str, str]
+"""An identifier: its name and its value."""
+
+Fields = tuple[Key, tuple[str, ...]]
+
+LOCATION = "location"
+
+CHANGING = ("external_id", "phone_number")
+"""Identifiers that an e-mail address may get a new one of. Beside an address they are traits."""
+
+
+CONSENT = "consent"
+"""Decided by everything about a person's consents, so that two of these are never under way at
+once: a subscription that Klaviyo takes last would undo an opt-out."""
+
+
+class Stake(Struct, frozen=True):
+    """`sets` are the fields that the operation decides, `against` those that, said later, decide
+    against it: the same ones, or their opposites."""
+
+    sets: Sequence[Fields]
+    against: Sequence[Fields]
+
+
+Staked = UpsertProfile | AddToList | RemoveFromList | Subscribe | Unsubscribe
+"""What can come too late. An event stays what it was; deletions and merges have no opposite."""
+
+
+def stake_of(operation: Operation) -> Stake | None:
+    """What the operation is about; `None` for what cannot come too late."""
+    if isinstance(operation, UpsertProfile):
+        names = _fields_of(operation)
+        each = [(key, names) for key in own_keys(operation.identity)]
+        return Stake(each, each)
+    if isinstance(operation, AddToList | RemoveFromList):
+        keys = own_keys(operation.identity)
+        joins = isinstance(operation, AddToList)
+        done, undone = ("join", "leave") if joins else ("leave", "join")
+        of_list = _list_of(operation)
+        return Stake(
+            [(key, (f"{done} {of_list}",)) for key in keys],
+            [(key, (f"{undone} {of_list}",)) for key in keys],
+        )
+    if isinstance(operation, Subscribe):
+        return _of_subscription(operation)
+    if isinstance(operation, Unsubscribe):
+        if operation.list_id is None:
+            channels = by_channel(operation)
+            return Stake(
+                [(key, (f"off {channel}", CONSENT)) for channel, key in channels],
+                [(key, (f"on {channel}",)) for channel, key in channels],
+            )
+        key = subscriber(operation)
+        return Stake(
+            [(key, (f"leave {operation.list_id}", CONSENT))],
+            [(key, (f"given {operation.list_id}",))],
+        )
+    return None
+
+
+def _of_subscription(operation: Subscribe) -> Stake:
+    """An identify's subscription is no consent: it joins a list only, and yields to any opt-out."""
+    channels = by_channel(operation)
+    sets: list[Fields] = [(key, (CONSENT,)) for _, key in channels]
+    against = [(key, (f"off {channel}",)) for channel, key in channels]
+    if operation.is_consent:
+        sets += [(key, (f"on {channel}",)) for channel, key in channels]
+    if operation.list_id is not None:
+        key, of_list = subscriber(operation), operation.list_id
+        joined = (f"join {of_list}", f"given {of_list}")
+        sets.append((key, joined if operation.is_consent else joined[:1]))
+        against.append((key, (f"leave {of_list}",)))
+    return Stake(sets, against)
+
+
+def own_keys(identity: Identity) -> list[Key]:
+    """The identifiers that nobody shares, unless there is no other."""
+    keys = identifiers(identity)
+    return [key for key in keys if key[0] not in SHARED_BY_SEVERAL] or keys
+
+
+def subscriber(operation: Subscribe | Unsubscribe) -> Key:
+    """Who joins or leaves a list: the address, or else the number."""
+    if operation.email is not None:
+        return "email", operation.email.lower()
+    return "phone_number", operation.phone_number or ""
+
+
+def by_channel(operation: Subscribe | Unsubscribe) -> list[tuple[str, Key]]:
+    """Each channel with the identifier that its consent hangs on."""
+    found = []
+    for channel in channels_of(operation):
+        is_phone = identifier_of(channel) == "phone_number" and operation.phone_number is not None
+        key = ("phone_number", operation.phone_number or "") if is_phone else subscriber(operation)
+        found.append((channel, key))
+    return found
+
+
+def _list_of(step: AddToList | RemoveFromList) -> str:
+    """What names the list: a step on a named list keeps its name once the id is found."""
+    return step.list_id or "" if step.list_name is None else f"named {step.list_name}"
+
+
+def _fields_of(operation: UpsertProfile) -> tuple[str, ...]:
+    location = operation.attributes.get(LOCATION)
+    identity = operation.identity
+    changing: tuple[str, ...] = ()
+    if identity.email is not None and (identity.external_id or identity.phone_number):
+        changing = tuple(name for name in CHANGING if getattr(identity, name) is not None)
+    return _names(
+        tuple(operation.attributes),
+        tuple(location) if isinstance(location, Mapping) else None,
+        (*operation.properties, *operation.unset),
+        changing,
+    )
+
+
+@lru_cache(maxsize=4_096)
+def _names(
+    attributes: tuple[str, ...],
+    location: tuple[str, ...] | None,
+    properties: tuple[str, ...],
+    changing: tuple[str, ...],
+) -> tuple[str, ...]:
+    """The fields' names. Most messages of a batch have the same traits."""
+    names = [f"a {name}" for name in attributes]
+    if location is not None:
+        names.remove(f"a {LOCATION}")
+        names += [f"l {name}" for name in location]
+    names += [f"p {name}" for name in properties]
+    names += [f"i {name}" for name in changing]
+    return tuple(names)
+
+
+def without(operation: UpsertProfile, stale: Collection[str]) -> UpsertProfile | None:
+    """The upsert without the fields that a later one has set; `None` if nothing is left of it.
+
+    Values added to or taken from an array are left out where a later one has set the whole: an
+    edit does not set it itself, since edits add up in any order.
+    """
+
+    def kept(prefix: str, named: JsonObject) -> JsonObject:
+        return {name: each for name, each in named.items() if f"{prefix} {name}" not in stale}
+
+    attributes = dict(kept("a", operation.attributes))
+    location = attributes.get(LOCATION)
+    if isinstance(location, Mapping):
+        attributes[LOCATION] = kept("l", location)
+        if not attributes[LOCATION]:
+            del attributes[LOCATION]
+    gone = {name: None for name in CHANGING if f"i {name}" in stale}
+    left = replace(
+        operation,
+        identity=Identity.from_attributes({**operation.identity.attributes(), **gone}),
+        attributes=attributes,
+        properties=kept("p", operation.properties),
+        phone_as_sent={} if "phone_number" in gone else operation.phone_as_sent,
+        append=kept("p", operation.append),
+        unappend=kept("p", operation.unappend),
+        unset=tuple(name for name in operation.unset if f"p {name}" not in stale),
+    )
+    is_left = _fields_of(left) or left.append or left.unappend
+    return left if is_left else None
+
+
+def edited(operation: UpsertProfile) -> list[str]:
+    """The fields of the arrays that the upsert edits where they are."""
+    return [f"p {name}" for name in (*operation.append, *operation.unappend)]
+
+
+Newer = Callable[[Key, str], bool]
+"""Whether something later was said about a person's field."""
+
+
+def what_stands(operation: Staked, stake: Stake, is_newer: Newer) -> Operation | None:
+    """What is left of the operation next to all that is newer; `None` if nothing is."""
+    if isinstance(operation, UpsertProfile):
+        keys = [key for key, _ in stake.sets]
+        names = stake.sets[0][1] if stake.sets else ()
+        stale = [
+            name
+            for name in (*names, *edited(operation))
+            if any(is_newer(key, name) for key in keys)
+        ]
+        return without(operation, set(stale)) if stale else operation
+    if isinstance(operation, Subscribe) or (
+        isinstance(operation, Unsubscribe) and operation.list_id is None
+    ):
+        return _consent_that_stands(operation, is_newer)
+    return None if _any_newer(stake.against, is_newer) else operation
+
+
+def _consent_that_stands(operation: Subscribe | Unsubscribe, is_newer: Newer) -> Operation | None:
+    """The consent on the channels about which nothing later was said."""
+    gives = isinstance(operation, Subscribe)
+    left_list = f"leave {operation.list_id}"
+    if gives and operation.list_id is not None and is_newer(subscriber(operation), left_list):
+        return None
+    undone = "off" if gives else "on"
+    channels = by_channel(operation)
+    left = tuple(each for each, key in channels if not is_newer(key, f"{undone} {each}"))
+    if not left:
+        return None
+    return operation if len(left) == len(channels) else with_channels(operation, left)
+
+
+def _any_newer(fields: Iterable[Fields], is_newer: Newer) -> bool:
+    return any(is_newer(key, name) for key, names in fields for name in names)

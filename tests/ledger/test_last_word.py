@@ -1,0 +1,492 @@
+"""Two functions on one account and one table, on moto's server and the stand-in Klaviyo: the last
+word about a person wins, and what may be done once is done once."""
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from handler.books.last_word import Words
+from klaviyo_client.api.answers import Answer
+from klaviyo_client.api.outcomes import Delivered, Retryable
+from klaviyo_client.delivery import Delivery, Klaviyo
+from klaviyo_client.in_order import InOrder
+from klaviyo_client.sending.transport import HttpTransport
+from ledger import keys
+from ledger.allowance import Allowance
+from ledger.people import People
+from ledger.table import Table
+from local.klaviyo_stand_in import Account, Faults, Policy, Weather, serve
+from operations import (
+    AddToList,
+    CreateEvent,
+    Identity,
+    Operation,
+    RemoveFromList,
+    Subscribe,
+    Unsubscribe,
+    UpsertProfile,
+)
+
+KEY = "pk_test"
+PEOPLE = People("a key of the ledger that nobody guesses")
+ADA = "ada@acme-store.example"
+
+
+class Clock:
+    """The time of day, which `skip` moves on."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def skip(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Pair:
+    """Two functions' clients; each has 30 seconds for the ledger, unless said otherwise."""
+
+    def __init__(self, url: str, table: Table) -> None:
+        self.url, self.table, self.clock = url, table, Clock()
+        self.allowance = Allowance(30.0)
+        self.one, self.other = self.client("one"), self.client("other")
+
+    def client(self, me: str, klaviyo: Klaviyo | None = None, most_released: int = 100) -> InOrder:
+        words = Words(self.table, PEOPLE, self.allowance, me)
+        return InOrder(
+            klaviyo or Klaviyo(self.url, probe_seconds=0.2),
+            words,
+            wall=self.clock,
+            most_released=most_released,
+        )
+
+
+@pytest.fixture
+def account() -> Account:
+    account = Account(keys={KEY}, policy=Policy(default_opt_in="single_opt_in"))
+    account.add_list("L", "Newsletter", "single_opt_in")
+    account.add_list("M", "Offers", "single_opt_in")
+    return account
+
+
+@pytest.fixture
+def pair(account: Account, table: Table) -> Iterator[Pair]:
+    with serve(account) as url:
+        yield Pair(url, table)
+
+
+def at(second: float) -> str:
+    return (
+        f"2026-01-01T00:00:{second:09.6f}Z" if second % 1 else f"2026-01-01T00:00:{second:02.0f}Z"
+    )
+
+
+def upsert(second: float, address: str = ADA, **properties: Any) -> UpsertProfile:
+    return UpsertProfile("m", Identity(email=address), properties=properties, time=at(second))
+
+
+def deliver(client: InOrder, *operations: Operation) -> Delivery:
+    return client.deliver(operations, KEY, 5.0)
+
+
+def said(delivery: Delivery) -> list[str]:
+    """Of each operation what became of it, and with what warnings."""
+    found = []
+    for result in delivery.results:
+        outcome = result.outcome
+        kind = "delivered" if isinstance(outcome, Delivered) else type(outcome).__name__
+        if isinstance(outcome, Retryable):
+            kind = outcome.reason.value
+        found.append(" ".join((kind, *(warning.value for warning in result.warnings))))
+    return found
+
+
+def properties(account: Account, address: str = ADA) -> dict[str, Any]:
+    profile = account.profiles.by_email(address)
+    assert profile is not None
+    return dict(profile.properties)
+
+
+# Traits
+
+
+def test_an_older_upsert_goes_without_what_a_newer_one_has_set(
+    pair: Pair, account: Account
+) -> None:
+    assert said(deliver(pair.one, upsert(9, plan="new", x=1))) == ["delivered"]
+    late = deliver(pair.other, upsert(5, plan="old", colour="red"))
+    assert said(late) == ["delivered older_parts_left_out"]
+    assert properties(account) == {"plan": "new", "x": 1, "colour": "red"}
+
+
+def test_an_older_upsert_of_which_nothing_is_left_is_not_sent(pair: Pair, account: Account) -> None:
+    deliver(pair.one, upsert(9, plan="new"))
+    before = account.counts.total()
+    assert said(deliver(pair.other, upsert(5, plan="old"))) == ["delivered superseded"]
+    assert account.counts.total() == before
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [(5, 5.5), (5.25, 5.5), (5.999, 6), (5.000001, 5.000002)],
+)
+def test_times_compare_as_times(pair: Pair, account: Account, earlier: float, later: float) -> None:
+    deliver(pair.one, upsert(later, plan="new"))
+    deliver(pair.other, upsert(earlier, plan="old"))
+    assert properties(account) == {"plan": "new"}
+
+
+def test_a_repeat_is_sent_again(pair: Pair) -> None:
+    deliver(pair.one, upsert(5, plan="x"))
+    assert said(deliver(pair.other, upsert(5, plan="x"))) == ["delivered"]
+
+
+def test_a_batch_out_of_order_is_put_in_order(pair: Pair, account: Account) -> None:
+    found = said(deliver(pair.one, upsert(9, plan="new"), upsert(5, plan="old", x=1)))
+    assert found == ["delivered", "delivered older_parts_left_out"]
+    assert properties(account) == {"plan": "new", "x": 1}
+
+
+def test_people_meet_by_each_name_that_an_operation_has(pair: Pair, account: Account) -> None:
+    both = Identity(email=ADA, external_id="7")
+    deliver(pair.one, UpsertProfile("m", both, properties={"plan": "new"}, time=at(9)))
+    by_id = UpsertProfile("m", Identity(external_id="7"), properties={"plan": "old"}, time=at(5))
+    assert said(deliver(pair.other, by_id)) == ["delivered superseded"]
+    assert said(deliver(pair.other, upsert(5, plan="old"))) == ["delivered superseded"]
+
+
+def test_what_has_no_time_is_sent_as_it_is(pair: Pair, account: Account) -> None:
+    deliver(pair.one, upsert(9, plan="new"))
+    timeless = UpsertProfile("m", Identity(email=ADA), properties={"plan": "?"})
+    assert said(deliver(pair.other, timeless)) == ["delivered"]
+    assert properties(account) == {"plan": "?"}
+
+
+def test_events_are_never_asked_about(pair: Pair) -> None:
+    event = CreateEvent("m", Identity(email=ADA), "Viewed", "m-1", time=at(5))
+    words = pair.client("one")
+    pair.allowance.fail("before", 1)
+    assert said(deliver(words, event)) == ["delivered"]
+    assert pair.table.query(keys.person(PEOPLE.hash("email", ADA)), Allowance(30.0)) == ([], True)
+
+
+# What failed is not counted as said
+
+
+def test_what_klaviyo_refuses_does_not_count(pair: Pair, account: Account) -> None:
+    account.set_weather(Weather(refuse_items="pointer"))
+    poison = upsert(9, plan="new", poison=True)
+    assert said(deliver(pair.one, poison)) == ["Refused"]
+    assert said(deliver(pair.other, upsert(5, plan="old"))) == ["delivered"]
+    assert properties(account) == {"plan": "old"}
+
+
+@pytest.mark.parametrize("most_released", [0, 100])
+def test_what_has_failed_does_not_count(pair: Pair, account: Account, most_released: int) -> None:
+    account.set_weather(Weather(status=401))
+    one = pair.client("one", most_released=most_released)
+    assert said(deliver(one, upsert(9, plan="new"))) == ["unauthorized"]
+    account.set_weather()
+    assert said(deliver(pair.other, upsert(5, plan="old"))) == ["delivered"]
+    assert said(deliver(pair.other, upsert(9, plan="new"))) == ["delivered"]
+    assert properties(account) == {"plan": "new"}
+
+
+def test_after_a_cut_nobody_says_anything_until_the_request_can_land_no_more(
+    pair: Pair, account: Account
+) -> None:
+    account.set_weather(Weather(faults=Faults(seed=1, p_cut_before=1.0)))
+    assert said(deliver(pair.one, upsert(5, plan="old"))) == ["connection_failed"]
+    account.set_weather()
+    assert said(deliver(pair.other, upsert(9, plan="new"))) == ["person_busy"]
+    pair.clock.skip(11)
+    assert said(deliver(pair.other, upsert(9, plan="new"))) == ["delivered"]
+    assert said(deliver(pair.one, upsert(5, plan="old"))) == ["delivered superseded"]
+
+
+# Two at once
+
+
+class Halting:
+    """Klaviyo over HTTP; `meanwhile` happens while the first request is on its way."""
+
+    def __init__(self, url: str, meanwhile: Callable[[], Any]) -> None:
+        self._through = HttpTransport(url, 4)
+        self._meanwhile = [meanwhile]
+
+    def send(self, *request: Any, **how: Any) -> Answer | Retryable:
+        if self._meanwhile:
+            self._meanwhile.pop()()
+        return self._through.send(*request, **how)
+
+
+def halting(pair: Pair, meanwhile: Callable[[], Any], most_released: int = 100) -> InOrder:
+    klaviyo = Klaviyo(pair.url, transport=Halting(pair.url, meanwhile))
+    return pair.client("halting", klaviyo, most_released)
+
+
+def test_while_an_older_value_is_on_its_way_a_newer_one_waits(pair: Pair, account: Account) -> None:
+    found: list[Delivery] = []
+    newer = upsert(9, plan="new")
+    older = halting(pair, lambda: found.append(deliver(pair.other, newer)))
+    assert said(deliver(older, upsert(5, plan="old"))) == ["delivered"]
+    assert said(found[0]) == ["person_busy"]
+    assert said(deliver(pair.other, newer)) == ["delivered"]
+    assert properties(account) == {"plan": "new"}
+
+
+def test_while_a_newer_value_is_on_its_way_an_older_one_waits(pair: Pair, account: Account) -> None:
+    found: list[Delivery] = []
+    older = upsert(5, plan="old")
+    newer = halting(pair, lambda: found.append(deliver(pair.other, older)))
+    deliver(newer, upsert(9, plan="new"))
+    assert said(found[0]) == ["person_busy"]
+    assert said(deliver(pair.other, older)) == ["delivered superseded"]
+
+
+def test_other_traits_and_repeats_do_not_wait(pair: Pair) -> None:
+    found: list[Delivery] = []
+    first = upsert(5, plan="x")
+    others = (first, upsert(9, colour="red"))
+    one = halting(pair, lambda: found.extend(deliver(pair.other, each) for each in others))
+    deliver(one, first)
+    assert [said(each) for each in found] == [["delivered"], ["delivered"]]
+
+
+def test_what_waits_takes_along_what_is_about_its_person(pair: Pair) -> None:
+    found: list[Delivery] = []
+    batch = (
+        upsert(9, plan="new"),
+        AddToList("m", Identity(email=ADA), "L", time=at(9)),
+        CreateEvent("m", Identity(email=ADA), "Viewed", "m-9", time=at(9)),
+        upsert(9, "bob@acme-store.example", plan="new"),
+    )
+    one = halting(pair, lambda: found.append(deliver(pair.other, *batch)))
+    deliver(one, upsert(5, plan="old"))
+    assert said(found[0]) == ["person_busy", "person_busy", "delivered", "delivered"]
+
+
+def test_a_claim_that_is_not_ended_runs_out(pair: Pair, account: Account) -> None:
+    one = pair.client("one", most_released=0)
+    deliver(one, upsert(5, plan="old"))
+    assert said(deliver(pair.other, upsert(9, plan="new"))) == ["person_busy"]
+    assert said(deliver(one, upsert(7, plan="newer"))) == ["delivered"]
+    pair.clock.skip(7)
+    assert said(deliver(pair.other, upsert(9, plan="new"))) == ["delivered"]
+    assert properties(account) == {"plan": "new"}
+
+
+def test_the_last_word_wins_whoever_races(pair: Pair, account: Account) -> None:
+    """Four functions send the same people's values in any order, until all are taken."""
+    people = [f"{uuid.uuid4().hex}@acme-store.example" for _ in range(30)]
+    lock = threading.Lock()
+    left = [upsert(second, address, step=second) for second in range(6) for address in people]
+    left.sort(key=lambda operation: hash((operation.time, operation.identity.email)))
+
+    def work(number: int) -> None:
+        client = pair.client(f"client-{number}")
+        while True:
+            with lock:
+                batch, left[:] = left[:20], left[20:]
+            if not batch:
+                return
+            delivery = deliver(client, *batch)
+            with lock:
+                left.extend(
+                    each.operation
+                    for each in delivery.results
+                    if isinstance(each.outcome, Retryable)
+                    and isinstance(each.operation, UpsertProfile)
+                )
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    work(9)
+    assert not pair.allowance.failures
+    steps = {address: properties(account, address)["step"] for address in people}
+    assert steps == dict.fromkeys(people, 5)
+
+
+# Lists and consents
+
+
+def members(account: Account, list_id: str = "L") -> list[str | None]:
+    by_id = {profile.id: profile.email for profile in account.profiles}
+    return [by_id[each] for each in account.lists[list_id].members]
+
+
+def marketing(account: Account) -> str | None:
+    profile = account.profiles.by_email(ADA)
+    return None if profile is None else profile.consents.get("email.marketing")
+
+
+def joins(second: float) -> AddToList:
+    return AddToList("m", Identity(email=ADA), "L", time=at(second))
+
+
+def leaves(second: float) -> RemoveFromList:
+    return RemoveFromList("m", Identity(email=ADA), "L", time=at(second))
+
+
+def consents(second: float, list_id: str | None = None) -> Subscribe:
+    return Subscribe("m", ADA, list_id, time=at(second), is_consent=True)
+
+
+def identifies(second: float, list_id: str = "L") -> Subscribe:
+    return Subscribe("m", ADA, list_id, time=at(second))
+
+
+def withdraws(second: float, list_id: str | None = None) -> Unsubscribe:
+    return Unsubscribe("m", ADA, list_id, time=at(second))
+
+
+def test_an_older_step_on_a_list_is_superseded(pair: Pair, account: Account) -> None:
+    deliver(pair.one, upsert(1, plan="x"))
+    assert said(deliver(pair.one, leaves(9))) == ["delivered"]
+    assert said(deliver(pair.other, joins(5))) == ["delivered superseded"]
+    assert members(account) == []
+    assert said(deliver(pair.other, joins(12))) == ["delivered"]
+    assert said(deliver(pair.one, leaves(11))) == ["delivered superseded"]
+    assert members(account) == [ADA]
+
+
+@pytest.mark.parametrize("older", [consents(5), consents(5, "L"), identifies(5)])
+def test_no_older_subscription_undoes_an_opt_out(
+    pair: Pair, account: Account, older: Subscribe
+) -> None:
+    deliver(pair.one, upsert(1, plan="x"))
+    deliver(pair.one, withdraws(9))
+    assert said(deliver(pair.other, older)) == ["delivered superseded"]
+    assert marketing(account) == "UNSUBSCRIBED"
+
+
+def test_an_older_opt_out_does_not_undo_a_fresh_consent(pair: Pair, account: Account) -> None:
+    deliver(pair.one, consents(9))
+    assert said(deliver(pair.other, withdraws(5))) == ["delivered superseded"]
+    assert marketing(account) == "SUBSCRIBED"
+
+
+def subscribed(pair: Pair) -> None:
+    """Ada is on the list, for long enough to leave it."""
+    deliver(pair.one, consents(1, "L"))
+    pair.clock.skip(61)
+
+
+def test_who_has_just_been_subscribed_cannot_leave_yet(pair: Pair) -> None:
+    deliver(pair.one, consents(1, "L"))
+    assert said(deliver(pair.other, withdraws(5, "L"))) == ["consent_too_soon"]
+
+
+def test_a_list_is_left_once_within_half_an_hour(pair: Pair, account: Account) -> None:
+    subscribed(pair)
+    assert said(deliver(pair.other, withdraws(5, "L"))) == ["delivered"]
+    before = account.counts.total()
+    assert said(deliver(pair.one, withdraws(5, "L"))) == ["delivered"]
+    assert said(deliver(pair.one, withdraws(7, "L"))) == ["consent_too_soon"]
+    assert account.counts.total() == before
+    pair.clock.skip(1801)
+    third = pair.client("third")
+    assert said(deliver(third, withdraws(7, "L"))) == ["delivered not_on_list"]
+    assert account.counts[("bulk_unsubscribe_profiles", 202)] == 1
+
+
+def test_nobody_leaves_a_list_twice_at_the_same_moment(pair: Pair, account: Account) -> None:
+    subscribed(pair)
+    found: list[Delivery] = []
+    one = halting(pair, lambda: found.append(deliver(pair.other, withdraws(5, "L"))))
+    assert said(deliver(one, withdraws(5, "L"))) == ["delivered"]
+    assert said(found[0]) == ["person_busy"]
+    assert said(deliver(pair.other, withdraws(5, "L"))) == ["delivered"]
+    assert account.counts[("bulk_unsubscribe_profiles", 202)] == 1
+
+
+def test_a_list_unsubscription_that_did_not_go_out_is_not_held_up(
+    pair: Pair, account: Account
+) -> None:
+    subscribed(pair)
+    account.set_weather(Weather(status=401))
+    assert said(deliver(pair.other, withdraws(5, "L"))) == ["unauthorized"]
+    account.set_weather()
+    assert said(deliver(pair.client("third"), withdraws(5, "L"))) == ["delivered"]
+
+
+def test_a_list_unsubscription_without_an_answer_waits_for_half_an_hour(
+    pair: Pair, account: Account
+) -> None:
+    subscribed(pair)
+    jobs = frozenset({"bulk_unsubscribe_profiles"})
+    account.set_weather(Weather(endpoints=jobs, faults=Faults(seed=1, p_cut_after=1.0)))
+    assert said(deliver(pair.other, withdraws(5, "L"))) == ["connection_failed"]
+    account.set_weather()
+    pair.clock.skip(11)
+    third = pair.client("third")
+    assert said(deliver(third, withdraws(5, "L"))) == ["consent_too_soon"]
+    pair.clock.skip(1801)
+    assert said(deliver(third, withdraws(5, "L"))) == ["delivered not_on_list"]
+
+
+def test_a_subscription_waits_within_half_an_hour_of_another(pair: Pair, account: Account) -> None:
+    assert said(deliver(pair.one, consents(5, "L"))) == ["delivered"]
+    assert said(deliver(pair.other, consents(7, "M"))) == ["consent_too_soon"]
+    assert said(deliver(pair.other, consents(5, "L"))) == ["delivered"]
+    pair.clock.skip(1801)
+    assert said(deliver(pair.other, consents(7, "M"))) == ["delivered"]
+    assert members(account, "M") == [ADA]
+
+
+def test_who_has_just_been_subscribed_is_not_subscribed_by_each_identify(
+    pair: Pair, account: Account
+) -> None:
+    deliver(pair.one, identifies(5))
+    before = account.counts.total()
+    assert said(deliver(pair.other, identifies(7))) == ["delivered"]
+    assert account.counts.total() == before
+
+
+def test_a_fresh_consent_is_given_though_klaviyo_dates_our_withdrawal_later(
+    pair: Pair, account: Account
+) -> None:
+    """Klaviyo dates an opt-out by when it came; what we have sent ourselves, we date by its
+    message, whichever function has sent it."""
+    deliver(pair.one, upsert(1, plan="x"))
+    deliver(pair.one, withdraws(5))
+    assert said(deliver(pair.other, consents(9, "L"))) == ["delivered"]
+    assert marketing(account) == "SUBSCRIBED"
+
+
+def test_whoever_opts_out_at_klaviyo_stays_so(pair: Pair, account: Account) -> None:
+    deliver(pair.one, upsert(1, plan="x"))
+    deliver(pair.one, withdraws(5))
+    pair.clock.skip(1801)
+    account.unsubscribe(ADA)
+    assert said(deliver(pair.other, consents(9, "L"))) == ["delivered opted_out"]
+
+
+# The table fails
+
+
+def test_what_cannot_be_asked_is_sent_and_says_so(pair: Pair, account: Account) -> None:
+    deliver(pair.one, upsert(9, plan="new"))
+    pair.allowance = Allowance(0.0)
+    late = pair.client("late")
+    batch = (upsert(5, plan="old"), CreateEvent("m", Identity(email=ADA), "Viewed", "m-9"))
+    assert said(deliver(late, *batch)) == ["delivered order_not_checked", "delivered"]
+    assert properties(account) == {"plan": "old"}
+    assert pair.allowance.failures
+
+
+def test_a_record_that_no_release_has_written_costs_no_message(
+    pair: Pair, account: Account
+) -> None:
+    item = {"pk": keys.person(PEOPLE.hash("email", ADA)), "sk": keys.WORDS, "w": "?"}
+    pair.table.write([item], Allowance(30.0))
+    assert said(deliver(pair.one, upsert(5, plan="x"))) == ["delivered order_not_checked"]
+    assert pair.allowance.failures == {"unexpected": 1}

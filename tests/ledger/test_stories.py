@@ -1,0 +1,64 @@
+"""What a message came to, by its items."""
+
+import pytest
+
+from ledger.fates import Arrival, Outcome, Outcomes, State, attempt, outcomes_of
+from ledger.operation_names import WHOLE
+from ledger.stories import story
+from ledger.values import Item, marshalled, unmarshalled
+
+DELIVERED = Outcome(State.DELIVERED, warnings=("opted_out",))
+WAITING = Outcome(State.WAITING, "throttled", status=429, until=9.5)
+DEAD = Outcome(State.DEAD_LETTERED, "refused", None, 400, "invalid", "/data")
+DROPPED = Outcome(State.DROPPED, "unsupported_type")
+
+
+def arrival(at: float, outcomes: Outcomes, arrived_at: float | None = None) -> Item:
+    """As it is read again."""
+    found = Arrival("m", at, "webhook", outcomes, kind="track", arrived_at=arrived_at)
+    return unmarshalled(marshalled(found.item(is_first=True)))
+
+
+def test_outcomes_are_read_as_they_were_written() -> None:
+    outcomes = {"a": DELIVERED, "b": WAITING, "c": WAITING, "d": DEAD, WHOLE: DROPPED}
+    assert outcomes_of(attempt("m", 1.0, "retry", outcomes)) == outcomes
+
+
+@pytest.mark.parametrize(
+    ("items", "state"),
+    [
+        ([arrival(1, {"a": DELIVERED, "b": DELIVERED})], State.DELIVERED),
+        ([arrival(1, {"a": DELIVERED, "b": WAITING})], State.WAITING),
+        ([arrival(1, {"a": DEAD, "b": WAITING})], State.DEAD_LETTERED),
+        ([arrival(1, {WHOLE: DROPPED})], State.DROPPED),
+        ([arrival(1, {"a": WAITING}), attempt("m", 2, "retry", {"a": DELIVERED})], State.DELIVERED),
+        # What was delivered can be refused afterwards, by an import job.
+        ([arrival(1, {"a": DELIVERED}), attempt("m", 2, "retry", {"a": DEAD})],
+         State.DEAD_LETTERED),
+        # The order of the items is not that of the times.
+        ([attempt("m", 3, "retry", {"a": DELIVERED}), attempt("m", 2, "retry", {"a": WAITING})],
+         State.DELIVERED),
+        # A message that has been mapped waits no more to be mapped.
+        ([attempt("m", 1, "webhook", {WHOLE: WAITING}), arrival(2, {"a": DELIVERED})],
+         State.DELIVERED),
+        # A repeat that was answered from the ledger changes nothing.
+        ([arrival(1, {"a": DELIVERED}), attempt("m", 2, "webhook", {})], State.DELIVERED),
+    ],
+)  # fmt: skip
+def test_a_message_is_where_the_part_is_that_is_worst_off(items: list[Item], state: State) -> None:
+    found = story("m", items)
+    assert found is not None
+    assert found.state is state
+
+
+def test_a_message_arrived_when_it_was_first_seen() -> None:
+    found = story(
+        "m", [arrival(5, {"a": DELIVERED}, arrived_at=2.0), attempt("m", 4, "webhook", {})]
+    )
+    assert found is not None
+    assert (found.arrived_at, found.repeats, found.kind) == (2.0, 1, "track")
+
+
+def test_an_item_that_is_none_of_a_messages_tells_nothing() -> None:
+    assert story("m", []) is None
+    assert story("m", [{"pk": "M#m", "sk": "0", "undone": True}]) is None
