@@ -256,19 +256,18 @@ def _say_how_old(figures: Mapping[str, Figure], before: Result) -> None:
         print(f"The machine takes {ratio(now, then):.2f} times as long as then: FRESH=1 is better.")
 
 
-QUIET = 0.05
-"""The spread of the fixed piece of work, and the share of the processors that others use."""
+QUIET_LOAD, QUIET_SPREAD = 0.2, 0.05
+"""The load average before the run, and the spread of the fixed piece of work."""
 
 
 def _say_how_noisy(machine: Figure | None, load: float) -> None:
     """Whether the machine had anything else to do."""
-    share = load / (os.cpu_count() or 1)
     spread = 0.0 if machine is None else machine.spread
-    if share > QUIET or spread > QUIET:
+    if load > QUIET_LOAD or spread > QUIET_SPREAD:
         print(
-            f"\nNOISY MACHINE: others used {share:.0%} of the processors in the minute before, and "
-            f"the fixed piece of work varied by ±{spread:.0%}. Trust the ratios of what ran in "
-            "turns, and of these the ones that a second run repeats."
+            f"\nNOISY MACHINE: a load average of {load:.1f} on {os.cpu_count()} processors before "
+            f"the run, and the fixed piece of work varied by ±{spread:.0%}. Trust only the ratios "
+            "of what ran in turns, and of these the ones that a second run repeats."
         )
 
 

@@ -12,10 +12,14 @@ from typing import Any
 from bench import imports, messages
 from bench.artifact import Artifact
 from bench.figures import Figure
+from local.aws_stand_in import template
 
 HERE = Path(__file__).resolve().parent
 
 KEY = "pk_bench"
+ALLOCATOR = "MALLOC_MMAP_THRESHOLD_"
+"""The template's variable that decides how much memory is kept."""
+
 SIZES: Mapping[str, tuple[int, ...]] = {
     "track": (1, 10, 100, 1_000, 4_000),
     "identify": (1, 10, 100, 1_000, 4_000),
@@ -99,8 +103,10 @@ class Subject:
         self._artifact = artifact
         self._ends = ends
         self._files = files
+        variables = template.source()["Globals"]["Function"]["Environment"]["Variables"]
         self._environment = {
             "PATH": os.environ.get("PATH", ""),
+            ALLOCATOR: variables[ALLOCATOR],
             "PYTHONPATH": artifact.imports(),
             "KLAVIYO_API_URL": ends.sink,
             "KLAVIYO_PRIVATE_KEY": KEY,

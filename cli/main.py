@@ -19,13 +19,17 @@ NAME = "klaviyo-destination"
 
 COMMANDS = {
     "preview": "Show what messages become in Klaviyo. Nothing is sent.",
+    "secret": "Set or rotate Klaviyo's key and the secrets that Segment sends.",
+    "connect": "Create or update the webhook in Segment.",
     "send": "Post messages to the webhook, signed as Segment signs them.",
+    "rehearse": "Prove a deployment with one made-up person, read back from Klaviyo.",
     "verify": "Explain why a captured request's signature does or does not match.",
     "doctor": "Check settings, secret, key, lists and queues.",
     "pause": "Keep everything on the queue, and deliver nothing.",
     "resume": "End a pause: what has waited is delivered.",
-    "dlq": "List, show, export, redrive or purge the dead-letter queue.",
+    "dlq": "List, show, export, edit, redrive or purge the dead-letter queue.",
     "trace": "Tell what happened to a message, or to a person's messages.",
+    "compare": "Say what an archive would change in a Klaviyo account. Nothing is sent.",
     "backfill": "Load an archive's messages into Klaviyo, without starting flows.",
 }
 """Each verb and its one line of help; `cli.commands` has a module of its name."""

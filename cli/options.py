@@ -170,7 +170,9 @@ class Context:
         """The second secret, if one is required."""
         if token := self.variables.get("WEBHOOK_TOKEN"):
             return token
-        return self._secret.get("webhook_token") if self.stack is not None else None
+        found = self._secret.get("webhook_token")
+        first = found[0] if isinstance(found, list) and found else found
+        return None if first is None else str(first)
 
     @cached_property
     def _secret(self) -> dict[str, Any]:

@@ -63,6 +63,11 @@ def say(*parts: str | Text) -> None:
     output().print(Text(" ").join(texts), soft_wrap=True)
 
 
+def tell_pause(seconds: float) -> None:
+    """Say that Klaviyo throttles, before a wait."""
+    note(f"Klaviyo throttles: waiting {seconds:.0f} s …")
+
+
 def painted(text: str, style: str) -> Text:
     """A text in a style, for `say` and for a table's cell."""
     return Text(plain(text), style=style)

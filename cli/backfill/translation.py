@@ -13,6 +13,7 @@ from handler.door.body import Unreadable
 from handler.door.validation import Malformed, validate
 from handler.queue.routing import rejected_reason
 from klaviyo_mapping import Dropped, Mapped, Message, Settings
+from klaviyo_mapping.segment.keys import normalise
 from klaviyo_mapping.segment.times import time_of
 from operations import (
     AddToList,
@@ -32,6 +33,8 @@ class LeftOut(StrEnum):
 
     NOT_ONLY = "not_only"
     """`--only` names other types."""
+    OTHER_EVENT = "other_event"
+    """`--event` names other events."""
     BEFORE = "before_since"
     AFTER = "after_until"
     LIST_STEP = "list_step"
@@ -50,18 +53,24 @@ MISSING_TIME = "missing_time"
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which messages count. Times have a zone; `since` is included, `until` is not."""
+    """Which messages count. Times have a zone; `since` is included, `until` is not.
+
+    With `events`, normalised names, only tracks of these.
+    """
 
     since: datetime | None = None
     until: datetime | None = None
     only: frozenset[str] = frozenset()
     with_lists: bool = False
     with_consent: bool = False
+    events: frozenset[str] = frozenset()
 
     def objection(self, message: Message, now: datetime) -> LeftOut | None:
         """Why the message is left out. One without a time is within every period."""
         if self.only and message.type not in self.only:
             return LeftOut.NOT_ONLY
+        if self.events and not self._is_wanted(message):
+            return LeftOut.OTHER_EVENT
         if self.since is None and self.until is None:
             return None
         text = time_of(message, now)
@@ -73,6 +82,9 @@ class Selection:
         if self.until is not None and time >= self.until:
             return LeftOut.AFTER
         return None
+
+    def _is_wanted(self, message: Message) -> bool:
+        return message.type == "track" and normalise(message.event_name or "") in self.events
 
 
 @dataclass(frozen=True, slots=True)

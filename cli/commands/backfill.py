@@ -23,6 +23,7 @@ from cli.options import (
 )
 from cli.troubles import Misuse, Status, Trouble
 from handler.aws.environment import rules_text
+from klaviyo_mapping.segment.keys import normalise
 from klaviyo_mapping.segment.message import FORWARDABLE
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ EPILOG = """\b
 Examples:
   klaviyo-destination backfill --dry-run 2026-11-01.gz
   klaviyo-destination backfill --stack klaviyo-destination s3://archive/segment-logs/q7Bx/
-  klaviyo-destination backfill --since 2026-01-01 --only track --share 50 archive/
+  klaviyo-destination backfill --from 2026-01-01 --to 2026-02-01 --share 50 archive/
+  klaviyo-destination backfill --stack klaviyo-destination --event "Order Completed" archive/
 
 \b
 It is safe to interrupt, kill and repeat: the same command continues where it stopped. Every event
@@ -54,8 +56,8 @@ refuses, with its reason.
 \b
 With --json: {"finished", "messages", "mapped", "left_out": {reason: n}, "steps_left_out": {…},
 "rejected": {code: n}, "delivered": {kind: n}, "waiting", "requests", "seconds", "state",
-"rejects"}. Left-out messages have the mapping's reason, or not_only, before_since, after_until;
-left-out steps have list_step, consent, deletion or merge.
+"rejects"}. Left-out messages have the mapping's reason, or not_only, other_event,
+before_since, after_until; left-out steps have list_step, consent, deletion or merge.
 Exit status: 0 all delivered, 1 something was rejected, 3 not finished (run it again).
 """
 
@@ -87,8 +89,24 @@ def _types(_context: click.Context, _parameter: click.Parameter, text: str) -> f
 
 @click.command("backfill", epilog=EPILOG)
 @click.argument("files", nargs=-1, required=True, metavar="FILE|FOLDER|s3://BUCKET/PREFIX...")
-@click.option("--since", callback=_time, metavar="TIME", help="Messages of this time and later.")
-@click.option("--until", callback=_time, metavar="TIME", help="Messages before this time.")
+@click.option(
+    "--from",
+    "--since",
+    "since",
+    callback=_time,
+    metavar="TIME",
+    help="Messages of this time and later.",
+)
+@click.option(
+    "--to", "--until", "until", callback=_time, metavar="TIME", help="Messages before this time."
+)
+@click.option(
+    "--event",
+    "events",
+    multiple=True,
+    metavar="NAME",
+    help="Only tracks of this event, in any spelling. Repeatable.",
+)
 @click.option("--only", callback=_types, default="", metavar="TYPES", help=f"{', '.join(TYPES)}.")
 @click.option("--with-lists", is_flag=True, help="Join and leave lists too; may send mail.")
 @click.option(
@@ -134,6 +152,7 @@ def command(
     files: tuple[str, ...],
     since: datetime | None,
     until: datetime | None,
+    events: tuple[str, ...],
     only: frozenset[str],
     with_lists: bool,
     with_consent: bool,
@@ -157,8 +176,10 @@ def command(
 
     context = Context(stack_name, env_file, settings_of(options))
     if since is not None and until is not None and since >= until:
-        raise Misuse("--since must come before --until")
-    selection = Selection(since, until, only, with_lists, with_consent)
+        raise Misuse("--from must come before --to")
+    selection = Selection(
+        since, until, only, with_lists, with_consent, frozenset(map(normalise, events))
+    )
     settings = context.settings
     sources = expand(files)
     translator = Translator(selection, settings, datetime.now(UTC))
@@ -191,6 +212,8 @@ def _selection(selection: "Selection") -> dict[str, Any]:
         "only": sorted(selection.only),
         "with_lists": selection.with_lists,
         "with_consent": selection.with_consent,
+        # A state of a release without it has none.
+        **({"events": sorted(selection.events)} if selection.events else {}),
     }
 
 

@@ -1,4 +1,4 @@
-"""`dlq`: list, show, export, redrive and purge the dead-letter queue."""
+"""`dlq`: list, show, export, edit, redrive and purge the dead-letter queue."""
 
 import os
 import time
@@ -15,6 +15,7 @@ from cli.troubles import Misuse, Status, Trouble
 
 if TYPE_CHECKING:
     from cli.dead_letters.queue import DeadLetterQueue, Group, Selection
+    from handler.queue.envelope import Entry
 
 LOOK_SECONDS = 1.0
 """Seconds between two questions about a redrive's progress."""
@@ -74,7 +75,7 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="Only say what wou
 
 @click.group("dlq", epilog=EPILOG)
 def command() -> None:
-    """List, show, export, redrive or purge the dead-letter queue."""
+    """List, show, export, edit, redrive or purge the dead-letter queue."""
 
 
 @command.command("list", epilog=examples("list", 'list --json --queue-url "$QUEUE_URL"'))
@@ -288,6 +289,69 @@ def _move_all(queue: "DeadLetterQueue", retry_url: str) -> int:
             f"({task.get('FailureReason', 'no reason given')}): run it again"
         )
     return moved
+
+
+@command.command("edit", epilog=examples("edit --message-id msg-17", "edit --reason refused"))
+@queue_options
+@selecting
+@click.option("--retry-queue-url", metavar="URL", help="Where to, if not the stack's retry queue.")
+@json_option
+def edit_letters(
+    reasons: tuple[str, ...],
+    message_ids: tuple[str, ...],
+    retry_queue_url: str | None,
+    queue_url: str | None,
+    stack_name: str | None,
+    as_json: bool,
+) -> int:
+    """Correct entries in $EDITOR, one after the other, and send them back to the retry queue.
+
+    What is closed without saving stays as it is. What is saved is checked first; the old entry is
+    deleted only when the new one is on the retry queue. With --json: {"edited", "unchanged"}.
+    """
+    from cli.dead_letters.editing import edit
+    from cli.dead_letters.queue import Selection, key_of, put
+    from handler.queue.queues import Queue
+
+    selection = _selection(reasons, message_ids)
+    if selection.is_everything:
+        raise Misuse("say which entries: --message-id ID or --reason CODE")
+    queue = _queue(queue_url, stack_name)
+    # Read first and edit afterwards: SQS would show the messages to others while somebody types.
+    with queue.letters() as letters:
+        chosen = [each for letter in letters for each in letter.entries if selection.holds(each)]
+    if not chosen:
+        raise Misuse("no entry in the queue is meant: see `dlq list`")
+    edited = {
+        key_of(entry): new for entry in chosen if (new := edit(entry, _editor, _again)) is not None
+    }
+    if edited:
+        target = Queue(retry_queue_url or queue.retry_queue_url())
+
+        def send(entries: "list[Entry]") -> None:
+            put(target, [edited[key_of(entry)] for entry in entries])
+
+        moved = queue.take(Selection(keys=frozenset(edited)), send, dry_run=False)
+        if moved < len(edited):
+            raise Trouble("an edited entry is no longer in the queue: somebody has redriven it")
+    unchanged = len(chosen) - len(edited)
+    if as_json:
+        console.write_json({"edited": len(edited), "unchanged": unchanged})
+    else:
+        amount = _amount(len(edited), "entries")
+        console.say(f"{amount} edited and sent back to the retry queue; {unchanged:,} unchanged.")
+    return Status.OK
+
+
+def _editor(text: str) -> str | None:
+    return click.edit(text, extension=".json", require_save=True)
+
+
+def _again(problem: str) -> bool:
+    import sys
+
+    console.complain(problem)
+    return sys.stdin.isatty() and click.confirm("Edit it again?", default=True, err=True)
 
 
 @command.command("purge", epilog=examples("purge --message-id msg-17", "purge --yes"))

@@ -17,7 +17,7 @@ from cli.options import (
 from cli.troubles import Status
 
 if TYPE_CHECKING:
-    from cli.examination.doctor import Check
+    from cli.examination.check import Check
 
 EPILOG = """\b
 Examples:
@@ -47,11 +47,12 @@ MARKS = {
 @json_option
 def command(stack_name: str | None, env_file: Path | None, as_json: bool, **options: Any) -> int:
     """Check settings, secret, key and its scopes, lists, queues and the stack's outputs."""
-    from cli.examination.doctor import Doctor, Health, worst
+    from cli.examination.check import Health, worst
+    from cli.examination.doctor import examine
 
     checks: list[Check] = []
     context = Context(stack_name, env_file, settings_of(options))
-    for check in Doctor(context, _tell_pause).examine():
+    for check in examine(context, console.tell_pause):
         checks.append(check)
         if not as_json:
             _show(check)
@@ -60,10 +61,6 @@ def command(stack_name: str | None, env_file: Path | None, as_json: bool, **opti
         healthy = found is Health.GOOD
         console.write_json({"healthy": healthy, "checks": [asdict(check) for check in checks]})
     return {Health.BAD: Status.PROBLEMS, Health.UNKNOWN: Status.UNFINISHED}.get(found, Status.OK)
-
-
-def _tell_pause(seconds: float) -> None:
-    console.note(f"Klaviyo throttles: waiting {seconds:.0f} s …")
 
 
 def _show(check: "Check") -> None:

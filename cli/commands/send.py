@@ -1,12 +1,11 @@
 """`send`: posts messages to the webhook, signed as Segment signs them, and shows its answers."""
 
 import json
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,8 +13,8 @@ from cli import terminal as console
 from cli.options import Context, json_option, stack_option
 from cli.troubles import Misuse, Status, Trouble
 
-SECONDS = 30.0
-"""How long to wait for an answer. Segment waits for five."""
+if TYPE_CHECKING:
+    from cli.segment.webhook import WebhookAnswer
 
 EPILOG = """\b
 Examples:
@@ -134,86 +133,48 @@ class _Post:
     """Posts bodies in order, shows the answers, and keeps the worst status."""
 
     def __init__(self, url: str, secret: str, token: str | None, as_json: bool) -> None:
-        import requests
+        from cli.segment.webhook import Webhook
 
-        self._session = requests.Session()
-        self._url = url
-        self._secret = secret
+        self._webhook = Webhook(url, secret, token)
         self._as_json = as_json
-        self._headers = {"Content-Type": "application/json", "User-Agent": "klaviyo-destination"}
-        if token:
-            self._headers["Authorization"] = f"Bearer {token}"
         self.status = Status.OK
 
     def send(self, body: bytes, number: int) -> None:
         """Post one body. Raises `Trouble` when there is no answer."""
-        import requests
+        answer = self._webhook.post(body)
+        self._judge(answer)
+        self._show(answer, number)
 
-        from cli.segment.signature import signature, signed_part
-
-        began = time.monotonic()
-        signed = signature(signed_part(body), self._secret)
-        try:
-            response = self._session.post(
-                self._url,
-                data=body,
-                headers={**self._headers, "X-Signature": signed},
-                timeout=SECONDS,
-                allow_redirects=False,
-            )
-        except requests.Timeout:
-            raise Trouble(f"no answer within {SECONDS:.0f} seconds from {self._url}") from None
-        except (requests.RequestException, UnicodeError):
-            raise Trouble(
-                f"no connection to {self._url}: check the URL, and that it is running"
-            ) from None
-        spent = round((time.monotonic() - began) * 1000)
-        try:
-            answer = response.json()
-        except ValueError:
-            answer = None
-        self._judge(response.status_code, answer)
-        self._show(response.status_code, spent, number, answer)
-
-    def _judge(self, status: int, answer: Any) -> None:
+    def _judge(self, answer: "WebhookAnswer") -> None:
         worst = Status.OK
-        if not 200 <= status < 300:
-            again = status >= 500 or status in (408, 423, 429)
+        if not answer.is_accepted:
+            again = answer.status >= 500 or answer.status in (408, 423, 429)
             worst = Status.UNFINISHED if again else Status.PROBLEMS
-        elif isinstance(answer, dict) and answer.get("rejected"):
+        elif answer.count("rejected"):
             worst = Status.PROBLEMS
         self.status = max(self.status, worst)
 
-    def _show(self, status: int, spent: int, number: int, answer: Any) -> None:
+    def _show(self, answer: "WebhookAnswer", number: int) -> None:
         if self._as_json:
             document = {
-                "status": status,
-                "milliseconds": spent,
+                "status": answer.status,
+                "milliseconds": answer.milliseconds,
                 "messages": number,
-                "answer": answer,
+                "answer": answer.document,
             }
             console.write_json_line(document)
             return
-        style = console.GOOD if 200 <= status < 300 else console.BAD
-        said = f"{spent} ms  {console.counted(number, 'message')}: {_in_words(answer)}"
-        console.say(console.painted(str(status), style), said)
-        for line in _exceptions(answer):
+        style = console.GOOD if answer.is_accepted else console.BAD
+        counted = console.counted(number, "message")
+        said = f"{answer.milliseconds} ms  {counted}: {answer.in_words()}"
+        console.say(console.painted(str(answer.status), style), said)
+        for line in _exceptions(answer.document):
             console.say(f"     {line}")
-        if status == 401:
+        if answer.status == 401:
             console.note(
                 "The webhook has another secret than the one used here: check the stack's secret "
                 "and SEGMENT_SHARED_SECRET, and try `klaviyo-destination verify`."
             )
-
-
-def _in_words(answer: Any) -> str:
-    if not isinstance(answer, dict) or "received" not in answer:
-        return "not this destination's answer; check the URL"
-    error = answer.get("error")
-    if isinstance(error, dict):
-        return f"{error.get('code')}: {error.get('message')}"
-    counts = ("delivered", "queued", "dropped", "rejected")
-    return ", ".join(f"{answer[name]} {name}" for name in counts if answer.get(name)) or "nothing"
 
 
 def _exceptions(answer: Any) -> Iterator[str]:

@@ -85,6 +85,11 @@ class Stack:
     outputs: Mapping[str, str]
     parameters: Mapping[str, str]
 
+    @property
+    def is_deployed(self) -> bool:
+        """Whether it is in AWS, with all that the template has."""
+        return True
+
     def output(self, name: str) -> str:
         """One output. Raises `Trouble` when it is not there."""
         try:
@@ -94,6 +99,21 @@ class Stack:
                 f"the stack {self.name} has no output {name}: is it this destination's? "
                 "If so, deploy it again with today's template"
             ) from None
+
+    def resource(self, logical_id: str) -> str | None:
+        """The physical id of one of its resources, if it has it."""
+        from botocore.exceptions import ClientError
+
+        with reaching(f"the stack {self.name}"):
+            try:
+                found = client("cloudformation").describe_stack_resource(
+                    StackName=self.name, LogicalResourceId=logical_id
+                )
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") != "ValidationError":
+                    raise
+                return None
+        return str(found["StackResourceDetail"]["PhysicalResourceId"])
 
     def settings(self) -> dict[str, str]:
         """The settings as environment variables, from the stack's parameters.

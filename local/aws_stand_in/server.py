@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
+from local.aws_stand_in.account_settings import AccountSettings
 from local.aws_stand_in.items import ManyItems
 from local.aws_stand_in.move_tasks import MoveTasks
 from local.aws_stand_in.template import properties
@@ -77,7 +78,7 @@ def serve(port: int = 0, names: Collection[str] = NAMES) -> Iterator[str]:
     from werkzeug.serving import make_server
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    moto = MoveTasks(TraceHeaders(DomainDispatcherApplication(create_backend_app)))
+    moto = AccountSettings(MoveTasks(TraceHeaders(DomainDispatcherApplication(create_backend_app))))
     many = ManyItems(moto, REGION)
 
     def one_at_a_time(*request: Any) -> Any:

@@ -176,6 +176,11 @@ class Account:
             self._state.add_list(list_id, name, opt_in_process, self.now)
             return self._state.lists[list_id]
 
+    def add_metric(self, name: str) -> None:
+        """Add a metric, as the first event of that name does."""
+        with self._lock:
+            self._state.events.metric(name, self.now)
+
     def add_twin(self, external_id: str, email: str) -> None:
         """Add a profile whose external id another one has, as imports may leave behind."""
         with self._lock:

@@ -4,12 +4,18 @@ import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from handler.aws.environment import read_settings
+from handler.decision import decide
+from handler.door.validation import validate
+from klaviyo_mapping import Dropped
 from local import guard
 from local.configuration import Configuration
 from local.deployment import Deployment
@@ -47,6 +53,7 @@ def serve(
     with ExitStack() as stack:
         watch = stack.enter_context(Watch(journal, Bookkeeper(deployment.queues)))
         traffic = stack.enter_context(Traffic(deployment.webhook_url, configuration.shared_secret))
+        journal.drop_reason = lambda message: _drop_reason(message, parts.variables)
         redriving = Redriving(deployment.queues)
         parts = Parts(configuration, deployment, variables, journal, watch, traffic, redriving)
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -61,6 +68,12 @@ def serve(
             server.shutdown()
             server.server_close()
             thread.join()
+
+
+def _drop_reason(message: Any, variables: Mapping[str, str]) -> str | None:
+    """Why the functions drop a message that had yet to be mapped, as far as they do."""
+    decision = decide(validate(message), read_settings(variables), datetime.now(UTC))
+    return decision.reason.value if isinstance(decision, Dropped) else None
 
 
 class _Quiet(WSGIRequestHandler):

@@ -113,14 +113,14 @@ class Intake:
         self, lambda_event: Mapping[str, Any], credentials: Credentials, schedule: Schedule
     ) -> Arrivals:
         try:
-            return admit(lambda_event, credentials.shared_secrets, credentials.webhook_token)
+            return admit(lambda_event, credentials.shared_secrets, credentials.webhook_tokens)
         except (InvalidSignature, InvalidToken):
             # The secret may have been changed since it was read. While nobody can say so, what
             # seems to be a stranger's may be Segment's, which would discard it on a 401.
             fresh = self.credentials.fresh(self._left(schedule.secret))
             if fresh == credentials:
                 raise
-            return admit(lambda_event, fresh.shared_secrets, fresh.webhook_token)
+            return admit(lambda_event, fresh.shared_secrets, fresh.webhook_tokens)
 
     def _failed(self, code: TroubleCode, text: str, received: int = 0) -> dict[str, Any]:
         self.telemetry.count(Metric.FAILED_REQUESTS, 1)

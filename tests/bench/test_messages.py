@@ -33,7 +33,7 @@ def test_four_thousand_lean_messages_are_the_largest_batch_of_segments(kind: str
 @pytest.mark.parametrize("number", [1, 50])
 def test_every_message_passes_the_door_and_is_mapped(kind: str, number: int) -> None:
     for made in (messages.whole(kind, number), messages.lean(kind, number)):
-        admitted = list(admit(messages.call(made), [messages.SECRET], None))
+        admitted = list(admit(messages.call(made), [messages.SECRET], []))
         assert len(admitted) == number
         for message in admitted:
             assert isinstance(message, Message)

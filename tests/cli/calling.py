@@ -5,7 +5,7 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from click.testing import CliRunner, Result
@@ -57,8 +57,14 @@ def start(*arguments: object, **variables: str) -> "subprocess.Popen[str]":
     )
 
 
-def on_a_terminal(*arguments: object, typed: str = "", **variables: str) -> tuple[int, str]:
-    """Run it on a terminal of its own; the status and all that was shown."""
+def on_a_terminal(
+    *arguments: object, typed: str | Sequence[str] = (), **variables: str
+) -> tuple[int, str]:
+    """Run it on a terminal of its own; the status and all that was shown.
+
+    `typed` holds the answers to its questions, in order.
+    """
+    answers = [typed] if isinstance(typed, str) else list(typed)
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "cli", *map(str, arguments)],
@@ -74,9 +80,8 @@ def on_a_terminal(*arguments: object, typed: str = "", **variables: str) -> tupl
         try:
             while part := os.read(ours, 4096):
                 shown += part
-                if typed and shown.endswith(b": "):
-                    os.write(ours, typed.encode())
-                    typed = ""
+                if answers and shown.endswith(b": "):
+                    os.write(ours, answers.pop(0).encode())
         except OSError:
             pass
         finally:

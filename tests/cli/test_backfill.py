@@ -177,6 +177,7 @@ def test_table_says_what_it_came_to(backfill: Backfill) -> None:
     [
         ((), ["a", "b", "c"]),
         (("--since", "2026-03-02"), ["b", "c"]),
+        (("--from", "2026-03-02", "--to", "2026-03-03"), ["b"]),
         (("--until", "2026-03-03T12:00:00Z"), ["a", "b"]),
         (("--since", "2026-03-02", "--until", "2026-03-03"), ["b"]),
         (("--since", "2026-03-02T01:00:00+01:00"), ["b", "c"]),
@@ -193,6 +194,17 @@ def test_only_what_was_selected_arrives(
     status, report = backfill.report(*options)
     assert (status, ids(account)) == (0, arrive)
     assert report["mapped"] + sum(report["left_out"].values()) == 3
+
+
+def test_only_tracks_of_an_event_arrive(backfill: Backfill, account: Account) -> None:
+    backfill.write(
+        track(messageId="a", event="Order Completed"),
+        track(messageId="b", event="order_completed"),
+        track(messageId="c", event="Order Cancelled"),
+        identify(messageId="d"),
+    )
+    status, report = backfill.report("--event", "Order Completed")
+    assert (status, ids(account), report["left_out"]) == (0, ["a", "b"], {"other_event": 2})
 
 
 def test_lists_are_left_alone_unless_asked_for(backfill: Backfill, account: Account) -> None:

@@ -1,19 +1,20 @@
 """`--stack` and `doctor`: what AWS and Klaviyo say, checked in one line each with the remedy."""
 
 import json
-import uuid
-from collections.abc import Callable, Iterator
 from datetime import date
-from typing import Any
 
 import boto3
 import pytest
 
-from cli.examination.doctor import OUTPUTS, PROBES, Health, revision_check
+from cli.examination.check import Health
+from cli.examination.klaviyo import revision_check
+from cli.examination.stack import OUTPUTS, alarm_check
+from cli.klaviyo.scopes import PROBES
 from handler.queue.envelope import Entry, pack
 from klaviyo_client.api.revision import REVISION
 from local.klaviyo_stand_in import Account, Weather, serve
 from tests.cli.calling import answer, call, lines
+from tests.cli.stacks import MakeStack
 from tests.deployment import PRIVATE_KEY, SHARED_SECRET, Deployment
 from tests.handler.calls import call as signed
 from tests.handler.calls import track
@@ -21,51 +22,7 @@ from tests.klaviyo_client.fakes import event
 
 EVERY_SCOPE = {probe.scope for probe in PROBES}
 
-MakeStack = Callable[..., str]
-
-
-@pytest.fixture
-def make_stack(deployment: Deployment) -> Iterator[MakeStack]:
-    """Makes a stack whose outputs name the deployment's parts; its parameters are settings."""
-    formation = boto3.client("cloudformation")
-
-    def make(without: str = "", **parameters: str) -> str:
-        given = {
-            "KlaviyoApiUrl": deployment.variables["KLAVIYO_API_URL"],
-            "SecretArn": deployment.queues.secret_arn,
-            "DeadLetterQueueUrl": deployment.queues.dead_letter_queue_url,
-            **parameters,
-        }
-        outputs: dict[str, Any] = {
-            "WebhookUrl": "https://api.example/segment",
-            "CredentialsSecretArn": {"Ref": "SecretArn"},
-            "DeadLetterQueueUrl": {"Ref": "DeadLetterQueueUrl"},
-            "RetryQueueUrl": deployment.queues.retry_queue_url,
-        }
-        outputs.pop(without, None)
-        template = {
-            "Parameters": {name: {"Type": "String"} for name in given},
-            "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
-            "Outputs": {name: {"Value": value} for name, value in outputs.items()},
-        }
-        name = f"stack-{uuid.uuid4().hex[:8]}"
-        formation.create_stack(
-            StackName=name,
-            TemplateBody=json.dumps(template),
-            Parameters=[
-                {"ParameterKey": key, "ParameterValue": value} for key, value in given.items()
-            ],
-        )
-        return name
-
-    yield make
-    formation.close()
-
-
-@pytest.fixture(autouse=True)
-def nothing_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("KLAVIYO_PRIVATE_KEY", "SEGMENT_SHARED_SECRET", "DEAD_LETTER_QUEUE_URL"):
-        monkeypatch.delenv(name, raising=False)
+pytestmark = pytest.mark.usefixtures("no_secrets")
 
 
 def checked(*arguments: object, **variables: str) -> tuple[int, dict[str, tuple[str, str]]]:
@@ -97,6 +54,10 @@ def test_healthy_stack_is_said_to_be_healthy(make_stack: MakeStack) -> None:
             "list": ("good", "Y6nRLr is Newsletter (double_opt_in)"),
             "retry queue": ("good", "0 SQS messages waiting"),
             "dead letters": ("good", "none"),
+            "metrics": ("good", "0 of 200 in use"),
+            "alarms": ("doubtful", "nobody is told: no subscription"),
+            "concurrency": ("good", "1,000 of the account, unreserved; ThrottlingRate 200"),
+            "Segment": ("skipped", "not looked at: SEGMENT_TOKEN is not set"),
         },
     )
 
@@ -194,6 +155,7 @@ def test_second_run_waits_where_klaviyo_throttles(make_stack: MakeStack) -> None
                 "Klaviyo": "not checked: Klaviyo throttles (429, {url})",
                 "scopes": "not checked: Klaviyo throttles",
                 "list": "not checked: Klaviyo throttles",
+                "metrics": "not checked: Klaviyo throttles",
             },
         ),
         (
@@ -275,7 +237,17 @@ def test_unknown_key_is_told_with_the_remedy(make_stack: MakeStack) -> None:
             {"ListId": "WmB7kT", "ConfirmOptin": "false"},
             ("good", "WmB7kT is Customers (single_opt_in)"),
         ),
-        ({}, ("skipped", "LIST_ID is not set: no list but messages' own")),
+        (
+            {},
+            (
+                "doubtful",
+                "LIST_ID is not set: no list but messages' own; single opt-in: Customers (WmB7kT)",
+            ),
+        ),
+        (
+            {"ConfirmOptin": "false"},
+            ("skipped", "LIST_ID is not set: no list but messages' own"),
+        ),
     ],
 )
 def test_list_is_looked_up(
@@ -285,16 +257,16 @@ def test_list_is_looked_up(
 
 
 def test_lists_of_audiences_are_looked_up(make_stack: MakeStack) -> None:
-    name = make_stack(AudienceLists='{"vips": "WmB7kT", "lapsed": "NoSuch"}')
+    name = make_stack(AudienceLists='{"vips": "WmB7kT", "lapsed": "NoSuch"}', ConfirmOptin="false")
     status, document = answer("doctor", "--stack", name)
     assert status == 1
     lists = [check for check in document["checks"] if check["name"] == "list"]
     assert [(check["health"], check["found"]) for check in lists] == [
-        ("skipped", "LIST_ID is not set: no list but messages' own"),
         ("good", "WmB7kT is Customers (single_opt_in)"),
         ("bad", "there is no list NoSuch"),
+        ("skipped", "LIST_ID is not set: no list but messages' own"),
     ]
-    assert lists[-1]["remedy"].startswith("set AUDIENCE_LISTS to an id")
+    assert lists[1]["remedy"].startswith("set AUDIENCE_LISTS to an id")
 
 
 @pytest.mark.parametrize("forwards", ["false", "true"])
@@ -328,6 +300,75 @@ def test_dead_letters_deserve_a_look(make_stack: MakeStack, deployment: Deployme
         )
     status, found = checked("--stack", make_stack())
     assert (status, found["dead letters"]) == (0, ("doubtful", "1 SQS message"))
+
+
+@pytest.mark.parametrize(
+    ("metrics", "expected"),
+    [
+        (179, ("good", "179 of 200 in use")),
+        (180, ("doubtful", "180 of 200 in use")),
+        (201, ("doubtful", "201 of 200 in use")),
+    ],
+)
+def test_metrics_are_counted(
+    metrics: int, expected: tuple[str, str], make_stack: MakeStack, deployment: Deployment
+) -> None:
+    for number in range(metrics):
+        deployment.account.add_metric(f"Metric {number}")
+    assert checked("--stack", make_stack())[1]["metrics"] == expected
+
+
+def test_metrics_are_not_counted_without_the_scope(make_stack: MakeStack) -> None:
+    with serve(Account(keys={PRIVATE_KEY: EVERY_SCOPE})) as url:
+        status, found = checked("--stack", make_stack(KlaviyoApiUrl=url))
+    assert (status, found["metrics"]) == (0, ("skipped", "not counted: no metrics:read"))
+
+
+PENDING = {"SubscriptionArn": "PendingConfirmation", "Protocol": "email"}
+CONFIRMED = {"SubscriptionArn": "arn:aws:sns:us-east-1:1:alarms:1", "Protocol": "https"}
+
+
+@pytest.mark.parametrize(
+    ("subscriptions", "health", "found"),
+    [
+        ([], Health.DOUBTFUL, "nobody is told: no subscription"),
+        ([PENDING], Health.DOUBTFUL, "nobody is told: not confirmed yet"),
+        ([PENDING, CONFIRMED], Health.GOOD, "1 confirmed subscription (https)"),
+    ],
+)
+def test_only_a_confirmed_subscription_is_told_of_alarms(
+    subscriptions: list[dict[str, str]], health: Health, found: str
+) -> None:
+    check = alarm_check(subscriptions)
+    assert (check.health, check.found) == (health, found)
+
+
+def test_alarms_that_reach_somebody_are_good(make_stack: MakeStack) -> None:
+    name = make_stack(alarm_email="ops@acme-store.example")
+    assert checked("--stack", name)[1]["alarms"] == ("good", "1 confirmed subscription (email)")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        (
+            {"ThrottlingRate": "3333"},
+            ("good", "1,000 of the account, unreserved; ThrottlingRate 3,333"),
+        ),
+        (
+            {"ThrottlingRate": "3334"},
+            ("doubtful", "1,000 of the account, unreserved; ThrottlingRate 3,334"),
+        ),
+        (
+            {"ThrottlingRate": "200", "WebhookConcurrency": "50"},
+            ("doubtful", "50 reserved for the webhook; ThrottlingRate 200"),
+        ),
+    ],
+)
+def test_concurrency_is_compared_with_the_rate(
+    parameters: dict[str, str], expected: tuple[str, str], make_stack: MakeStack
+) -> None:
+    assert checked("--stack", make_stack(**parameters))[1]["concurrency"] == expected
 
 
 def test_stack_that_there_is_not_is_told(aws_variables: dict[str, str]) -> None:

@@ -1,26 +1,21 @@
 """`python -m local`, as `make run` starts it, in a process of its own and on free ports."""
 
 import io
-import os
 import re
 import shutil
 import signal
 import socket
 import subprocess
-import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 import boto3
 import pytest
 
 from local import klaviyo_stand_in as klaviyo
 from local import tour
-from local.aws_stand_in.function import ROOT
 from local.configuration import Configuration
 from local.deployment import start
 from local.klaviyo_stand_in import Account
@@ -31,14 +26,7 @@ from local.screen import Screen
 from local.sign import signed_with
 from tests.cli.calling import start as start_command
 from tests.deployment import PRIVATE_KEY
-
-OUT_OF_THE_WAY = {
-    "PORT": "0",
-    "KLAVIYO_PORT": "0",
-    "AWS_PORT": "0",
-    "CONSOLE_PORT": "0",
-}
-"""Whoever has it running meanwhile keeps the ports."""
+from tests.local.running import FOLDER, run, until
 
 UNWANTED = ("Traceback", "Warning", '{"level"', "HTTP/1.1")
 
@@ -46,38 +34,10 @@ SECONDS = 60
 """After which a test is given up."""
 
 
-FOLDER = tempfile.TemporaryDirectory()
-"""Of all runs here, so that whoever has it running meanwhile keeps theirs."""
-
-
-def run(*arguments: str, **variables: str) -> "subprocess.Popen[str]":
-    """Start it with nothing of this environment but what a shell has."""
-    shell = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    own = {"PYTHONPATH": "src", "PYTHONUTF8": "1", "RUN_FOLDER": FOLDER.name}
-    return subprocess.Popen(
-        [sys.executable, "-m", "local", *arguments],
-        cwd=ROOT,
-        env={**shell, **own, **OUT_OF_THE_WAY, **variables},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
 def finish(process: "subprocess.Popen[str]") -> tuple[int, str]:
     """Its exit status and what it has written from here on."""
     output, _ = process.communicate(timeout=SECONDS)
     return process.returncode, output
-
-
-def until(text: str, stream: IO[str]) -> str:
-    """What is written up to the line that begins with the text."""
-    lines: list[str] = []
-    for line in stream:
-        lines.append(line)
-        if line.startswith(text):
-            break
-    return "".join(lines)
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from handler.queue.envelope import Entry
+from handler.report.message_ids import shown_id
 from local.answers import answer
 from local.aws_stand_in.http_api import Exchange
 from local.web_console.watching.journal import KEPT, Journal, Line
@@ -158,3 +159,51 @@ def test_request_is_found_again_by_its_body() -> None:
     assert journal.exchange_of(body) == 1
     assert [line.message_id for line in journal.of_exchange(1)] == ["a", "b"]
     assert journal.exchange_of(b"another") is None
+
+
+def test_message_that_is_mapped_late_may_be_dropped() -> None:
+    journal = Journal(Clock(), drop_reason=lambda message: message["reason"])
+    lines = answer(told("m-1", "queued", reason="not_mapped_yet"), queued=1)
+    journal.take_exchange(exchange(track("m-1"), lines))
+    late = Waiting(("m-1",), "message", 0, 0.0, 0.0, {"reason": "unsupported_type"})
+    journal.observe(Books([late]), journal.number)
+    assert fates(journal) == [("m-1", "queued", "not_mapped_yet")]
+    journal.observe(Books(), journal.number)
+    assert fates(journal) == [("m-1", "dropped", "unsupported_type")]
+
+
+def test_message_of_a_bulk_import_waits_until_klaviyo_has_judged_it() -> None:
+    journal = Journal(Clock())
+    journal.take_exchange(exchange([track("a"), track("b")], answer(delivered=2)))
+    check = Waiting(("a", "b"), "check_import", 0, 0.0, 0.0)
+    journal.observe(Books([check]), journal.number)
+    assert fates(journal) == [(each, "queued", "import_pending") for each in "ab"]
+    journal.observe(dead("b", code="refused"), journal.number)
+    assert fates(journal) == [("a", "delivered", None), ("b", "rejected", "refused")]
+
+
+def test_messages_are_found_by_what_people_know_of_them() -> None:
+    journal = Journal(Clock())
+    sent = [{**track(f"m-{n}"), "userId": f"user-{n}"} for n in range(20)]
+    journal.take_exchange(exchange(sent, answer(delivered=20)))
+    for text, outcome, number in (
+        ("M-13", "", 1),
+        ("user-7", "delivered", 1),
+        ("lid lost", "", 20),
+        ("lid lost", "dropped", 0),
+        ("nobody", "", 0),
+    ):
+        assert journal.find(text, outcome, 5).number == number
+    older = journal.find("", "", 5, before=journal.find("", "", 5).lines[-1].number)
+    assert [line.message_id for line in older.lines] == [f"m-{n}" for n in (14, 13, 12, 11, 10)]
+
+
+@pytest.mark.parametrize("message_id", ["maria@acme-store.example", "x" * 200, "+14155552671"])
+def test_id_that_the_answer_does_not_show_is_told_apart(message_id: str) -> None:
+    journal = Journal(Clock())
+    lines = answer(told(shown_id(message_id), "dropped", reason="missing_email"), delivered=1)
+    journal.take_exchange(exchange([track("a"), track(message_id)], {**lines, "dropped": 1}))
+    assert fates(journal) == [
+        ("a", "delivered", None),
+        (message_id, "dropped", "missing_email"),
+    ]

@@ -82,6 +82,21 @@ def test_dead_letter_is_corrected(page: "Page", running: Running) -> None:
     page.locator("summary", has_text="tim@acme-store.example").wait_for(timeout=30_000)
 
 
+@pytest.mark.usefixtures("no_dead_letters")
+def test_message_that_is_dropped_once_it_is_corrected_says_so(
+    page: "Page", running: Running
+) -> None:
+    text = json.loads(track(messageId="once-malformed", type="page", userId={}))
+    assert running.send(text)["answer"]["rejected"] == 1
+    letters = running.ask("GET", "/api/dead?find=once-malformed")[1]["letters"]
+    corrected = json.dumps({**text, "userId": "u-1"})
+    body = {"key": letters[0]["key"], "text": corrected}
+    assert running.ask("POST", "/api/redrive", body) == (200, {"moved": 1})
+    open_panel(page, "live")
+    page.get_by_label("Find messages").fill("once-malformed")
+    expect(page.locator("tbody .fate > .badge")).to_have_text(["Dropped"], timeout=30_000)
+
+
 # What waits
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from local.klaviyo_stand_in.records import times
+from local.klaviyo_stand_in.records.events import EventRecord, Metric
 from local.klaviyo_stand_in.records.jobs import KEPT, ImportFailure, ImportJob
 from local.klaviyo_stand_in.records.lists import MailingList
 from local.klaviyo_stand_in.records.profiles import ATTRIBUTES, LOCATION, Profile
@@ -51,6 +52,40 @@ def profile(found: Profile, origin: str, fields: Fields, consents: bool = False)
     if consents:
         attributes["subscriptions"] = _subscriptions(found)
     return _resource("profile", found.id, attributes, f"{origin}/api/profiles/{found.id}/", fields)
+
+
+def event(
+    found: EventRecord, event_id: str, metric_id: str, origin: str, fields: Fields
+) -> dict[str, Any]:
+    """A recorded event. Value and unique id are among the properties, under the names that they had
+    in the API before: https://developers.klaviyo.com/en/reference/events_api_overview"""
+    properties = {**(found.properties or {}), "$event_id": found.unique_id}
+    if found.value is not None:
+        properties["$value"] = found.value
+    time = times.parse(found.time or "")
+    attributes = {
+        "timestamp": None if time is None else int(time.timestamp()),
+        "event_properties": properties,
+        "datetime": found.time,
+        "uuid": event_id,
+    }
+    resource = _resource("event", event_id, attributes, f"{origin}/api/events/{event_id}/", fields)
+    resource["relationships"] = {
+        "profile": {"data": {"type": "profile", "id": found.profile_id}},
+        "metric": {"data": {"type": "metric", "id": metric_id}},
+    }
+    return resource
+
+
+def metric(found: Metric, origin: str, fields: Fields) -> dict[str, Any]:
+    """A metric that came by the API; `integration` names where events come from."""
+    attributes = {
+        "name": found.name,
+        "created": found.created.isoformat(),
+        "updated": found.created.isoformat(),
+        "integration": {"object": "integration", "name": "API", "category": "API"},
+    }
+    return _resource("metric", found.id, attributes, f"{origin}/api/metrics/{found.id}/", fields)
 
 
 def mailing_list(found: MailingList, origin: str, fields: Fields) -> dict[str, Any]:

@@ -1,11 +1,12 @@
-"""The endpoints of Klaviyo's API that the stand-in has: the client's, and one more."""
+"""The endpoints of Klaviyo's API that the stand-in has: the client's and the command line's."""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cli.klaviyo.endpoints import READ_BY_COMMAND_LINE
 from klaviyo_client.api.endpoints import ENDPOINTS, MAX_BODY_BYTES, Endpoint
-from local.klaviyo_stand_in.api import endpoints
+from local.klaviyo_stand_in.api import endpoints, event_lookups
 from local.klaviyo_stand_in.api.call import Call
 from local.klaviyo_stand_in.checks.rate_limits import Limit
 from local.klaviyo_stand_in.protocol.exchange import Response
@@ -27,7 +28,7 @@ class Route:
 
 def _route(endpoint: Endpoint) -> Route:
     """The client's row, and the function of its name."""
-    answer = getattr(endpoints, endpoint.name, None)
+    answer = (vars(endpoints) | vars(event_lookups)).get(endpoint.name)
     if answer is None:
         raise LookupError(
             f"local/klaviyo_stand_in/api/endpoints.py: add `def {endpoint.name}(call)`, "
@@ -45,17 +46,7 @@ def _route(endpoint: Endpoint) -> Route:
     )
 
 
-GET_ACCOUNTS = Route(
-    "get_accounts",
-    "GET",
-    "/api/accounts",
-    Limit(1, 15),
-    frozenset({"accounts:read"}),
-    endpoints.get_accounts,
-)
-"""For `doctor` only."""
-
-ROUTES = (*map(_route, ENDPOINTS), GET_ACCOUNTS)
+ROUTES = tuple(map(_route, (*ENDPOINTS, *READ_BY_COMMAND_LINE)))
 
 _PATHS = [(re.compile(route.path.replace("{id}", "([^/]+)") + "/?"), route) for route in ROUTES]
 

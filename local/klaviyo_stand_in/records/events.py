@@ -30,6 +30,15 @@ class EventRecord:
     backfill: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What events of one name are counted as. Nobody can delete one."""
+
+    id: str
+    name: str
+    created: datetime
+
+
 _Key = tuple[str, str, str]
 
 
@@ -41,7 +50,8 @@ class Events:
         self._sent: dict[_Key, int] = {}
         self._attributes: dict[_Key, tuple[str, Mapping[str, Any], bool]] = {}
         self._hashes: set[int] = set()
-        self._metrics: dict[str, str] = {}
+        self.metrics: dict[str, Metric] = {}
+        """By name, in the order of their first events."""
         self.sent = 0
         self.recorded = 0
 
@@ -54,7 +64,7 @@ class Events:
         event for each profile, metric and second.
         """
         name = attributes["metric"]["data"]["attributes"]["name"]
-        metric = self._metrics.setdefault(name, name)
+        metric = self.metric(name, now).name
         stated = attributes.get("time")
         time = times.written((stated and times.parse(stated)) or now)
         unique_id = attributes.get("unique_id")
@@ -70,6 +80,13 @@ class Events:
         if self._keep == "all" and not before:
             flows_off = backfill or bool(attributes.get("backfill"))
             self._attributes[key] = (time, attributes, flows_off)
+
+    def metric(self, name: str, now: datetime) -> Metric:
+        """The metric of this name, new if need be."""
+        found = self.metrics.get(name)
+        if found is None:
+            found = self.metrics[name] = Metric(f"M{len(self.metrics) + 1:05d}", name, now)
+        return found
 
     def records(self) -> list[EventRecord]:
         """The recorded events in the order of their first arrival."""

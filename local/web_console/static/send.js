@@ -130,7 +130,7 @@ function Followed({ line, start, now, waiting, isOnlyOne }) {
     <${Warnings} details=${line.details} advice=${start.advice} />
     ${line.outcome === "queued" && waiting.next_at && html`<p class="aside">Tried again ${
       waiting.next_at > now ? `in ${duration(waiting.next_at - now)}` : "any moment"}.</p>`}
-    ${line.settled_at && html`<p class="aside">It waited, and was delivered ${
+    ${line.settled_at && html`<p class="aside">It waited, and was ${line.outcome} ${
       duration(line.settled_at - line.at)} later.</p>`}
     ${advice && line.outcome !== "queued" && html`<p><span class="what-to-do">What to do:</span> ${
       advice.remedy}</p>`}

@@ -1,8 +1,9 @@
 """The messages that came to the webhook, and what became of each, also later.
 
 The webhook's answer says it for now. A message that waits is followed by its id: as long as a queue
-holds something of it, it waits or lies among the dead letters; once neither does, it is delivered.
-So is a message whose profile went into a bulk import, until Klaviyo has judged that.
+holds something of it, it waits or lies among the dead letters; once neither does, it is delivered,
+or dropped if it was mapped only then. So is a message whose profile went into a bulk import, until
+Klaviyo has judged that.
 """
 
 import threading
@@ -55,8 +56,15 @@ class Found:
 class Journal:
     """Hears of every request, looks at the queues now and then. Thread-safe."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.time,
+        drop_reason: Callable[[Any], str | None] = lambda _: None,
+    ) -> None:
+        """`drop_reason` says why the running settings drop a message, or `None`."""
         self._clock = clock
+        self.drop_reason = drop_reason
+        self._unmapped: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._lines: dict[int, Line] = {}
         self._shown: deque[int] = deque()
@@ -99,6 +107,11 @@ class Journal:
         dead = {letter.message_id: letter for letter in books.dead}
         with self._lock:
             self._follow_imports(books)
+            self._unmapped.update(
+                (entry.message_ids[0], entry.message)
+                for entry in books.waiting
+                if entry.message is not None and entry.message_ids
+            )
             for message_id, numbers in list(self._open.items()):
                 if message_id in dead:
                     self._change(numbers, **_dead_lettered(dead[message_id]))
@@ -106,11 +119,16 @@ class Journal:
                     self._change(numbers, outcome="queued")
                 elif max(numbers) <= number:
                     del self._open[message_id]
-                    self._totals["delivered"] += len(numbers)
-                    self._change(
-                        numbers, outcome="delivered", reason=None, details={}, settled_at=now
-                    )
+                    self._settle(message_id, numbers, now)
                     self._forget()
+
+    def _settle(self, message_id: str, numbers: set[int], now: float) -> None:
+        reason = None
+        if message_id in self._unmapped:
+            reason = self.drop_reason(self._unmapped.pop(message_id))
+        outcome = "delivered" if reason is None else "dropped"
+        self._totals[outcome] += len(numbers)
+        self._change(numbers, outcome=outcome, reason=reason, details={}, settled_at=now)
 
     def _follow_imports(self, books: Books) -> None:
         """A bulk import takes profiles that Klaviyo has not judged yet."""

@@ -18,6 +18,7 @@ class Waiting:
     """One entry of the retry queue. Times are Unix seconds; `next_at` is when it is tried again.
 
     `message_ids` are those of the messages that it is about: several for a bulk import's check.
+    `message` is one that has yet to be mapped.
     """
 
     message_ids: tuple[str, ...]
@@ -25,6 +26,7 @@ class Waiting:
     attempts: int
     since: float
     next_at: float
+    message: Any = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ def _waiting(held: Held) -> list[Waiting]:
             entry.attempts,
             entry.first_failed_at or held.sent_at,
             max(entry.not_before or 0.0, held.hidden_until),
+            entry.message,
         )
         for entry in unpack(held.body)
     ]

@@ -1,6 +1,6 @@
 """What the page asks for to show how things stand. Nothing of it changes anything."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -63,7 +63,8 @@ def add(app: Flask, parts: Parts) -> None:
     def waiting() -> Response:
         """The entries that are tried next, in the order of their time."""
         entries = sorted(parts.watch.look().waiting, key=lambda entry: entry.next_at)
-        return jsonify(entries=[asdict(entry) for entry in entries[:SHOWN]], number=len(entries))
+        told = [asdict(replace(entry, message=None)) for entry in entries[:SHOWN]]
+        return jsonify(entries=told, number=len(entries))
 
     @app.get("/api/dead")
     def dead() -> Response:

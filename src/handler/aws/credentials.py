@@ -31,12 +31,13 @@ class CredentialsUnavailable(Exception):  # noqa: N818 - the reader's word for a
 class Credentials:
     """The secret's fields, checked. `shared_secrets` holds one, or more during a rotation.
 
-    `ledger_key` is `None` where it is missing or too short: that costs the ledger, and no message.
+    Without `webhook_tokens` none is required. `ledger_key` is `None` where it is missing or
+    too short: that costs the ledger, and no message.
     """
 
     klaviyo_private_key: str = field(repr=False)
     shared_secrets: tuple[str, ...] = field(repr=False)
-    webhook_token: str | None = field(default=None, repr=False)
+    webhook_tokens: tuple[str, ...] = field(default=(), repr=False)
     ledger_key: str | None = field(default=None, repr=False)
 
 
@@ -147,18 +148,23 @@ def _credentials(document: dict[str, Any]) -> Credentials:
             "segment_shared_secret: expected a text, or a list of texts while rotating, none blank"
         )
     token = document.get("webhook_token")
-    if token is not None:
-        token = SCHEME.sub("", f"{_text(token).strip()} ", count=1).strip()
-    if token == "":
-        raise CredentialsUnavailable("webhook_token: expected a text that is not blank, or no key")
+    tokens = [_token(each) for each in (token if isinstance(token, list) else [token])]
+    if token is not None and (not tokens or "" in tokens):
+        raise CredentialsUnavailable(
+            "webhook_token: expected a text, or a list of texts while rotating, none blank"
+        )
     spellings = (each for secret in secrets for each in (secret.strip(), secret))
     ledger_key = _text(document.get("ledger_key")).strip()
     return Credentials(
         key,
         tuple(dict.fromkeys(spellings)),
-        token,
+        () if token is None else tuple(tokens),
         ledger_key if len(ledger_key) >= SHORTEST_LEDGER_KEY else None,
     )
+
+
+def _token(value: object) -> str:
+    return SCHEME.sub("", f"{_text(value).strip()} ", count=1).strip()
 
 
 def _text(value: object) -> str:

@@ -70,14 +70,14 @@ class Arrivals:
         return map(kept, self._body.values())
 
 
-def admit(lambda_event: Any, secrets: Sequence[str], token: str | None) -> Arrivals:
+def admit(lambda_event: Any, secrets: Sequence[str], tokens: Sequence[str]) -> Arrivals:
     """The messages of a request.
 
     Size comes first, then the token and the signature over the bytes as they came; only what has
     passed is parsed. Raises a `Refusal` when the whole request is refused, and `SecretError`
-    when `secrets` or `token` cannot be used.
+    when `secrets` or `tokens` cannot be used.
     """
     request = WebhookRequest.from_lambda_event(lambda_event)
-    verify_token(request.authorization, token)
+    verify_token(request.authorization, tokens)
     verify(request.body, request.signature, secrets)
     return Arrivals(Body.read(request.body))

@@ -5,24 +5,28 @@ Segment signs only the first message of a batch. A token covers the whole reques
 
 import contextlib
 import hmac
+from collections.abc import Sequence
 
 from handler.door.refusals import InvalidToken, SecretError
 
 
-def verify_token(authorization: str | None, token: str | None) -> None:
-    """Return when `authorization` carries `token`, or when no token is configured (`None`).
+def verify_token(authorization: str | None, tokens: Sequence[str]) -> None:
+    """Return when `authorization` carries one of `tokens`, or when none is configured.
 
-    The scheme matches whatever its case (RFC 9110, 11.1). Raises `InvalidToken`, and `SecretError`
-    for a blank token: set but empty must not mean that none is required.
+    More than one is valid during a rotation. The scheme matches whatever its case (RFC 9110, 11.1).
+    Raises `InvalidToken`, and `SecretError` for a blank token: set but empty must not mean that
+    none is required.
     """
-    if token is None:
+    if not tokens:
         return
-    if not token.strip():
+    if not all(token.strip() for token in tokens):
         raise SecretError("the webhook token: expected a text that is not blank, or none at all")
     scheme, _, credentials = (authorization or "").partition(" ")
-    expected = token.encode("utf-8", "surrogatepass")
+    expected = [token.encode("utf-8", "surrogatepass") for token in tokens]
     given = _encodings(credentials.strip(" "))
-    if scheme.lower() != "bearer" or not any(hmac.compare_digest(each, expected) for each in given):
+    if scheme.lower() != "bearer" or not any(
+        hmac.compare_digest(each, token) for each in given for token in expected
+    ):
         raise InvalidToken(
             "Authorization does not carry the configured token. Add the header "
             "'Authorization: Bearer <token>' to the webhook in Segment."

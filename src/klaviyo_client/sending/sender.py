@@ -1,8 +1,9 @@
 """Sends requests side by side, as far as rate limits and time allow. Knows no operations.
 
 What comes back goes to an `on_reply` function, which may answer with further requests. A request
-that is not answered in time is abandoned, not stopped: repeats do no harm in Klaviyo, and a late
-answer tells the circuit breaker that all is well again.
+that is alone is sent by the thread that asks for it, and stopped when the time is up. Of several
+each has a worker; those that are not answered in time are abandoned, not stopped: repeats do no
+harm in Klaviyo, and a late answer tells the circuit breaker that all is well again.
 """
 
 from collections import deque

@@ -33,6 +33,8 @@ def confirm_optin_of(message: Message) -> bool | None:
 def options_of(message: Message) -> JsonObject:
     """What stands under `integrations.Klaviyo`; nothing when that is no object."""
     integrations = message.integrations
+    if not integrations:
+        return {}
     keys = INTEGRATIONS.keys_in(integrations)["Klaviyo"]
     return (first(integrations, keys, as_object) or {}) if keys else {}
 

@@ -45,21 +45,25 @@ SECRET = {"klaviyo_private_key": "pk_1", "segment_shared_secret": "s1"}
 @pytest.mark.parametrize(
     ("document", "credentials"),
     [
-        (SECRET, Credentials("pk_1", ("s1",), None)),
-        (SECRET | {"segment_shared_secret": ["s1", "s2"]}, Credentials("pk_1", ("s1", "s2"), None)),
-        (SECRET | {"webhook_token": "t"}, Credentials("pk_1", ("s1",), "t")),
-        (SECRET | {"klaviyo_private_key": " pk_1\n"}, Credentials("pk_1", ("s1",), None)),
-        (SECRET | {"segment_shared_secret": "s1\n"}, Credentials("pk_1", ("s1", "s1\n"), None)),
+        (SECRET, Credentials("pk_1", ("s1",))),
+        (SECRET | {"segment_shared_secret": ["s1", "s2"]}, Credentials("pk_1", ("s1", "s2"))),
+        (SECRET | {"webhook_token": "t"}, Credentials("pk_1", ("s1",), ("t",))),
+        (SECRET | {"klaviyo_private_key": " pk_1\n"}, Credentials("pk_1", ("s1",))),
+        (SECRET | {"segment_shared_secret": "s1\n"}, Credentials("pk_1", ("s1", "s1\n"))),
         (
             SECRET | {"segment_shared_secret": [" s1", "s2\r\n"]},
-            Credentials("pk_1", ("s1", " s1", "s2", "s2\r\n"), None),
+            Credentials("pk_1", ("s1", " s1", "s2", "s2\r\n")),
         ),
-        (SECRET | {"webhook_token": " t\n"}, Credentials("pk_1", ("s1",), "t")),
-        (SECRET | {"webhook_token": "Bearer  t"}, Credentials("pk_1", ("s1",), "t")),
-        (SECRET | {"further": 1}, Credentials("pk_1", ("s1",), None)),
-        (SECRET | {"ledger_key": LEDGER_KEY}, Credentials("pk_1", ("s1",), None, LEDGER_KEY)),
-        (SECRET | {"ledger_key": LEDGER_KEY[1:]}, Credentials("pk_1", ("s1",), None, None)),
-        (SECRET | {"ledger_key": 1}, Credentials("pk_1", ("s1",), None, None)),
+        (SECRET | {"webhook_token": " t\n"}, Credentials("pk_1", ("s1",), ("t",))),
+        (SECRET | {"webhook_token": "Bearer  t"}, Credentials("pk_1", ("s1",), ("t",))),
+        (
+            SECRET | {"webhook_token": ["new", "Bearer old"]},
+            Credentials("pk_1", ("s1",), ("new", "old")),
+        ),
+        (SECRET | {"further": 1}, Credentials("pk_1", ("s1",))),
+        (SECRET | {"ledger_key": LEDGER_KEY}, Credentials("pk_1", ("s1",), (), LEDGER_KEY)),
+        (SECRET | {"ledger_key": LEDGER_KEY[1:]}, Credentials("pk_1", ("s1",))),
+        (SECRET | {"ledger_key": 1}, Credentials("pk_1", ("s1",))),
     ],
 )
 def test_what_a_secret_may_hold(document: Any, credentials: Credentials) -> None:
@@ -68,7 +72,7 @@ def test_what_a_secret_may_hold(document: Any, credentials: Credentials) -> None
 
 KEY = "klaviyo_private_key: expected a Klaviyo private key (pk_…)"
 SHARED = "segment_shared_secret: expected a text, or a list of texts while rotating, none blank"
-TOKEN = "webhook_token: expected a text that is not blank, or no key"
+TOKEN = "webhook_token: expected a text, or a list of texts while rotating, none blank"
 
 
 @pytest.mark.parametrize(
@@ -87,6 +91,8 @@ TOKEN = "webhook_token: expected a text that is not blank, or no key"
         (SECRET | {"segment_shared_secret": None}, SHARED),
         (SECRET | {"webhook_token": ""}, TOKEN),
         (SECRET | {"webhook_token": 5}, TOKEN),
+        (SECRET | {"webhook_token": []}, TOKEN),
+        (SECRET | {"webhook_token": ["t", " "]}, TOKEN),
         (SECRET | {"webhook_token": "Bearer "}, TOKEN),
         ("[" * 100_000, "the secret is not JSON"),
     ],
@@ -99,12 +105,12 @@ def test_an_unusable_secret_is_refused_with_the_field(document: Any, message: st
 
 def test_both_stand_ins_are_used_without_reading_the_secret() -> None:
     secrets = SecretStore(SECRET)
-    assert secrets.store("pk_env", "s_env").get(2.0) == Credentials("pk_env", ("s_env",), None)
+    assert secrets.store("pk_env", "s_env").get(2.0) == Credentials("pk_env", ("s_env",))
     assert secrets.reads == 0
 
 
 def test_one_stand_in_takes_the_place_of_its_field_alone() -> None:
-    assert SecretStore(SECRET).store(key="pk_env").get(2.0) == Credentials("pk_env", ("s1",), None)
+    assert SecretStore(SECRET).store(key="pk_env").get(2.0) == Credentials("pk_env", ("s1",))
 
 
 def test_the_secret_is_read_once_and_again_after_five_minutes() -> None:
@@ -162,4 +168,4 @@ def test_while_nobody_can_say_whether_a_secret_is_wrong_nothing_is_said(trouble:
 
 
 def test_credentials_do_not_show_themselves() -> None:
-    assert repr(Credentials("pk_canary", ("canary",), "canary")) == "Credentials()"
+    assert repr(Credentials("pk_canary", ("canary",), ("canary",))) == "Credentials()"

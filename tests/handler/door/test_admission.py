@@ -92,7 +92,7 @@ ADMITTED: list[tuple[str, dict[str, Any], list[Message | Malformed]]] = [
 def test_the_messages_of_a_request(
     lambda_event: dict[str, Any], messages: list[Message | Malformed]
 ) -> None:
-    assert shown(admit(lambda_event, [SECRET], TOKEN)) == shown(messages)
+    assert shown(admit(lambda_event, [SECRET], [TOKEN])) == shown(messages)
 
 
 def without(lambda_event: dict[str, Any], *names: str) -> dict[str, Any]:
@@ -120,24 +120,24 @@ REFUSED: list[tuple[str, Any, type[Refusal]]] = [
 )
 def test_a_request_is_refused_for(lambda_event: Any, refusal: type[Refusal]) -> None:
     with pytest.raises(Refusal) as refused:
-        admit(lambda_event, [SECRET], TOKEN)
+        admit(lambda_event, [SECRET], [TOKEN])
     assert refused.type is refusal
 
 
 def test_without_a_configured_token_none_is_required() -> None:
     request = without(signed(compact(GOOD)), "authorization")
-    assert shown(admit(request, [SECRET], None)) == shown([validate(GOOD)])
+    assert shown(admit(request, [SECRET], [])) == shown([validate(GOOD)])
 
 
 def test_without_a_secret_nothing_is_admitted() -> None:
     with pytest.raises(SecretError):
-        admit(signed(compact(GOOD)), [], TOKEN)
+        admit(signed(compact(GOOD)), [], [TOKEN])
 
 
 def answer(lambda_event: Any) -> str:
     """The code of the refusal, or `admitted`; any other exception fails the test."""
     try:
-        messages = list(admit(lambda_event, [SECRET], TOKEN))
+        messages = list(admit(lambda_event, [SECRET], [TOKEN]))
     except Refusal as refusal:
         return refusal.code
     assert messages
@@ -173,7 +173,7 @@ def test_any_bytes_that_are_not_signed_are_refused(body: bytes, signature: str) 
 @given(st.lists(MESSAGES, min_size=1, max_size=4))
 def test_a_batch_gives_as_many_messages_as_it_has_elements(batch: list[Any]) -> None:
     text = json.dumps(batch).replace("NaN", "null").replace("Infinity", "1e999")
-    assert len(list(admit(signed(text.encode()), [SECRET], TOKEN))) == len(batch)
+    assert len(list(admit(signed(text.encode()), [SECRET], [TOKEN]))) == len(batch)
 
 
 @settings(derandomize=True, deadline=None, max_examples=300)

@@ -103,7 +103,7 @@ PATHS = {
     "a trailing slash": ("GET", "/api/lists/", 200),
     "an unknown path": ("GET", "/api/campaigns", 404),
     "an unknown method": ("PUT", "/api/events", 405),
-    "a GET where there is none": ("GET", "/api/events", 405),
+    "a GET where there is none": ("GET", "/api/profile-merge", 405),
 }
 
 

@@ -68,6 +68,22 @@ def looked_up(sdk: KlaviyoAPI, made: Account) -> Any:
     return [each.attributes.email for each in found]
 
 
+def read_back(sdk: KlaviyoAPI, made: Account) -> Any:
+    """Events of one person, by Klaviyo's own id."""
+    bought = {"properties": {"price": 9.5}, "value": 9.5, "unique_id": "1"}
+    sdk.Events.create_event(event(**bought))
+    sdk.Events.create_event(event(profile(email="bob@shop.io"), unique_id="2"))
+    [ann] = [each.id for each in made.profiles if each.email == "ann@shop.io"]
+    found = sdk.Events.get_events(filter=f'equals(profile_id,"{ann}")').data
+    assert [each.relationships.profile.data.id for each in found] == [ann]
+    return [each.attributes.event_properties for each in found]
+
+
+def metrics(sdk: KlaviyoAPI, made: Account) -> Any:
+    made.add_metric("Viewed Product")
+    return [each.attributes.name for each in sdk.Metrics.get_metrics().data]
+
+
 USES: dict[str, tuple[Use, Any]] = {
     "create_event": (lambda sdk, _: sdk.Events.create_event(event()), None),
     "bulk_create_events": (lambda sdk, _: sdk.Events.bulk_create_events(events_job(entry())), None),
@@ -96,6 +112,11 @@ USES: dict[str, tuple[Use, Any]] = {
         ],
         ["DOUBLE"],
     ),
+    "get_events": (
+        read_back,
+        [{"price": 9.5, "$event_id": "1", "$value": 9.5}],
+    ),
+    "get_metrics": (metrics, ["Viewed Product"]),
     "create_list": (
         lambda sdk, _: sdk.Lists.create_list(new_list()).data.attributes.name,
         "VIP",

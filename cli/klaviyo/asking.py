@@ -15,9 +15,12 @@ PATIENCE_SECONDS = 120.0
 """How long all pauses of a run may take together. Klaviyo's steady limits are by the minute:
 https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling."""
 
+Reply = Answer | Retryable
+"""An answer, or why there was none."""
+
 
 class Inquirer:
-    """Asks Klaviyo at `api_url`, one request after the other.
+    """Asks Klaviyo at `api_url` with one key, one request after the other.
 
     `on_pause` is given the seconds of each pause before it begins.
     """
@@ -25,22 +28,24 @@ class Inquirer:
     def __init__(
         self,
         api_url: str,
+        private_key: str,
         on_pause: Callable[[float], None],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._transport = HttpTransport(api_url, 1)
+        self._key = private_key
         self._on_pause = on_pause
         self._sleep = sleep
         self._patience = PATIENCE_SECONDS
 
-    def ask(self, method: str, path: str, private_key: str) -> Answer | Retryable:
+    def ask(self, method: str, path: str, body: bytes | None = None) -> Reply:
         """The answer. It is a 429 only when the patience is at its end.
 
-        A method other than GET has the empty object as its body.
+        A method other than GET has the empty object as its body, if no other is given.
         """
-        body = b"" if method == "GET" else b"{}"
+        content = body if body is not None else b"" if method == "GET" else b"{}"
         while True:
-            reply = self._transport.send(method, path, body, private_key, SECONDS)
+            reply = self._transport.send(method, path, content, self._key, SECONDS)
             if isinstance(reply, Retryable) or reply.status != TOO_MANY_REQUESTS:
                 return reply
             seconds = pause_after(reply)

@@ -1,0 +1,1 @@
+"""`compare`: what an archive of messages would become, beside what a Klaviyo account has."""

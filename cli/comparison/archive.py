@@ -1,0 +1,107 @@
+"""What the messages of an archive would become: counted, and nothing of it sent."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from cli.archive import Record
+from cli.comparison.facts import Facts, Properties
+from handler.decision import decide
+from handler.door.refusals import Refusal
+from handler.door.validation import Malformed, validate
+from klaviyo_mapping import Dropped, Mapped, Message, Settings
+from operations import AddToList, CreateEvent, Operation, RemoveFromList, Subscribe, UpsertProfile
+
+SAMPLE = 1_000
+"""Events of a metric whose properties are looked at."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """What was read. `dropped` counts by reason, `rejected` by field.
+
+    `examples` has a message of each metric, by which other settings can be tried.
+    """
+
+    facts: Facts = field(default_factory=Facts)
+    messages: int = 0
+    mapped: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, Message] = field(default_factory=dict)
+
+
+class ArchiveReader:
+    """Maps messages under one set of settings."""
+
+    def __init__(self, settings: Settings, now: datetime) -> None:
+        self._settings = settings
+        self._now = now
+        self.reading = Reading()
+
+    def take(self, record: Record) -> None:
+        """Count what stands at one place of the archive."""
+        try:
+            values = record.messages() if record.problem is None else None
+        except Refusal:
+            values = None
+        if values is None:
+            self.reading.messages += 1
+            self.reading.rejected["not JSON"] += 1
+            return
+        for value in values:
+            self._take(value)
+
+    def _take(self, value: Any) -> None:
+        reading = self.reading
+        reading.messages += 1
+        message = validate(value)
+        if isinstance(message, Malformed):
+            reading.rejected[message.field or "message"] += 1
+            return
+        decision = decide(message, self._settings, self._now)
+        if isinstance(decision, Dropped):
+            reading.dropped[decision.reason.value] += 1
+        elif isinstance(decision, Mapped):
+            reading.mapped += 1
+            for operation in decision.operations:
+                self._count(operation, message)
+        else:
+            reading.rejected["internal_error"] += 1
+
+    def _count(self, operation: Operation, message: Message) -> None:
+        facts = self.reading.facts
+        if isinstance(operation, CreateEvent):
+            number = facts.metrics[operation.metric] = facts.metrics.get(operation.metric, 0) + 1
+            self.reading.examples.setdefault(operation.metric, message)
+            if number <= SAMPLE:
+                facts.of_events.setdefault(operation.metric, Properties()).add(operation.properties)
+        elif isinstance(operation, UpsertProfile):
+            facts.people.add(operation.properties)
+        elif isinstance(operation, AddToList | RemoveFromList | Subscribe):
+            named = operation.list_id
+            if named is None and not isinstance(operation, Subscribe):
+                named = operation.list_name
+            if named is not None:
+                facts.lists[named] = named
+
+
+def other_names(
+    metric: str, message: Message, settings: Settings, others: Mapping[str, Settings], now: datetime
+) -> dict[str, str]:
+    """What a metric of this message is called under other settings: the setting by the name."""
+    names = _metrics(message, settings, now)
+    found: dict[str, str] = {}
+    for setting, changed in others.items():
+        for before, after in zip(names, _metrics(message, changed, now), strict=False):
+            if before == metric != after:
+                found[after] = setting
+    return found
+
+
+def _metrics(message: Message, settings: Settings, now: datetime) -> list[str]:
+    decision = decide(message, settings, now)
+    operations = decision.operations if isinstance(decision, Mapped) else ()
+    return [each.metric for each in operations if isinstance(each, CreateEvent)]

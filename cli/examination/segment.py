@@ -1,0 +1,77 @@
+"""What `doctor` asks of Segment, when there is a token: the mapping that posts to the webhook."""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from cli.examination.check import Check, Health
+from cli.segment.connection import MOST_IN_A_BATCH, lacking, posts_to, types_of, webhooks
+from cli.segment.public_api import SegmentApi, api_url
+from klaviyo_mapping.settings.settings import Settings
+
+TOKEN = "SEGMENT_TOKEN"  # noqa: S105 - a variable's name
+
+CONNECT = "run `klaviyo-destination connect`"
+
+SMALL_BATCH = 100
+"""Below this a batch costs more requests than it saves."""
+
+
+class SegmentExamination:
+    """The mappings, in the whole workspace, that post to `url`."""
+
+    def __init__(
+        self,
+        url: str | None,
+        settings: Settings | None,
+        has_token: bool,
+        on_pause: Callable[[float], None],
+    ) -> None:
+        self._url = url
+        self._settings = settings or Settings()
+        self._has_token = has_token
+        self._on_pause = on_pause
+
+    def mapping(self) -> Iterator[Check]:
+        """Whether Segment sends what the settings need, in batches, with the header."""
+        token = os.environ.get(TOKEN, "").strip()
+        if self._url is None:
+            return
+        if not token:
+            yield Check("Segment", Health.SKIPPED, f"not looked at: {TOKEN} is not set")
+            return
+        api = SegmentApi(api_url(), token, self._on_pause)
+        found = [
+            (destination, mapping)
+            for destination, mappings in webhooks(api, None, self._url)
+            for mapping in mappings
+            if posts_to(mapping, self._url)
+        ]
+        if not found:
+            yield Check("Segment", Health.BAD, "no mapping posts to the webhook", CONNECT)
+        for destination, mapping in found:
+            yield mapping_check(destination, mapping, self._settings, self._has_token)
+
+
+def mapping_check(destination: Any, mapping: Any, settings: Settings, has_token: bool) -> Check:
+    """What is wrong with a mapping, the worst first."""
+    name = destination.get("name") or destination["id"]
+    fields = mapping.get("settings") or {}
+    if not destination["enabled"] or not mapping["enabled"]:
+        return Check("Segment", Health.BAD, f"{name}: not enabled", CONNECT)
+    headers = {each.lower() for each in fields.get("headers") or {}}
+    if has_token and "authorization" not in headers:
+        found = f"{name}: no header Authorization, and a webhook token is required"
+        return Check("Segment", Health.BAD, found, CONNECT)
+    missing = lacking(mapping["trigger"], types_of(settings))
+    if missing:
+        found = f"{name}: the trigger leaves out {', '.join(missing)}"
+        return Check("Segment", Health.DOUBTFUL, found, CONNECT)
+    if not fields.get("enable_batching"):
+        return Check("Segment", Health.DOUBTFUL, f"{name}: batching is off", CONNECT)
+    size = int(fields["batch_size"]) if str(fields.get("batch_size")).isdecimal() else 0
+    if not SMALL_BATCH <= size <= MOST_IN_A_BATCH:
+        found = f"{name}: batch size {size}"
+        return Check("Segment", Health.DOUBTFUL, found, "give it 1000: `connect --batch-size 1000`")
+    header = ", with the header" if "authorization" in headers else ""
+    return Check("Segment", Health.GOOD, f"{name}: {mapping['trigger']}, batches of {size}{header}")
