@@ -15,6 +15,13 @@ THROTTLED = {
 """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html"""
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """A function that was killed says no goodbye."""
+
+
 class TableWeather:
     """Passes on to `url` what is asked of DynamoDB.
 
@@ -25,8 +32,7 @@ class TableWeather:
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self._target = (str(parts.hostname), int(parts.port or 80))
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._port = 0
         self.throttles = threading.Event()
         self.is_down = threading.Event()
         self.throttled = 0
@@ -34,17 +40,19 @@ class TableWeather:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://127.0.0.1:{self._port}"
 
     @contextmanager
     def serve(self) -> Iterator["TableWeather"]:
-        thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        server = _Server(("127.0.0.1", 0), self._handler())
+        self._port = server.server_port
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:
             yield self
         finally:
-            self._server.shutdown()
-            self._server.server_close()
+            server.shutdown()
+            server.server_close()
             thread.join()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
@@ -84,6 +92,11 @@ class TableWeather:
                     self.send_header("Content-Length", str(len(body)))
                     self.end_headers()
                     self.wfile.write(body)
+
+            def finish(self) -> None:
+                if self.behind is not None:
+                    self.behind.close()
+                super().finish()
 
             def log_message(self, *_: object) -> None:
                 """Nothing."""

@@ -481,3 +481,12 @@ def test_what_cannot_be_asked_is_sent_and_says_so(pair: Pair, account: Account) 
     assert said(deliver(late, *batch)) == ["delivered order_not_checked", "delivered"]
     assert properties(account) == {"plan": "old"}
     assert pair.allowance.failures
+
+
+def test_a_record_that_no_release_has_written_costs_no_message(
+    pair: Pair, account: Account
+) -> None:
+    item = {"pk": keys.person(PEOPLE.hash("email", ADA)), "sk": keys.WORDS, "w": "?"}
+    pair.table.write([item], Allowance(30.0))
+    assert said(deliver(pair.one, upsert(5, plan="x"))) == ["delivered order_not_checked"]
+    assert pair.allowance.failures == {"unexpected": 1}

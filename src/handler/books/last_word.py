@@ -76,6 +76,13 @@ class Words:
 
     def read(self, names: Iterable[Name], *, again: bool) -> dict[Name, Record]:
         """The records as far as they could be read; an empty one where there is none."""
+        try:
+            return self._read(names, again=again)
+        except Exception:  # a fault of the ledger's own must never cost a message
+            self._allowance.fail("unexpected")
+            return {}
+
+    def _read(self, names: Iterable[Name], *, again: bool) -> dict[Name, Record]:
         pks = {name: self._pk(name) for name in names}
         wanted = [(pk, keys.WORDS) for pk in pks.values()]
         read = self._table.read(wanted, self._allowance, consistent=again)
@@ -87,6 +94,13 @@ class Words:
 
     def write(self, before: Mapping[Name, Record], after: Mapping[Name, Record]) -> Written:
         """Put the records in the place of those `before`, where these are still there."""
+        try:
+            return self._write(before, after)
+        except Exception:  # as above: the delivery that it follows is kept
+            self._allowance.fail("unexpected")
+            return Written()
+
+    def _write(self, before: Mapping[Name, Record], after: Mapping[Name, Record]) -> Written:
         names = list(after)
         swaps = [
             Swap((self._pk(name), keys.WORDS), before[name].version, _item(after[name]))
