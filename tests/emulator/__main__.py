@@ -93,10 +93,8 @@ class Operator:
         _say("\n".join(f"   {line}" for line in told))
 
     def _set_secret(self) -> None:
-        document = {"klaviyo_private_key": KEY, "segment_shared_secret": SHARED_SECRET}
-        boto3.client("secretsmanager").put_secret_value(
-            SecretId=self._outputs["CredentialsSecretArn"], SecretString=json.dumps(document)
-        )
+        _say("-- secret set")
+        self._command("secret", "set", "--stack", STACK)
 
     def _examine(self) -> None:
         _say("-- doctor")
@@ -223,6 +221,7 @@ class Operator:
                 **os.environ,
                 "PYTHONPATH": os.pathsep.join(map(str, IMPORTS)),
                 "SEGMENT_SHARED_SECRET": SHARED_SECRET,
+                "KLAVIYO_PRIVATE_KEY": KEY,
                 "SAM_CLI_TELEMETRY": "0",
             },
             input=stdin,

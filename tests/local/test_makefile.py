@@ -36,6 +36,8 @@ def test_make_alone_names_the_targets() -> None:
     assert targets == [
         "help",
         "install",
+        "deploy",
+        "release",
         "run",
         "test",
         "faults",

@@ -18,6 +18,9 @@ from preview import Offer, Preview
 KEPT = 4
 """Results. Each of the largest takes some tens of megabytes."""
 
+TRACED = 1_000
+"""Messages. Of more, nothing says where it came from: that takes four times as long as the rest."""
+
 PAGES = 100
 """Open pages whose newest input is known."""
 
@@ -79,4 +82,6 @@ class Previews:
 def _computed(text: str, settings: Settings, go_on: Callable[[], None]) -> Computed:
     now = datetime.now(UTC)
     given = preview.read(text)
-    return Computed(preview.explain(given, settings, now, go_on=go_on), given, settings, now)
+    is_traced = len(given) <= TRACED
+    found = preview.explain(given, settings, now, is_traced=is_traced, go_on=go_on)
+    return Computed(found, given, settings, now)
