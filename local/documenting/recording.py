@@ -3,7 +3,6 @@
 The commands are run for it. Ports and places of this machine are replaced by the usual ones.
 """
 
-import os
 import re
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 
 from local.aws_stand_in.function import ROOT
 from local.configuration import AWS_PORT, CONSOLE_PORT, KLAVIYO_PORT, PORT
-from local.documenting.screenshots import FREE_PORTS
+from local.documenting.screenshots import environment
 
 PAGE = ROOT / "docs" / "recording.md"
 
@@ -70,12 +69,11 @@ def write() -> None:
 
 def _recorded(command: Command, began: float) -> Iterator[str]:
     yield f"{_clock(began)}  $ {command.typed}"
-    own = {"PYTHONPATH": f"src{os.pathsep}.", "PYTHONUTF8": "1", "LOG_FILE": ".run/handler.log"}
     ports: dict[str, str] = {}
     with subprocess.Popen(
         [sys.executable, *command.arguments],
         cwd=ROOT,
-        env={**os.environ, **own, **FREE_PORTS},
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

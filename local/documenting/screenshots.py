@@ -46,14 +46,20 @@ def write() -> None:
         browser.close()
 
 
+def environment() -> dict[str, str]:
+    """Variables for `make run` with the defaults: nobody's key or settings have a say here."""
+    shell = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    own = {"PYTHONPATH": f"src{os.pathsep}.", "PYTHONUTF8": "1"}
+    return {**shell, **own, **FREE_PORTS}
+
+
 @contextmanager
 def running() -> Iterator[str]:
     """`make run` in a process of its own, its samples through; gives the console's URL."""
-    own = {"PYTHONPATH": "src", "PYTHONUTF8": "1", "LOG_FILE": os.devnull}
     process = subprocess.Popen(
         [sys.executable, "-m", "local"],
         cwd=ROOT,
-        env={**os.environ, **own, **FREE_PORTS},
+        env={**environment(), "LOG_FILE": os.devnull},
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -39,7 +39,7 @@ def packed(entry: Any) -> str:
     return envelope({"packed": text})
 
 
-def bury(deployment: Deployment, *bodies: str) -> None:
+def dead_letter(deployment: Deployment, *bodies: str) -> None:
     url = deployment.queues.dead_letter_queue_url
     for body in bodies:
         deployment.sqs.send_message(QueueUrl=url, MessageBody=body)
@@ -103,13 +103,13 @@ def test_dead_letter_is_told_with_its_reason(
     bookkeeper: Bookkeeper,
     deployment: Deployment,
 ) -> None:
-    bury(deployment, body)
+    dead_letter(deployment, body)
     [found] = bookkeeper.look().dead
     assert (found.message_id, found.kind, found.reason, found.content()) == dead
 
 
 def test_looking_hides_nothing(bookkeeper: Bookkeeper, deployment: Deployment) -> None:
-    bury(deployment, envelope({"operation": EVENT, "reason": REFUSED}))
+    dead_letter(deployment, envelope({"operation": EVENT, "reason": REFUSED}))
     assert bookkeeper.look() == bookkeeper.look()
     received = deployment.sqs.receive_message(QueueUrl=deployment.queues.dead_letter_queue_url)
     assert len(received["Messages"]) == 1
@@ -139,7 +139,7 @@ def dead_letters(number: int) -> list[dict[str, Any]]:
 
 def test_redrive_moves_every_dead_letter_as_it_is(deployment: Deployment) -> None:
     entries = dead_letters(25)
-    bury(deployment, *(envelope(entry) for entry in entries[:23]), envelope(*entries[23:]))
+    dead_letter(deployment, *(envelope(entry) for entry in entries[:23]), envelope(*entries[23:]))
     assert Redriving(deployment.queues).all() == 24
     assert deployment.waiting() == entries
     assert deployment.dead() == []
@@ -153,7 +153,7 @@ def test_some_are_redriven_and_their_neighbours_stay(
     bookkeeper: Bookkeeper, deployment: Deployment
 ) -> None:
     entries = dead_letters(4)
-    bury(deployment, envelope(*entries[:3]), envelope(entries[3]))
+    dead_letter(deployment, envelope(*entries[:3]), envelope(entries[3]))
     keys = [letter.key for letter in bookkeeper.look().dead if letter.message_id in ("1", "3")]
     assert Redriving(deployment.queues).some(keys) == 2
     assert deployment.waiting() == [entries[1], entries[3]]
@@ -186,7 +186,7 @@ def test_dead_letter_is_corrected_and_redriven(
     bookkeeper: Bookkeeper,
     deployment: Deployment,
 ) -> None:
-    bury(deployment, envelope(entry))
+    dead_letter(deployment, envelope(entry))
     [letter] = bookkeeper.look().dead
     assert Redriving(deployment.queues).corrected(letter, text) == 1
     assert (deployment.waiting(), deployment.dead()) == ([redriven], [])
@@ -218,7 +218,7 @@ def test_wrong_correction_is_told_and_changes_nothing(
     bookkeeper: Bookkeeper,
     deployment: Deployment,
 ) -> None:
-    bury(deployment, envelope({**entry, "reason": REFUSED}))
+    dead_letter(deployment, envelope({**entry, "reason": REFUSED}))
     [letter] = bookkeeper.look().dead
     with pytest.raises(ValueError, match=f"^{re.escape(error)}"):
         Redriving(deployment.queues).corrected(letter, text)
@@ -246,7 +246,7 @@ def test_reasons_are_counted() -> None:
 
 
 def test_watch_remembers_how_things_stood(bookkeeper: Bookkeeper, deployment: Deployment) -> None:
-    bury(deployment, envelope({"operation": EVENT, "reason": REFUSED}))
+    dead_letter(deployment, envelope({"operation": EVENT, "reason": REFUSED}))
     with Watch(Journal(), bookkeeper, clock=lambda: 7.0) as watch:
         end = time.monotonic() + 10
         while not watch.looks and time.monotonic() < end:
