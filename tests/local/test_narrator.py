@@ -9,8 +9,8 @@ import pytest
 from local import deployment as local_deployment
 from local.aws_stand_in.http_api import Exchange
 from local.aws_stand_in.poller import Batch
-from local.terminal.narrator import Narrator
-from local.terminal.screen import Screen
+from local.narrator import Narrator
+from local.screen import Screen
 from tests.deployment import Deployment
 
 DROPPED = {

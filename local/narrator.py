@@ -9,7 +9,7 @@ from local.aws_stand_in.http_api import Exchange
 from local.aws_stand_in.poller import Batch
 from local.deployment import Deployment
 from local.samples import outcome_of
-from local.terminal.screen import Screen
+from local.screen import Screen
 
 
 class Narrator:

@@ -2,7 +2,7 @@
 
 import io
 
-from local.terminal.screen import BOLD, Screen
+from local.screen import BOLD, Screen
 
 
 class Terminal(io.StringIO):

@@ -26,8 +26,8 @@ from local.samples import (
     outcome_of,
     send,
 )
+from local.screen import DIM, GREEN, RED, Screen, counted
 from local.sign import body_of, signed_with
-from local.terminal.screen import DIM, GREEN, RED, Screen, counted
 from preview import Offer
 
 RETRY_SECONDS = 15.0

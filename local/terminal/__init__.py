@@ -1,1 +1,0 @@
-"""What `make run` shows in the terminal."""
