@@ -49,6 +49,7 @@ def test_make_alone_names_the_targets() -> None:
         "bench-traffic",
         "bench-hang",
         "bench-backfill",
+        "bench-ledger",
         "soak",
         "format",
         "clean",
