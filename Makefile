@@ -1,4 +1,4 @@
-# make run: the whole destination on this machine. make test: every check.
+# make run: the whole destination on this machine. make check: the quick checks. make test: every check.
 #
 #   PYTHON   the Python 3.11 or newer that the virtual environment is made of   (python3)
 #   STACK    the stack that is deployed                                         (klaviyo-destination)
@@ -15,13 +15,24 @@ REQUIREMENTS := src/requirements.txt requirements-dev.txt
 
 export PYTHONPATH := src
 
+# Each test of a time runs by itself, when nothing else does.
+PARALLEL := $(BIN)/python -m pytest -n auto --dist worksteal -m "not alone"
+ALONE := $(BIN)/python -m pytest -m alone
+
+define LINT
+$(BIN)/ruff format --check
+$(BIN)/ruff check
+$(BIN)/mypy
+$(BIN)/lint-imports
+endef
+
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install deploy release run test faults bench bench-memory bench-drain bench-traffic bench-hang bench-backfill bench-ledger soak format clean
+.PHONY: $(shell sed -nE 's/^([a-z-]+):.*## .*/\1/p' $(MAKEFILE_LIST))
 
 help: ## Show this
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 install: $(COMMAND) ## Install the tools and the command line, .venv/bin/klaviyo-destination
 
@@ -34,12 +45,14 @@ release: $(COMMAND) ## Make what a release consists of, in dist/: functions, tem
 run: $(COMMAND) ## Run everything on this machine, until Ctrl-C (ONCE=1: until the samples are through)
 	@exec $(BIN)/python -m local
 
-test: $(COMMAND) ## Check format, lint, types and layers, and run the tests
-	$(BIN)/ruff format --check
-	$(BIN)/ruff check
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+check: $(COMMAND) ## Check format, lint, types and layers, and test mapping and client (half a minute)
+	$(LINT)
+	QUICK=1 $(PARALLEL) tests/klaviyo_mapping tests/klaviyo_client
+
+test: $(COMMAND) ## Check format, lint, types and layers, and run every test (3 minutes on two cores)
+	$(LINT)
+	$(PARALLEL) tests
+	$(ALONE) tests
 
 faults: $(COMMAND) ## Send 100,000 messages through everything that can fail, three times (12 minutes; LEDGER=on or failing)
 	$(BIN)/python -m tests.faults $(if $(LEDGER),--ledger $(LEDGER))
@@ -77,6 +90,9 @@ clean: ## Remove everything that make has made
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src preview cli installed local tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# What pip is at, one line for each package.
+STEPS := sed -nuE 's/^Collecting ([^ =]+)==([^ ]+).*/  \1 \2/p; s/^(Installing collected packages).*/  unpacking them all/p'
+
 $(INSTALLED): $(REQUIREMENTS)
 	@command -v $(PYTHON) >/dev/null || { \
 	  echo "make: there is no $(PYTHON). Install Python 3.11 or newer (Debian: apt install python3 python3-venv)," >&2; \
@@ -87,12 +103,13 @@ $(INSTALLED): $(REQUIREMENTS)
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "make: $(PYTHON) cannot make a virtual environment: ensurepip is missing." >&2; \
 	  echo "      Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
-	@echo "Installing into $(VENV) (once, and when the requirements change) …"
+	@echo "Installing $$(grep -c '^[^ #].*==' requirements-dev.txt) packages into $(VENV): once, and when the requirements change (a minute or two)"
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
+	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes --requirement requirements-dev.txt | $(STEPS)
 	@touch $@
 
 # The command line, run from this very folder. Setuptools is the one of requirements-dev.txt.
 $(COMMAND): $(INSTALLED) pyproject.toml setup.py
+	@echo "Installing the command line, $(COMMAND)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

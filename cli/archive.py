@@ -15,14 +15,15 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
+from cli.contents import Held, contents
 from cli.troubles import Misuse, Trouble
-from handler.door.body import Unreadable, read_values
+from handler.door.body import read_values
 from handler.door.elements import JSON_SPACE, array_elements
-from handler.door.refusals import Refusal
-from handler.door.request import WebhookRequest
-from operations import Json
+
+REJECTS = ".rejects.jsonl"
+"""How the name of a backfill's rejects file ends."""
 
 STDIN = "-"
 S3 = "s3://"
@@ -39,12 +40,16 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file or S3 object. `size` is in bytes as stored; `version` changes with the content."""
+    """One file or S3 object. `size` is in bytes as stored; `version` changes with the content.
+
+    `is_named` when it was named itself, not only its folder or prefix.
+    """
 
     name: str
     size: int
     version: str
     open: Callable[[], IO[bytes]]
+    is_named: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +63,13 @@ class Record:
     text: bytes
     problem: str | None = None
 
-    def messages(self) -> list[Json | Unreadable]:
-        """The JSON values in it. Raises `Refusal` saying why it holds none.
-
-        An array is a batch; an event of an HTTP API (as those of `events/`) counts as its body.
-        """
-        values = list(read_values(self.text))
-        if len(values) == 1 and isinstance(values[0], dict) and _is_http_event(values[0]):
-            return list(read_values(WebhookRequest.from_lambda_event(values[0]).body))
-        return values
+    def contents(self) -> list[Held]:
+        """What is in it. Raises `Refusal` saying why it holds nothing. An array is a batch."""
+        return [held for value in read_values(self.text) for held in contents(value)]
 
 
-def _is_http_event(value: dict[str, Any]) -> bool:
-    return "body" in value and "headers" in value and "type" not in value
+class NoArchive(Trouble):
+    """The file holds no JSON at all."""
 
 
 def expand(arguments: Iterable[str], *, stdin: bool = False) -> list[Source]:
@@ -91,14 +90,15 @@ def expand(arguments: Iterable[str], *, stdin: bool = False) -> list[Source]:
     return sources
 
 
-def records(stream: IO[bytes], skip: int = 0) -> Iterator[Record]:
+def records(stream: IO[bytes], skip: int = 0, *, is_named: bool = True) -> Iterator[Record]:
     """What the stream holds, without the first `skip` places. Raises `Trouble` when it breaks off.
 
-    Blank lines hold nothing and keep their number.
+    Blank lines hold nothing and keep their number. Raises `NoArchive` for what nobody has named and
+    neither begins as JSON nor has a second line that does.
     """
     text = _decompressed(stream)
     try:
-        yield from _records(text, skip)
+        yield from _records(text, skip, is_named=is_named)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise Trouble(
             "the gzip data breaks off or is damaged; was the file copied whole? "
@@ -106,9 +106,11 @@ def records(stream: IO[bytes], skip: int = 0) -> Iterator[Record]:
         ) from None
 
 
-def _records(text: IO[bytes], skip: int) -> Iterator[Record]:
+def _records(text: IO[bytes], skip: int, *, is_named: bool) -> Iterator[Record]:
     head = [_line(text), _line(text)]
     head[0] = head[0].removeprefix(_BYTE_ORDER_MARK)
+    if not is_named and not any(each.lstrip(JSON_SPACE)[:1] in (b"{", b"[") for each in head):
+        raise NoArchive("it is no JSON")
     if _is_one_document(*head):
         whole = b"".join(head) + text.read(LARGEST_DOCUMENT + 1)
         yield from (record for record in _elements(whole) if record.number > skip)
@@ -178,13 +180,9 @@ def _elements(whole: bytes) -> Iterator[Record]:
 
 
 def _files(path: Path) -> Iterator[Source]:
-    if path.is_dir():
-        found = sorted(
-            each
-            for each in path.rglob("*")
-            if each.is_file()
-            and not any(part.startswith(".") for part in each.relative_to(path).parts)
-        )
+    is_named = not path.is_dir()
+    if not is_named:
+        found = sorted(each for each in path.rglob("*") if each.is_file() and _counts(each, path))
         if not found:
             raise Misuse(f"{path}: there is no file in the folder")
     elif path.exists():
@@ -193,7 +191,13 @@ def _files(path: Path) -> Iterator[Source]:
         raise Misuse(f"{path}: there is no such file or folder")
     for each in found:
         facts = each.stat()
-        yield Source(str(each), facts.st_size, str(facts.st_mtime_ns), _opener(each))
+        yield Source(str(each), facts.st_size, str(facts.st_mtime_ns), _opener(each), is_named)
+
+
+def _counts(file: Path, folder: Path) -> bool:
+    """Whether a folder's file is of its archive: neither hidden nor what a backfill keeps."""
+    is_hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+    return not is_hidden and not file.name.endswith((".state", ".state-journal", REJECTS))
 
 
 def _opener(path: Path) -> Callable[[], IO[bytes]]:
@@ -239,7 +243,8 @@ def _objects(url: str) -> Iterator[Source]:
                 continue
             found = True
             name = f"{S3}{bucket}/{key}"
-            yield Source(name, entry["Size"], entry["ETag"].strip('"'), opener(key))
+            is_named = name == url
+            yield Source(name, entry["Size"], entry["ETag"].strip('"'), opener(key), is_named)
     if not found:
         raise Misuse(f"{url}: there is no object with this prefix")
 
@@ -252,22 +257,13 @@ def read_whole(name: str) -> bytes:
 
 
 def all_records(arguments: Iterable[str]) -> Iterator[tuple[Source, Record]]:
-    """Every record of every source, standard input allowed."""
+    """Every record of every source, standard input allowed, but for files that are no archive."""
     for source in expand(arguments, stdin=True):
         with source.open() as stream:
             try:
-                for record in records(stream):
+                for record in records(stream, is_named=source.is_named):
                     yield source, record
+            except NoArchive:
+                continue
             except Trouble as trouble:
                 raise Trouble(f"{source.name}: {trouble}") from None
-
-
-def refusal_of(record: Record) -> str | None:
-    """Why a record holds no messages, or `None` when it does."""
-    if record.problem is not None:
-        return record.problem
-    try:
-        record.messages()
-    except Refusal as refusal:
-        return str(refusal)
-    return None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from cli.terminal import note
 from cli.troubles import Misuse, Trouble
 from handler.aws.environment import DEFAULT_API_URL, read_settings
 from klaviyo_mapping.settings.declaration import Declared, SettingError, declared
@@ -46,7 +47,8 @@ def setting_options(command: Command) -> Command:
             f"--{flag}/--no-{flag}" if each.is_switch else f"--{flag}",
             each.name,
             default=None,
-            type=click.Choice(each.choices) if each.choices else None,
+            metavar=f"[{'|'.join(each.choices)}]" if each.choices else None,
+            shell_complete=_words(each.choices),
             help=f"{each.setting.help} [default: {_shown(each)}]",
         )(command)
     return click.option(
@@ -54,6 +56,13 @@ def setting_options(command: Command) -> Command:
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="Settings as NAME=value lines, named as in docs/settings.md.",
     )(command)
+
+
+def _words(choices: tuple[str, ...]) -> Callable[..., list[str]]:
+    """Completes a choice. It is read as the variable is, so that any spelling counts here too."""
+    return lambda _ctx, _param, incomplete: [
+        each for each in choices if each.startswith(incomplete)
+    ]
 
 
 def _shown(each: Declared) -> str:
@@ -110,18 +119,24 @@ class Context:
     @cached_property
     def variables(self) -> dict[str, str]:
         """Environment variables as the functions would see them."""
-        found = dict(os.environ) if self.stack is None else self.stack.settings()
+        found = self._environment() if self.stack is None else self.stack.settings()
         if self.env_file is not None:
-            from dotenv import dotenv_values
+            from cli.setting_names import read
 
-            read = dotenv_values(self.env_file, interpolate=False)
-            found.update((name, text or "") for name, text in read.items())
+            found.update(read(self.env_file))
         for name, value in self.chosen.items():
             if value is not None:
                 found[name.upper()] = str(value)
         if self.chosen.get("rules_file") is not None:
             found["RULES"] = ""
         return found
+
+    def _environment(self) -> dict[str, str]:
+        from cli.setting_names import misspelt
+
+        for mistake in misspelt(os.environ):
+            note(f"note: in the environment, {mistake}")
+        return dict(os.environ)
 
     @cached_property
     def settings(self) -> Settings:

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cli.setting_names import misspelt
 from handler.aws.environment import DEFAULT_API_URL, Environment
-from klaviyo_mapping.settings.declaration import SettingError, declared
+from klaviyo_mapping.settings.declaration import FALSE, TRUE, SettingError, declared
 from klaviyo_mapping.settings.settings import Settings
 from local.aws_stand_in.function import ROOT
 from local.sign import SAMPLE_SECRET
@@ -67,6 +68,8 @@ class Configuration:
             "--once", action="store_true", help="end when the samples are through (ONCE=1)"
         )
         once = parser.parse_args(arguments).once
+        for mistake in misspelt(variables):
+            raise ConfigurationError(mistake)
         private_key = variables.get("KLAVIYO_PRIVATE_KEY", "").strip() or None
         api_url = variables.get("KLAVIYO_API_URL", "").strip()
         if api_url and private_key is None:
@@ -135,7 +138,10 @@ def _port(variables: Mapping[str, str], name: str, default: int) -> int:
 
 
 def _flag(variables: Mapping[str, str], name: str) -> bool:
-    return variables.get(name, "").strip().lower() not in ("", "0", "false", "no", "off")
+    word = variables.get(name, "").strip().lower()
+    if word and word not in TRUE | FALSE:
+        raise ConfigurationError(f"{name}: expected 1 or 0")
+    return word in TRUE
 
 
 def _is_free(port: int, name: str) -> bool:

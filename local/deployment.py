@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 import boto3
 
 from local import klaviyo_stand_in as klaviyo
+from local import sam_files
 from local.aws_stand_in import http_api
 from local.aws_stand_in import server as aws
 from local.aws_stand_in.function import FunctionError, LambdaFunction
@@ -17,6 +18,7 @@ from local.aws_stand_in.poller import Batch, Poller
 from local.aws_stand_in.server import Depth, Queues
 from local.aws_stand_in.template import function as facts_of
 from local.configuration import Configuration, ConfigurationError
+from local.guard import NAMES
 from local.klaviyo_stand_in.protocol.policy import OptIn
 from local.sign import SAMPLE_SECRET
 
@@ -80,14 +82,18 @@ def start(
     start. The ports must be free.
     """
     with ExitStack() as stack:
-        aws_url = stack.enter_context(aws.serve(configuration.aws_port))
+        # The functions that `sam local` runs call this machine by another name.
+        names = (*NAMES, sam_files.host().lower())
+        aws_url = stack.enter_context(aws.serve(configuration.aws_port, names))
         os.environ.update(aws.variables(aws_url))
         os.environ.pop("AWS_PROFILE", None)
         account = None
         klaviyo_url = configuration.klaviyo_api_url
         if configuration.private_key is None:
             account = _account()
-            klaviyo_url = stack.enter_context(klaviyo.serve(account, configuration.klaviyo_port))
+            klaviyo_url = stack.enter_context(
+                klaviyo.serve(account, configuration.klaviyo_port, names=names)
+            )
         queues = aws.create("klaviyo-destination", SECRET)
         ledger_table = aws.create_ledger("klaviyo-destination-ledger")
         variables = _variables(klaviyo_url, queues, ledger_table, configuration)

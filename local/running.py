@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from cli.segment.signature import signature
 from cli.stack.local import FILE, LocalRun
-from local import tour
+from local import sam_files, tour
 from local import web_console as console
 from local.aws_stand_in import server as aws
 from local.aws_stand_in.http_api import Exchange
@@ -69,6 +69,8 @@ def _run(configuration: Configuration, screen: Screen, folder: Path, log: IO[Any
         console.serve(configuration, deployment, journal, os.environ) as console_url,
     ):
         _facts(configuration, deployment).write(folder)
+        if deployment.account is not None:
+            sam_files.write(folder, _variables(configuration, deployment))
         _show_places(configuration, deployment, console_url, folder, screen)
         as_expected = not configuration.samples or tour.show(configuration, deployment, screen)
         if not configuration.once:
@@ -116,6 +118,7 @@ def _facts(configuration: Configuration, deployment: Deployment) -> LocalRun:
     return LocalRun(
         webhook_url=deployment.webhook_url,
         klaviyo_url=deployment.klaviyo_url,
+        retry_queue_url=deployment.queues.retry_queue_url,
         dead_letter_queue_url=deployment.queues.dead_letter_queue_url,
         secret_arn=deployment.queues.secret_arn,
         ledger_table=deployment.ledger_table,
@@ -123,6 +126,16 @@ def _facts(configuration: Configuration, deployment: Deployment) -> LocalRun:
         settings=dict(each.split("=", 1) for each in configuration.settings),
         secret=secret,
     )
+
+
+def _variables(configuration: Configuration, deployment: Deployment) -> dict[str, str]:
+    """What the functions need where `sam local` runs them; the secret is in moto."""
+    return {
+        **deployment.queues.variables(),
+        "AWS_ENDPOINT_URL": deployment.aws_url,
+        "KLAVIYO_API_URL": deployment.klaviyo_url,
+        **dict(each.split("=", 1) for each in configuration.settings),
+    }
 
 
 def _show_places(
@@ -193,6 +206,13 @@ def _show_commands(
   {os.path.relpath(folder / FILE)}."""
     )
     if deployment.account is not None:
+        options = f"--config-file {folder / sam_files.OPTIONS}"
+        screen.heading("Run what `sam build` makes, in Lambda's image")
+        screen.line(
+            f"""
+  sam build && sam local invoke WebhookFunction --event events/track.json {options}
+  sam local start-api --port 3000 {options}"""
+        )
         control = f"curl -sS -w '\\n' {deployment.klaviyo_url}/stand-in"
         screen.heading("Ask the stand-in")
         screen.line(

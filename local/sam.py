@@ -7,11 +7,12 @@ function has raised.
 
     SAM                 the SAM CLI's command (sam)
     LAMBDA_LOCAL_HOST   the address at which containers reach this machine's loopback
+                        (host.docker.internal)
 """
 
+import argparse
 import json
 import os
-import platform
 import socket
 import subprocess
 import sys
@@ -25,9 +26,8 @@ from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from local import answers
+from local import answers, sam_files
 from local import klaviyo_stand_in as klaviyo
 from local.aws_stand_in import server as aws
 from local.aws_stand_in.function import ROOT
@@ -40,9 +40,6 @@ from local.sign import SAMPLE_SECRET
 KEY = "pk_stand_in"
 FUNCTIONS = ("WebhookFunction", "RetryFunction")
 
-ARCHITECTURES = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
-"""Lambda's name for the machine's processor, since containers are of the same."""
-
 AT_ONCE = 2
 INVOKE_SECONDS = 120
 START_SECONDS = 60
@@ -54,13 +51,15 @@ class ProofError(Exception):
 
 def main() -> int:
     """Run the proof; 0 when every answer is the right one."""
+    as_written = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="python -m local.sam", description=__doc__, formatter_class=as_written
+    )
+    parser.parse_args()
     screen = Screen()
     command = os.environ.get("SAM", "sam")
-    host = os.environ.get("LAMBDA_LOCAL_HOST", "127.0.0.1")
-    with far_ends(host) as (variables, account), tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "variables.json"
-        file.write_text(json.dumps({"Parameters": variables}))
-        sam = Sam(command, file)
+    with far_ends() as (variables, account), tempfile.TemporaryDirectory() as folder:
+        sam = Sam(command, sam_files.write(Path(folder), variables))
         problems: list[str | None] = []
         screen.heading("sam local invoke, either function with every file of events/")
         calls = list(product(FUNCTIONS, sorted(path.name for path in EVENTS.glob("*.json"))))
@@ -84,11 +83,11 @@ def main() -> int:
 
 
 class Sam:
-    """The SAM CLI's local commands, with the functions' variables in a file."""
+    """The SAM CLI's local commands, with the options that stand in a file."""
 
-    def __init__(self, command: str, variables: Path) -> None:
+    def __init__(self, command: str, options: Path) -> None:
         self._command = command
-        self._variables = variables
+        self._options = options
 
     def check(self, function: str, name: str) -> str | None:
         """Invoke the function with a sample; gives what is wrong with its answer, or nothing."""
@@ -112,7 +111,7 @@ class Sam:
                 function,
                 "--event",
                 str(EVENTS / name),
-                *self._options(),
+                *self._given(),
             ],
             cwd=ROOT,
             capture_output=True,
@@ -147,9 +146,7 @@ class Sam:
                 "start-api",
                 "--port",
                 str(port),
-                "--warm-containers",
-                "EAGER",
-                *self._options(),
+                *self._given(),
             ],
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
@@ -174,21 +171,14 @@ class Sam:
             process.wait()
         return sent.returncode, sent.stdout
 
-    def _options(self) -> list[str]:
-        return [
-            *("--env-vars", str(self._variables)),
-            *("--parameter-overrides", f"Architecture={ARCHITECTURES[platform.machine()]}"),
-            *("--region", aws.REGION),
-            "--skip-pull-image",
-        ]
+    def _given(self) -> list[str]:
+        return ["--config-file", str(self._options), "--skip-pull-image"]
 
 
 @contextmanager
-def far_ends(host: str) -> Iterator[tuple[Mapping[str, str], klaviyo.Account]]:
-    """Serve AWS and Klaviyo. Gives the functions' variables, with addresses as containers see them,
-    and Klaviyo's account.
-    """
-    names = (*NAMES, host.lower())
+def far_ends() -> Iterator[tuple[Mapping[str, str], klaviyo.Account]]:
+    """Serve AWS and Klaviyo. Gives the functions' variables, and Klaviyo's account."""
+    names = (*NAMES, sam_files.host().lower())
     with aws.serve(names=names) as aws_url:
         os.environ.update(aws.variables(aws_url))
         os.environ.pop("AWS_PROFILE", None)
@@ -200,18 +190,11 @@ def far_ends(host: str) -> Iterator[tuple[Mapping[str, str], klaviyo.Account]]:
         )
         with klaviyo.serve(account, names=names) as klaviyo_url:
             variables = {
-                **{name: _seen_from(host, text) for name, text in queues.variables().items()},
-                "AWS_ENDPOINT_URL": _seen_from(host, aws_url),
-                "KLAVIYO_API_URL": _seen_from(host, klaviyo_url),
+                **queues.variables(),
+                "AWS_ENDPOINT_URL": aws_url,
+                "KLAVIYO_API_URL": klaviyo_url,
             }
             yield variables, account
-
-
-def _seen_from(host: str, text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme != "http":
-        return text
-    return parts._replace(netloc=f"{host}:{parts.port}").geturl()
 
 
 def _free_port() -> int:

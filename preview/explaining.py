@@ -10,7 +10,7 @@ from handler.door.body import Unreadable as TooDeep
 from handler.door.validation import Malformed, validate
 from handler.report.codes import RejectionCode
 from klaviyo_mapping import Dropped, Mapped, Message, Settings, canonical
-from operations import Json, Operation
+from operations import CreateEvent, Json, Operation, kind_of
 from preview.advice import ADVICE, advice_on
 from preview.marking import item_places, landings
 from preview.model import MessagePreview, Preview, RequestPreview, Source, Trace, Verdict, WayOut
@@ -20,14 +20,17 @@ from preview.reading import read
 from preview.rehearsal import Rehearsal, Step, rehearse
 from preview.tracing import Budget, Origins, trace
 
+Given = Json | TooDeep | Operation
+"""A message, or an operation as the mapping has made it already and a queue has held it."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Decided:
-    """A message and the decision on it. `begins` is the position of its first operation."""
+    """What was given and the decision on it. `begins` is the position of its first operation."""
 
     number: int
-    raw: Json | TooDeep
-    arrival: Message | Malformed
+    raw: Given
+    arrival: Message | Malformed | Operation
     decision: Decision
     begins: int
 
@@ -37,7 +40,7 @@ class _Decided:
 
 
 def explain(
-    messages: str | Sequence[Json | TooDeep],
+    messages: str | Sequence[Given],
     settings: Settings,
     now: datetime,
     *,
@@ -47,10 +50,10 @@ def explain(
     """What the messages would become with these settings, in one webhook call. Sends nothing.
 
     `messages` is a text with one message or an array of them, or messages as `json.loads` gives
-    them. `now`, with a time zone, is as in `map_message`. Without `is_traced` no request says where
-    its parts came from, which is much quicker for many messages. `go_on` is called between the
-    messages; who no longer wants the result lets it raise. Raises `Unreadable` for a text that
-    holds no messages.
+    them, and operations, which no setting changes any more. `now`, with a time zone, is as in
+    `map_message`. Without `is_traced` no request says where its parts came from, which is much
+    quicker for many messages. `go_on` is called between the messages; who no longer wants the
+    result lets it raise. Raises `Unreadable` for a text that holds no messages.
     """
     given = read(messages) if isinstance(messages, str) else messages
     decided = _decide_all(given, settings, now, go_on)
@@ -78,17 +81,17 @@ def explain(
 
 
 def _decide_all(
-    given: Sequence[Json | TooDeep],
-    settings: Settings,
-    now: datetime,
-    go_on: Callable[[], None],
+    given: Sequence[Given], settings: Settings, now: datetime, go_on: Callable[[], None]
 ) -> list[_Decided]:
     decided: list[_Decided] = []
     begins = 0
     for number, raw in enumerate(given, start=1):
         go_on()
-        arrival = validate(raw)
-        decided.append(_Decided(number, raw, arrival, decide(arrival, settings, now), begins))
+        if isinstance(raw, Operation):
+            decided.append(_Decided(number, raw, raw, Mapped((raw,)), begins))
+        else:
+            arrival = validate(raw)
+            decided.append(_Decided(number, raw, arrival, decide(arrival, settings, now), begins))
         begins += len(decided[-1].operations)
     return decided
 
@@ -123,6 +126,8 @@ def _message(
 ) -> MessagePreview:
     go_on()
     arrival, decision = each.arrival, each.decision
+    if isinstance(arrival, Operation):
+        return _operation(each.number, arrival, requests)
     said = canonical(each.raw) if isinstance(each.raw, dict) else {}
     preview = MessagePreview(
         number=each.number,
@@ -154,6 +159,18 @@ def _message(
             detail=decision.detail,
         )
     return replace(preview, reason=ADVICE[RejectionCode.INTERNAL_ERROR.value])
+
+
+def _operation(number: int, operation: Operation, requests: tuple[int, ...]) -> MessagePreview:
+    return MessagePreview(
+        number=number,
+        message_id=operation.message_id,
+        type=kind_of(operation),
+        event_name=operation.metric if isinstance(operation, CreateEvent) else None,
+        verdict=Verdict.MAPPED,
+        operations=(operation,),
+        requests=requests,
+    )
 
 
 def _text(value: Json) -> str | None:

@@ -27,7 +27,8 @@ class WayOut:
 class MessagePreview:
     """One message. `operations` are what it becomes, `requests` the numbers of what carries them.
 
-    `type` and `event_name` are `None` where they are no texts.
+    `type` and `event_name` are `None` where they are no texts. Of an operation that a queue has
+    held, `type` is its kind.
 
     `reason` says why it is dropped or rejected. Of a rejected one, `field` and `detail` say what is
     wrong with it, as the answer to Segment would; `field` is empty when the whole is at fault.

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import IO, Any, Protocol
 
-from cli.archive import Record, Source, records
+from cli.archive import NoArchive, Record, Source, records
 from cli.backfill.rejects import Rejects
 from cli.backfill.state import (
     MOST_BYTES,
@@ -106,11 +106,25 @@ class NotTaken(Trouble):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is: what is committed, what it is doing now, and if nothing moves, why."""
+    """How far a run is: what is committed, what it is doing now, and if nothing moves, why.
+
+    `done` is the part of what was read whose operations do not wait any more.
+    """
 
     counts: Counts
     doing: str = ""
     trouble: str = ""
+    done: float = 1.0
+
+    def messages(self, size: int) -> tuple[int, int]:
+        """The messages that are done, and about how many all `size` bytes hold.
+
+        Nobody knows how many messages a compressed file holds. As many as the bytes that were read
+        held, so many the others are taken to hold.
+        """
+        read = self.counts.messages
+        share = min(self.counts.bytes_done / size, 1.0) if size else 1.0
+        return round(read * self.done), round(read / share) if share else read
 
 
 @dataclass(slots=True)
@@ -137,6 +151,7 @@ class Reading:
         self._bytes_before = sum(source.size for source in sources[: position.source])
         self._stream: IO[bytes] | None = None
         self._records: Iterator[Record] = iter(())
+        self._skipped: list[str] = []
 
     def close(self) -> None:
         """Close the file that is open."""
@@ -158,6 +173,7 @@ class Reading:
             self._take(record, chunk)
         chunk.position = self._position
         chunk.counts.bytes_done = self._bytes_done()
+        chunk.counts.skipped, self._skipped = self._skipped, []
         return chunk
 
     def _next(self) -> Record | None:
@@ -166,14 +182,19 @@ class Reading:
             try:
                 if self._stream is None:
                     self._stream = source.open()
-                    self._records = records(self._stream, self._position.line)
+                    self._records = records(
+                        self._stream, self._position.line, is_named=source.is_named
+                    )
                 record = next(self._records, None)
+            except NoArchive:
+                self._skipped.append(source.name)
+                record = None
             except Trouble as trouble:
                 raise Trouble(f"{source.name}: {trouble}") from None
             if record is not None:
                 self._position = Position(self._position.source, record.number)
                 return record
-            self._stream.close()
+            self.close()
             self._stream = None
             self._bytes_before += source.size
             self._position = Position(self._position.source + 1)
@@ -187,7 +208,7 @@ class Reading:
         try:
             if record.problem is not None:
                 raise Refusal(record.problem)
-            values = record.messages()
+            values = record.contents()
         except Refusal as refusal:
             text = record.text.decode(errors="replace")
             code = RejectionCode.UNREADABLE.value
@@ -197,7 +218,7 @@ class Reading:
             chunk.counts.messages += 1
             translated = self._translator.translate(value)
             if translated.reason is not None:
-                self._reject(chunk, dict(translated.reason), message=translated.raw)
+                self._reject(chunk, dict(translated.reason), **translated.held)
                 continue
             self._count(translated, chunk.counts)
             for operation in translated.operations:
@@ -313,7 +334,8 @@ class Run:
             for name, lane in (("events", events), ("profiles", profiles), ("checks", checks))
             if lane
         )
-        self._show(Progress(self._counts, f"sending {doing}" if doing else "waiting for Klaviyo"))
+        doing = f"sending {doing}" if doing else "waiting for Klaviyo"
+        self._show(Progress(self._counts, doing, done=self._done()))
         delivery = self._klaviyo.deliver(
             [entry.operation for entry in entries],
             self._private_key,
@@ -468,7 +490,12 @@ class Run:
         trouble = settled.trouble
         moves = bool(settled.delivered)
         words = "" if trouble is None or moves else f"Klaviyo: {trouble.reason.value}"
-        return Progress(self._counts, trouble=words)
+        return Progress(self._counts, trouble=words, done=self._done())
+
+    def _done(self) -> float:
+        settled = sum(self._counts.delivered.values()) + sum(self._counts.rejected.values())
+        waiting = self._state.count()
+        return settled / (settled + waiting) if waiting else 1.0
 
     # When to continue
 
@@ -539,4 +566,5 @@ def add_counts(counts: Counts, more: Counts) -> None:
     counts.left_out.update(more.left_out)
     counts.steps_left_out.update(more.steps_left_out)
     counts.rejected.update(more.rejected)
+    counts.skipped += more.skipped
     counts.bytes_done = more.bytes_done

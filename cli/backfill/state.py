@@ -79,7 +79,8 @@ class Waiting:
 class Counts:
     """What a run has come to so far, over all its parts.
 
-    `messages` were read; each was mapped, left out by a reason, or rejected. `operations` came of
+    `messages` were read; each was mapped, left out by a reason, or rejected. `skipped` names the
+    files of a folder that are no archive. `operations` came of
     those that were mapped; `steps_left_out` did not.
     """
 
@@ -93,6 +94,7 @@ class Counts:
     import_failures: int = 0
     seconds: float = 0.0
     bytes_done: int = 0
+    skipped: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object."""

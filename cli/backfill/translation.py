@@ -1,15 +1,14 @@
 """What a message of an archive becomes: operations, a counted reason, or a reject."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from msgspec.structs import replace
 
+from cli.contents import Held
 from handler.decision import decide
-from handler.door.body import Unreadable
 from handler.door.validation import Malformed, validate
 from handler.queue.routing import rejected_reason
 from klaviyo_mapping import Dropped, Mapped, Message, Settings
@@ -17,6 +16,7 @@ from klaviyo_mapping.segment.keys import normalise
 from klaviyo_mapping.segment.times import time_of
 from operations import (
     AddToList,
+    CheckImport,
     CreateEvent,
     DeleteProfile,
     Json,
@@ -25,6 +25,7 @@ from operations import (
     RemoveFromList,
     Subscribe,
     Unsubscribe,
+    to_json,
 )
 
 
@@ -45,6 +46,8 @@ class LeftOut(StrEnum):
     """An archive deletes nobody: it would also delete people who have come back since."""
     MERGE = "merge"
     """An archive merges nobody: an id may belong to somebody else by now."""
+    IMPORT_CHECK = "import_check"
+    """The destination's look at an import job of its own: only a redrive goes on with it."""
 
 
 MISSING_TIME = "missing_time"
@@ -71,10 +74,21 @@ class Selection:
             return LeftOut.NOT_ONLY
         if self.events and not self._is_wanted(message):
             return LeftOut.OTHER_EVENT
-        if self.since is None and self.until is None:
-            return None
-        text = time_of(message, now)
-        if text is None:
+        return self._objection_to_time(time_of(message, now))
+
+    def objection_to(self, operation: Operation) -> LeftOut | None:
+        """Why an operation is left out. An event counts as a track, all else as an identify."""
+        type_ = "track" if isinstance(operation, CreateEvent) else "identify"
+        if self.only and type_ not in self.only:
+            return LeftOut.NOT_ONLY
+        if self.events and not (
+            isinstance(operation, CreateEvent) and normalise(operation.metric) in self.events
+        ):
+            return LeftOut.OTHER_EVENT
+        return self._objection_to_time(getattr(operation, "time", None))
+
+    def _objection_to_time(self, text: str | None) -> LeftOut | None:
+        if text is None or (self.since is None and self.until is None):
             return None
         time = datetime.fromisoformat(text)
         if self.since is not None and time < self.since:
@@ -92,13 +106,13 @@ class Translated:
     """What becomes of one message.
 
     `left_out` are counted reasons: of the whole message when there are no operations. `reason` and
-    `raw` are those of a reject.
+    `held` are those of a reject.
     """
 
     operations: tuple[Operation, ...] = ()
     left_out: tuple[str, ...] = ()
     reason: Mapping[str, Json] | None = None
-    raw: Any = field(default=None, repr=False)
+    held: Mapping[str, Json] = field(default_factory=dict, repr=False)
 
 
 class Translator:
@@ -109,22 +123,33 @@ class Translator:
         self._settings = settings
         self._now = now
 
-    def translate(self, raw: Json | Unreadable) -> Translated:
-        """What becomes of a value that an archive holds. Never raises."""
+    def translate(self, raw: Held) -> Translated:
+        """What becomes of what an archive holds. Never raises."""
+        if isinstance(raw, Operation):
+            return self._carried_on(raw)
         message = validate(raw)
         if isinstance(message, Malformed):
-            return Translated(reason=rejected_reason(message), raw=message.raw)
+            return Translated(reason=rejected_reason(message), held={"message": message.raw})
         objection = self._selection.objection(message, self._now)
         if objection is not None:
             return Translated(left_out=(objection.value,))
         decision = decide(message, self._settings, self._now)
         if isinstance(decision, Mapped):
-            return self._historical(message, decision.operations)
+            return self._historical(decision.operations, lambda: {"message": message.document()})
         if isinstance(decision, Dropped):
             return Translated(left_out=(decision.reason.value,))
-        return Translated(reason=rejected_reason(decision), raw=decision.raw)
+        return Translated(reason=rejected_reason(decision), held={"message": decision.raw})
 
-    def _historical(self, message: Message, operations: tuple[Operation, ...]) -> Translated:
+    def _carried_on(self, operation: Operation) -> Translated:
+        """An operation that the mapping has made already, and a queue has held since."""
+        objection = self._selection.objection_to(operation)
+        if objection is not None:
+            return Translated(left_out=(objection.value,))
+        return self._historical((operation,), lambda: {"operation": to_json(operation)})
+
+    def _historical(
+        self, operations: tuple[Operation, ...], held: Callable[[], Mapping[str, Json]]
+    ) -> Translated:
         """The operations as those of the past: no flows; no lists and no consent unless asked for;
         no deletions and no merges."""
         kept: list[Operation] = []
@@ -136,23 +161,25 @@ class Translator:
                         "code": MISSING_TIME,
                         "detail": "an event of the past needs a timestamp, or it counts as of now",
                     }
-                    return Translated(reason=missing, raw=message.document())
+                    return Translated(reason=missing, held=held())
                 kept.append(replace(operation, backfill=True))
                 continue
-            reason = self._left_out(message, operation)
+            reason = self._left_out(operation)
             if reason is None:
                 kept.append(operation)
             else:
                 left_out.append(reason.value)
         return Translated(tuple(kept), tuple(left_out))
 
-    def _left_out(self, message: Message, operation: Operation) -> LeftOut | None:
+    def _left_out(self, operation: Operation) -> LeftOut | None:
         """Why a step of the past is not done again, if it is not."""
+        if isinstance(operation, CheckImport):
+            return LeftOut.IMPORT_CHECK
         if isinstance(operation, DeleteProfile):
             return LeftOut.DELETION
         if isinstance(operation, MergeProfiles):
             return LeftOut.MERGE
-        is_said = isinstance(operation, Subscribe) and message.type == "track"
+        is_said = isinstance(operation, Subscribe) and operation.is_consent
         if is_said or isinstance(operation, Unsubscribe):
             return None if self._selection.with_consent else LeftOut.CONSENT
         if isinstance(operation, Subscribe | AddToList | RemoveFromList):

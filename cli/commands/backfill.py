@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 STEADY = 150
 """Bulk requests that Klaviyo accepts in a minute. All keys of an account share this limit."""
 
+MOST_NAMES = 5
+"""Files that are named where there are more."""
+
 NOTE_SECONDS = 30.0
 """Seconds between two lines of progress without a terminal."""
 
@@ -48,16 +51,16 @@ Examples:
 \b
 It is safe to interrupt, kill and repeat: the same command continues where it stopped. Every event
 keeps its id, so Klaviyo records it once. Profiles are updated in the order of the archive: files in
-the order given, those of a folder or prefix by name. Lists change only with --with-lists, and
-consent only with --with-consent: either can send mail to everybody in the archive, and undo what
-people have chosen since. Nobody is deleted or merged. The rejects file keeps what Klaviyo
-refuses, with its reason.
+the order given, those of a folder or prefix by name, without those that hold no JSON. Lists
+change only with --with-lists, and consent only with --with-consent: either can send mail to
+everybody in the archive, and undo what people have chosen since. Nobody is deleted or merged. The
+rejects file keeps what Klaviyo refuses, with its reason.
 
 \b
 With --json: {"finished", "messages", "mapped", "left_out": {reason: n}, "steps_left_out": {…},
-"rejected": {code: n}, "delivered": {kind: n}, "waiting", "requests", "seconds", "state",
-"rejects"}. Left-out messages have the mapping's reason, or not_only, other_event,
-before_since, after_until; left-out steps have list_step, consent, deletion or merge.
+"rejected": {code: n}, "delivered": {kind: n}, "waiting", "requests", "seconds", "skipped": [file],
+"state", "rejects"}. Left-out messages have the mapping's reason, or not_only, other_event,
+before_since, after_until; left-out steps have list_step, consent, deletion, merge or import_check.
 Exit status: 0 all delivered, 1 something was rejected, 3 not finished (run it again).
 """
 
@@ -169,9 +172,10 @@ def command(
 ) -> int:
     """Bring an archive's messages into Klaviyo, without setting off flows.
 
-    Takes JSON Lines, JSON and gzip of either, as Segment's archives in S3 are.
+    Takes JSON Lines, JSON and gzip of either, as Segment's archives in S3 are, and the files of
+    `dlq export`.
     """
-    from cli.archive import expand
+    from cli.archive import REJECTS, expand
     from cli.backfill.translation import Selection, Translator
 
     context = Context(stack_name, env_file, settings_of(options))
@@ -186,7 +190,7 @@ def command(
     if dry_run:
         return _rehearse(sources, translator, as_json)
     path = state_path or Path(f"backfill-{_digest(sorted(files))[:8]}.state")
-    rejects_path = rejects_path or path.with_name(f"{path.stem}.rejects.jsonl")
+    rejects_path = rejects_path or path.with_name(f"{path.stem}{REJECTS}")
     began_with = {
         "files": _digest([(each.name, each.size, each.version) for each in sources]),
         "settings": asdict(replace(settings, rules=None))
@@ -386,13 +390,17 @@ def _write_counts(counts: "Counts", delivered: str) -> None:
         for code, n in counts.rejected.most_common()
     ]
     console.write_table(("", "", "number"), rows)
+    if counts.skipped:
+        files = console.counted(len(counts.skipped), "file")
+        named = ", ".join(counts.skipped[:MOST_NAMES])
+        console.say(f"{files} left out, which hold no JSON: {named}")
 
 
 @contextmanager
 def _progress(sources: Sequence["Source"], before: "Counts") -> "Iterator[Any]":
     """Shows progress: a bar on a terminal, else a line from time to time."""
     terminal = console.messages()
-    total = sum(source.size for source in sources)
+    size = sum(source.size for source in sources)
     began = time.monotonic()
     start = before.messages
 
@@ -407,9 +415,9 @@ def _progress(sources: Sequence["Source"], before: "Counts") -> "Iterator[Any]":
             nonlocal noted
             if progress.trouble or time.monotonic() - noted >= NOTE_SECONDS:
                 noted = time.monotonic()
-                read = console.counted(progress.counts.messages, "message")
-                part = progress.counts.bytes_done / max(total, 1)
-                console.note(f"{read} ({part:.0%}), {rate(progress)} {progress.trouble}".rstrip())
+                done, all_ = progress.messages(size)
+                read = f"{done:,} of about {console.counted(all_, 'message')}"
+                console.note(f"{read}, {rate(progress)} {progress.trouble}".rstrip())
 
         yield note
         return
@@ -425,21 +433,22 @@ def _progress(sources: Sequence["Source"], before: "Counts") -> "Iterator[Any]":
     columns = (
         BarColumn(),
         TaskProgressColumn(),
-        TextColumn("{task.fields[read]} messages  {task.fields[rate]}"),
+        TextColumn("{task.fields[read]}  {task.fields[rate]}"),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
         TextColumn("{task.fields[said]}", markup=False),
     )
     with Bar(*columns, console=terminal) as bar:
-        task = bar.add_task("", total=max(total, 1), read=f"{start:,}", rate="", said="")
-        bar.update(task, completed=before.bytes_done)
+        task = bar.add_task("", total=None, read=f"{start:,} messages", rate="", said="")
 
         def show(progress: "Progress") -> None:
+            done, all_ = progress.messages(size)
             bar.update(
                 task,
-                completed=progress.counts.bytes_done,
-                read=f"{progress.counts.messages:,}",
+                completed=done,
+                total=max(all_, 1),
+                read=f"{done:,} of about {console.counted(all_, 'message')}",
                 rate=rate(progress),
                 said=progress.trouble or progress.doing,
             )

@@ -27,10 +27,12 @@ Examples:
   klaviyo-destination dlq export --stack klaviyo-destination letters.jsonl
   klaviyo-destination dlq redrive --stack klaviyo-destination --reason retries_exhausted --dry-run
   klaviyo-destination dlq purge --stack klaviyo-destination --message-id msg-17
+  klaviyo-destination dlq list --local
 
 \b
-The queue is the stack's (--stack), --queue-url, or DEAD_LETTER_QUEUE_URL. An SQS message holds
-many entries, each with its own reason; docs/answers-and-reasons.md explains them.
+The queue is the stack's (--stack), that of `make run` (--local), --queue-url, or
+DEAD_LETTER_QUEUE_URL. An SQS message holds many entries, each with its own reason;
+docs/answers-and-reasons.md explains them, docs/command-line.md what an export is good for.
 """
 
 
@@ -169,9 +171,10 @@ def show(
 
     from cli.dead_letters.queue import shown
 
-    selection = _selection(reasons, message_ids)
+    queue = _queue(queue_url, stack_name)
+    selection = _selection(queue, reasons, message_ids)
     number = 0
-    with _queue(queue_url, stack_name).letters() as letters:
+    with queue.letters() as letters:
         for letter in letters:
             for entry in filter(selection.holds, letter.entries):
                 if number == limit:
@@ -209,8 +212,8 @@ def export(
     """
     from cli.dead_letters.queue import write_line
 
-    selection = _selection(reasons, message_ids)
     queue = _queue(queue_url, stack_name)
+    selection = _selection(queue, reasons, message_ids)
     number = 0
     with _writable(file) as out, queue.letters() as letters:
         for letter in letters:
@@ -259,7 +262,7 @@ def redrive(
     from handler.queue.queues import Queue
 
     queue = _queue(queue_url, stack_name)
-    selection = _selection(reasons, message_ids)
+    selection = _selection(queue, reasons, message_ids)
     retry_url = retry_queue_url or queue.retry_queue_url()
     if selection.is_everything:
         moved, unit = (queue.size() if dry_run else _move_all(queue, retry_url)), "sqs_messages"
@@ -313,10 +316,10 @@ def edit_letters(
     from cli.dead_letters.queue import Selection, key_of, put
     from handler.queue.queues import Queue
 
-    selection = _selection(reasons, message_ids)
-    if selection.is_everything:
+    if not reasons and not message_ids:
         raise Misuse("say which entries: --message-id ID or --reason CODE")
     queue = _queue(queue_url, stack_name)
+    selection = _selection(queue, reasons, message_ids)
     # Read first and edit afterwards: SQS would show the messages to others while somebody types.
     with queue.letters() as letters:
         chosen = [each for letter in letters for each in letter.entries if selection.holds(each)]
@@ -377,7 +380,7 @@ def purge(
     import sys
 
     queue = _queue(queue_url, stack_name)
-    selection = _selection(reasons, message_ids)
+    selection = _selection(queue, reasons, message_ids)
     everything = selection.is_everything
     number = queue.size() if everything else queue.take(selection, _drop, dry_run=True)
     unit = "sqs_messages" if everything else "entries"
@@ -409,6 +412,8 @@ def _tell(what: str, verb: str, number: int, unit: str, dry_run: bool, as_json: 
         return
     would = "would be " if dry_run else ""
     console.say(f"{_amount(number, unit)} {would}{what}.")
+    if not number:
+        console.note("No entry matches; `dlq list` shows what there is.")
 
 
 def _amount(number: int, unit: str) -> str:
@@ -417,9 +422,25 @@ def _amount(number: int, unit: str) -> str:
     return console.counted(number, "SQS message")
 
 
-def _selection(reasons: tuple[str, ...], message_ids: tuple[str, ...]) -> "Selection":
-    from cli.dead_letters.queue import Selection
+def _selection(
+    queue: "DeadLetterQueue", reasons: tuple[str, ...], message_ids: tuple[str, ...]
+) -> "Selection":
+    """What is meant. Raises `Misuse` for a reason that neither we nor the queue's entries know."""
+    from cli.dead_letters.queue import Selection, codes_of
+    from preview import ADVICE
 
+    unknown = set(reasons) - ADVICE.keys()
+    if unknown:
+        with queue.letters() as letters:
+            found = {
+                code for letter in letters for each in letter.entries for code in codes_of(each)
+            }
+        if unknown - found:
+            there = ", ".join(sorted(found)) or "no entry at all"
+            raise Misuse(
+                f"--reason: nothing has the reason {', '.join(sorted(unknown - found))}; the queue "
+                f"has {there}"
+            )
     return Selection(frozenset(reasons), frozenset(message_ids))
 
 
@@ -431,5 +452,5 @@ def _queue(queue_url: str | None, stack_name: str | None) -> "DeadLetterQueue":
     if queue_url is None and context.stack is not None:
         url = context.stack.output("DeadLetterQueueUrl")
     if not url:
-        raise Misuse("name the dead-letter queue: --stack NAME, or --queue-url URL")
+        raise Misuse("name the dead-letter queue: --stack NAME, --local or --queue-url URL")
     return DeadLetterQueue(url)

@@ -33,8 +33,9 @@ Examples:
   jq -c . messages.json | klaviyo-destination preview --json - | jq '.messages[].verdict'
 
 \b
-Takes JSON, JSON Lines, gzip of either, and the events of an HTTP API. The payload is shown as it
-is, personal data included.
+Takes JSON, JSON Lines, gzip of either; the events of an HTTP API and of SQS; and the files of `dlq
+export`. What the mapping has made already, as most of what a queue holds, is shown as it would be
+sent now: no setting changes it any more. The payload is shown as it is, personal data included.
 
 \b
 With --json: {"messages": [{"number", "message_id", "type", "event_name", "verdict" (mapped,
@@ -96,20 +97,16 @@ def command(
 def _read(files: Iterable[str], limit: int) -> tuple[list[Any], list[dict[str, Any]]]:
     """The messages, and what cannot be read."""
     from cli.archive import all_records
+    from cli.contents import problem_of
     from handler.door.refusals import Refusal
-    from preview import Unreadable, read
 
     values: list[Any] = []
     unreadable: list[dict[str, Any]] = []
     for source, record in all_records(files):
         try:
-            values += record.messages()
+            values += record.contents()
         except Refusal as refusal:
-            detail = record.problem or str(refusal)
-            try:
-                read(record.text.decode(errors="replace"))
-            except Unreadable as error:
-                detail = str(error)
+            detail = problem_of(record, refusal)
             unreadable.append({"file": source.name, "line": record.number, "detail": detail})
         if len(values) >= limit:
             console.note(f"The first {limit:,} messages; more with --limit.")

@@ -30,8 +30,8 @@ a prompt. If a token is required, it comes from WEBHOOK_TOKEN or the stack's sec
 
 \b
 With --json, for each request one line: {"status", "milliseconds", "messages", "answer"}.
-Exit status: 0 all accepted, 1 something was rejected or refused, 3 not accepted (Segment would
-retry it).
+Exit status: 0 all accepted, 1 something was rejected or refused, or the test event dropped, 3 not
+accepted (Segment would retry it).
 """
 
 
@@ -72,21 +72,38 @@ def command(
     context = Context(stack_name)
     if url is None:
         if context.stack is None:
-            raise Misuse("name the webhook: --url URL, or --stack NAME")
+            raise Misuse("name the webhook: --stack NAME, --local or --url URL")
         url = context.stack.output("WebhookUrl")
     elif not url.startswith(("http://", "https://")):
         raise Misuse("--url: expected a URL that begins with https:// or http://")
     values = iter([_test_event(test_event)]) if test_event else _values(files)
-    first = next(values, None)
+    try:
+        first = next(values, None)
+    except _NoMessage as error:
+        raise Misuse(f"{error}. Nothing was sent") from None
     if first is None:
         raise Misuse("there is no message in the input")
     post = _Post(url, context.shared_secrets(secret)[0], context.webhook_token(), as_json)
-    for body, number in _bodies(first, values, 1 if single else batch_size):
-        post.send(body, number)
+    try:
+        for body, number in _bodies(first, values, 1 if single else batch_size):
+            post.send(body, number)
+    except _NoMessage as error:
+        sent = console.counted(post.messages, "message")
+        raise Trouble(f"{error}. {sent} before it were sent") from None
+    if test_event and post.dropped:
+        return Status.PROBLEMS
     return post.status
 
 
+class _NoMessage(Trouble):
+    """A place of the input holds nothing that the webhook takes."""
+
+
 def _test_event(address: str) -> str:
+    from klaviyo_mapping.identity.email import as_email
+
+    if as_email(address) is None:
+        raise Misuse("--test-event: expected an e-mail address, such as you@your-company.com")
     message = {
         "type": "track",
         "messageId": f"test-{uuid.uuid4()}",
@@ -102,18 +119,25 @@ def _test_event(address: str) -> str:
 def _values(files: Sequence[str]) -> Iterator[str]:
     """Each message as JSON."""
     from cli.archive import all_records
+    from cli.contents import problem_of
     from handler.door.body import Unreadable
     from handler.door.refusals import Refusal
+    from operations import Operation
 
     for source, record in all_records(files):
+        place = f"{source.name}, line {record.number}"
         try:
-            values = record.messages()
+            values = record.contents()
         except Refusal as refusal:
-            place = f"{source.name}, line {record.number}"
-            raise Trouble(f"{place}: {record.problem or refusal}") from None
+            raise _NoMessage(f"{place}: {problem_of(record, refusal)}") from None
         for value in values:
             if isinstance(value, Unreadable):
                 yield value.text
+            elif isinstance(value, Operation):
+                raise _NoMessage(
+                    f"{place}: a queue's entry that is no message any more; `dlq redrive` or "
+                    "`backfill` delivers it"
+                )
             else:
                 yield json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
@@ -138,10 +162,13 @@ class _Post:
         self._webhook = Webhook(url, secret, token)
         self._as_json = as_json
         self.status = Status.OK
+        self.messages = 0
+        self.dropped = 0
 
     def send(self, body: bytes, number: int) -> None:
         """Post one body. Raises `Trouble` when there is no answer."""
         answer = self._webhook.post(body)
+        self.messages += number
         self._judge(answer)
         self._show(answer, number)
 
@@ -152,6 +179,7 @@ class _Post:
             worst = Status.UNFINISHED if again else Status.PROBLEMS
         elif answer.count("rejected"):
             worst = Status.PROBLEMS
+        self.dropped += answer.count("dropped")
         self.status = max(self.status, worst)
 
     def _show(self, answer: "WebhookAnswer", number: int) -> None:
@@ -170,6 +198,8 @@ class _Post:
         console.say(console.painted(str(answer.status), style), said)
         for line in _exceptions(answer.document):
             console.say(f"     {line}")
+        for line in _advice(answer.document):
+            console.say(line)
         if answer.status == 401:
             console.note(
                 "The webhook has another secret than the one used here: check the stack's secret "
@@ -184,5 +214,21 @@ def _exceptions(answer: Any) -> Iterator[str]:
         if not isinstance(message, dict):
             continue
         parts = [message.get("reason"), message.get("field"), message.get("detail")]
-        why = ": ".join(str(part) for part in parts if part) or message.get("warnings", "")
+        why = ": ".join(str(part) for part in parts if part)
+        why = why or ", ".join(map(str, message.get("warnings") or ()))
         yield f"{message.get('message_id') or '(no id)'}  {message.get('outcome')}  {why}"
+
+
+def _advice(answer: Any) -> Iterator[str]:
+    """What each reason and warning means, and what to do."""
+    from preview import ADVICE
+
+    listed = answer.get("messages") if isinstance(answer, dict) else None
+    codes: dict[str, None] = {}
+    for message in listed if isinstance(listed, list) else ():
+        if isinstance(message, dict):
+            named = (message.get("reason"), *(message.get("warnings") or ()))
+            codes.update((code, None) for code in named if isinstance(code, str))
+    for code in codes:
+        if code in ADVICE:
+            yield f"{code}: {ADVICE[code].meaning} {ADVICE[code].remedy}"

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from cli.archive import Record
 from cli.comparison.facts import Facts, Properties
+from cli.contents import Held
 from handler.decision import decide
 from handler.door.refusals import Refusal
 from handler.door.validation import Malformed, validate
@@ -44,7 +44,7 @@ class ArchiveReader:
     def take(self, record: Record) -> None:
         """Count what stands at one place of the archive."""
         try:
-            values = record.messages() if record.problem is None else None
+            values = record.contents() if record.problem is None else None
         except Refusal:
             values = None
         if values is None:
@@ -54,9 +54,13 @@ class ArchiveReader:
         for value in values:
             self._take(value)
 
-    def _take(self, value: Any) -> None:
+    def _take(self, value: Held) -> None:
         reading = self.reading
         reading.messages += 1
+        if isinstance(value, Operation):
+            reading.mapped += 1
+            self._count(value)
+            return
         message = validate(value)
         if isinstance(message, Malformed):
             reading.rejected[message.field or "message"] += 1
@@ -71,11 +75,12 @@ class ArchiveReader:
         else:
             reading.rejected["internal_error"] += 1
 
-    def _count(self, operation: Operation, message: Message) -> None:
+    def _count(self, operation: Operation, message: Message | None = None) -> None:
         facts = self.reading.facts
         if isinstance(operation, CreateEvent):
             number = facts.metrics[operation.metric] = facts.metrics.get(operation.metric, 0) + 1
-            self.reading.examples.setdefault(operation.metric, message)
+            if message is not None:
+                self.reading.examples.setdefault(operation.metric, message)
             if number <= SAMPLE:
                 facts.of_events.setdefault(operation.metric, Properties()).add(operation.properties)
         elif isinstance(operation, UpsertProfile):

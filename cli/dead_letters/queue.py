@@ -56,13 +56,18 @@ class Selection:
 
     def holds(self, entry: Entry) -> bool:
         """Whether the entry is meant. A reason is our code or Klaviyo's."""
-        reason = entry.reason or {}
-        codes = {reason.get("code"), reason.get("klaviyo_code")}
         return not (
-            (self.reasons and not self.reasons & codes)
+            (self.reasons and not self.reasons & codes_of(entry))
             or (self.message_ids and message_id_of(entry) not in self.message_ids)
             or (self.keys and key_of(entry) not in self.keys)
         )
+
+
+def codes_of(entry: Entry) -> set[str]:
+    """Why the entry is here: our code, and Klaviyo's if it has one."""
+    reason = entry.reason or {}
+    codes = (reason.get("code"), reason.get("klaviyo_code"))
+    return {code for code in codes if isinstance(code, str)}
 
 
 def key_of(entry: Entry) -> str:

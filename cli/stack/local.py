@@ -34,6 +34,7 @@ class LocalRun:
 
     webhook_url: str
     klaviyo_url: str
+    retry_queue_url: str
     dead_letter_queue_url: str
     secret_arn: str
     ledger_table: str
@@ -108,6 +109,7 @@ def _as_stack(run: LocalRun) -> Stack:
     os.environ.pop("AWS_PROFILE", None)
     outputs = {
         "WebhookUrl": run.webhook_url,
+        "RetryQueueUrl": run.retry_queue_url,
         "DeadLetterQueueUrl": run.dead_letter_queue_url,
         "CredentialsSecretArn": run.secret_arn,
         "LedgerTableName": run.ledger_table,

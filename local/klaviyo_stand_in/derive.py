@@ -33,7 +33,7 @@ Schema = dict[str, Json]
 
 def main(arguments: list[str]) -> int:
     """Write the document anew; says which operations the folder did not have."""
-    if len(arguments) != 1:
+    if len(arguments) != 1 or arguments[0].startswith("-"):
         print(__doc__, file=sys.stderr)
         return 2
     folder = Path(arguments[0])

@@ -15,6 +15,7 @@ from botocore.config import Config
 from cli import archive
 from cli.archive import Record, expand, records
 from cli.troubles import Misuse, Trouble
+from handler.door.refusals import NotJson
 
 ONE, TWO, THREE = b'{"n":1}', b'{"n":2}', b'{"n":3}'
 
@@ -22,7 +23,7 @@ ONE, TWO, THREE = b'{"n":1}', b'{"n":2}', b'{"n":3}'
 def read(content: bytes, skip: int = 0) -> list[tuple[int, Any]]:
     """Each place and what it holds; of what cannot be read, why."""
     return [
-        (record.number, record.problem or record.messages())
+        (record.number, record.problem or record.contents())
         for record in records(io.BufferedReader(io.BytesIO(content)), skip)
     ]
 
@@ -71,7 +72,8 @@ def test_reading_goes_on_where_it_stopped(form: bytes, skip: int) -> None:
 def test_broken_line_costs_no_other_line() -> None:
     kept = list(records(io.BufferedReader(io.BytesIO(ONE + b"\n{oops\n" + THREE))))
     assert kept == [Record(1, ONE + b"\n"), Record(2, b"{oops\n"), Record(3, THREE)]
-    assert archive.refusal_of(kept[1]) == "The body is not JSON: see character 1."
+    with pytest.raises(NotJson, match=r"The body is not JSON: see character 1\."):
+        kept[1].contents()
 
 
 def test_line_without_an_end_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +135,7 @@ def test_s3_prefix_is_read_in_the_order_of_its_keys(bucket: str) -> None:
     found = []
     for source in sources:
         with source.open() as stream:
-            found += [record.messages()[0] for record in records(stream)]
+            found += [record.contents()[0] for record in records(stream)]
     assert [source.name for source in sources] == [
         f"s3://{bucket}/logs/{name}" for name in ("1.gz", "2.gz", "folder/3.jsonl")
     ]

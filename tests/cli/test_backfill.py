@@ -1,5 +1,6 @@
 """`backfill`: what arrives, what is left out, what is kept, and that nothing breaks it."""
 
+import gzip
 import itertools
 import json
 import signal
@@ -13,12 +14,16 @@ from typing import Any
 
 import pytest
 from click.testing import Result
+from msgspec.structs import replace
 
 from bench import backfill as proof
 from cli.backfill import run as running
+from cli.backfill.state import Counts
 from local.klaviyo_stand_in import Account, Policy, Weather, serve
+from operations import CheckImport, DeleteProfile, Identity, Operation, Subscribe, to_json
 from tests.cli.calling import call, lines, on_a_terminal, start
 from tests.handler.calls import identify, order, track
+from tests.klaviyo_client.fakes import event
 
 KEY = "pk_test"
 
@@ -420,6 +425,7 @@ def test_rate_is_a_share_of_klaviyos(folder: Path, account: Account, url: str) -
 # Interruptions
 
 
+@pytest.mark.alone
 def test_ctrl_c_ends_with_130_and_says_how_to_go_on(backfill: Backfill, account: Account) -> None:
     account.set_weather(Weather(hang=20.0))
     backfill.write(*(track(n) for n in range(40)))
@@ -521,3 +527,97 @@ def test_full_disk_is_told_and_nothing_is_lost(
     assert "database or disk is full" in result.stderr
     assert backfill.report()[0] == 0
     assert account.events_recorded == 5
+
+
+# What a folder holds beside the archive
+
+
+def test_file_that_is_no_archive_is_left_out_and_named(
+    backfill: Backfill, account: Account
+) -> None:
+    backfill.write(track(1))
+    (backfill.folder / "README.txt").write_text("Exported by Segment.\nKeep it.\n")
+    (backfill.folder / "table.parquet").write_bytes(b"PAR1\x00\x01")
+    (backfill.folder / "0.gz").write_bytes(gzip.compress(b"no JSON"))
+    (backfill.folder / "old.rejects.jsonl").write_text('{"reason": {}, "message": {}}\n')
+    status, report = backfill.report()
+    names = ("0.gz", "README.txt", "table.parquet")
+    assert (status, report["messages"], report["rejected"], report["skipped"]) == (
+        0,
+        1,
+        {},
+        [str(backfill.folder / name) for name in names],
+    )
+    assert ids(account) == ["track-1"]
+    assert f"3 files left out, which hold no JSON: {backfill.folder}" in backfill.run().stdout
+
+
+def test_file_that_is_named_is_read_whatever_it_holds(backfill: Backfill) -> None:
+    file = backfill.folder / "README.txt"
+    file.write_text("Exported by Segment.\n")
+    result = call("backfill", "--json", "--dry-run", file)
+    assert (result.exit_code, json.loads(result.stdout)["rejected"]) == (1, {"unreadable": 1})
+
+
+def test_broken_first_line_makes_no_other_file_of_an_archive(backfill: Backfill) -> None:
+    backfill.write("oops", track(1))
+    status, report = backfill.report()
+    assert (status, report["messages"], report["skipped"]) == (1, 2, [])
+
+
+# Operations that a queue has held
+
+TIMED = event(1, time="2026-11-01T00:00:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("operation", "options", "left_out", "delivered"),
+    [
+        (TIMED, (), {}, {"create_event": 1}),
+        (TIMED, ("--only", "identify"), {"not_only": 1}, {}),
+        (TIMED, ("--since", "2027-01-01"), {"before_since": 1}, {}),
+        (Subscribe("m", "a@shop.example", "Y6nRLr"), (), {"list_step": 1}, {}),
+        (
+            Subscribe("m", "a@shop.example", "Y6nRLr"),
+            ("--with-lists",),
+            {},
+            {"subscribe": 1},
+        ),
+        (Subscribe("m", "a@shop.example", None, is_consent=True), (), {"consent": 1}, {}),
+        (DeleteProfile("m", Identity(email="a@shop.example")), (), {"deletion": 1}, {}),
+        (CheckImport("m", "job"), (), {"import_check": 1}, {}),
+    ],
+)
+def test_operation_is_under_the_same_rules_as_a_message(
+    operation: Operation,
+    options: tuple[str, ...],
+    left_out: dict[str, int],
+    delivered: dict[str, int],
+    backfill: Backfill,
+) -> None:
+    backfill.write({"operation": to_json(operation), "reason": {"code": "refused"}})
+    _, report = backfill.report(*options)
+    assert (report["left_out"], report["delivered"]) == (left_out, delivered)
+
+
+def test_operation_without_a_time_is_kept_as_a_reject(backfill: Backfill) -> None:
+    operation = to_json(replace(TIMED, time=None))
+    backfill.write({"operation": operation, "reason": {"code": "refused"}})
+    assert backfill.report()[1]["rejected"] == {"missing_time": 1}
+    assert [each["operation"] for each in backfill.rejects()] == [operation]
+
+
+@pytest.mark.parametrize(
+    ("counts", "done", "size", "messages"),
+    [
+        (Counts(), 1.0, 1000, (0, 0)),
+        (Counts(messages=100, bytes_done=250), 1.0, 1000, (100, 400)),
+        (Counts(messages=100, bytes_done=250), 0.5, 1000, (50, 400)),
+        (Counts(messages=400, bytes_done=1000), 0.25, 1000, (100, 400)),
+        (Counts(messages=3), 1.0, 0, (3, 3)),
+    ],
+)
+def test_progress_counts_messages(
+    counts: Counts, done: float, size: int, messages: tuple[int, int]
+) -> None:
+    assert running.Progress(counts, done=done).messages(size) == messages

@@ -10,7 +10,7 @@ import pytest
 from handler.queue.envelope import Entry, pack
 from operations import to_json
 from tests.cli.calling import answer, call, lines
-from tests.deployment import Deployment
+from tests.deployment import PRIVATE_KEY, Deployment
 from tests.handler.calls import batch, track
 from tests.klaviyo_client.fakes import event, upsert
 
@@ -215,3 +215,48 @@ def test_queue_that_is_none_is_told(aws_variables: dict[str, str]) -> None:
 def test_empty_queue_is_said_to_be_empty(deployment: Deployment) -> None:
     result = call("dlq", "list", "--queue-url", deployment.queues.dead_letter_queue_url)
     assert lines(result) == ["The dead-letter queue is empty."]
+
+
+@pytest.mark.parametrize("verb", ["show", "export", "redrive", "purge"])
+def test_reason_that_nothing_has_is_a_mistake(
+    verb: str, queue: tuple[str, str], tmp_path: Path
+) -> None:
+    file = [tmp_path / "letters"] if verb == "export" else []
+    result = call("dlq", verb, *file, *queue, "--reason", "nosuch", "--reason", "refused")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "error: --reason: nothing has the reason nosuch; the queue has invalid, invalid_message, "
+        "refused, retries_exhausted\n",
+    )
+
+
+def test_reason_of_ours_that_nothing_has_is_none(queue: tuple[str, str]) -> None:
+    result = call("dlq", "redrive", *queue, "--reason", "too_large")
+    assert (result.exit_code, lines(result)) == (
+        0,
+        ["0 entries moved back to the retry queue."],
+    )
+    assert result.stderr == "No entry matches; `dlq list` shows what there is.\n"
+
+
+def test_export_is_read_by_preview_and_backfill(deployment: Deployment, tmp_path: Path) -> None:
+    timed = Entry(operation=event(1, time="2026-11-01T00:00:00+00:00"), reason=REFUSED)
+    put(deployment, timed, *ENTRIES[2:])
+    queue = "--queue-url", deployment.queues.dead_letter_queue_url
+    file = tmp_path / "letters.jsonl"
+    assert call("dlq", "export", *queue, file).exit_code == 0
+    status, document = answer("preview", file)
+    verdicts = {each["message_id"]: each["verdict"] for each in document["messages"]}
+    assert (status, verdicts) == (
+        1,
+        {"m1": "mapped", "m3": "mapped", "track-9": "rejected"},
+    )
+    variables = {**dict(deployment.variables), "KLAVIYO_PRIVATE_KEY": PRIVATE_KEY}
+    state = tmp_path / "letters.state"
+    status, report = answer("backfill", "--state", state, file, **variables)
+    assert (status, report["delivered"], report["rejected"]) == (
+        1,
+        {"create_event": 1, "upsert_profile": 1},
+        {"invalid_message": 1},
+    )
+    assert deployment.account.events_recorded == 1

@@ -43,6 +43,7 @@ def running(
         yield LocalRun(
             webhook_url=f"http://127.0.0.1:{port}/segment",
             klaviyo_url=deployment.variables["KLAVIYO_API_URL"],
+            retry_queue_url=deployment.queues.retry_queue_url,
             dead_letter_queue_url=deployment.queues.dead_letter_queue_url,
             secret_arn=deployment.queues.secret_arn,
             ledger_table=deployment.variables.get("LEDGER_TABLE", "none"),

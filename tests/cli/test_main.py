@@ -64,14 +64,18 @@ def test_help_says_what_the_exit_statuses_mean() -> None:
             2,
             "error: DEFAULT_COUNTRY: expected a two-letter country code",
         ),
-        (("send", "events/track.json"), 2, "error: name the webhook: --url URL, or --stack NAME"),
+        (
+            ("send", "events/track.json"),
+            2,
+            "error: name the webhook: --stack NAME, --local or --url",
+        ),
         (("send", "--url", "http://127.0.0.1:1/x"), 2, "error: name files, or --test-event"),
         (
             ("send", "--url", "http://127.0.0.1:1/x", "events/track.json"),
             3,
             "error: no connection to http://127.0.0.1:1/x",
         ),
-        (("dlq", "list"), 2, "error: name the dead-letter queue: --stack NAME, or --queue-url"),
+        (("dlq", "list"), 2, "error: name the dead-letter queue: --stack NAME, --local or"),
         (("backfill", "-"), 2, "error: standard input cannot be read twice"),
         (
             ("backfill", "--only", "alias", "events"),

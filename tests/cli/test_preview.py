@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from handler.queue.envelope import Entry, pack
 from klaviyo_mapping import Settings
+from local.aws_stand_in.function import ROOT
 from preview import ADVICE, explain, to_json
 from tests.cli.calling import answer, call, lines
 from tests.handler.calls import identify, order, track
+from tests.klaviyo_client.fakes import event
 
 ANONYMOUS = {"type": "track", "messageId": "a-1", "anonymousId": "anon-1", "event": "Seen"}
 
@@ -154,7 +158,7 @@ def test_what_is_no_json_is_told_with_its_place(file: Path) -> None:
         {
             "file": str(file),
             "line": 1,
-            "detail": "line 1, column 9: a colon is missing between a key and its value",
+            "detail": "a colon is missing between a key and its value (column 9)",
         }
     ]
     assert len(document["messages"]) == 1
@@ -180,3 +184,100 @@ def test_json_holds_nothing_that_a_terminal_obeys(file: Path) -> None:
     assert document["messages"] != []
     assert not set(shown) & set("\x9b\x7f\u202e\x1b")
     assert "\\u009b31m\\u007f\\u202e\\u001b[2J ü" in shown
+
+
+QUEUED = (
+    Entry(operation=event(1), reason={"code": "refused"}),
+    Entry(message=track(9, userId=[]), reason={"code": "invalid_message"}),
+    Entry(operation=event(2), attempts=3),
+)
+
+
+@pytest.mark.parametrize("form", ["sqs event", "envelope"])
+def test_what_a_queue_holds_is_shown_as_it_would_be_sent(form: str, file: Path) -> None:
+    (body,) = pack(QUEUED)
+    sqs_event = {"Records": [{"eventSource": "aws:sqs", "messageId": "1", "body": body}]}
+    file.write_text(json.dumps(sqs_event, indent=2) if form == "sqs event" else body)
+    status, document = answer("preview", file)
+    found = [
+        (each["message_id"], each["type"], each["event_name"], each["verdict"])
+        for each in document["messages"]
+    ]
+    assert (status, found) == (
+        1,
+        [
+            ("m1", "create_event", "Viewed", "mapped"),
+            ("track-9", "track", "Item Added", "rejected"),
+            ("m2", "create_event", "Viewed", "mapped"),
+        ],
+    )
+    assert [request["messages"] for request in document["requests"]] == [[1], [3]]
+
+
+def test_packed_entry_is_unpacked(file: Path) -> None:
+    large = replace(event(1), properties={"text": "x" * 1_100_000})
+    (body,) = pack([Entry(operation=large, reason={"code": "refused"})])
+    assert '"packed"' in body
+    file.write_text(body)
+    assert answer("preview", file)[1]["messages"][0]["message_id"] == "m1"
+
+
+def test_samples_of_both_functions_can_be_looked_at() -> None:
+    for path in sorted((ROOT / "events").glob("*.json")):
+        _, document = answer("preview", path)
+        assert document["messages"] or document["unreadable"], path.name
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "\nENFORCE_EMIAL=false",
+            "line 2: ENFORCE_EMIAL is no setting; do you mean ENFORCE_EMAIL?",
+        ),
+        ("STRIPE_KEY=1", "line 1: STRIPE_KEY is no setting; see docs/settings.md"),
+        ("LIST_ID=A\n\nwhat is this", "line 3: expected NAME=value"),
+        ("LIST_ID", "line 1: expected NAME=value"),
+        ("LIST_ID=A\nLIST_ID=B", "line 2: LIST_ID is set twice"),
+    ],
+)
+def test_nothing_in_an_env_file_is_passed_over(text: str, said: str, file: Path) -> None:
+    variables = file.with_name("settings.env")
+    variables.write_text(f"{text}\n")
+    result = call("preview", "--env-file", variables, write(file, track()))
+    assert (result.exit_code, result.stderr) == (2, f"error: {variables}, {said}\n")
+
+
+def test_env_file_is_read(file: Path) -> None:
+    variables = file.with_name("settings.env")
+    variables.write_text('# ours\n\nexport ENFORCE_EMAIL="false"\nWEBHOOK_TOKEN=t\n')
+    _, document = answer("preview", "--env-file", variables, "-", stdin=json.dumps(NO_EMAIL))
+    assert document["messages"][0]["verdict"] == "mapped"
+
+
+NO_EMAIL = {"type": "identify", "userId": "one"}
+
+
+def test_misspelt_variable_is_noted(file: Path) -> None:
+    result = call("preview", write(file, track()), ENFORCE_EMIAL="false", HTTP_PROXY="")
+    assert (result.exit_code, result.stderr) == (
+        0,
+        "note: in the environment, ENFORCE_EMIAL is no setting; do you mean ENFORCE_EMAIL?\n",
+    )
+
+
+@pytest.mark.parametrize("word", ["klaviyo", "Klaviyo", " KLAVIYO "])
+def test_option_is_read_as_its_variable_is(word: str, file: Path) -> None:
+    write(file, order())
+    by_option = answer("preview", "--ecommerce-metrics", word, file)
+    by_variable = answer("preview", file, ECOMMERCE_METRICS=word)
+    assert by_option == by_variable
+    assert by_option[1]["messages"][0]["operations"][0]["metric"] == "Placed Order"
+
+
+def test_option_that_cannot_be_read_says_what_it_takes(file: Path) -> None:
+    result = call("preview", "--ecommerce-metrics", "klavio", write(file, order()))
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "error: ECOMMERCE_METRICS: expected segment or klaviyo\n",
+    )

@@ -7,6 +7,8 @@ import hmac
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ import pytest
 
 from cli.segment.signature import signature
 from local.aws_stand_in.function import ROOT
+from local.klaviyo_stand_in import Weather
+from preview import ADVICE
 from tests.cli.calling import SECRET, answer, call, lines, start
 from tests.deployment import Deployment
 from tests.handler.calls import identify, track
@@ -54,6 +58,12 @@ class Door:
 
 @pytest.fixture
 def door(deployment: Deployment) -> Iterator[Door]:
+    with served(deployment) as found:
+        yield found
+
+
+@contextmanager
+def served(deployment: Deployment) -> Iterator[Door]:
     found = Door(deployment)
     thread = threading.Thread(target=found.server.serve_forever, args=(0.02,))
     thread.start()
@@ -131,7 +141,58 @@ def test_rejection_is_shown_and_is_status_1(door: Door, tmp_path: Path) -> None:
     assert others == [
         "track-2 rejected invalid_message: userId: must be string or number or null",
         "p dropped unsupported_type",
+        *map(advice_on, ("invalid_message", "unsupported_type")),
     ]
+
+
+def advice_on(code: str) -> str:
+    return f"{code}: {ADVICE[code].meaning} {ADVICE[code].remedy}"
+
+
+def test_refusal_comes_with_what_to_do(door: Door, deployment: Deployment, tmp_path: Path) -> None:
+    deployment.account.set_weather(Weather(refuse_items="pointer", refuses=lambda _: True))
+    file = tmp_path / "one.json"
+    file.write_text(json.dumps(track()))
+    status, output, _ = post(door, file)
+    assert status == 1
+    assert output.splitlines()[-1] == advice_on("refused")
+
+
+def test_test_event_needs_an_address() -> None:
+    result = call("send", "--url", "http://127.0.0.1:1/x", "--test-event", "nonsense")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "error: --test-event: expected an e-mail address, such as you@your-company.com\n",
+    )
+
+
+def test_test_event_that_is_dropped_is_a_problem(deployment: Deployment) -> None:
+    rules = {"RULES": '[events]\ndeny = ["Test Event"]'}
+    with served(replace(deployment, variables={**deployment.variables, **rules})) as door:
+        status, [answered] = send(door, "--test-event", "you@acme-store.example")
+    assert (status, answered["answer"]["dropped"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("before", "status", "said"),
+    [
+        (0, 2, "line 1: a value should stand here (column 1). Nothing was sent"),
+        (
+            3,
+            3,
+            "line 4: a value should stand here (column 1). 3 messages before it were sent",
+        ),
+    ],
+    ids=["first", "after others"],
+)
+def test_junk_is_said_to_be_junk(
+    before: int, status: int, said: str, door: Door, tmp_path: Path
+) -> None:
+    file = tmp_path / "junk.jsonl"
+    messages = "".join(json.dumps(track(n)) + "\n" for n in range(before))
+    file.write_text(f"{messages}hello world\n")
+    ended, _, error = post(door, "--batch-size", "1", "--single", file)
+    assert (ended, error) == (status, f"error: {file}, {said}\n")
 
 
 def test_wrong_secret_is_status_1_and_says_where_to_look(door: Door, file: Path) -> None:

@@ -72,6 +72,7 @@ def test_4000_messages_are_on_the_queue_within_five_seconds_in_a_handful_of_sqs_
     assert aws.depth(deployment.sqs, deployment.queues.retry_queue_url).total <= 4
 
 
+@pytest.mark.alone
 def test_while_klaviyo_hangs_a_call_costs_a_second_at_most_once_the_circuit_is_open(
     deployment: Deployment,
 ) -> None:

@@ -416,11 +416,11 @@ def test_a_call_looks_at_so_many_messages_and_no_more(
     ]
 
 
-def test_of_a_million_values_the_answer_names_the_first_ones(deployment: Deployment) -> None:
-    """Each of them alone would take 5 µs; Segment waits for five seconds."""
-    _, answer = deployment.webhook(call([[]] * 1_000_000))
+def test_of_200_000_values_the_answer_names_the_first_ones(deployment: Deployment) -> None:
+    """Each as a queue entry of its own would take 5 µs, and Segment waits for five seconds."""
+    _, answer = deployment.webhook(call([[]] * 200_000))
     counts = {name: answer[name] for name in ("received", "rejected", "queued")}
-    assert counts == {"received": 1_000_000, "rejected": 10_000, "queued": 990_000}
-    assert len(answer["messages"]) + answer["messages_left_out"] == 1_000_000
+    assert counts == {"received": 200_000, "rejected": 10_000, "queued": 190_000}
+    assert len(answer["messages"]) + answer["messages_left_out"] == 200_000
     waiting = [json.loads(entry["messages"]) for entry in deployment.waiting()]
-    assert sum(map(len, waiting)) == 990_000
+    assert sum(map(len, waiting)) == 190_000

@@ -28,6 +28,7 @@ from operations import (
     kind_of,
     to_json,
 )
+from tests.effort import examples
 from tests.klaviyo_client.fakes import (
     BAD_PHONE,
     RunningClock,
@@ -428,7 +429,7 @@ REPLIES: st.SearchStrategy[Answer | Retryable] = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     operations=st.lists(OPERATIONS, max_size=12),
     many=st.booleans(),

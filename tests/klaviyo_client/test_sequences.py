@@ -19,6 +19,7 @@ from operations import (
     Unsubscribe,
     UpsertProfile,
 )
+from tests.effort import examples
 from tests.klaviyo_client.fakes import Clock, Headers
 
 EMAILS = ("ann@shop.example", "bob@shop.example")
@@ -107,7 +108,7 @@ def operations(draw: st.DrawFn) -> Operation:
     return draw(st.sampled_from(choices))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(operations(), max_size=10))
 def test_a_batch_ends_as_its_operations_one_after_the_other(steps: list[Operation]) -> None:
     """As far as they name a person alike: whose number it is, only Klaviyo knows."""

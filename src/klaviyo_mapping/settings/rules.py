@@ -67,19 +67,21 @@ def _fits(parts: Sequence[str], name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """Which traits, or which properties, to leave out, and which to send only as their hash.
+    """Which traits, or which properties, to leave out, to send only as their hash, or to rename.
 
-    `inside` has the same for the fields of an object, or of each object in a list, by the name of
-    its trait or property as `normalise` writes it.
+    `renames` has the new names, by the old one as `normalise` writes it. `inside` has the same for
+    the fields of an object, or of each object in a list, by the name of its trait or property as
+    `normalise` writes it. Everything but `renames` goes by the name that was sent.
     """
 
     leave_out: Patterns = field(default_factory=Patterns)
     hash: Patterns = field(default_factory=Patterns)
     inside: Mapping[str, "Fields"] = field(default_factory=dict)
+    renames: Mapping[str, str] = field(default_factory=dict)
 
     def applied_to(self, document: dict[str, Json]) -> dict[str, Json]:
         """The document itself where the rules say nothing of any document, else a changed copy."""
-        if not (self.leave_out or self.hash or self.inside):
+        if not (self.leave_out or self.hash or self.inside or self.renames):
             return document
         changed = {}
         for key, value in document.items():
@@ -91,7 +93,21 @@ class Fields:
                     continue
             inside = self.inside.get(normalise(key))
             changed[key] = value if inside is None else inside._applied_inside(value)
-        return changed
+        return self._renamed(changed) if self.renames else changed
+
+    def _renamed(self, document: dict[str, Json]) -> dict[str, Json]:
+        """With the new names. What has its new name beside it already, in any spelling, keeps its
+        own: neither of the two is lost."""
+        taken = {normalise(key) for key in document if normalise(key) not in self.renames}
+        renamed: dict[str, Json] = {}
+        for key, value in document.items():
+            new = self.renames.get(normalise(key))
+            if new is None or normalise(new) in taken:
+                renamed[key] = value
+            else:
+                taken.add(normalise(new))
+                renamed[new] = value
+        return renamed
 
     def _applied_inside(self, value: Json) -> Json:
         if isinstance(value, dict):

@@ -14,7 +14,10 @@
     leave_out = ["ssn", "internal_*"]
     hash = ["national_id"]               # SHA-256
 
-    [properties]                         # of a track
+    [traits.rename]                      # before anything else reads their names
+    "planName" = "plan"
+
+    [properties]                         # of a track, likewise
     leave_out = ["margin", "products.cost"]
 
 Each table and key may be missing. Nothing else may stand there.
@@ -76,22 +79,31 @@ def _events(table: str, content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _rename(table: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    return {"renames": _renames(table, content, "an event")}
+
+
+def _renames(table: str, content: Mapping[str, Any], what: str) -> dict[str, str]:
+    """New names by the old ones, as `normalise` writes them."""
     renames: dict[str, str] = {}
     for old, new in content.items():
         where = f'[{table}] "{old}"'
-        if "*" in old or not old.strip():
-            raise RulesError(where, "the whole name of an event: there is no * in a rename")
-        if not isinstance(new, str) or not new.strip() or len(new) > LONGEST_EVENT_NAME:
+        if "*" in old or not normalise(old):
+            raise RulesError(where, f"the whole name of {what}: there is no * in a rename")
+        if not isinstance(new, str) or not normalise(new) or len(new) > LONGEST_EVENT_NAME:
             raise RulesError(where, f"a text of at most {LONGEST_EVENT_NAME} characters")
         if normalise(old) in renames:
-            raise RulesError(where, "each event once, whatever its spelling")
+            raise RulesError(where, "each name once, whatever its spelling")
         renames[normalise(old)] = new.strip()
-    return {"renames": renames}
+    return renames
 
 
 def _fields(table: str, content: Mapping[str, Any]) -> dict[str, Any]:
     """Names; `products.cost` is the field `cost` of the object, or of each one, in `products`."""
-    lists = _lists(table, content, "leave_out", "hash")
+    named = dict(content)
+    renames = named.pop("rename", {})
+    if not isinstance(renames, dict):
+        raise RulesError(f"[{table}] rename", f"a table [{table}.rename]")
+    lists = _lists(table, named, "leave_out", "hash", also="rename")
     _refuse_both(table, lists, "leave_out", "hash")
     inside: dict[str, dict[str, list[str]]] = {}
     for key, names in lists.items():
@@ -103,7 +115,18 @@ def _fields(table: str, content: Mapping[str, Any]) -> dict[str, Any]:
                 raise RulesError(f"[{table}] {key}", f'"{name}" with a whole name before the dot')
             inside.setdefault(normalise(owner), {}).setdefault(key, []).append(inner)
     fields = {owner: Fields(**_patterns(of_owner)) for owner, of_owner in inside.items()}
-    return {table: Fields(**_patterns(lists), inside=fields)}
+    found = Fields(
+        **_patterns(lists),
+        inside=fields,
+        renames=_renames(
+            f"{table}.rename", renames, "a trait" if table == "traits" else "a property"
+        ),
+    )
+    for old in renames:
+        if old in found.leave_out:
+            where = f'[{table}.rename] "{old}"'
+            raise RulesError(where, f"a name that [{table}] leave_out lets through")
+    return {table: found}
 
 
 def _patterns(lists: Mapping[str, list[str]]) -> dict[str, Any]:
@@ -120,11 +143,14 @@ TABLES: Mapping[str, Callable[[str, Mapping[str, Any]], dict[str, Any]]] = {
 """The tables of a rules file; each gives fields of `Rules`."""
 
 
-def _lists(table: str, content: Mapping[str, Any], *keys: str) -> dict[str, list[str]]:
-    """The table's keys, each of which holds a list of names."""
+def _lists(
+    table: str, content: Mapping[str, Any], *keys: str, also: str | None = None
+) -> dict[str, list[str]]:
+    """The table's keys, each of which holds a list of names. The table may have `also` one more."""
     for key, names in content.items():
         if key not in keys:
-            raise RulesError(f"[{table}] {key}", f"{_listed(keys)}, and nothing else")
+            expected = _listed((*keys, also) if also else keys)
+            raise RulesError(f"[{table}] {key}", f"{expected}, and nothing else")
         if not isinstance(names, list) or not all(
             isinstance(name, str) and name.strip() for name in names
         ):

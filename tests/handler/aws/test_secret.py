@@ -81,6 +81,7 @@ def test_a_name_needs_a_region(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(caught.value) == "the secret cannot be read: AWS_REGION is not set"
 
 
+@pytest.mark.alone
 def test_a_secret_that_drips_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
     with socket.create_server(("127.0.0.1", 0)) as listener:

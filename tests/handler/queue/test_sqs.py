@@ -92,6 +92,7 @@ def fails(connection: socket.socket, _: threading.Event) -> None:
         (fails, ClientError, 1),
     ],
 )
+@pytest.mark.alone
 def test_whatever_sqs_does_one_request_ends_in_time(
     answer: Answer, raised: type[Exception], requests: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

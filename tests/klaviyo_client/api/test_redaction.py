@@ -113,6 +113,7 @@ LINEAR_SECONDS = 0.05
         "word " * 20_000,
     ],
 )
+@pytest.mark.alone
 def test_a_long_text_takes_no_longer_than_its_length_asks_for(text: str) -> None:
     began = time.perf_counter()
     redact(text, ADA)

@@ -15,6 +15,8 @@ from klaviyo_client.planning.requests import Item, Request
 from klaviyo_client.sending.sender import CONNECTIONS, LONGEST_SECONDS, Limits, Reply, Sender
 from tests.klaviyo_client.fakes import Clock, RunningClock, answer, endpoint
 
+pytestmark = pytest.mark.alone
+
 ACCEPTED = answer(202)
 THROTTLED = answer(429, Retry_After="2")
 TIMEOUT = Retryable(RetryReason.TIMEOUT)

@@ -126,6 +126,7 @@ def test_a_redirect_is_an_answer_and_the_key_stays_here() -> None:
         assert send(url) == Answer(307, {})
 
 
+@pytest.mark.alone
 def test_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -339,6 +340,7 @@ def test_a_host_name_that_is_none_is_a_failed_connection_or_a_value_error(url: s
         assert send(url) == CUT
 
 
+@pytest.mark.alone
 def test_a_look_up_that_hangs_ends_in_time_and_does_not_hang_the_next(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
