@@ -207,8 +207,8 @@ def test_the_revision_is_that_of_the_stand_ins_cut_and_of_its_licence() -> None:
 @pytest.mark.parametrize(
     ("ours", "of_the_cut", "file"),
     [
-        ("2027-01-15", openapi.REVISION, "local/klaviyo_stand_in/data/openapi.json is of "),
-        ("2027-01-15", "2027-01-15", "local/klaviyo_stand_in/data/LICENSE: write "),
+        ("2099-01-15", openapi.REVISION, "local/klaviyo_stand_in/data/openapi.json is of "),
+        ("2099-01-15", "2099-01-15", "local/klaviyo_stand_in/data/LICENSE: write "),
     ],
 )
 def test_a_file_that_is_forgotten_with_a_revision_is_named(
