@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from klaviyo_client.api.answers import Answer
 from klaviyo_client.api.outcomes import (
