@@ -156,6 +156,42 @@ def singles(job: Mapping[str, Any]) -> Figures:
     return {"singles": repeated(all_of_them) / len(lambda_events)}
 
 
+def slow(job: Mapping[str, Any]) -> Figures:
+    """Calls in turn while the far end takes its time: `….times` the call's own slowest request, of
+    which half and one in a hundred take longer, and the milliseconds of the call."""
+    handle, _ = _webhook(job)
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in job["calls"]}
+    figures: Figures = {}
+    for number in range(1 + job["number"]):
+        for name, path in job["calls"].items():
+            lambda_event = json.loads(Path(path).read_text())
+            _stats(job["url"])
+            began = perf_counter()
+            answer = handle(lambda_event)
+            seconds = perf_counter() - began
+            _delivered(answer)
+            stats = _stats(job["url"])
+            # The first makes the connections.
+            if number:
+                found[name].append((seconds, seconds / stats["slowest"]))
+            figures[f"{name}.requests"] = stats["requests"]
+    for name, of_calls in found.items():
+        times = [of_slowest for _, of_slowest in of_calls]
+        figures[name] = statistics.median(seconds for seconds, _ in of_calls) * 1000
+        figures[f"{name}.times.p50"] = statistics.median(times)
+        figures[f"{name}.times.p99"] = statistics.quantiles(times, n=100, method="inclusive")[98]
+    return figures
+
+
+def _stats(url: str) -> dict[str, Any]:
+    """What the sink has seen since it was asked the last time."""
+    from urllib.request import urlopen
+
+    with urlopen(f"{url}/__stats") as answer:
+        stats: dict[str, Any] = json.load(answer)
+        return stats
+
+
 def retry(job: Mapping[str, Any]) -> Figures:
     """A batch of the retry queue, made of messages that were mapped: microseconds an operation."""
     from handler.door.validation import validate
@@ -294,7 +330,7 @@ def _peak() -> float:
 
 JOBS: Mapping[str, Callable[[Mapping[str, Any]], Figures]] = {
     job.__name__: job
-    for job in (mapping, webhook, first, singles, retry, memory, requests, machine)
+    for job in (mapping, webhook, first, singles, slow, retry, memory, requests, machine)
 }
 
 
