@@ -25,7 +25,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from bench import artifact, far_ends, imports, interpreters, messages, peer, report
+from bench import artifact, far_ends, import_times, interpreters, messages, peer, report
 from bench.figures import Figure, is_beyond_noise, ratio
 from bench.measuring import KEY, Ends, Files, MeasurementError, Record, Subject, Task, in_turns
 from local.aws_stand_in.function import ROOT
@@ -163,9 +163,9 @@ def _built(
     return built
 
 
-def _import_tree(subject: Subject, record: Record) -> list[imports.Module]:
+def _import_tree(subject: Subject, record: Record) -> list[import_times.Module]:
     try:
-        return imports.merged([subject.import_tree() for _ in range(IMPORT_RUNS)])
+        return import_times.merged([subject.import_tree() for _ in range(IMPORT_RUNS)])
     except MeasurementError as error:
         record.notes.setdefault("present", []).append(f"imports: {error}")
         return []
@@ -177,7 +177,7 @@ def _result(
     subject: str,
     rounds: int,
     files: Files,
-    tree: list[imports.Module],
+    tree: list[import_times.Module],
 ) -> Result:
     figures = record.figures(subject)
     figures |= {f"artifact.{name}": Figure.of([size]) for name, size in built.megabytes.items()}
@@ -232,7 +232,8 @@ def _print(result: Result, before: Result | None, *, is_stored: bool) -> None:
     )
     print(report.table(figures, base, "" if before is None else before["revision"]))
     tree = [
-        imports.Module(each["name"], each["own_us"], each["whole_us"]) for each in result["imports"]
+        import_times.Module(each["name"], each["own_us"], each["whole_us"])
+        for each in result["imports"]
     ]
     if tree:
         print(report.import_tree(tree, frozenset(sys.stdlib_module_names)))

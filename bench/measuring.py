@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from bench import imports, messages
+from bench import import_times, messages
 from bench.artifact import Artifact
 from bench.figures import Figure
 from local.aws_stand_in import template
@@ -178,11 +178,11 @@ class Subject:
         }
         return self._cold("cold.secret", environment)
 
-    def import_tree(self) -> list[imports.Module]:
+    def import_tree(self) -> list[import_times.Module]:
         """What a cold start imports until its first answer."""
         command = self._command("-X", "importtime", *self._first_answer())
         done = self._run(command, self._environment)
-        return imports.read(done.stderr)
+        return import_times.read(done.stderr)
 
     def run(self, job: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Figures:
         """The figures of one worker. Raises `MeasurementError`."""

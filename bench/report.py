@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bench import peer
 from bench.figures import Figure, ratio, ratio_in_turns, verdict
-from bench.imports import Module, by_package, costliest
+from bench.import_times import Module, by_package, costliest
 from bench.measuring import SIZES, STAND_IN_SIZES
 
 Figures = Mapping[str, Figure]

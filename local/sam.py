@@ -2,7 +2,7 @@
 
 Either function is invoked with every file of `events/`, then `sam local start-api` takes a signed
 request by `klaviyo-destination send`. Moto's server is AWS and the stand-in is Klaviyo. What is
-answered must be what `local.answers` says: `sam local invoke` itself ends well also where a
+answered must be what `local.sample_answers` says: `sam local invoke` itself ends well also where a
 function has raised.
 
     SAM                 the SAM CLI's command (sam)
@@ -27,8 +27,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from local import answers, sam_files
 from local import klaviyo_stand_in as klaviyo
+from local import sam_files, sample_answers
 from local.aws_stand_in import server as aws
 from local.aws_stand_in.function import ROOT
 from local.deployment import LISTS
@@ -70,13 +70,13 @@ def main() -> int:
                 screen.line(f"  {screen.mark(problem is None)} {function}  {name}")
                 if problem is not None:
                     screen.line(f"    {problem}")
-        missing = answers.RETRIED_EVENTS - {each.unique_id for each in account.events}
+        missing = sample_answers.RETRIED_EVENTS - {each.unique_id for each in account.events}
         problems.append(f"Klaviyo did not get {sorted(missing)}" if missing else None)
         screen.line(f"  {screen.mark(not missing)} Klaviyo has the events of the retry queue")
         screen.heading("sam local start-api, a signed request by klaviyo-destination send")
         problem = sam.check_signed_request()
         problems.append(problem)
-        screen.line(f"  {screen.mark(problem is None)} {problem or answers.DELIVERED}")
+        screen.line(f"  {screen.mark(problem is None)} {problem or sample_answers.DELIVERED}")
     failures = sum(problem is not None for problem in problems)
     screen.line(f"\n{len(problems) - failures} of {len(problems)} answers are as documented.")
     return 1 if failures else 0
@@ -95,9 +95,9 @@ class Sam:
             answer = self._invoke(function, name)
         except ProofError as error:
             return str(error)
-        expected: Any = answers.of_retry_function(name)
+        expected: Any = sample_answers.of_retry_function(name)
         if function == "WebhookFunction":
-            expected = answers.of_webhook_function(name)
+            expected = sample_answers.of_webhook_function(name)
             if "statusCode" in answer:
                 answer = (answer["statusCode"], json.loads(answer["body"]))
         return None if answer == expected else f"answered {answer}, expected {expected}"
@@ -132,9 +132,9 @@ class Sam:
             answer = json.loads(output)["answer"]
         except (ProofError, ValueError, KeyError) as error:
             return str(error)
-        if status == 0 and answer == answers.DELIVERED:
+        if status == 0 and answer == sample_answers.DELIVERED:
             return None
-        return f"it ended with {status} and {output}, expected 0 and {answers.DELIVERED}"
+        return f"it ended with {status} and {output}, expected 0 and {sample_answers.DELIVERED}"
 
     def _send_signed_request(self) -> tuple[int, str]:
         port = _free_port()

@@ -1,7 +1,7 @@
 """What Segment messages would become in Klaviyo, and why: nothing is sent, nothing is needed.
 
 For people, who look at it in the console or on the command line; never packaged. It asks the real
-door, the real mapping and the real planner, so that it cannot say anything else than they would do.
+door, the real mapping and the client's own planning, so that it says what they would do.
 """
 
 from preview.advice import ADVICE, Advice

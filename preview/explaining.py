@@ -16,9 +16,9 @@ from preview.marking import item_places, landings
 from preview.model import MessagePreview, Preview, RequestPreview, Source, Trace, Verdict, WayOut
 from preview.offers import offers
 from preview.paths import Path, pointer
+from preview.provenance import Budget, Origins, trace
 from preview.reading import read
 from preview.rehearsal import Rehearsal, Step, rehearse
-from preview.tracing import Budget, Origins, trace
 
 Given = Json | TooDeep | Operation
 """A message, or an operation as the mapping has made it already and a queue has held it."""

@@ -1,4 +1,4 @@
-"""Where the parts of operations end up in a request: dye in the water.
+"""Where the parts of operations end up in a request: each part gets a mark.
 
 Every text and number of the operations is replaced by a mark of its own, the client writes the
 request anew, and where the marks come out is where the parts are. So nothing here has to know how
@@ -88,14 +88,14 @@ def _found(
     ]
     try:
         if request.endpoint in REWRITTEN:
-            alone = [_rewritten(request, plain, marked, item, rehearsal.lists)]
+            marked_only = [_rewritten(request, plain, marked, item, rehearsal.lists)]
         else:
-            alone = [
+            marked_only = [
                 again
                 for operation, position in zip(marked, positions, strict=True)
                 for again in _rehearsed(request, operation, _earlier(request, rehearsal, position))
             ]
-        written = [(each.path, json.loads(each.body() or b"null")) for each in alone]
+        written = [(each.path, json.loads(each.body() or b"null")) for each in marked_only]
     except (*UNPLANNABLE, LookupError):
         return None
     found: list[Landing] = []
@@ -117,7 +117,7 @@ def _rewritten(
     item: Item,
     lists: KnownLists,
 ) -> Request:
-    """The request with that item alone, and with marks."""
+    """The request with only that item, and with marks."""
     covers = tuple(range(len(item.covers)))
     joins = tuple(range(len(covers), len(marked)))
     written = rebuilt(request, marked, Item(b"", covers, joins))
@@ -131,7 +131,7 @@ def _rewritten(
 
 
 def _rehearsed(request: Request, marked: Operation, earlier: int) -> Sequence[Request]:
-    """The requests of this kind that the operation alone would be, with marks.
+    """The requests of this kind that only this operation would be, with marks.
 
     Of several, since a merge looks up two profiles, the one that has so many before it.
     """

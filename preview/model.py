@@ -8,7 +8,7 @@ from preview.advice import Advice
 
 
 class Verdict(StrEnum):
-    """What would become of a message, as far as it can be told without asking Klaviyo."""
+    """What would become of a message, as far as that can be known without asking Klaviyo."""
 
     MAPPED = "mapped"
     DROPPED = "dropped"

@@ -24,9 +24,9 @@ from klaviyo_client.api.endpoints import (
     Shape,
 )
 from klaviyo_client.api.outcomes import Retryable
+from klaviyo_client.one_delivery import OneDelivery
 from klaviyo_client.planning.lists import KnownLists
 from klaviyo_client.planning.requests import Item, Request
-from klaviyo_client.run import Run
 from klaviyo_client.sending.sender import Limits, OnReply
 from operations import Operation
 
@@ -102,7 +102,7 @@ def _carry_out(
     rehearsal = paper.rehearsal
     positions = list(due)
     paper.begin(positions, LATER.format(_in_words(seconds)) if seconds else None)
-    delivery = Run(paper, rehearsal.lists, list(due.values()), "", 1.0, {}).carry_out()
+    delivery = OneDelivery(paper, rehearsal.lists, list(due.values()), "", 1.0, {}).carry_out()
     for position, result in zip(positions, delivery.results, strict=True):
         if isinstance(result.outcome, Retryable):
             later = seconds + (result.outcome.delay or 0.0)

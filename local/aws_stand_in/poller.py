@@ -6,17 +6,16 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
 
 import json
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
 from local.aws_stand_in.function import FunctionError
 from local.aws_stand_in.server import REGION, arn_of
+from local.background import Background
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
@@ -48,7 +47,7 @@ class Batch:
     seconds: float
 
 
-class Poller:
+class Poller(Background):
     """Polls in a thread of its own, from `with` to its end."""
 
     def __init__(
@@ -68,27 +67,16 @@ class Poller:
         self._sqs: SQSClient = boto3.client("sqs")
         self._arn = arn_of(self._sqs, queue_url)
         self._surplus: list[MessageTypeDef] = []
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._poll, name="poller", daemon=True)
+        super().__init__("poller")
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stopped.set()
-        self._thread.join()
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
         self._sqs.close()
 
-    def _poll(self) -> None:
-        while not self._stopped.is_set():
+    def work(self) -> None:
+        while not self.stopped.is_set():
             batch = self._gather()
-            if batch and not self._stopped.is_set():
+            if batch and not self.stopped.is_set():
                 self.take(batch)
 
     def _gather(self) -> "list[MessageTypeDef]":
@@ -96,7 +84,7 @@ class Poller:
         gathered, self._surplus = self._surplus, []
         until = time.monotonic() + self._window_seconds if gathered else None
         while len(gathered) < self._batch_size and _fitting(gathered) == len(gathered):
-            if self._stopped.is_set():
+            if self.stopped.is_set():
                 break
             received = self.receive(min(10, self._batch_size - len(gathered)))
             gathered += received
@@ -105,7 +93,7 @@ class Poller:
             if until is not None and time.monotonic() >= until:
                 break
             if not received:
-                self._stopped.wait(LOOK_SECONDS)
+                self.stopped.wait(LOOK_SECONDS)
         fitting = _fitting(gathered)
         self._surplus = gathered[fitting:]
         return gathered[:fitting]

@@ -8,8 +8,7 @@ from datetime import UTC, datetime, timedelta
 from threading import RLock
 
 from local.klaviyo_stand_in import control
-from local.klaviyo_stand_in.api import authentication as gate
-from local.klaviyo_stand_in.api import partial, routes
+from local.klaviyo_stand_in.api import authentication, partial, routes
 from local.klaviyo_stand_in.api.authentication import Keys
 from local.klaviyo_stand_in.api.call import Call
 from local.klaviyo_stand_in.api.routes import Route
@@ -266,12 +265,12 @@ class Account:
     ) -> tuple[Response, int]:
         items = 0
         try:
-            key = gate.authenticate(request, self._keys)
+            key = authentication.authenticate(request, self._keys)
             headers = self._metered(route)
         except Refusal as refusal:
             return refusal.response(), items
         try:
-            gate.admit(request, route, key, self._keys, self._policy)
+            authentication.admit(request, route, key, self._keys, self._policy)
             document, items = self._judged(request, route, fate)
             response = self._answered(request, route, target, document, fate)
         except Refusal as refusal:

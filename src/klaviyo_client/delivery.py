@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from klaviyo_client.api.outcomes import Retryable, RetryReason
+from klaviyo_client.one_delivery import OneDelivery
 from klaviyo_client.people.newest import ONCE_SECONDS
 from klaviyo_client.people.persons import SHARED_BY_SEVERAL
 from klaviyo_client.people.sequence import holds_back
@@ -16,7 +17,6 @@ from klaviyo_client.people.waiting import Key, LatestRetry, WaitingPersons
 from klaviyo_client.planning.lists import KnownLists
 from klaviyo_client.planning.recent_consents import RecentConsents
 from klaviyo_client.results import Delivery, Result
-from klaviyo_client.run import Run
 from klaviyo_client.sending.sender import LONGEST_SECONDS, WORKERS, Sender, Transport
 from klaviyo_client.sending.shared import Barometer
 from klaviyo_client.sending.transport import HttpTransport
@@ -78,7 +78,7 @@ class Klaviyo:
         `attempts` says of each how often it has failed; without them none has.
         """
         waiting = self._waiting.at(self.clock())
-        run = Run(
+        run = OneDelivery(
             self._sender,
             self._lists,
             operations,

@@ -21,10 +21,10 @@ from klaviyo_mapping.identity.identifiers import (
     named_in_event,
     place_in_traits,
 )
+from klaviyo_mapping.ignored_options import ignored_options
 from klaviyo_mapping.lists.audience import audience_step
 from klaviyo_mapping.lists.consent import consent_step
 from klaviyo_mapping.lists.membership import join_list
-from klaviyo_mapping.options import ignored_options
 from klaviyo_mapping.profile.edits import edited
 from klaviyo_mapping.profile.group import upsert_of_group
 from klaviyo_mapping.profile.upsert import upsert_profile, with_context, with_user_id

@@ -2,7 +2,7 @@
 
 from bench import peer, report
 from bench.figures import Figure
-from bench.imports import Module
+from bench.import_times import Module
 
 
 def figures(**values: float) -> dict[str, Figure]:

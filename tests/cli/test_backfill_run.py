@@ -127,18 +127,18 @@ def test_what_a_job_gives_back_goes_before_what_came_later(
     state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(running, "MOST_PROFILES", 1)
-    mended = upsert(0, message_id="mended")
+    repaired = upsert(0, message_id="repaired")
     klaviyo = Klaviyo(delivered)
 
     def follow_ups(operations: Sequence[Operation]) -> Sequence[Operation]:
         if [name_of(each) for each in operations] == ["check identify-0"]:
-            return (mended,)
+            return (repaired,)
         return imports(operations)
 
     klaviyo.follow_ups = follow_ups
     run(klaviyo, state, identify(0), identify(1))
     profiles = [name for told in klaviyo.told for name in told if not name.startswith("check")]
-    assert profiles == ["identify-0", "mended", "identify-1"]
+    assert profiles == ["identify-0", "repaired", "identify-1"]
 
 
 def test_profile_that_must_come_again_keeps_its_place(

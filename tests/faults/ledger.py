@@ -205,13 +205,13 @@ def _is_settled(unit: Unit, place: Place, klaviyo: Klaviyo, dead: Held) -> bool:
 def surplus(units: Sequence[Unit], klaviyo: Klaviyo, dead: Held) -> list[Misfit]:
     """What is somewhere where nothing of these units belongs."""
     taken = [unit for unit in units if not (unit.refused or unit.malformed or unit.dropped)]
-    buried = [unit for unit in units if unit.refused or unit.malformed]
+    dead_units = [unit for unit in units if unit.refused or unit.malformed]
     events = {event for unit in taken for event in unit.events}
     members = {address for unit in taken for address in unit.members}
     people = {address for unit in taken for address, _ in unit.profiles}
     people |= {change.place[1] for unit in taken for change in unit.changes}
     people |= {address for address, _, _ in events}
-    letters = {place for unit in buried for place in _wanted(unit)}
+    letters = {place for unit in dead_units for place in _wanted(unit)}
     return [
         *(("event", ("event", *event)) for event in klaviyo.events if event not in events),
         *(("member", ("member", each)) for each in klaviyo.members if each not in members),

@@ -96,7 +96,7 @@ def table(report: Report) -> str:
     for (_, status), number in report.requests.items():
         statuses["none" if status == UNANSWERED else str(status)] += number
     into, out = books.taken_in(written), books.taken_out(written)
-    later, buried = written[Metric.RETRY_DELIVERED], written[Metric.RETRY_DEAD_LETTERED]
+    later, dead = written[Metric.RETRY_DELIVERED], written[Metric.RETRY_DEAD_LETTERED]
     rows = [
         ("messages", f"{kinds.total():,}: {_listed(kinds)}"),
         (
@@ -123,7 +123,7 @@ def table(report: Report) -> str:
         ("operations queued", f"{into:,}"),
         (
             "and then",
-            f"{later:,} delivered + {buried:,} dead-lettered + {report.waiting.entries:,} waiting "
+            f"{later:,} delivered + {dead:,} dead-lettered + {report.waiting.entries:,} waiting "
             f"= {out + report.waiting.entries:,}; {out - into:,} of it repeats after crashes",
         ),
         *((name, f"{len(places):,}") for name, places in _misfortunes(report).items()),

@@ -1,4 +1,4 @@
-"""An item that makes every request fail which holds it, and an outage, told apart."""
+"""A poison item, which makes every request with it fail, is not taken for an outage."""
 
 from collections import Counter
 from collections.abc import Callable

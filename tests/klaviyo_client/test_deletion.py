@@ -7,7 +7,7 @@ import pytest
 from klaviyo_client.api.answers import Answer
 from klaviyo_client.api.outcomes import Delivered, Outcome, Refused, Retryable, RetryReason
 from klaviyo_client.delivery import Klaviyo
-from klaviyo_client.run import DELETION_SECONDS
+from klaviyo_client.one_delivery import DELETION_SECONDS
 from local.klaviyo_stand_in import Account, Weather, serve
 from operations import (
     AddToList,

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from cli.segment.signature import signature, signed_part
-from local import answers, samples, sign
-from local.answers import DELIVERED, NO_FAILURES, answer
+from local import sample_answers, samples, sign
 from local.klaviyo_stand_in import Account
+from local.sample_answers import DELIVERED, NO_FAILURES, answer
 from local.samples import EVENTS, OUTAGE, SAMPLES, Sample
 from tests.deployment import SHARED_SECRET, Deployment
 
 FILES = {path.name for path in EVENTS.glob("*.json")}
-WEBHOOK = FILES - set(answers.RETRY)
+WEBHOOK = FILES - set(sample_answers.RETRY)
 
 MARIA, TOM, INES = (
     "maria.lindqvist@acme-store.example",
@@ -34,7 +34,7 @@ def events(account: Account) -> set[tuple[str | None, str, str]]:
 
 
 def test_every_sample_has_an_answer() -> None:
-    assert answers.WEBHOOK.keys() | set(answers.RETRY) == FILES
+    assert sample_answers.WEBHOOK.keys() | set(sample_answers.RETRY) == FILES
 
 
 def test_every_webhook_sample_is_sent_by_make_run() -> None:
@@ -53,30 +53,32 @@ def test_sample_is_a_payload_2_0_event_signed_for_the_sample_secret(name: str) -
     assert (lambda_event["headers"]["x-signature"] == is_right) == (name != "wrong-signature.json")
 
 
-@pytest.mark.parametrize(("name", "expected"), answers.WEBHOOK.items(), ids=answers.WEBHOOK)
+@pytest.mark.parametrize(
+    ("name", "expected"), sample_answers.WEBHOOK.items(), ids=sample_answers.WEBHOOK
+)
 def test_sample_is_answered(
     name: str, expected: tuple[int, dict[str, Any]], deployment: Deployment
 ) -> None:
     assert deployment.webhook(load(name)) == expected
 
 
-@pytest.mark.parametrize("name", answers.RETRY)
+@pytest.mark.parametrize("name", sample_answers.RETRY)
 def test_webhook_function_turns_away_what_is_for_the_retry_function(
     name: str, deployment: Deployment
 ) -> None:
-    assert deployment.webhook(load(name)) == answers.of_webhook_function(name)
+    assert deployment.webhook(load(name)) == sample_answers.of_webhook_function(name)
 
 
 @pytest.mark.parametrize("name", sorted(WEBHOOK))
 def test_retry_function_finds_nothing_in_what_is_for_the_webhook_function(
     name: str, deployment: Deployment
 ) -> None:
-    assert deployment.retry(load(name)) == answers.of_retry_function(name)
+    assert deployment.retry(load(name)) == sample_answers.of_retry_function(name)
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.file)
 def test_make_run_expects_the_same(sample: Sample) -> None:
-    status, body = answers.WEBHOOK[sample.file]
+    status, body = sample_answers.WEBHOOK[sample.file]
     assert (sample.status, sample.outcome) == (status, samples.outcome_of(body))
 
 
@@ -151,7 +153,7 @@ def test_retry_unreadable_goes_to_the_dead_letter_queue_and_its_neighbour_throug
             ),
             "1 delivered, 2 queued (timeout)",
         ),
-        (answers.WEBHOOK["wrong-signature.json"][1], "turned away (invalid_signature)"),
+        (sample_answers.WEBHOOK["wrong-signature.json"][1], "turned away (invalid_signature)"),
         ({"message": "Not Found"}, "Not Found"),
     ],
 )

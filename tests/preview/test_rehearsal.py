@@ -154,7 +154,7 @@ def of(request: RequestPreview) -> dict[str, list[str]]:
                 ("GET", "/api/profiles", None),
                 ("POST", "/api/profile-subscription-bulk-create-jobs", 2),
             ],
-            id="subscribes without a list: who has opted out since is left alone",
+            id="subscribes without a list: nothing is sent for who has opted out since",
         ),
         pytest.param(
             track("User Subscribed", list_id="WmB7kT"),
@@ -183,7 +183,7 @@ def of(request: RequestPreview) -> dict[str, list[str]]:
                 ("GET", "/api/lists/WmB7kT/profiles", None),
                 ("POST", "/api/profile-subscription-bulk-delete-jobs", 2),
             ],
-            id="unsubscribes from a list: who is not on it is left alone",
+            id="unsubscribes from a list: nothing is sent for who is not on it",
         ),
         pytest.param(
             delete(),

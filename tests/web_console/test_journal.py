@@ -7,8 +7,8 @@ import pytest
 
 from handler.queue.envelope import Entry
 from handler.report.message_ids import shown_id
-from local.answers import answer
 from local.aws_stand_in.http_api import Exchange
+from local.sample_answers import answer
 from local.web_console.watching.journal import KEPT, Journal, Line
 from local.web_console.watching.queues import Books, Dead, Waiting
 

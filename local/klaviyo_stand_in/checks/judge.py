@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from local.klaviyo_stand_in.checks import rules
+from local.klaviyo_stand_in.checks import value_checks
 from local.klaviyo_stand_in.checks.schema import compile_schema
 from local.klaviyo_stand_in.protocol.exchange import Json
 from local.klaviyo_stand_in.protocol.findings import Facts, Findings, Rule
@@ -17,26 +17,26 @@ EVENTS = "/data/attributes/events-bulk-create/data"
 PROFILES = "/data/attributes/profiles/data"
 
 
-def _profile(place: str, *whole: Rule, phone: Rule = rules.phone_number) -> Table:
+def _profile(place: str, *whole: Rule, phone: Rule = value_checks.phone_number) -> Table:
     return {
-        f"{place}/attributes/email": (rules.email,),
+        f"{place}/attributes/email": (value_checks.email,),
         f"{place}/attributes/phone_number": (phone,),
         place: whole,
     }
 
 
 def _patched(meta: str) -> Table:
-    return {f"{meta}/patch_identifiers": (rules.secondary_addresses,)}
+    return {f"{meta}/patch_identifiers": (value_checks.secondary_addresses,)}
 
 
 def _event(place: str, *whole: Rule) -> Table:
     attributes = f"{place}/attributes"
     return {
-        f"{attributes}/metric/data/attributes/name": (rules.metric_name,),
-        f"{attributes}/properties": (rules.event_properties,),
-        f"{attributes}/time": (rules.event_time,),
-        f"{attributes}/unique_id": (rules.unique_id,),
-        f"{attributes}/value_currency": (rules.value_currency,),
+        f"{attributes}/metric/data/attributes/name": (value_checks.metric_name,),
+        f"{attributes}/properties": (value_checks.event_properties,),
+        f"{attributes}/time": (value_checks.event_time,),
+        f"{attributes}/unique_id": (value_checks.unique_id,),
+        f"{attributes}/value_currency": (value_checks.value_currency,),
         place: whole,
     }
 
@@ -44,69 +44,81 @@ def _event(place: str, *whole: Rule) -> Table:
 def _consented(channels: str) -> Table:
     kinds = ("email/marketing", "sms/marketing", "sms/transactional", "push/marketing")
     more = ("whatsapp/marketing", "whatsapp/transactional")
-    return {f"{channels}/{kind}/consented_at": (rules.consented_at,) for kind in (*kinds, *more)}
+    return {
+        f"{channels}/{kind}/consented_at": (value_checks.consented_at,) for kind in (*kinds, *more)
+    }
 
 
-_identified = rules.at_least_one(rules.PROFILE_IDENTIFIERS)
-_subscribable = rules.at_least_one(("email", "phone_number"))
+_identified = value_checks.at_least_one(value_checks.PROFILE_IDENTIFIERS)
+_subscribable = value_checks.at_least_one(("email", "phone_number"))
 _event_profile: tuple[Rule, ...] = (
-    rules.at_least_one(rules.EVENT_IDENTIFIERS),
-    rules.phone_not_alone,
-    rules.no_larger(rules.MAX_EVENT_PROFILE_BYTES),
+    value_checks.at_least_one(value_checks.EVENT_IDENTIFIERS),
+    value_checks.phone_not_alone,
+    value_checks.no_larger(value_checks.MAX_EVENT_PROFILE_BYTES),
 )
 
 RULES: dict[str, Table] = {
     "create_event": {
         **_profile("/data/attributes/profile/data", *_event_profile),
         **_patched("/data/attributes/profile/data/meta"),
-        **_event("/data", rules.one_item),
+        **_event("/data", value_checks.one_item),
     },
     "bulk_create_events": {
-        EVENTS: (rules.some_events(1000),),
-        f"{EVENTS}/*": (rules.not_repeated,),
-        f"{EVENTS}/*/attributes/events/data": (rules.between(1, 1000),),
+        EVENTS: (value_checks.some_events(1000),),
+        f"{EVENTS}/*": (value_checks.not_repeated,),
+        f"{EVENTS}/*/attributes/events/data": (value_checks.between(1, 1000),),
         **_profile(f"{EVENTS}/*/attributes/profile/data", *_event_profile),
         **_patched(f"{EVENTS}/*/attributes/profile/data/meta"),
-        **_event(f"{EVENTS}/*/attributes/events/data/*", rules.one_item),
+        **_event(f"{EVENTS}/*/attributes/events/data/*", value_checks.one_item),
     },
     "create_or_update_profile": {
-        **_profile("/data", _identified, rules.phone_not_alone, rules.one_item),
+        **_profile("/data", _identified, value_checks.phone_not_alone, value_checks.one_item),
         **_patched("/data/meta"),
     },
     "bulk_import_profiles": {
-        PROFILES: (rules.between(1, 10_000),),
+        PROFILES: (value_checks.between(1, 10_000),),
         **_profile(
             f"{PROFILES}/*",
             _identified,
-            rules.phone_not_alone,
-            rules.no_larger(rules.MAX_PROFILE_BYTES),
-            rules.one_item,
-            phone=rules.phone_format,
+            value_checks.phone_not_alone,
+            value_checks.no_larger(value_checks.MAX_PROFILE_BYTES),
+            value_checks.one_item,
+            phone=value_checks.phone_format,
         ),
         **_patched(f"{PROFILES}/*/meta"),
     },
     "bulk_subscribe_profiles": {
-        PROFILES: (rules.between(1, 1000),),
-        f"{PROFILES}/*/attributes/age_gated_date_of_birth": (rules.day,),
-        **_profile(f"{PROFILES}/*", _subscribable, rules.consents, rules.one_item),
+        PROFILES: (value_checks.between(1, 1000),),
+        f"{PROFILES}/*/attributes/age_gated_date_of_birth": (value_checks.day,),
+        **_profile(f"{PROFILES}/*", _subscribable, value_checks.consents, value_checks.one_item),
         **_consented(f"{PROFILES}/*/attributes/subscriptions"),
     },
     "bulk_unsubscribe_profiles": {
-        PROFILES: (rules.between(1, 100),),
-        **_profile(f"{PROFILES}/*", _subscribable, rules.consents, rules.one_item),
+        PROFILES: (value_checks.between(1, 100),),
+        **_profile(f"{PROFILES}/*", _subscribable, value_checks.consents, value_checks.one_item),
     },
-    "add_profiles_to_list": {"/data": (rules.between(1, 1000),), "/data/*": (rules.one_item,)},
-    "remove_profiles_from_list": {"/data": (rules.between(1, 1000),), "/data/*": (rules.one_item,)},
-    "create_list": {"/data/attributes/name": (rules.not_blank,), "/data": (rules.one_item,)},
+    "add_profiles_to_list": {
+        "/data": (value_checks.between(1, 1000),),
+        "/data/*": (value_checks.one_item,),
+    },
+    "remove_profiles_from_list": {
+        "/data": (value_checks.between(1, 1000),),
+        "/data/*": (value_checks.one_item,),
+    },
+    "create_list": {
+        "/data/attributes/name": (value_checks.not_blank,),
+        "/data": (value_checks.one_item,),
+    },
     "request_profile_deletion": {
-        **_profile("/data/attributes/profile/data", rules.exactly_one),
-        "/data": (rules.one_item,),
+        **_profile("/data/attributes/profile/data", value_checks.exactly_one),
+        "/data": (value_checks.one_item,),
     },
-    "merge_profiles": {"/data": (rules.one_source, rules.one_item)},
+    "merge_profiles": {"/data": (value_checks.one_source, value_checks.one_item)},
 }
 
 _JUDGES = {
-    name: compile_schema(schema, DEFINITIONS, RULES[name]) for name, schema in BODIES.items()
+    name: compile_schema(schema, DEFINITIONS, RULES.get(name, {}))
+    for name, schema in BODIES.items()
 }
 
 

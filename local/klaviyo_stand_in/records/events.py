@@ -8,7 +8,7 @@ from typing import Any, Literal
 from local.klaviyo_stand_in.records import times
 
 Keep = Literal["all", "ids", "counts"]
-"""What is kept of events: everything, their keys alone, or a hash of each key (for benchmarks)."""
+"""What is kept of events: everything, only their keys, or a hash of each key (for benchmarks)."""
 
 
 @dataclass(frozen=True, slots=True)

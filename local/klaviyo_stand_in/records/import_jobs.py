@@ -1,4 +1,4 @@
-"""Carries out an import job: each profile alone, the refusals noted."""
+"""Carries out an import job: each profile by itself, its refusals noted."""
 
 from typing import Any
 from uuid import uuid4

@@ -6,9 +6,9 @@ import random
 import threading
 import uuid
 from contextlib import suppress
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from local.background import Background
 from local.web_console.acting.sending import post
 
 RATES = (0, 1, 5, 20)
@@ -28,7 +28,7 @@ PRODUCTS = (("Enamel Mug", 18.5), ("Green Tea", 22.0), ("Linen Towel", 14.0), ("
 EVENT_NAMES = ("Product Viewed", "Product Added", "Cart Viewed", "Checkout Started")
 
 
-class Traffic:
+class Traffic(Background):
     """Sends once a second, in a thread of its own, as many messages as are wanted, in one request.
 
     It never sends ahead: while the webhook takes its time, the next second's messages wait.
@@ -39,25 +39,15 @@ class Traffic:
         self._secret = secret
         self._per_second = 0
         self._changed = threading.Event()
-        self._stopped = threading.Event()
         self._chance = random.Random(7)
         self._run = uuid.uuid4().hex[:6]
         self._numbers = itertools.count(1)
-        self._thread = threading.Thread(target=self._send, name="traffic", daemon=True)
+        super().__init__("traffic", patience=1.0)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stopped.set()
+    def __exit__(self, *error: object) -> None:
+        self.stopped.set()
         self._changed.set()
-        self._thread.join(timeout=1)
+        super().__exit__(*error)
 
     @property
     def per_second(self) -> int:
@@ -71,8 +61,8 @@ class Traffic:
         self._per_second = per_second
         self._changed.set()
 
-    def _send(self) -> None:
-        while not self._stopped.is_set():
+    def work(self) -> None:
+        while not self.stopped.is_set():
             if not self._per_second:
                 self._changed.wait()
                 self._changed.clear()
@@ -80,7 +70,7 @@ class Traffic:
             messages = [self._message() for _ in range(self._per_second)]
             with suppress(OSError):
                 post(json.dumps(messages), self._webhook_url, self._secret)
-            self._stopped.wait(1)
+            self.stopped.wait(1)
 
     def _message(self) -> dict[str, Any]:
         local_part, first_name, last_name = self._chance.choice(PEOPLE)

@@ -11,7 +11,7 @@ LEFT_OUT = "…"
 def abridged(value: Any) -> Any:
     """The value with long texts cut, and without what goes beyond `MOST_PARTS` parts.
 
-    What is left out is told in its place.
+    In the place of what is left out stands how much it is.
     """
     return _Abridging(MOST_PARTS).of(value)
 

@@ -1,13 +1,11 @@
 """Looks on once a second, so that the page can show how things went, also before it was opened."""
 
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
+from local.background import Background
 from local.web_console.watching.journal import Journal
 from local.web_console.watching.queues import Bookkeeper, Books, Dead
 
@@ -32,7 +30,7 @@ class Look:
     dead: int
 
 
-class Watch:
+class Watch(Background):
     """Keeps the last looks, and the journal up to date, from `with` to its end."""
 
     def __init__(
@@ -42,21 +40,7 @@ class Watch:
         self._bookkeeper = bookkeeper
         self._clock = clock
         self._looks: deque[Look] = deque(maxlen=KEPT)
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._look_on, name="watch", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stopped.set()
-        self._thread.join()
+        super().__init__("watch")
 
     @property
     def looks(self) -> list[Look]:
@@ -74,8 +58,8 @@ class Watch:
         """The dead letter of this key, if it is still there."""
         return next((each for each in self.look().dead if each.key == key), None)
 
-    def _look_on(self) -> None:
-        while not self._stopped.is_set():
+    def work(self) -> None:
+        while not self.stopped.is_set():
             books = self.look()
             totals = self._journal.totals()
             self._looks.append(
@@ -87,4 +71,4 @@ class Watch:
                     len(books.dead),
                 )
             )
-            self._stopped.wait(EVERY_SECONDS)
+            self.stopped.wait(EVERY_SECONDS)

@@ -1,1 +1,1 @@
-"""What is told of each message: answers, logs, metrics, and the codes they share."""
+"""What is reported of each message: answers, logs, metrics, and the codes that they share."""

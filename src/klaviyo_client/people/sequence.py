@@ -33,7 +33,7 @@ CONSENT, JOIN = "consent", "join"
 
 
 @dataclass(slots=True)
-class Order:
+class Acts:
     """`acts` follow one another. `superseded` steps have a later one that says the opposite.
 
     `followers` come after a deletion of their person, by whose position they are known. What is in
@@ -94,17 +94,17 @@ def holds_back(operation: Operation) -> list[Key]:
     return _effects(operation)
 
 
-def order_of(operations: Sequence[Operation], pending: Iterable[int]) -> Order:
+def acts_of(operations: Sequence[Operation], pending: Iterable[int]) -> Acts:
     """How the pending operations follow one another."""
     positions = list(pending)
     concerned = [operations[position] for position in positions]
     if not (can_contradict(concerned) or may_repeat(concerned)):
-        return Order([positions])
+        return Acts([positions])
     people = _People()
     for position in positions:
         people.meet(_own_keys(operations[position]))
     persons = {position: people.of(_own_keys(operations[position])) for position in positions}
-    order = Order()
+    order = Acts()
     order.followers = _followers(operations, positions, persons)
     # What follows a deletion of its person is no later word than what comes before.
     words = last_words(

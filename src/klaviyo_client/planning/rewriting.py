@@ -8,7 +8,7 @@ from klaviyo_client.api.endpoints import (
     BULK_IMPORT_PROFILES,
     Subject,
 )
-from klaviyo_client.people.sequence import order_of, waits_for
+from klaviyo_client.people.sequence import acts_of, waits_for
 from klaviyo_client.planning.consent import (
     plan_introductions,
     plan_subscriptions,
@@ -40,7 +40,7 @@ def can_be_planned(operation: Operation) -> bool:
     """Whether the operation can be written at all, by itself and as one of many."""
     operations, progress = [operation], Progress([operation])
     try:
-        order_of(operations, [0])
+        acts_of(operations, [0])
         waits_for(operation)
         requests = [
             *(request for round_ in plan_profiles(operations, [0]) for request in round_),

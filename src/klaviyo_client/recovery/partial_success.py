@@ -10,7 +10,7 @@ from klaviyo_client.api.endpoints import CONSENTS, Subject
 from klaviyo_client.api.outcomes import DeliveryWarning, Outcome, Refused
 from klaviyo_client.planning.progress import Progress
 from klaviyo_client.planning.requests import Item, Request
-from klaviyo_client.recovery.refusals import in_another_form
+from klaviyo_client.recovery.repairs import in_another_form
 
 
 def record_partly(

@@ -31,12 +31,12 @@ from klaviyo_client.planning.caution import following
 from klaviyo_client.planning.lists import KnownLists
 from klaviyo_client.planning.progress import Progress
 from klaviyo_client.planning.requests import Request, Series
-from klaviyo_client.recovery import import_jobs as imports
+from klaviyo_client.recovery import import_jobs
 from klaviyo_client.recovery.list_answers import read_created, read_lists
 from klaviyo_client.recovery.lookup_answers import read_found
 from klaviyo_client.recovery.other_forms import amended
 from klaviyo_client.recovery.partial_success import record_partly
-from klaviyo_client.recovery.refusals import repair
+from klaviyo_client.recovery.repairs import repair
 from operations import AddToList, CheckImport, Identity, UpsertProfile
 
 SURELY_NOT_DONE = frozenset(
@@ -57,7 +57,7 @@ class ReplyReader:
         self._once_seconds = once_seconds
         self._progress = progress
         self._lists = lists
-        self._import_errors: dict[str, dict[str, imports.Failure]] = {}
+        self._import_errors: dict[str, dict[str, import_jobs.Failure]] = {}
         self._failed_counts: dict[str, int] = {}
 
     def read(self, request: Request, reply: Answer | Retryable) -> list[Request]:
@@ -149,7 +149,7 @@ class ReplyReader:
         return read_created(self._progress, request, answer)
 
     def _follow_import(self, request: Request, answer: Answer) -> None:
-        job_id = imports.job_id(answer)
+        job_id = import_jobs.job_id(answer)
         operations = self._progress.operations
         message_ids = []
         merged = {}
@@ -162,19 +162,19 @@ class ReplyReader:
         self._progress.follow_ups.append(check)
 
     def _look_at_import(self, request: Request, answer: Answer) -> list[Request]:
-        verdict = imports.verdict(answer)
+        verdict = import_jobs.verdict(answer)
         if verdict is not None:
             self._progress.record(request, verdict)
             return []
-        self._failed_counts[request.target] = imports.failed_count(answer) or 0
-        list_ids = imports.list_ids(answer)
+        self._failed_counts[request.target] = import_jobs.failed_count(answer) or 0
+        list_ids = import_jobs.list_ids(answer)
         if list_ids is None and not request.query:
-            return [replace(request, query=imports.WITH_LISTS)]
+            return [replace(request, query=import_jobs.WITH_LISTS)]
         return [
             replace(
                 request,
                 endpoint=GET_IMPORT_ERRORS,
-                query=imports.FIRST_PAGE,
+                query=import_jobs.FIRST_PAGE,
                 list_ids=list_ids or (),
             )
         ]
@@ -184,7 +184,7 @@ class ReplyReader:
         errors = self._import_errors.setdefault(request.target, {})
         for check in self._checks(request):
             if check.message_ids or not errors:
-                found = imports.failures(answer, check)
+                found = import_jobs.failures(answer, check)
                 errors.update((failure.key, failure) for failure in found)
         page = next_page(answer)
         if page is not None and page != request.query:
@@ -194,7 +194,7 @@ class ReplyReader:
         return []
 
     def _act_on_import_errors(
-        self, request: Request, errors: Sequence[imports.Failure], otherwise: Retryable
+        self, request: Request, errors: Sequence[import_jobs.Failure], otherwise: Retryable
     ) -> None:
         """Each error that is new to its check; `otherwise` is the outcome while some are missing.
 
@@ -228,7 +228,7 @@ class ReplyReader:
             if isinstance(check := operations[position], CheckImport)
         ]
 
-    def _after_import_error(self, failure: imports.Failure, list_ids: tuple[str, ...]) -> None:
+    def _after_import_error(self, failure: import_jobs.Failure, list_ids: tuple[str, ...]) -> None:
         """A profile that the job refused has not joined its lists either.
 
         Every message that was merged into it is accounted for.

@@ -65,7 +65,7 @@ def with_context(upsert: UpsertProfile, message: Message) -> UpsertProfile:
     """The upsert with the locale and the address of the device that the message's context knows.
 
     A trait of that name comes first. `0.0.0.0` is what Segment's libraries send in place of an
-    address that they are told to hide.
+    address that the rules hide.
     """
     attributes = dict(upsert.attributes)
     locale = None if message.context.locale is None else as_locale(message.context.locale)

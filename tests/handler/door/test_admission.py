@@ -55,7 +55,7 @@ def compact(value: Any) -> bytes:
 
 
 ADMITTED: list[tuple[str, dict[str, Any], list[Message | Malformed]]] = [
-    ("a message alone", signed(compact(GOOD)), [validate(GOOD)]),
+    ("one message", signed(compact(GOOD)), [validate(GOOD)]),
     (
         "a batch signed by its first",
         signed(compact([GOOD, GOOD]), compact(GOOD)),
@@ -77,7 +77,7 @@ ADMITTED: list[tuple[str, dict[str, Any], list[Message | Malformed]]] = [
             validate(GOOD),
         ],
     ),
-    ("a malformed message alone", signed(compact(BAD)), [MALFORMED]),
+    ("one malformed message", signed(compact(BAD)), [MALFORMED]),
     (
         "a message that nests too deeply among good ones",
         signed(b"[%b,%b]" % (compact(GOOD), DEEP.encode()), compact(GOOD)),

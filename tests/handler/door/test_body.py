@@ -46,10 +46,10 @@ BODIES: list[tuple[str, str, list[Any]]] = [
         [{"a": "é✓😀é😀"}],
     ),
     ("the null character", r'{"a":"\u0000"}', [{"a": "\0"}]),
-    ("the first half of a pair alone", r'{"a":"x\ud800y"}', [{"a": "x\ufffdy"}]),
-    ("the second half of a pair alone", r'{"a":"\uDC00"}', [{"a": "\ufffd"}]),
+    ("only the first half of a pair", r'{"a":"x\ud800y"}', [{"a": "x\ufffdy"}]),
+    ("only the second half of a pair", r'{"a":"\uDC00"}', [{"a": "\ufffd"}]),
     ("two first halves and a second", r'{"a":"\uD83D\ud83D\uDe00"}', [{"a": "\ufffd😀"}]),
-    ("a pair the wrong way round", r'{"a":"\ude00\ud83d"}', [{"a": "\ufffd\ufffd"}]),
+    ("a pair in the wrong order", r'{"a":"\ude00\ud83d"}', [{"a": "\ufffd\ufffd"}]),
     ("a half in a key", r'{"\ud800":1}', [{"\ufffd": 1}]),
     ("a half beside a pair", r'["\ud800","\ud83d\ude00"]', ["\ufffd", "😀"]),
     ("a half and then a line feed", r'{"a":"\ud800\n"}', [{"a": "\ufffd\n"}]),
@@ -69,7 +69,7 @@ def test_the_messages_of_a_body(body: str, messages: list[Any]) -> None:
 
 TOO_DEEP: list[tuple[str, str, list[Any]]] = [
     ("the one array of an array", f"[{DEEP}]", [Unreadable(DEEP, UNREADABLE)]),
-    ("an object alone", f" {DEEP_OBJECT} ", [Unreadable(DEEP_OBJECT, UNREADABLE)]),
+    ("one object", f" {DEEP_OBJECT} ", [Unreadable(DEEP_OBJECT, UNREADABLE)]),
     (
         "an element between others",
         rf'[{{"a":"],\ud800"}}, {DEEP_OBJECT} ,1e999]',

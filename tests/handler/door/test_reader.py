@@ -14,7 +14,7 @@ from klaviyo_mapping.segment.message import MESSAGE_SCHEMA, Message
 PLAIN = {"type": "track", "event": "Tea Bought", "properties": {"price": 1.5}}
 
 STRAIGHT: list[tuple[str, dict[str, Any]]] = [
-    ("the type alone", {"type": "anything"}),
+    ("only the type", {"type": "anything"}),
     ("a track", PLAIN),
     ("ids that are numbers", {**PLAIN, "userId": 7, "anonymousId": 7.5}),
     ("what Segment adds", {**PLAIN, "channel": "client", "version": 2, "writeKey": "k"}),

@@ -266,7 +266,7 @@ def test_a_body_that_is_not_as_documented_counts_as_absent(body: bytes) -> None:
             ApiError("invalid", "D", "/data"),
             id="as documented",
         ),
-        pytest.param({"title": "T"}, ApiError("unknown", "T"), id="title alone"),
+        pytest.param({"title": "T"}, ApiError("unknown", "T"), id="only a title"),
         pytest.param(
             {"code": 7, "detail": ["x"], "source": "here"}, ApiError("unknown", ""), id="types"
         ),

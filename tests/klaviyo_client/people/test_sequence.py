@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from klaviyo_client.people.sequence import Order, holds_back, keys_of, order_of, waits_for
+from klaviyo_client.people.sequence import Acts, acts_of, holds_back, keys_of, waits_for
 from operations import (
     AddToList,
     CheckImport,
@@ -83,7 +83,7 @@ def asks(
 def test_what_would_undo_something_follows_it(
     operations: list[Operation], acts: list[list[int]]
 ) -> None:
-    assert order_of(operations, range(len(operations))).acts == acts
+    assert acts_of(operations, range(len(operations))).acts == acts
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_what_would_undo_something_follows_it(
 def test_who_has_only_just_been_subscribed_cannot_leave_at_once(
     operations: list[Operation], too_soon: set[int]
 ) -> None:
-    assert order_of(operations, range(len(operations))).too_soon == too_soon
+    assert acts_of(operations, range(len(operations))).too_soon == too_soon
 
 
 EARLY, HALF, LATE = "2026-07-15T10:00:00Z", "2026-07-15T10:00:00.500Z", "2026-07-15T10:00:01Z"
@@ -128,7 +128,7 @@ EARLY, HALF, LATE = "2026-07-15T10:00:00Z", "2026-07-15T10:00:00.500Z", "2026-07
 def test_of_steps_on_one_list_the_latest_stands(
     operations: list[Operation], superseded: list[int]
 ) -> None:
-    assert order_of(operations, range(len(operations))).superseded == superseded
+    assert acts_of(operations, range(len(operations))).superseded == superseded
 
 
 BOTH = Subscribe("m", "ann@x.io", "L", NUMBER, is_consent=True)
@@ -167,7 +167,7 @@ OLD = Subscribe("m", "ann@x.io", "L", historical_import=True, consented_at=EARLY
 def test_of_consents_the_last_word_stands(
     operations: list[Operation], superseded: list[int]
 ) -> None:
-    assert order_of(operations, range(len(operations))).superseded == superseded
+    assert acts_of(operations, range(len(operations))).superseded == superseded
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_of_consents_the_last_word_stands(
 def test_an_identify_does_not_subscribe_who_has_opted_out_in_the_same_batch(
     operations: list[Operation], opted_out: set[int]
 ) -> None:
-    assert order_of(operations, range(len(operations))).opted_out == opted_out
+    assert acts_of(operations, range(len(operations))).opted_out == opted_out
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_four_thousand_words_of_one_person_are_few(step: Callable[[int], Operati
     """In linear time: each further one costs what the ones before it cost."""
     operations = [step(n) for n in range(4000)]
     began = time.process_time()
-    order = order_of(operations, range(4000))
+    order = acts_of(operations, range(4000))
     assert time.process_time() - began < 1.0
     left = set(range(4000)).difference(order.superseded)
     assert len(order.acts) == 1
@@ -221,7 +221,7 @@ def test_a_deletion_divides_what_is_said_of_its_person() -> None:
         DeleteProfile("m", ANN),
         event(1, identity=BOB),
     ]
-    assert order_of(operations, range(8)) == Order(
+    assert acts_of(operations, range(8)) == Acts(
         acts=[[0, 1, 7]], followers={4: 2, 5: 2, 6: 2}, doomed=frozenset({0, 2, 3, 4, 5, 6})
     )
 

@@ -71,7 +71,7 @@ def test_subscriptions_go_together_a_list_a_request_and_an_address_once() -> Non
         pytest.param(
             [Subscribe("m", None, "L", NUMBER), Subscribe("m", None, "L", NUMBER)],
             [[(0, 1)]],
-            id="a number alone",
+            id="only a number",
         ),
         pytest.param(
             [

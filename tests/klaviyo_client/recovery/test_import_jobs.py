@@ -104,7 +104,7 @@ UPSERT = UpsertProfile(
 @pytest.mark.parametrize(
     ("payload", "upsert"),
     [
-        pytest.param(PROFILE, UPSERT, id="the attributes alone"),
+        pytest.param(PROFILE, UPSERT, id="only the attributes"),
         pytest.param({"type": "profile", "attributes": PROFILE}, UPSERT, id="the profile"),
         pytest.param(
             {"data": {"type": "profile", "attributes": PROFILE}}, UPSERT, id="the whole body"

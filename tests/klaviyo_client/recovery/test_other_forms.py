@@ -48,7 +48,7 @@ NO_PHONE = Identity("a@shop.example", "7", None, "kx")
             UpsertProfile("m", ALL, phone_as_sent={"phone": "1"}),
             PHONE_BY_DETAIL,
             UpsertProfile("m", NO_PHONE, properties={"phone": "1"}),
-            id="profile: the detail alone names the phone number",
+            id="profile: only the detail names the phone number",
         ),
         pytest.param(
             CreateEvent("m", ALL, "Viewed", "u", {"a": 1}),
@@ -66,19 +66,19 @@ NO_PHONE = Identity("a@shop.example", "7", None, "kx")
             UpsertProfile("m", ALL, phone_as_sent={"phone": "1"}),
             CONFLICT,
             UpsertProfile("m", E_MAIL, properties={"phone": "1"}),
-            id="conflict: the e-mail alone",
+            id="conflict: only the e-mail stays",
         ),
         pytest.param(
             CreateEvent("m", ALL, "Viewed", "u"),
             CONFLICT,
             CreateEvent("m", E_MAIL, "Viewed", "u"),
-            id="conflict of an event: the e-mail alone",
+            id="conflict of an event: only the e-mail stays",
         ),
         pytest.param(
             UpsertProfile("m", Identity(external_id="7", phone_number="+1")),
             CONFLICT,
             UpsertProfile("m", Identity(external_id="7")),
-            id="conflict without an e-mail: the external id alone",
+            id="conflict without an e-mail: only the external id stays",
         ),
         pytest.param(
             UpsertProfile("m", ALL, properties={"plan": "pro"}),
@@ -196,7 +196,7 @@ def test_the_refusal_is_avoided(
         pytest.param(
             UpsertProfile("m", Identity(phone_number="+1")), PHONE, id="nothing would be left"
         ),
-        pytest.param(UpsertProfile("m", E_MAIL), CONFLICT, id="the e-mail was alone already"),
+        pytest.param(UpsertProfile("m", E_MAIL), CONFLICT, id="there was only the e-mail already"),
         pytest.param(
             UpsertProfile("m", Identity(phone_number="+1", kx="k")), CONFLICT, id="neither is first"
         ),

@@ -260,7 +260,7 @@ RIGHT: dict[str, Json] = {
     "an address of 100 characters": upsert(profile(email=f"{text(92)}@shop.io")),
     "an address with a plus": upsert(profile(email="ann+news@mail.shop.co.uk")),
     "an international domain": upsert(profile(email="ann@müller.de")),
-    "a phone number alone": upsert(profile_without_email(phone_number="+14155550100")),
+    "only a phone number": upsert(profile_without_email(phone_number="+14155550100")),
     "a profile by exchange id": upsert(profile_without_email(_kx="k")),
     "patched properties": upsert(
         {

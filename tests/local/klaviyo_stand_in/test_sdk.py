@@ -56,7 +56,7 @@ def move(sdk: KlaviyoAPI, made: Account) -> Any:
 
 
 def merged(sdk: KlaviyoAPI, made: Account) -> Any:
-    """The SDK knows a body of 201 alone, and Klaviyo answers 202."""
+    """The SDK knows a body of 201 only, and Klaviyo answers 202."""
     ann, bob = upserted(made, email="ann@shop.io"), upserted(made, external_id="7")
     assert sdk.Profiles.merge_profiles(merge(ann, bob)) is None
     return [each.external_id for each in made.profiles]

@@ -1,7 +1,7 @@
 """One delivery: plans, sends within the time left, and accounts for every operation.
 
-Who plans or decides reads what is known so far, and returns requests or changes. Only `Run` and the
-reader of replies change anything.
+Planners and decisions read what is known so far, and return requests or changes. Only
+`OneDelivery` and the reader of replies change anything.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ from klaviyo_client.api.outcomes import (
     RetryReason,
     waiting_for,
 )
-from klaviyo_client.people.sequence import Key, Order, order_of
+from klaviyo_client.people.sequence import Acts, Key, acts_of
 from klaviyo_client.planning.caution import SUSPECT_AFTER, cautious
 from klaviyo_client.planning.consent import (
     plan_introductions,
@@ -81,7 +81,7 @@ LOOKED_UP = (plan_removals, plan_unsubscriptions, plan_introductions, plan_subsc
 """What goes once the look-ups have their answers."""
 
 
-class Run:
+class OneDelivery:
     """One `deliver` call: first the upserts, then what depends on them, and the events.
 
     A profile stands before the first event about it arrives, so that flows find its attributes.
@@ -144,7 +144,7 @@ class Run:
         self._find_lists()
         if not self._time_is_left():
             return
-        order = self._plan(lambda known, pending: order_of(known.operations, pending))
+        order = self._plan(lambda known, pending: acts_of(known.operations, pending))
         self._progress.take(_decided_by(order))
         for act in order.acts:
             if len(order.acts) > 1 or order.followers or order.doomed:
@@ -219,7 +219,7 @@ class Run:
         withdrawn = partial(self._recent.withdrawn, now=now)
         progress.take(judge(progress, self._pending(), withdrawn))
 
-    def _merge_and_delete(self, order: Order) -> None:
+    def _merge_and_delete(self, order: Acts) -> None:
         """Merge and delete profiles, once nothing that was said of them before is left to do."""
         progress = self._progress
         if self._time_is_left():
@@ -230,8 +230,8 @@ class Run:
         if self._time_is_left():
             concerned = self._pending()
             self._send(self._plan(plan_merges), self._deadline)
-            settled = [each for each in concerned if each in progress.outcomes]
-            self._held_back.add_failed(progress, settled, order.doomed)
+            ended = [each for each in concerned if each in progress.outcomes]
+            self._held_back.add_failed(progress, ended, order.doomed)
             self._hold_back_steps()
         self._send_stage(plan_deletions)
         for position, deletion in order.followers.items():
@@ -289,7 +289,7 @@ class Run:
         )
 
 
-def _decided_by(order: Order) -> Changes:
+def _decided_by(order: Acts) -> Changes:
     """What the order of a person's operations decides about those that are not sent."""
     changes = Changes()
     changes.outcomes = dict.fromkeys((*order.superseded, *order.opted_out), Delivered())

@@ -1,10 +1,9 @@
 """Which keys of a message each part of its operations came from. Pure.
 
-The mapping does not say so itself, and must not have to: it is asked again and again, each time
-with one key taken away, and what is then gone or different came from that key. A fallback that
-steps in counts. Where taking a key away leaves nothing to compare (the message is dropped), or
-changes nothing because a fallback says the same, there is another way: its value is altered a
-little.
+The mapping does not record it (docs/decisions/0029). Instead the message is mapped again without
+one key at a time: what is then missing or different came from that key. A fallback that steps in
+counts. If nothing is left to compare (the message is dropped), or nothing changes because a
+fallback says the same, the key's value is altered a little instead.
 """
 
 import re
@@ -59,9 +58,9 @@ class Origins:
     """Where the parts of one message's operations came from.
 
     A place in the operations begins with the operation's position; what is said of a place holds
-    for all within it. `doubtful` is what was told by a change that made other operations of the
-    message: it counts where nothing else is known. `settings` count beside either. `shared` are the
-    places of objects and arrays that the operations hold just as they came.
+    for all within it. `doubtful` is what was learned from a change that made other operations of
+    the message: it counts where nothing else is known. `settings` count beside either. `shared` are
+    the places of objects and arrays that the operations hold just as they came.
     """
 
     sure: dict[Path, set[Path]] = field(default_factory=dict)
@@ -70,7 +69,7 @@ class Origins:
     shared: dict[Path, Path] = field(default_factory=dict)
 
     def of(self, place: Path) -> tuple[list[str], list[str]]:
-        """The keys and the settings behind a place; of nested keys the innermost alone."""
+        """The keys and the settings behind a place; of nested keys only the innermost."""
         keys = _innermost(_around(self.sure, place)) or _innermost(_around(self.doubtful, place))
         exact = {self._within(key, place) for key in keys}
         return sorted(map(written, exact)), sorted(_around(self.settings, place))
