@@ -107,24 +107,31 @@ def mapping(job: Mapping[str, Any]) -> Figures:
 
 
 def webhook(job: Mapping[str, Any]) -> Figures:
-    """Whole webhook calls. With the stub also until the last request was written (`….request`)
-    and how many requests there were (`….requests`)."""
+    """Whole webhook calls, and of each the processor's time (`….processor`). With the stub also
+    until the last request was written (`….request`) and how many there were (`….requests`)."""
     figures: Figures = {}
     handle, stub = _webhook(job)
     for name, path in job["calls"].items():
         lambda_event = json.loads(Path(path).read_text())
         number = _delivered(handle(lambda_event))
         until: list[float] = []
+        spent: list[float] = []
 
-        def once(lambda_event: Any = lambda_event, until: list[float] = until) -> None:
+        def once(
+            lambda_event: Any = lambda_event,
+            until: list[float] = until,
+            spent: list[float] = spent,
+        ) -> None:
             if stub is not None:
                 stub.requests = 0
-            began = perf_counter()
+            began, before = perf_counter(), process_time()
             handle(lambda_event)
+            spent.append(process_time() - before)
             if stub is not None:
                 until.append(stub.last - began)
 
         figures[name] = repeated(once) / number
+        figures[f"{name}.processor"] = statistics.median(spent) * MICROSECONDS / number
         if stub is not None:
             figures[f"{name}.request"] = statistics.median(until) * MICROSECONDS / number
             figures[f"{name}.requests"] = stub.requests
