@@ -10,8 +10,8 @@ machine delays does not count. That it delays the function does count; how long 
 processor busy stands beside it.
 
 Tracks, or identifies, need one request at a time. Of a person who is in a call with both, the
-profile is there before the event (`klaviyo_client.one_delivery`): such a call is two requests long at least,
-and is shown beside them in the same unit.
+profile is there before the event (`klaviyo_client.one_delivery`): such a call is two requests long
+at least, and is shown beside them in the same unit.
 """
 
 import argparse
