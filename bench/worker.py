@@ -33,7 +33,8 @@ def slowly() -> float:
 
 
 Figures = dict[str, float]
-Call = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+Call = Callable[[dict[str, Any]], Mapping[str, Any]]
+"""A whole call. It takes the body out of the lambda event, so that a repeat needs a copy."""
 
 MICROSECONDS = 1_000_000
 SECONDS = 0.25
@@ -113,7 +114,7 @@ def webhook(job: Mapping[str, Any]) -> Figures:
     handle, stub = _webhook(job)
     for name, path in job["calls"].items():
         lambda_event = json.loads(Path(path).read_text())
-        number = _delivered(handle(lambda_event))
+        number = _delivered(handle(dict(lambda_event)))
         until: list[float] = []
         spent: list[float] = []
 
@@ -125,7 +126,7 @@ def webhook(job: Mapping[str, Any]) -> Figures:
             if stub is not None:
                 stub.requests = 0
             began, before = perf_counter(), process_time()
-            handle(lambda_event)
+            handle(dict(lambda_event))
             spent.append(process_time() - before)
             if stub is not None:
                 until.append(stub.last - began)
@@ -154,11 +155,11 @@ def singles(job: Mapping[str, Any]) -> Figures:
     """One call after the other, each of one message: microseconds a call."""
     handle, _ = _webhook(job)
     lambda_events = json.loads(Path(job["calls"]).read_text())
-    _delivered(handle(lambda_events[0]))
+    _delivered(handle(dict(lambda_events[0])))
 
     def all_of_them() -> None:
         for lambda_event in lambda_events:
-            handle(lambda_event)
+            handle(dict(lambda_event))
 
     return {"singles": repeated(all_of_them) / len(lambda_events)}
 
@@ -261,7 +262,7 @@ def requests(job: Mapping[str, Any]) -> Figures:
     figures: Figures = {}
     for name, path in job["calls"].items():
         lambda_event = json.loads(Path(path).read_text())
-        _delivered(handle(lambda_event))
+        _delivered(handle(dict(lambda_event)))
         before = seen()
         _delivered(handle(lambda_event))
         figures[name] = seen() - before
@@ -306,11 +307,12 @@ def _webhook(job: Mapping[str, Any]) -> tuple[Call, Stub | None]:
     collector = Collector()
     collector.start()
 
-    def handle(lambda_event: Mapping[str, Any]) -> Mapping[str, Any]:
+    def handle(lambda_event: dict[str, Any]) -> Mapping[str, Any]:
+        size = len(lambda_event["body"])
         function.telemetry.begin("bench")
         answer = function.handle(lambda_event)
         function.telemetry.flush()
-        collector.call_ended(len(lambda_event["body"]))
+        collector.call_ended(size)
         return answer
 
     return handle, stub
