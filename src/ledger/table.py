@@ -22,7 +22,9 @@ Call = Callable[[str, Document, float], Document]
 
 ITEMS_A_READ, ITEMS_A_WRITE = 100, 25
 
-THREADS = 8
+THREADS = 20
+"""Requests under way at once: a large call sends its ten reads, or its ten transactions, side
+by side, and its forty writes in two rounds."""
 
 ROUNDS = 2
 """How often what DynamoDB has left undone is sent in all."""

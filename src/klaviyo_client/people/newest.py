@@ -12,6 +12,7 @@ all processes share.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -251,7 +252,7 @@ class Judge:
     def decided(self, operation: Operation, stake: Stake, now: float) -> list[Noted]:
         """The fields that the operation decides, each with the operation's time."""
         said = said_at(operation, now)
-        return [(key, dict.fromkeys(map(self.field_id, names), said)) for key, names in stake.sets]
+        return [(key, dict.fromkeys(self.field_ids(names), said)) for key, names in stake.sets]
 
     def withdrawn(self, operation: Operation, stake: Stake, now: float) -> list[Noted]:
         """What counts as soon as the person has said so: an opt-out that Klaviyo has not taken yet
@@ -299,15 +300,22 @@ class Judge:
         return found
 
 
+_instant = lru_cache(maxsize=8_192)(instant)
+"""A batch's times are needed several times each."""
+
+
 def said_at(operation: Operation, now: float) -> float:
     """When the operation's message was sent; now, at the latest: a clock that is ahead must not
     outdate what comes until then."""
-    said = instant(getattr(operation, "time", None))
+    said = _instant(getattr(operation, "time", None))
     return NEVER if said is None else min(said, now)
 
 
 def take_in(known: dict[FieldId, float], fields: Mapping[FieldId, float]) -> None:
     """Keep of each field the later time."""
+    if known.keys().isdisjoint(fields):
+        known.update(fields)
+        return
     for name, said in fields.items():
         if known.get(name, NEVER) < said:
             known[name] = said
@@ -326,6 +334,8 @@ def _done(operation: Subscribe | Unsubscribe) -> list[tuple[Key, str]]:
 
 def keys_of(stake: Stake) -> list[Key]:
     """The identifiers of the person."""
+    if stake.against is stake.sets:
+        return [key for key, _ in stake.sets]
     return list(dict.fromkeys(key for key, _ in (*stake.sets, *stake.against)))
 
 
@@ -362,8 +372,10 @@ def settled(
     `taken_back` are facts that are none: what they were before, if nobody has written them since.
     Until `late`, where it is not 0, a request of ours may still land: then the claims stay.
     """
-    known = {**record.fields, **taken_back}
-    known = {name: said for name, said in known.items() if said != NEVER}
+    known = dict(record.fields)
+    if taken_back:
+        known.update(taken_back)
+        known = {name: said for name, said in known.items() if said != NEVER}
     take_in(known, fields)
     if late:
         until = max(late, record.busy_until)
