@@ -35,8 +35,9 @@ FieldId = int
 Noted = tuple[Key, dict[FieldId, float]]
 """Fields of a person, and what is to be known of them."""
 
-Withdrawal = tuple[str, Key, float]
-"""A channel, the identifier that its consent hangs on, and the time of the message."""
+Withdrawal = tuple[str, Key, float, float]
+"""A channel, the identifier that its consent hangs on, and the time of the message; and until when
+a withdrawal that Klaviyo dates counts as this one."""
 
 MANY = "*"
 """The owner of a record that several processes have claimed at once."""
@@ -261,20 +262,22 @@ class Judge:
 
     def sent(self, operation: Operation, now: float) -> list[Noted]:
         """What must be known before the operation is sent, besides what it decides."""
-        if not isinstance(operation, Unsubscribe) or operation.list_id is None:
+        if not isinstance(operation, Unsubscribe):
             return []
+        if operation.list_id is None:
+            return [
+                (key, {self.field_id(f"sent off {channel}"): now})
+                for channel, key in by_channel(operation)
+            ]
         return [(subscriber(operation), {self.field_id(f"sent leave {operation.list_id}"): now})]
 
     def done(self, operation: Operation, now: float) -> list[Noted]:
         """What is known once the operation was delivered, besides what it decides."""
         if not isinstance(operation, Subscribe | Unsubscribe):
             return []
-        said = said_at(operation, now)
         if isinstance(operation, Unsubscribe) and operation.list_id is None:
-            return [
-                (key, {self.field_id(f"sent off {channel}"): now})
-                for channel, key in by_channel(operation)
-            ]
+            return self.sent(operation, now)
+        said = said_at(operation, now)
         sent = (
             "sent subscribe"
             if isinstance(operation, Subscribe)
@@ -285,18 +288,21 @@ class Judge:
             *((key, {self.field_id(name): said}) for key, name in _done(operation)),
         ]
 
-    def withdrawals(
-        self, operation: Operation, records: Mapping[Key, Record], now: float
-    ) -> list[Withdrawal]:
-        """Of the channels that are consented to, those that we have withdrawn a short time ago."""
+    def withdrawals(self, operation: Operation, records: Mapping[Key, Record]) -> list[Withdrawal]:
+        """Of the channels that are consented to, those that we have withdrawn.
+
+        However long ago that was: Klaviyo's date of it is that of its arrival, while the consent
+        may have been said before that and after the withdrawal.
+        """
         if not isinstance(operation, Subscribe) or not operation.is_consent:
             return []
         found: list[Withdrawal] = []
         for channel, key in by_channel(operation):
             fields = records[key].fields
             sent = fields.get(self.field_id(f"sent off {channel}"), NEVER)
-            if sent + self.once_seconds > now:
-                found.append((channel, key, fields.get(self.field_id(f"off {channel}"), NEVER)))
+            if sent > NEVER:
+                said = fields.get(self.field_id(f"off {channel}"), NEVER)
+                found.append((channel, key, said, sent + self.once_seconds))
         return found
 
 
