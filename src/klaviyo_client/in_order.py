@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from klaviyo_client.api.outcomes import (
     Delivered,
     DeliveryWarning,
+    Refused,
     Retryable,
     RetryReason,
 )
@@ -30,6 +31,7 @@ from klaviyo_client.people.newest import (
     said_at,
     settled,
     take_in,
+    without_fields,
 )
 from klaviyo_client.people.stakes import Key, Stake, stake_of
 from klaviyo_client.results import Delivery, Result
@@ -149,7 +151,9 @@ class InOrder:
         now = self._wall()
         stakes = _stakes_of(operations, now)
         if not stakes:
-            return self._klaviyo.deliver(operations, private_key, seconds, attempts)
+            delivery = self._klaviyo.deliver(operations, private_key, seconds, attempts)
+            self._take_back(delivery, now)
+            return delivery
         checked = self._check(operations, stakes, seconds, now)
         verdicts = checked.verdicts
         sent = [
@@ -168,6 +172,7 @@ class InOrder:
         )
         results = dict(zip(sent, delivery.results, strict=True))
         self._settle(results, stakes, checked)
+        self._take_back(delivery, now)
         return replace_results(
             delivery,
             [
@@ -280,6 +285,27 @@ class InOrder:
             taken_back,
             found.late.get(key, 0.0),
         )
+
+    def _take_back(self, delivery: Delivery, now: float) -> None:
+        """Forget what counted as taken, until it was refused: an import job decides later."""
+        refused: dict[Key, dict[FieldId, float]] = {}
+        for result in (*delivery.results, *delivery.import_failures):
+            operation = result.operation
+            if isinstance(result.outcome, Refused) and isinstance(operation, UpsertProfile):
+                stake = stake_of(operation)
+                for key, fields in self._judge.decided(operation, stake, now) if stake else ():
+                    take_in(refused.setdefault(key, {}), fields)
+        for _ in range(ROUNDS):
+            if not refused:
+                return
+            records = self._words.read(refused, again=True)
+            after = {
+                key: without_fields(record, refused[key])
+                for key, record in records.items()
+                if not refused[key].items().isdisjoint(record.fields.items())
+            }
+            changed = self._words.write(records, after).refused
+            refused = {key: refused[key] for key in changed}
 
     def _note(self, result: Result, stake: Stake, now: float, found: "_Settling") -> None:
         """What one result means for the records."""

@@ -244,6 +244,18 @@ def test_what_was_tried_in_vain_and_refused_later_leaves_out_nothing(
     assert said(deliver(pair.other, upsert(5, plan="old"))) == ["delivered"]
 
 
+def test_what_an_import_job_refuses_later_leaves_out_nothing(pair: Pair, account: Account) -> None:
+    account.set_weather(Weather(refuse_items="import"))
+    people = [f"p{number}@acme-store.example" for number in range(10)]
+    batch = [upsert(5, each, plan="x", poison=each[1] == "3") for each in people]
+    imported = deliver(pair.one, *batch)
+    assert said(imported) == ["delivered"] * 10
+    checked = deliver(pair.one, *imported.follow_ups)
+    assert [result.operation for result in checked.import_failures] == [batch[3]]
+    assert said(deliver(pair.other, upsert(3, people[3], plan="older"))) == ["delivered"]
+    assert said(deliver(pair.other, upsert(3, people[4], plan="older"))) == ["delivered superseded"]
+
+
 def test_a_clock_that_is_ahead_outdates_nothing_that_comes_later(
     pair: Pair, account: Account
 ) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from klaviyo_client.api.outcomes import Delivered, DeliveryWarning, Outcome, Retryable, RetryReason
 from klaviyo_client.people.stakes import (
@@ -390,3 +391,9 @@ def settled(
     if not claims:
         return Record(known, version=record.version + 1)
     return Record(known, claims, record.busy_until, record.owner, record.version + 1)
+
+
+def without_fields(record: Record, gone: Mapping[FieldId, float]) -> Record:
+    """The record without these fields, where it has them of these times."""
+    fields = {name: said for name, said in record.fields.items() if gone.get(name) != said}
+    return replace(record, fields=fields, version=record.version + 1)
