@@ -178,6 +178,26 @@ def test_people_meet_by_each_name_that_an_operation_has(pair: Pair, account: Acc
     assert said(deliver(pair.other, upsert(5, plan="old"))) == ["delivered superseded"]
 
 
+def person(second: float, address: str, **traits: Any) -> UpsertProfile:
+    both = Identity(email=address, external_id="7")
+    return UpsertProfile("m", both, properties=traits, time=at(second))
+
+
+def test_an_id_that_several_people_share_outdates_nobodys_traits(
+    pair: Pair, account: Account
+) -> None:
+    """The newer one keeps the id, as a changed address keeps its person."""
+    bob = "bob@acme-store.example"
+    assert said(deliver(pair.one, person(9, ADA, plan="new"))) == ["delivered"]
+    late = deliver(pair.other, person(5, bob, plan="old"))
+    assert said(late) == ["delivered older_parts_left_out"]
+    assert (properties(account), properties(account, bob)) == ({"plan": "new"}, {"plan": "old"})
+    profile = account.profiles.by_email(ADA)
+    assert profile is not None
+    assert profile.external_id == "7"
+    assert said(deliver(pair.other, person(5, ADA, plan="old"))) == ["delivered superseded"]
+
+
 def test_what_has_no_time_is_sent_as_it_is(pair: Pair, account: Account) -> None:
     deliver(pair.one, upsert(9, plan="new"))
     timeless = UpsertProfile("m", Identity(email=ADA), properties={"plan": "?"})
