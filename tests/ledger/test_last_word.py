@@ -2,8 +2,10 @@
 word about a person wins, and what may be done once is done once."""
 
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -50,12 +52,16 @@ class Clock:
     def skip(self, seconds: float) -> None:
         self.now += seconds
 
+    def passing(self) -> float:
+        """The same for Klaviyo, where time passes by itself as well."""
+        return self.now + time.monotonic()
+
 
 class Pair:
     """Two functions' clients; each has 30 seconds for the ledger, unless said otherwise."""
 
-    def __init__(self, url: str, table: Table) -> None:
-        self.url, self.table, self.clock = url, table, Clock()
+    def __init__(self, url: str, table: Table, clock: Clock) -> None:
+        self.url, self.table, self.clock = url, table, clock
         self.allowance = Allowance(30.0)
         self.one, self.other = self.client("one"), self.client("other")
 
@@ -69,17 +75,27 @@ class Pair:
 
 
 @pytest.fixture
-def account() -> Account:
-    account = Account(keys={KEY}, policy=Policy(default_opt_in="single_opt_in"))
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def account(clock: Clock) -> Account:
+    account = Account(
+        keys={KEY},
+        policy=Policy(default_opt_in="single_opt_in"),
+        clock=clock.passing,
+        started_at=datetime.fromtimestamp(clock.now, UTC),
+    )
     account.add_list("L", "Newsletter", "single_opt_in")
     account.add_list("M", "Offers", "single_opt_in")
     return account
 
 
 @pytest.fixture
-def pair(account: Account, table: Table) -> Iterator[Pair]:
+def pair(account: Account, table: Table, clock: Clock) -> Iterator[Pair]:
     with serve(account) as url:
-        yield Pair(url, table)
+        yield Pair(url, table, clock)
 
 
 def at(second: float) -> str:
@@ -606,6 +622,16 @@ def test_whoever_opts_out_at_klaviyo_stays_so(pair: Pair, account: Account) -> N
     pair.clock.skip(1801)
     account.unsubscribe(ADA)
     assert said(deliver(pair.other, consents(9, "L"))) == ["delivered opted_out"]
+
+
+def test_our_withdrawal_stays_ours_however_late_a_consent_of_before_comes(
+    pair: Pair, account: Account
+) -> None:
+    deliver(pair.one, upsert(1, plan="x"))
+    deliver(pair.one, withdraws(5))
+    pair.clock.skip(86_400)
+    assert said(deliver(pair.other, consents(9, "L"))) == ["delivered"]
+    assert marketing(account) == "SUBSCRIBED"
 
 
 SMS = "sms.marketing"
