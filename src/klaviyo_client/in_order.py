@@ -338,10 +338,13 @@ class InOrder:
             if DeliveryWarning.NOT_ON_LIST not in result.warnings:
                 found.learn(self._judge.done(operation, now))
         found.keep(self._judge.withdrawn(operation, stake, now))
-        if isinstance(operation, Unsubscribe) and (
-            is_sent or may_land or self._klaviyo.may_have_left(operation)
-        ):
-            found.keep(self._judge.sent(operation, now))
+        if isinstance(operation, Unsubscribe):
+            # Before somebody leaves a list it is looked whether they are on it: that may be what
+            # had no answer.
+            of_list = operation.list_id is not None
+            may_be_sent = self._klaviyo.may_have_left(operation) if of_list else may_land
+            if is_sent or may_be_sent:
+                found.keep(self._judge.sent(operation, now))
 
 
 @dataclass(slots=True)

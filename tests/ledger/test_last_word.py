@@ -587,6 +587,17 @@ def test_a_list_unsubscription_without_an_answer_waits_for_half_an_hour(
     assert said(deliver(third, withdraws(5, "L"))) == ["delivered not_on_list"]
 
 
+def test_a_list_unsubscription_whose_look_up_had_no_answer_was_not_sent(
+    pair: Pair, account: Account
+) -> None:
+    subscribed(pair)
+    account.set_weather(Weather(faults=Faults(seed=1, p_cut_before=1.0)))
+    assert said(deliver(pair.other, withdraws(5, "L"))) == ["connection_failed"]
+    account.set_weather()
+    pair.clock.skip(11)
+    assert said(deliver(pair.client("third"), withdraws(5, "L"))) == ["delivered"]
+
+
 def test_a_subscription_waits_within_half_an_hour_of_another(pair: Pair, account: Account) -> None:
     assert said(deliver(pair.one, consents(5, "L"))) == ["delivered"]
     assert said(deliver(pair.other, consents(7, "M"))) == ["consent_too_soon"]
