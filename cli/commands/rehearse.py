@@ -27,7 +27,7 @@ Examples:
 Nobody in Klaviyo may have the address. A handful of messages about one made-up person there is
 signed and posted to the webhook, twice. Profile, events, lists and consent are read back and
 compared with what `preview` promises. Then Klaviyo is asked to delete the person, however it ends.
-The names of metrics stay in Klaviyo; nobody can delete one.
+The metrics stay in Klaviyo: its API cannot delete the metric of an event.
 
 \b
 It needs the scopes events:read, metrics:read, profiles:read, lists:read and data-privacy:write.

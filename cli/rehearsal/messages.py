@@ -11,7 +11,7 @@ MARK = "klaviyo_destination_rehearsal"
 """The trait that says of a person in Klaviyo: made up, by this rehearsal."""
 
 EVENT = "Test Event"
-"""As `send --test-event` has it: nobody can delete a metric, so that there is one for both."""
+"""As `send --test-event` has it: a metric stays in Klaviyo, so there is one for both."""
 
 ORDER = "Order Completed"
 

@@ -57,7 +57,6 @@ class Rehearsal:
         self._sleep = sleep
         self._clock = clock
         self._queued = 0
-        self._queued = 0
 
     def require_nobody(self) -> None:
         """Raise `Misuse` when somebody in Klaviyo has the address."""
@@ -87,6 +86,12 @@ class Rehearsal:
                     "Something waits in the retry queue, and may make the person anew: run it with "
                     "--clean-up once the queue is empty."
                 )
+                if promise.subscribes:
+                    self._say(
+                        "If this address was rehearsed within the last half hour, its subscription "
+                        "waits for the rest of it: Klaviyo recommends one in that time. Name "
+                        "another address."
+                    )
             try:
                 is_gone = self.clean_up()
             except Trouble as trouble:

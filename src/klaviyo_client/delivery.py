@@ -103,6 +103,10 @@ class Klaviyo:
         """Another process has withdrawn this consent a short time ago, as was `said` then."""
         self._recent.note_withdrawal(channel, key, said, self.clock())
 
+    def note_deletion(self, key: Key, said: float) -> None:
+        """Another process has deleted this person a short time ago, as was `said` then."""
+        self._recent.note_deletion(key, said, self.clock())
+
 
 def _failed(delivery: Delivery) -> dict[Key, Retryable]:
     """What must come again, other than for waiting behind something that must."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from handler.books.last_word import Words
 from klaviyo_client.api.answers import Answer
@@ -22,6 +23,7 @@ from local.klaviyo_stand_in import Account, Faults, Policy, Weather, serve
 from operations import (
     AddToList,
     CreateEvent,
+    DeleteProfile,
     Identity,
     Operation,
     RemoveFromList,
@@ -490,3 +492,43 @@ def test_a_record_that_no_release_has_written_costs_no_message(
     pair.table.write([item], Allowance(30.0))
     assert said(deliver(pair.one, upsert(5, plan="x"))) == ["delivered order_not_checked"]
     assert pair.allowance.failures == {"unexpected": 1}
+
+
+# Deletions
+
+
+def deletes(second: float) -> DeleteProfile:
+    return DeleteProfile("m", Identity(email=ADA), time=at(second))
+
+
+@pytest.mark.parametrize("is_consent", [True, False])
+@pytest.mark.parametrize("who", ["one", "other"])
+def test_who_was_deleted_and_comes_back_is_subscribed_at_once(
+    pair: Pair, account: Account, who: str, *, is_consent: bool
+) -> None:
+    """The half hour counts for a person; somebody who was deleted is a new one."""
+
+    def subscribes(second: float) -> Subscribe:
+        return replace(consents(second, "L"), is_consent=is_consent)
+
+    assert said(deliver(pair.one, subscribes(1))) == ["delivered"]
+    pair.clock.skip(1)
+    assert said(deliver(pair.other, deletes(5))) == ["delivered"]
+    pair.clock.skip(1)
+    assert list(account.profiles) == []
+    client = pair.one if who == "one" else pair.other
+    assert said(deliver(client, subscribes(7))) == ["delivered"]
+    assert members(account, "L") == [ADA]
+    assert said(deliver(client, consents(9, "M"))) == ["consent_too_soon"]
+
+
+@pytest.mark.parametrize("who", ["one", "other"])
+def test_an_older_subscription_does_not_bring_a_deleted_person_back(
+    pair: Pair, account: Account, who: str
+) -> None:
+    deliver(pair.one, consents(3, "L"))
+    pair.clock.skip(1)
+    deliver(pair.other, deletes(5))
+    client = pair.one if who == "one" else pair.other
+    assert said(deliver(client, consents(3, "L"))) == ["delivered"]
+    assert list(account.profiles) == []

@@ -20,11 +20,12 @@ from klaviyo_client.people.stakes import (
     Stake,
     Staked,
     by_channel,
+    own_keys,
     stake_of,
     subscriber,
     what_stands,
 )
-from operations import Operation, Subscribe, Unsubscribe
+from operations import DeleteProfile, Operation, Subscribe, Unsubscribe
 from operations.instants import NEVER, instant
 
 FieldId = int
@@ -222,6 +223,8 @@ class Judge:
 
         subscribed, done = last("sent subscribe"), last(f"done subscribe {of_list}")
         if isinstance(operation, Subscribe):
+            if self._is_new(fields, subscribed, said):
+                return None
             until = subscribed + self.once_seconds
             is_repeat = done >= said if operation.is_consent else done > last(f"leave {of_list}")
         elif of_list is not None:
@@ -235,6 +238,11 @@ class Judge:
         if is_repeat:
             return Delivered()
         return Retryable(RetryReason.CONSENT_TOO_SOON, until - now, tried=False)
+
+    def _is_new(self, fields: Mapping[FieldId, float], subscribed: float, said: float) -> bool:
+        """Whether the person was deleted after being subscribed, and this was said after that."""
+        deleted = fields.get(self.field_id("sent deletion"), NEVER)
+        return deleted > subscribed and said > fields.get(self.field_id("deleted"), NEVER)
 
     def _claim(
         self,
@@ -271,6 +279,9 @@ class Judge:
         said = said_at(operation)
         if isinstance(operation, Subscribe):
             fields = {"sent subscribe": now, f"done subscribe {operation.list_id}": said}
+        elif isinstance(operation, DeleteProfile):
+            field_id = self.field_id("sent deletion")
+            return [(key, {field_id: now}) for key in own_keys(operation.identity)]
         elif not isinstance(operation, Unsubscribe):
             return []
         elif operation.list_id is not None:
@@ -298,6 +309,18 @@ class Judge:
             if sent + self.once_seconds > now:
                 found.append((channel, key, fields.get(self.field_id(f"off {channel}"), NEVER)))
         return found
+
+    def deletion(
+        self, operation: Operation, records: Mapping[Key, Record]
+    ) -> tuple[Key, float] | None:
+        """The subscriber, if deleted before this was said, and when the deletion was said."""
+        if not isinstance(operation, Subscribe):
+            return None
+        key = subscriber(operation)
+        fields, said = records[key].fields, said_at(operation)
+        if not self._is_new(fields, fields.get(self.field_id("sent subscribe"), NEVER), said):
+            return None
+        return key, fields.get(self.field_id("deleted"), NEVER)
 
 
 def said_at(operation: Operation) -> float:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from klaviyo_client.people.persons import SHARED_BY_SEVERAL, identifiers
 from operations import (
     AddToList,
+    DeleteProfile,
     Identity,
     JsonObject,
     Operation,
@@ -83,6 +84,9 @@ def stake_of(operation: Operation) -> Stake | None:
             [(key, (f"leave {operation.list_id}", CONSENT))],
             [(key, (f"given {operation.list_id}",))],
         )
+    if isinstance(operation, DeleteProfile):
+        # It never comes too late, but a later subscription of the person counts as the first.
+        return Stake([(key, ("deleted",)) for key in own_keys(operation.identity)], [])
     return None
 
 
