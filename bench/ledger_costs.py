@@ -49,6 +49,7 @@ class Units:
 
     def __init__(self) -> None:
         self.found: dict[str, float] = defaultdict(float)
+        self._kept: dict[str, int] = {}
         self._call = dynamodb.DynamoDb.call
 
     def call(self, client: Any, operation: str, document: dict[str, Any], _: float) -> Any:
@@ -78,7 +79,10 @@ class Units:
         self.found["writes"] += factor * _units(item, 1024)
         if "person" in item:
             self.found["writes"] += 1
-        self.found["bytes"] += _size(item)
+        if item:
+            key, size = f"{item['pk']} {item['sk']}", _size(item)
+            self.found["bytes"] += size - self._kept.get(key, 0)
+            self._kept[key] = size
 
 
 def _units(item: Mapping[str, Any], unit: int) -> int:

@@ -19,9 +19,8 @@ from pathlib import Path
 from time import monotonic, perf_counter
 from typing import Any
 
-from handler.aws.memory import Collector
-
 from handler import assembly
+from handler.aws.memory import Collector
 from handler.queue.envelope import Entry, pack
 from handler.queue.queues import Queue, Receipt
 from klaviyo_client.api.answers import Answer

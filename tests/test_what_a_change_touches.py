@@ -252,3 +252,21 @@ def test_a_type_that_is_forgotten_is_named(type_: str) -> None:
         f"docs/mapping.md: add a row `| `{type_}`, with `FORWARD_TYPES` | … |`",
         f"template.yaml: ForwardTypes: AllowedPattern must take `{type_}`",
     ]
+
+
+def unnamed_types(mapped: Collection[str], forwardable: Collection[str]) -> list[str]:
+    """A sentence for each type that is mapped and that no setting lets in."""
+    always = {"track", "delete", "alias"}  # with a setting of their own, or none
+    return [
+        f"src/klaviyo_mapping/segment/message.py: name `{type_}` in FORWARDABLE"
+        for type_ in sorted(set(mapped) - always - set(forwardable))
+    ]
+
+
+def test_what_is_mapped_can_be_let_in() -> None:
+    assert unnamed_types({*mapper.OTHERS, *EVENT_TYPES}, FORWARDABLE) == []
+
+
+def test_a_type_that_nothing_lets_in_is_named() -> None:
+    sentence = "src/klaviyo_mapping/segment/message.py: name `clip` in FORWARDABLE"
+    assert unnamed_types({*mapper.OTHERS, *EVENT_TYPES, "clip"}, FORWARDABLE) == [sentence]

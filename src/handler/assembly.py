@@ -32,12 +32,6 @@ PROBE_SECONDS = 0.75
 REMEMBER_SECONDS = 30.0
 """So long a failed upsert may take through the queue, and later ones of its person follow it."""
 
-RELEASED_BY_WEBHOOK = 100
-"""People whose claims a webhook call ends. Those of more run out within seconds."""
-
-RELEASED_BY_RETRY = 10_000
-"""The retry function has time: its claims would last for most of a minute."""
-
 PATIENCE_SECONDS = 5.0
 """So long the retry function waits out a pause of Klaviyo's rather than re-queue for it."""
 
@@ -68,7 +62,7 @@ def webhook(variables: Mapping[str, str], *, once_seconds: float = ONCE_SECONDS)
         telemetry=telemetry,
         now=_now,
         chance=CHANCE,
-        books=_books(environment, "webhook", telemetry, RELEASED_BY_WEBHOOK, once_seconds),
+        books=_books(environment, "webhook", telemetry, once_seconds),
     )
 
 
@@ -92,7 +86,7 @@ def retry(variables: Mapping[str, str], *, once_seconds: float = ONCE_SECONDS) -
         telemetry=telemetry,
         now=_now,
         chance=CHANCE,
-        books=_books(environment, "retry", telemetry, RELEASED_BY_RETRY, once_seconds),
+        books=_books(environment, "retry", telemetry, once_seconds),
         is_paused=environment.is_paused,
     )
 
@@ -101,7 +95,6 @@ def _books(
     environment: Environment,
     function: str,
     telemetry: Telemetry,
-    most_released: int,
     once_seconds: float,
 ) -> "Books | None":
     """Loaded only where there is a ledger."""
@@ -114,7 +107,7 @@ def _books(
     from ledger.table import Table
 
     table = Table(environment.ledger_table, DynamoDb().call, environment.ledger_seconds)
-    last_word = LastWord(table, most_released=most_released, once_seconds=once_seconds)
+    last_word = LastWord(table, once_seconds=once_seconds)
     return Books(table, function, telemetry, last_word)
 
 

@@ -1,8 +1,8 @@
 """Deliveries that respect what other processes have sent: the last word about a person wins.
 
 Around `Klaviyo.deliver`: first the records of the batch's people are read, what is too late is left
-out, and what is to be sent is claimed; then it is sent; then it is noted what was not taken. Where
-the records cannot be read or written in time, operations are sent without, and say so.
+out, and what is to be sent is claimed; then it is sent; then it is noted what Klaviyo has taken.
+Where the records cannot be read or written in time, operations are sent without, and say so.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -14,25 +14,29 @@ from msgspec.structs import replace
 from klaviyo_client.api.outcomes import (
     Delivered,
     DeliveryWarning,
+    Refused,
     Retryable,
     RetryReason,
 )
 from klaviyo_client.delivery import Klaviyo
 from klaviyo_client.people.newest import (
-    MANY,
     ONCE_SECONDS,
     FieldId,
     Judge,
+    Noted,
     Record,
     Verdict,
     claimed,
     keys_of,
     said_at,
+    settled,
+    take_in,
+    without_fields,
 )
 from klaviyo_client.people.stakes import Key, Stake, stake_of
 from klaviyo_client.results import Delivery, Result
 from klaviyo_client.sending.sender import LONGEST_SECONDS
-from operations import CreateEvent, Operation, Unsubscribe, UpsertProfile
+from operations import DeleteProfile, MergeProfiles, Operation, Unsubscribe, UpsertProfile
 from operations.instants import NEVER
 
 ROUNDS = 3
@@ -43,6 +47,9 @@ CONTENDED = Retryable(RetryReason.PERSON_BUSY, 1.0, tried=False)
 
 MARGIN = 1.0
 """Seconds by which a claim outlasts its delivery, for clocks that differ."""
+
+NOT_SENT = frozenset({DeliveryWarning.OPTED_OUT, DeliveryWarning.SUPERSEDED})
+"""Warnings of what counts as done without a request: nothing was said by it."""
 
 MAY_LAND_LATER = frozenset(
     {
@@ -88,31 +95,35 @@ class Words(Protocol):
 @dataclass(slots=True)
 class _Checked:
     """What came of the check: verdicts by position; by person the record with the claim upon it,
-    and what the fields that were claimed have held before."""
+    the claim, and the facts that came with it, as they were before.
 
+    `now` is the moment that it was about, in Unix seconds.
+    """
+
+    now: float
     verdicts: dict[int, Verdict] = field(default_factory=dict)
     records: dict[Key, Record] = field(default_factory=dict)
+    claims: dict[Key, dict[FieldId, float]] = field(default_factory=dict)
     before: dict[Key, dict[FieldId, float]] = field(default_factory=dict)
 
-    def claim(self, key: Key, fields: Iterable[FieldId], old: Record, new: Record) -> None:
+    def claim(
+        self,
+        key: Key,
+        claims: Mapping[FieldId, float],
+        facts: Mapping[FieldId, float],
+        old: Record,
+        new: Record,
+    ) -> None:
         """A claim was written."""
+        self.claims.setdefault(key, {}).update(claims)
         before = self.before.setdefault(key, {})
-        for name in fields:
+        for name in facts:
             before.setdefault(name, old.fields.get(name, NEVER))
         self.records[key] = new
 
-    def unclaimed(self, key: Key) -> dict[FieldId, float]:
-        """The person's fields, as if nothing had been claimed."""
-        fields = {**self.records[key].fields, **self.before[key]}
-        return {name: said for name, said in fields.items() if said != NEVER}
-
 
 class InOrder:
-    """A Klaviyo account, for one process, as `Klaviyo` is.
-
-    `most_released` claims are ended after a delivery; more run out by themselves, a moment after
-    the delivery's time. `wall` gives Unix seconds.
-    """
+    """A Klaviyo account, for one process, as `Klaviyo` is. `wall` gives Unix seconds."""
 
     def __init__(
         self,
@@ -120,14 +131,12 @@ class InOrder:
         words: Words,
         *,
         wall: Callable[[], float],
-        most_released: int,
         once_seconds: float = ONCE_SECONDS,
     ) -> None:
         self.clock = klaviyo.clock
         self._klaviyo = klaviyo
         self._words = words
         self._wall = wall
-        self._most_released = most_released
         self._judge = Judge(words.me, words.field_id, words.field_ids, once_seconds)
 
     def deliver(
@@ -139,14 +148,17 @@ class InOrder:
     ) -> Delivery:
         """As `Klaviyo.deliver`."""
         until = self.clock() + seconds
-        stakes = _stakes_of(operations)
+        now = self._wall()
+        stakes = _stakes_of(operations, now)
         if not stakes:
-            return self._klaviyo.deliver(operations, private_key, seconds, attempts)
-        checked = self._check(operations, stakes, seconds)
+            delivery = self._klaviyo.deliver(operations, private_key, seconds, attempts)
+            self._take_back(delivery, now)
+            return delivery
+        checked = self._check(operations, stakes, seconds, now)
         verdicts = checked.verdicts
         sent = [
             position
-            for position in range(len(operations))
+            for position in _in_time(operations, now)
             if position not in verdicts or verdicts[position].outcome is None
         ]
         delivery = self._klaviyo.deliver(
@@ -160,6 +172,7 @@ class InOrder:
         )
         results = dict(zip(sent, delivery.results, strict=True))
         self._settle(results, stakes, checked)
+        self._take_back(delivery, now)
         return replace_results(
             delivery,
             [
@@ -171,10 +184,14 @@ class InOrder:
     # Before
 
     def _check(
-        self, operations: Sequence[Operation], stakes: Mapping[int, Stake], seconds: float
+        self,
+        operations: Sequence[Operation],
+        stakes: Mapping[int, Stake],
+        seconds: float,
+        now: float,
     ) -> _Checked:
         """Verdicts on all that could be checked."""
-        checked = _Checked()
+        checked = _Checked(now)
         open_ = dict(stakes)
         for attempt in range(ROUNDS):
             if not open_:
@@ -202,16 +219,20 @@ class InOrder:
             for position, stake in stakes.items()
             if all(key in records for key in keys[position])
         }
-        now = self._wall()
+        now = checked.now
+        until = self._wall() + seconds + MARGIN
         judgement = self._judge.judge(operations, known, records, now)
         claims = {
-            key: claimed(records[key], fields, now + seconds + MARGIN, self._words.me, now)
+            key: claimed(
+                records[key], fields, judgement.facts.get(key, {}), until, self._words.me, now
+            )
             for key, fields in judgement.claims.items()
         }
         written = self._words.write(records, claims)
         made, refused = set(written.made), set(written.refused)
         for key in made:
-            checked.claim(key, judgement.claims[key], records[key], claims[key])
+            facts = judgement.facts.get(key, {})
+            checked.claim(key, judgement.claims[key], facts, records[key], claims[key])
         contended = {}
         for position, stake in known.items():
             verdict = judgement.verdicts[position]
@@ -225,7 +246,7 @@ class InOrder:
                     verdict = replace(verdict, warnings=warnings)
                 for withdrawal in self._judge.withdrawals(verdict.operation, records, now):
                     self._klaviyo.note_withdrawal(*withdrawal)
-                if deletion := self._judge.deletion(verdict.operation, records):
+                if deletion := self._judge.deletion(verdict.operation, records, now):
                     self._klaviyo.note_deletion(*deletion)
             checked.verdicts[position] = verdict
         return contended
@@ -233,66 +254,96 @@ class InOrder:
     # After
 
     def _settle(
-        self,
-        results: Mapping[int, Result],
-        stakes: Mapping[int, Stake],
-        checked: _Checked,
+        self, results: Mapping[int, Result], stakes: Mapping[int, Stake], checked: _Checked
     ) -> None:
-        """Note what was not taken, and what was done once; end the claims, if they are few."""
-        if len(checked.records) > self._most_released and all(map(_is_plain, results.values())):
-            return  # All was taken as it was claimed, and the claims run out by themselves.
-        now = self._wall()
-        fields: dict[Key, dict[FieldId, float]] = {}
-        late: dict[Key, float] = {}
+        """Note what was taken, and end the claims."""
+        found = _Settling()
         for position, result in results.items():
-            if position not in checked.verdicts:
-                continue
-            self._note(result, stakes[position], now, fields, late)
-        after = {}
-        for key, record in checked.records.items():
-            known = checked.unclaimed(key)
-            for name, said in fields.get(key, {}).items():
-                known[name] = max(said, known.get(name, NEVER))
-            owner = MANY if key in late else record.owner
-            after[key] = Record(known, late.get(key, 0.0), owner, record.version + 1)
-        if len(after) > self._most_released:
+            if position in checked.verdicts:
+                self._note(result, stakes[position], checked.now, found)
+        records: Mapping[Key, Record] = checked.records
+        for attempt in range(ROUNDS):
+            if attempt:  # Somebody has claimed other fields of them meanwhile.
+                records = self._words.read(records, again=True)
             after = {
-                key: record
-                for key, record in after.items()
-                if key in late or record.fields != checked.records[key].fields
+                key: self._settled(key, record, found, checked) for key, record in records.items()
             }
-        self._words.write(checked.records, after)
+            refused = self._words.write(records, after).refused
+            if not refused:
+                return
+            records = {key: records[key] for key in refused}
 
-    def _note(
-        self,
-        result: Result,
-        stake: Stake,
-        now: float,
-        fields: dict[Key, dict[FieldId, float]],
-        late: dict[Key, float],
-    ) -> None:
+    def _settled(self, key: Key, record: Record, found: "_Settling", checked: _Checked) -> Record:
+        kept = found.facts.get(key, ())
+        taken_back = {
+            name: said
+            for name, said in checked.before[key].items()
+            if name not in kept and record.fields.get(name) == checked.records[key].fields[name]
+        }
+        return settled(
+            record,
+            checked.claims[key],
+            found.fields.get(key, {}),
+            taken_back,
+            found.late.get(key, 0.0),
+        )
+
+    def _take_back(self, delivery: Delivery, now: float) -> None:
+        """Forget what counted as taken, until it was refused: an import job decides later."""
+        refused: dict[Key, dict[FieldId, float]] = {}
+        for result in (*delivery.results, *delivery.import_failures):
+            operation = result.operation
+            if isinstance(result.outcome, Refused) and isinstance(operation, UpsertProfile):
+                stake = stake_of(operation)
+                for key, fields in self._judge.decided(operation, stake, now) if stake else ():
+                    take_in(refused.setdefault(key, {}), fields)
+        for _ in range(ROUNDS):
+            if not refused:
+                return
+            records = self._words.read(refused, again=True)
+            after = {
+                key: without_fields(record, refused[key])
+                for key, record in records.items()
+                if not refused[key].items().isdisjoint(record.fields.items())
+            }
+            changed = self._words.write(records, after).refused
+            refused = {key: refused[key] for key in changed}
+
+    def _note(self, result: Result, stake: Stake, now: float, found: "_Settling") -> None:
         """What one result means for the records."""
         operation, outcome = result.operation, result.outcome
-        may_land = (
-            isinstance(outcome, Retryable) and outcome.tried and outcome.reason in MAY_LAND_LATER
-        )
-        if may_land:
-            late.update(dict.fromkeys(keys_of(stake), now + LONGEST_SECONDS))
-        noted = []
-        if may_land or isinstance(outcome, Delivered):
-            noted += self._judge.decided(operation, stake_of(operation) or stake)
-        if isinstance(outcome, Delivered) and DeliveryWarning.NOT_ON_LIST not in result.warnings:
-            noted += self._judge.done(operation, now)
-        if isinstance(operation, Unsubscribe) and self._klaviyo.may_have_left(operation):
-            noted += self._judge.sent(operation, now)
-        for key, of_key in noted:
-            fields.setdefault(key, {}).update(of_key)
+        stake = stake_of(operation) or stake
+        if isinstance(outcome, Retryable) and outcome.tried and outcome.reason in MAY_LAND_LATER:
+            until = self._wall() + LONGEST_SECONDS
+            found.late.update(dict.fromkeys(keys_of(stake), until))
+        is_sent = isinstance(outcome, Delivered) and NOT_SENT.isdisjoint(result.warnings)
+        if is_sent:
+            found.learn(self._judge.decided(operation, stake, now))
+            if DeliveryWarning.NOT_ON_LIST not in result.warnings:
+                found.learn(self._judge.done(operation, now))
+        found.keep(self._judge.withdrawn(operation, stake, now))
+        if isinstance(operation, Unsubscribe) and (
+            is_sent or self._klaviyo.may_have_left(operation)
+        ):
+            found.keep(self._judge.sent(operation, now))
 
 
-def _is_plain(result: Result) -> bool:
-    return isinstance(result.outcome, Delivered) and isinstance(
-        result.operation, UpsertProfile | CreateEvent
-    )
+@dataclass(slots=True)
+class _Settling:
+    """What the results mean, by person: fields that were decided, facts that stay, and until when
+    a request may still land."""
+
+    fields: dict[Key, dict[FieldId, float]] = field(default_factory=dict)
+    facts: dict[Key, set[FieldId]] = field(default_factory=dict)
+    late: dict[Key, float] = field(default_factory=dict)
+
+    def learn(self, noted: Iterable[Noted]) -> None:
+        for key, fields in noted:
+            take_in(self.fields.setdefault(key, {}), fields)
+
+    def keep(self, noted: Iterable[Noted]) -> None:
+        for key, fields in noted:
+            self.facts.setdefault(key, set()).update(fields)
 
 
 def replace_results(delivery: Delivery, results: Iterable[Result]) -> Delivery:
@@ -305,13 +356,40 @@ def replace_results(delivery: Delivery, results: Iterable[Result]) -> Delivery:
     )
 
 
-def _stakes_of(operations: Sequence[Operation]) -> dict[int, Stake]:
+def _stakes_of(operations: Sequence[Operation], now: float) -> dict[int, Stake]:
     """What could come too late, by position; what has no time cannot be compared."""
     return {
         position: stake
         for position, operation in enumerate(operations)
-        if (stake := stake_of(operation)) is not None and stake.sets and said_at(operation) != NEVER
+        if (stake := stake_of(operation)) is not None
+        and stake.sets
+        and said_at(operation, now) != NEVER
     }
+
+
+def _in_time(operations: Sequence[Operation], now: float) -> list[int]:
+    """The positions, those of upserts by the times of their messages: of one person's the later
+    one is sent last, whatever becomes of it. None passes a deletion or a merge."""
+    positions: list[int] = []
+    timed: list[int] = []
+    places: list[int] = []
+
+    def arrange() -> None:
+        by_time = sorted(timed, key=lambda position: said_at(operations[position], now))
+        for place, position in zip(places, by_time, strict=True):
+            positions[place] = position
+        timed.clear()
+        places.clear()
+
+    for position, operation in enumerate(operations):
+        if isinstance(operation, DeleteProfile | MergeProfiles):
+            arrange()
+        elif isinstance(operation, UpsertProfile) and said_at(operation, now) != NEVER:
+            timed.append(position)
+            places.append(len(positions))
+        positions.append(position)
+    arrange()
+    return positions
 
 
 def _result(

@@ -208,9 +208,10 @@ class CheckImport(_Effect, frozen=True, tag="check_import"):
     The client makes these, not the mapping: Klaviyo accepts a job with 202 and judges its
     profiles one by one afterwards. `message_ids` stand in the order of the job's profiles. Where
     several messages were merged into one profile, `merged` has the ids of the further ones by the
-    profile's position, written out. `read` names the errors that were acted on, and `missing`
-    counts the refused profiles that Klaviyo has not named yet; a check without `message_ids` only
-    stands for one of these.
+    profile's position, written out. `times` has the time of each profile's latest message; it is
+    empty where none has one. `read` names the errors that were acted on, and `missing` counts the
+    refused profiles that Klaviyo has not named yet; a check without `message_ids` only stands for
+    one of these.
     """
 
     message_id: str | None
@@ -219,6 +220,7 @@ class CheckImport(_Effect, frozen=True, tag="check_import"):
     merged: JsonObject = {}
     read: tuple[str, ...] = ()
     missing: int | None = None
+    times: tuple[str | None, ...] = ()
 
 
 Operation = (

@@ -1,5 +1,6 @@
 """Points in time as ISO 8601 texts, compared as times rather than as texts. Pure."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 NEVER = float("-inf")
@@ -18,6 +19,12 @@ def instant(text: str | None) -> float | None:
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None
+
+
+def latest(texts: Iterable[str | None]) -> str | None:
+    """The latest of the times; None without any."""
+    times = {text: time for text in texts if (time := instant(text)) is not None}
+    return max(times, key=times.__getitem__, default=None)
 
 
 def is_before(one: str | None, other: str | None) -> bool:

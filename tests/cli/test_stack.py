@@ -241,7 +241,8 @@ def test_unknown_key_is_told_with_the_remedy(make_stack: MakeStack) -> None:
             {},
             (
                 "doubtful",
-                "LIST_ID is not set: people join only the lists that messages name; single opt-in: Customers (WmB7kT)",
+                "LIST_ID is not set: people join only the lists that messages name; "
+                "single opt-in: Customers (WmB7kT)",
             ),
         ),
         (

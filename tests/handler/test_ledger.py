@@ -248,6 +248,23 @@ def test_profiles_whose_import_nobody_would_check_are_sent_again(ledger: Deploym
     assert [each["operation"]["kind"] for each in ledger.waiting()] == ["check_import"]
 
 
+def test_a_message_of_which_not_all_is_known_is_sent_again(ledger: Deployment) -> None:
+    """As after a call whose queue was not to be had."""
+    ledger.webhook(call([order()]))
+    table, client = ledger.variables["LEDGER_TABLE"], boto3.client("dynamodb")
+    key = {"pk": {"S": "M#order-1"}, "sk": {"S": "0"}}
+    for outcomes in ("[]", '[{"state":"delivered","operations":["create_event:12345678"]}]'):
+        client.update_item(
+            TableName=table,
+            Key=key,
+            UpdateExpression="SET outcomes = :o",
+            ExpressionAttributeValues={":o": {"S": outcomes}},
+        )
+        before = len(ledger.account.requests)
+        ledger.webhook(call([order()]))
+        assert len(ledger.account.requests) == before + 3
+
+
 def test_another_message_of_the_same_id_is_sent(ledger: Deployment) -> None:
     ledger.webhook(call([identify()]))
     before = len(ledger.account.requests)
@@ -313,18 +330,31 @@ def test_a_user_id_that_is_nobodys_forgets_nobody(ledger: Deployment) -> None:
 
 
 class Dynamo:
-    """A DynamoDB that answers so late, or with this error, or throttles all items."""
+    """A DynamoDB that answers so late, or with this error, or this; or throttles all items."""
 
-    def __init__(self, seconds: float, error: str | None, throttles: bool = False) -> None:
-        self.seconds, self.error, self.throttles = seconds, error, throttles
+    def __init__(self, seconds: float, error: str | None, nonsense: bytes | None = None) -> None:
+        self.seconds, self.error, self.nonsense = seconds, error, nonsense
 
     def answer(self, body: bytes) -> tuple[int, bytes]:
         time.sleep(self.seconds)
         if self.error:
             return 400, json.dumps({"__type": f"com.amazonaws#{self.error}"}).encode()
+        if self.nonsense is not None:
+            return 200, self.nonsense
         wanted = json.loads(body).get("RequestItems", {})
         left = {"UnprocessedItems": wanted, "UnprocessedKeys": wanted}
         return 200, json.dumps({"Responses": {}, **left}).encode()
+
+
+NONSENSE = json.dumps(
+    {
+        "Attributes": {"p#create_event": {"S": "soon"}, "open_until": {"X": 1}},
+        "Responses": {"ledger": [7]},
+        "Items": 7,
+        "UnprocessedItems": 7,
+        "CancellationReasons": [7],
+    }
+).encode()
 
 
 @contextmanager
@@ -363,8 +393,10 @@ def serving(dynamo: Dynamo) -> Iterator[str]:
         Dynamo(0.0, None),
         Dynamo(0.0, "ProvisionedThroughputExceededException"),
         Dynamo(0.0, "ResourceNotFoundException"),
+        Dynamo(0.0, None, b"<html>"),
+        Dynamo(0.0, None, NONSENSE),
     ],
-    ids=["slow", "throttled by item", "throttled", "no table"],
+    ids=["slow", "throttled by item", "throttled", "no table", "a proxy's page", "nonsense"],
 )
 def test_an_unwell_ledger_costs_little_time_and_changes_no_answer(
     dynamo: Dynamo,
@@ -385,7 +417,8 @@ def test_an_unwell_ledger_costs_little_time_and_changes_no_answer(
         began = time.monotonic()
         assert ledger.webhook(call(messages)) == expected
         assert time.monotonic() - began - usual < 1.0, "300 ms, and some for a busy machine"
-        assert metrics(capsys.readouterr().out)["LedgerFailures"] >= 62
+        failures = metrics(capsys.readouterr().out)["LedgerFailures"]
+        assert failures >= (1 if dynamo.nonsense == NONSENSE else 62)
         began = time.monotonic()
         assert ledger.retry(batch(envelope({"message": track(99)}))) == {"batchItemFailures": []}
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from klaviyo_client.api.answers import Answer
 from klaviyo_client.api.outcomes import (
@@ -688,6 +689,17 @@ def test_an_import_is_followed_by_one_check_that_knows_its_messages() -> None:
     message_ids = ("m0", "m1", "m2", "m3", "m4", "m5")
     assert delivery.follow_ups == (CheckImport(None, "JOB", message_ids, {"0": ["again"]}),)
     assert len(transport.sent) == 1
+
+
+def test_the_check_of_an_import_knows_when_its_profiles_were_said() -> None:
+    klaviyo, _ = scripted(klaviyo_accepts)
+    times = [f"2026-03-01T10:00:0{n}Z" for n in range(6)]
+    operations: list[Operation] = [replace(upsert(n), time=times[n]) for n in range(6)]
+    operations[5] = replace(upsert(5), time=None)
+    operations.append(replace(upsert(0), time="2026-03-01T10:00:00.5Z"))
+    [check] = deliver(klaviyo, *operations).follow_ups
+    assert isinstance(check, CheckImport)
+    assert check.times == ("2026-03-01T10:00:00.5Z", *times[1:5], None)
 
 
 CHECK = CheckImport(None, "JOB", ("m0", "m1"))

@@ -7,6 +7,7 @@ import pytest
 from handler.books.barometer import TableBarometer
 from klaviyo_client.delivery import Klaviyo
 from klaviyo_client.sending.shared import Outlook
+from ledger import keys
 from ledger.allowance import Allowance
 from ledger.table import Table
 from local.klaviyo_stand_in import Account, Weather, serve
@@ -57,7 +58,7 @@ def test_when_one_function_finds_klaviyo_well_the_others_send(
     account: Account, url: str, table: Table
 ) -> None:
     barometer = barometer_of(table, "before")
-    barometer.exchange(Outlook(open_until=table.now() + 600, open_seconds=30.0))
+    barometer.exchange(Outlook(open_until=table.now() + 25, open_seconds=30.0))
     other = client(url, table, "other")
     assert said(other.deliver(events(1), KEY, 5.0)) == ["circuit_open"]
     barometer.exchange(Outlook(open_until=0.0))
@@ -88,6 +89,23 @@ def test_a_pause_that_klaviyo_names_is_kept_by_all(
 def test_each_counts_those_that_send(table: Table) -> None:
     each = [barometer_of(table, str(number)) for number in range(3)]
     assert [heard.senders for one in each if (heard := one.exchange(Outlook()))] == [1, 2, 3]
+
+
+def test_a_circuit_that_is_open_for_longer_than_any_stops_nobody(
+    account: Account, url: str, table: Table
+) -> None:
+    barometer = barometer_of(table, "before")
+    barometer.exchange(Outlook(open_until=table.now() + 3600, open_seconds=30.0))
+    assert said(client(url, table, "fresh").deliver(events(1), KEY, 5.0)) == ["delivered"]
+
+
+@pytest.mark.parametrize("nonsense", [{"p#create_event": "soon"}, {"open_until": True, "m#x": [1]}])
+def test_an_item_that_makes_no_sense_stops_nobody(
+    account: Account, url: str, table: Table, nonsense: dict[str, object]
+) -> None:
+    pk, sk = keys.KLAVIYO
+    table.write([{"pk": pk, "sk": sk, **nonsense}], Allowance(30.0))
+    assert said(client(url, table, "fresh").deliver(events(1), KEY, 5.0)) == ["delivered"]
 
 
 def test_without_an_answer_nothing_is_known_and_nothing_raised(table: Table) -> None:

@@ -34,6 +34,13 @@ class TableBarometer:
         """Say what is new, and hear the rest."""
         if self._left <= 0:
             return None
+        try:
+            return self._exchange(news)
+        except Exception:  # whatever the table answers, it must never cost a message
+            self._allowance.fail("unexpected")
+            return None
+
+    def _exchange(self, news: Outlook) -> Outlook | None:
         now = self._table.now()
         sets: dict[str, float] = {self._me: now, "expires": float(self._table.expires())}
         if news.open_until is not None:

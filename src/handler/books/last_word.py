@@ -28,17 +28,10 @@ Name = tuple[str, str]
 
 
 class LastWord:
-    """What puts a client's deliveries in order, for one process; see `klaviyo_client.in_order`.
+    """What puts a client's deliveries in order, for one process; see `klaviyo_client.in_order`."""
 
-    A claim that is not among the `most_released` of a delivery runs out by itself. It is only ended
-    early so that what comes next need not wait, and that costs a write.
-    """
-
-    def __init__(
-        self, table: Table, *, most_released: int, once_seconds: float = ONCE_SECONDS
-    ) -> None:
+    def __init__(self, table: Table, *, once_seconds: float = ONCE_SECONDS) -> None:
         self._table = table
-        self._most_released = most_released
         self._once_seconds = once_seconds
         self._me: str | None = None
 
@@ -51,7 +44,6 @@ class LastWord:
             klaviyo,
             Words(self._table, people, allowance, self._me),
             wall=time.time,
-            most_released=self._most_released,
             once_seconds=self._once_seconds,
         )
 
@@ -132,9 +124,9 @@ def _field_ids(names: tuple[str, ...], salt: bytes) -> tuple[FieldId, ...]:
 
 def _item(record: Record) -> dict[str, Any]:
     """21 letters a field: so forty traits of a person are one write unit."""
-    packed = array("Q", record.fields).tobytes() + array("d", record.fields.values()).tobytes()
     return {
-        "w": {"S": b64encode(packed).decode()},
+        "w": {"S": _packed(record.fields)},
+        "c": {"S": _packed(record.claims)},
         "u": {"N": repr(record.busy_until)},
         "o": {"S": record.owner},
         "v": {"N": str(record.version)},
@@ -144,7 +136,18 @@ def _item(record: Record) -> dict[str, Any]:
 def _record(item: Mapping[str, Any] | None) -> Record:
     if item is None:
         return Record()
-    packed = b64decode(item["w"])
+    return Record(
+        _unpacked(item["w"]), _unpacked(item.get("c", "")), item["u"], item["o"], item["v"]
+    )
+
+
+def _packed(fields: Mapping[FieldId, float]) -> str:
+    packed = array("Q", fields).tobytes() + array("d", fields.values()).tobytes()
+    return b64encode(packed).decode()
+
+
+def _unpacked(text: str) -> dict[FieldId, float]:
+    packed = b64decode(text)
     middle = len(packed) // 2
     names, times = array("Q", packed[:middle]), array("d", packed[middle:])
-    return Record(dict(zip(names, times, strict=True)), item["u"], item["o"], item["v"])
+    return dict(zip(names, times, strict=True))

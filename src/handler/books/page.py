@@ -5,7 +5,7 @@ sent again of which every operation is known to be delivered.
 """
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -21,8 +21,18 @@ from klaviyo_client.people.sequence import keys_of
 from klaviyo_mapping import Mapped
 from ledger import keys
 from ledger.allowance import SECONDS, Allowance
-from ledger.fates import Arrival, Outcome, State, attempt, content_of, outcomes_of, undoing
+from ledger.fates import (
+    Arrival,
+    Outcome,
+    Outcomes,
+    State,
+    attempt,
+    content_of,
+    outcomes_of,
+    undoing,
+)
 from ledger.forgetting import forget, names_item
+from ledger.operation_names import name_of
 from ledger.people import People
 from ledger.stories import arrival_of, story
 from ledger.table import Table
@@ -136,11 +146,11 @@ class Page:
                 continue
             if item.get("content") != content_of(decision.operations):
                 continue
-            outcomes = outcomes_of(item).values()
-            is_known = not item.get("undone") and _are_delivered(outcomes)
+            names = {name_of(operation) for operation in decision.operations}
+            is_known = not item.get("undone") and _are_delivered(names, outcomes_of(item))
             if not is_known and stories < MOST_STORIES:
                 stories += 1
-                is_known = self._is_delivered_since(message_id)
+                is_known = self._is_delivered_since(message_id, names)
             if is_known:
                 self._add(attempt(message_id, message.at, self._by, {}))
                 yield position
@@ -154,14 +164,13 @@ class Page:
             self._earlier.update({wanted[key]: item for key, item in read.items.items()})
             self._new.update(each for key, each in wanted.items() if key not in read.unknown)
 
-    def _is_delivered_since(self, message_id: str) -> bool:
+    def _is_delivered_since(self, message_id: str, names: Set[str]) -> bool:
         items, is_all = self._table.query(keys.message(message_id), self.allowance)
         found = story(message_id, items)
-        return (
-            is_all
-            and found is not None
-            and _are_delivered(outcome for _, outcome in found.operations().values())
-        )
+        if not is_all or found is None:
+            return False
+        last = {name: outcome for name, (_, outcome) in found.operations().items()}
+        return _are_delivered(names, last)
 
     def arrived(self, messages: Iterable[Decided], outcomes: ByMessage) -> None:
         """Note messages that this function has mapped, and what became of each."""
@@ -286,8 +295,11 @@ def _warnings(decision: Decision) -> tuple[str, ...]:
     return tuple(dict.fromkeys(warning.text for warning in found))
 
 
-def _are_delivered(outcomes: Iterable[Outcome]) -> bool:
-    return all(outcome.state is State.DELIVERED for outcome in outcomes)
+def _are_delivered(names: Set[str], outcomes: Outcomes) -> bool:
+    """Whether all operations of these names are, and nothing else is known of their message."""
+    return names == outcomes.keys() and all(
+        outcome.state is State.DELIVERED for outcome in outcomes.values()
+    )
 
 
 @functools.lru_cache(maxsize=2)

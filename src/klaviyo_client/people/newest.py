@@ -1,9 +1,10 @@
 """What of a batch may be sent, next to what other processes have sent or are sending. Pure.
 
 A record is what all processes together know of the person of one identifier. Whoever is about to
-send something writes it into the record first. So of two that send at the same moment one is
-second, and sees the other's claim. While that claim lasts, nobody knows which of two requests
-Klaviyo takes last: the second one waits. After it, what is older than the record is left out.
+send something claims it in the record first. So of two that send at the same moment one is second,
+and sees the other's claim. While that claim lasts, nobody knows which of two requests Klaviyo takes
+last: the second one waits. What Klaviyo has taken is noted afterwards, and only what is older than
+that is left out: a claim that ends without such a note has said nothing.
 
 Times of messages are Unix seconds, and so are the moments (`now`, `busy_until`), on a clock that
 all processes share.
@@ -13,9 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from klaviyo_client.api.outcomes import Delivered, DeliveryWarning, Outcome, Retryable, RetryReason
 from klaviyo_client.people.stakes import (
+    UNSUBSCRIBED,
     Key,
     Stake,
     Staked,
@@ -48,13 +51,19 @@ JOINING_SECONDS = 60.0
 
 
 class Record(Struct, frozen=True):
-    """`fields` has the time of the latest message that decided a field; `busy_until` says for how
-    long the request of its `owner` may still be under way. `version` counts the writes."""
+    """`fields` has the time of the latest message that has decided a field. Until `busy_until`
+    requests of the `owner` may be under way; `claims` has the times of their messages by field.
+    `version` counts the writes."""
 
     fields: Mapping[FieldId, float] = {}
+    claims: Mapping[FieldId, float] = {}
     busy_until: float = 0.0
     owner: str = ""
     version: int = 0
+
+    def is_claimed(self, now: float, me: str) -> bool:
+        """Whether somebody else than this process may be sending something."""
+        return self.busy_until > now and self.owner not in ("", me)
 
 
 class Verdict(Struct, frozen=True):
@@ -67,10 +76,12 @@ class Verdict(Struct, frozen=True):
 
 @dataclass(slots=True)
 class Judgement:
-    """By position the verdicts, and by person what has to be claimed for those to be sent."""
+    """By position the verdicts; by person what has to be claimed for those to be sent, and what
+    has to be known from then on, whatever becomes of them."""
 
     verdicts: dict[int, Verdict] = field(default_factory=dict)
     claims: dict[Key, dict[FieldId, float]] = field(default_factory=dict)
+    facts: dict[Key, dict[FieldId, float]] = field(default_factory=dict)
 
 
 class _Known:
@@ -78,12 +89,11 @@ class _Known:
 
     def __init__(self, records: Mapping[Key, Record]) -> None:
         self._records = records
-        self._learnt: dict[Key, dict[FieldId, float]] = {}
         self._latest: dict[Key, float] = {}
 
     def of(self, key: Key) -> Mapping[FieldId, float]:
         """The person's fields."""
-        return self._learnt.get(key) or self._records[key].fields
+        return self._records[key].fields
 
     def is_older(self, stake: Stake, said: float) -> bool:
         """Whether nothing at all is known that is newer than this."""
@@ -95,20 +105,6 @@ class _Known:
             latest = max(self._records[key].fields.values(), default=NEVER)
             self._latest[key] = latest
         return latest
-
-    def learn(self, key: Key, fields: dict[FieldId, float]) -> dict[FieldId, float]:
-        """Take these fields in; gives those that were not known to be later."""
-        of_key = self._learnt.get(key)
-        if of_key is None:
-            of_key = self._learnt[key] = dict(self._records[key].fields)
-        latest = self._latest_of(key)
-        said = next(iter(fields.values()), NEVER)
-        if latest > said:
-            fields = {name: said for name in fields if of_key.get(name, NEVER) < said}
-        else:
-            self._latest[key] = said
-        of_key.update(fields)
-        return fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +140,7 @@ class Judge:
             judgement.verdicts[position] = verdict
             if verdict.outcome is None:
                 same = verdict.operation is operation
-                self._claim(verdict.operation, stake if same else None, known, now, judgement)
+                self._claim(verdict.operation, stake if same else None, now, judgement)
         return judgement
 
     def _busy(
@@ -157,19 +153,17 @@ class Judge:
         """Of whom somebody else is sending something that decides the same; and who is in an
         operation with them: what is about one person stays together."""
         claimed = {
-            key: record
-            for key, record in records.items()
-            if record.busy_until > now and record.owner != self.me
+            key: record for key, record in records.items() if record.is_claimed(now, self.me)
         }
         busy: dict[Key, float] = {}
         if not claimed:
             return busy
         for position, stake in stakes.items():
-            said = said_at(operations[position])
+            said = said_at(operations[position], now)
             for key, names in (*stake.sets, *stake.against):
                 record = claimed.get(key)
                 if record is not None and any(
-                    record.fields.get(self.field_id(name), said) != said for name in names
+                    record.claims.get(self.field_id(name), said) != said for name in names
                 ):
                     busy[key] = record.busy_until
         grows = bool(busy)
@@ -190,7 +184,7 @@ class Judge:
         known: "_Known",
         now: float,
     ) -> Verdict:
-        said = said_at(operation)
+        said = said_at(operation, now)
         if known.is_older(stake, said) and not isinstance(operation, Subscribe | Unsubscribe):
             return Verdict(operation)
 
@@ -216,21 +210,26 @@ class Judge:
         """What becomes of a consent that was changed a short time ago."""
         if not isinstance(operation, Subscribe | Unsubscribe):
             return None
-        fields, of_list = known.of(subscriber(operation)), operation.list_id
+        of_list = operation.list_id
 
-        def last(name: str) -> float:
+        def last(name: str, key: Key | None = None) -> float:
+            fields = known.of(key or subscriber(operation))
             return fields.get(self.field_id(name), NEVER)
 
-        subscribed, done = last("sent subscribe"), last(f"done subscribe {of_list}")
+        done = min(last(name, key) for key, name in _done(operation))
+        subscribed = last("sent subscribe")
         if isinstance(operation, Subscribe):
-            if self._is_new(fields, subscribed, said):
+            if self._is_new(known.of(subscriber(operation)), subscribed, said):
                 return None
             until = subscribed + self.once_seconds
-            is_repeat = done >= said if operation.is_consent else done > last(f"leave {of_list}")
+            gone = max(last(f"leave {of_list}"), last(f"{UNSUBSCRIBED} {of_list}"))
+            is_repeat = done >= said if operation.is_consent else done > gone
         elif of_list is not None:
-            joining = subscribed + JOINING_SECONDS if done > NEVER else NEVER
+            joining = NEVER
+            if last(f"join {of_list}") > NEVER:
+                joining = subscribed + JOINING_SECONDS
             until = max(last(f"sent leave {of_list}") + self.once_seconds, joining)
-            is_repeat = last(f"done leave {of_list}") >= said
+            is_repeat = done >= said
         else:
             return None
         if until <= now:
@@ -245,28 +244,28 @@ class Judge:
         return deleted > subscribed and said > fields.get(self.field_id("deleted"), NEVER)
 
     def _claim(
-        self,
-        operation: Operation,
-        stake: Stake | None,
-        known: "_Known",
-        now: float,
-        judgement: Judgement,
+        self, operation: Operation, stake: Stake | None, now: float, judgement: Judgement
     ) -> None:
-        """Take the operation into what is known, for those after it, and into the claims."""
         stake = stake or stake_of(operation)
         if stake is None:
             return
-        claims = judgement.claims
-        for key, fields in self.decided(operation, stake):
-            claims.setdefault(key, {}).update(known.learn(key, fields))
-        for key, fields in self.sent(operation, now):
-            # Not into what is known: those beside it in the batch go with it.
-            claims[key].update(fields)
+        for key, fields in self.decided(operation, stake, now):
+            take_in(judgement.claims.setdefault(key, {}), fields)
+        for key, fields in (
+            *self.withdrawn(operation, stake, now),
+            *self.sent(operation, now),
+        ):
+            take_in(judgement.facts.setdefault(key, {}), fields)
 
-    def decided(self, operation: Operation, stake: Stake) -> list[tuple[Key, dict[FieldId, float]]]:
+    def decided(self, operation: Operation, stake: Stake, now: float) -> list[Noted]:
         """The fields that the operation decides, each with the operation's time."""
-        said = said_at(operation)
+        said = said_at(operation, now)
         return [(key, dict.fromkeys(map(self.field_id, names), said)) for key, names in stake.sets]
+
+    def withdrawn(self, operation: Operation, stake: Stake, now: float) -> list[Noted]:
+        """What counts as soon as the person has said so: an opt-out that Klaviyo has not taken yet
+        stops an older consent as well."""
+        return self.decided(operation, stake, now) if isinstance(operation, Unsubscribe) else []
 
     def sent(self, operation: Operation, now: float) -> list[Noted]:
         """What must be known before the operation is sent, besides what it decides."""
@@ -276,25 +275,26 @@ class Judge:
 
     def done(self, operation: Operation, now: float) -> list[Noted]:
         """What is known once the operation was delivered, besides what it decides."""
-        said = said_at(operation)
-        if isinstance(operation, Subscribe):
-            fields = {"sent subscribe": now, f"done subscribe {operation.list_id}": said}
-        elif isinstance(operation, DeleteProfile):
+        if isinstance(operation, DeleteProfile):
             field_id = self.field_id("sent deletion")
             return [(key, {field_id: now}) for key in own_keys(operation.identity)]
-        elif not isinstance(operation, Unsubscribe):
+        if not isinstance(operation, Subscribe | Unsubscribe):
             return []
-        elif operation.list_id is not None:
-            fields = {
-                f"sent leave {operation.list_id}": now,
-                f"done leave {operation.list_id}": said,
-            }
-        else:
+        said = said_at(operation, now)
+        if isinstance(operation, Unsubscribe) and operation.list_id is None:
             return [
                 (key, {self.field_id(f"sent off {channel}"): now})
                 for channel, key in by_channel(operation)
             ]
-        return [(subscriber(operation), {self.field_id(name): at for name, at in fields.items()})]
+        sent = (
+            "sent subscribe"
+            if isinstance(operation, Subscribe)
+            else f"sent leave {operation.list_id}"
+        )
+        return [
+            (subscriber(operation), {self.field_id(sent): now}),
+            *((key, {self.field_id(name): said}) for key, name in _done(operation)),
+        ]
 
     def withdrawals(
         self, operation: Operation, records: Mapping[Key, Record], now: float
@@ -311,22 +311,41 @@ class Judge:
         return found
 
     def deletion(
-        self, operation: Operation, records: Mapping[Key, Record]
+        self, operation: Operation, records: Mapping[Key, Record], now: float
     ) -> tuple[Key, float] | None:
         """The subscriber, if deleted before this was said, and when the deletion was said."""
         if not isinstance(operation, Subscribe):
             return None
         key = subscriber(operation)
-        fields, said = records[key].fields, said_at(operation)
+        fields, said = records[key].fields, said_at(operation, now)
         if not self._is_new(fields, fields.get(self.field_id("sent subscribe"), NEVER), said):
             return None
         return key, fields.get(self.field_id("deleted"), NEVER)
 
 
-def said_at(operation: Operation) -> float:
-    """When the operation's message was sent."""
+def said_at(operation: Operation, now: float) -> float:
+    """When the operation's message was sent; now, at the latest: a clock that is ahead must not
+    outdate what comes until then."""
     said = instant(getattr(operation, "time", None))
-    return NEVER if said is None else said
+    return NEVER if said is None else min(said, now)
+
+
+def take_in(known: dict[FieldId, float], fields: Mapping[FieldId, float]) -> None:
+    """Keep of each field the later time."""
+    for name, said in fields.items():
+        if known.get(name, NEVER) < said:
+            known[name] = said
+
+
+def _done(operation: Subscribe | Unsubscribe) -> list[tuple[Key, str]]:
+    """What marks the operation as done, on each of its channels."""
+    what = "leave"
+    if isinstance(operation, Subscribe):
+        what = "import" if operation.historical_import else "subscribe"
+    return [
+        (key, f"done {what} {channel} {operation.list_id}")
+        for channel, key in by_channel(operation)
+    ]
 
 
 def keys_of(stake: Stake) -> list[Key]:
@@ -335,13 +354,51 @@ def keys_of(stake: Stake) -> list[Key]:
 
 
 def claimed(
-    record: Record, fields: Mapping[FieldId, float], until: float, me: str, now: float
+    record: Record,
+    claims: Mapping[FieldId, float],
+    facts: Mapping[FieldId, float],
+    until: float,
+    me: str,
+    now: float,
 ) -> Record:
-    """The record with a claim of this process upon it."""
-    is_others = record.busy_until > now and record.owner not in ("", me)
+    """The record with these facts and a claim of this process. Claims that have ended go."""
+    fields = dict(record.fields)
+    take_in(fields, facts)
+    is_others = record.is_claimed(now, me)
     return Record(
-        {**record.fields, **fields},
+        fields,
+        {**(record.claims if is_others else {}), **claims},
         max(until, record.busy_until) if is_others else until,
         MANY if is_others else me,
         record.version + 1,
     )
+
+
+def settled(
+    record: Record,
+    ours: Mapping[FieldId, float],
+    fields: Mapping[FieldId, float],
+    taken_back: Mapping[FieldId, float],
+    late: float,
+) -> Record:
+    """The record without the claims that are `ours`, and with the fields that were decided.
+
+    `taken_back` are facts that are none: what they were before, if nobody has written them since.
+    Until `late`, where it is not 0, a request of ours may still land: then the claims stay.
+    """
+    known = {**record.fields, **taken_back}
+    known = {name: said for name, said in known.items() if said != NEVER}
+    take_in(known, fields)
+    if late:
+        until = max(late, record.busy_until)
+        return Record(known, {**record.claims, **ours}, until, MANY, record.version + 1)
+    claims = {name: said for name, said in record.claims.items() if ours.get(name) != said}
+    if not claims:
+        return Record(known, version=record.version + 1)
+    return Record(known, claims, record.busy_until, record.owner, record.version + 1)
+
+
+def without_fields(record: Record, gone: Mapping[FieldId, float]) -> Record:
+    """The record without these fields, where it has them of these times."""
+    fields = {name: said for name, said in record.fields.items() if gone.get(name) != said}
+    return replace(record, fields=fields, version=record.version + 1)

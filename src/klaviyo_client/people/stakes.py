@@ -43,6 +43,10 @@ CONSENT = "consent"
 once: a subscription that Klaviyo takes last would undo an opt-out."""
 
 
+GIVEN, UNSUBSCRIBED = "given", "unsubscribed"
+"""What was said about a list, on one of the channels."""
+
+
 class Stake(Struct, frozen=True):
     """`sets` are the fields that the operation decides, `against` those that, said later, decide
     against it: the same ones, or their opposites."""
@@ -63,13 +67,12 @@ def stake_of(operation: Operation) -> Stake | None:
         return Stake(each, each)
     if isinstance(operation, AddToList | RemoveFromList):
         keys = own_keys(operation.identity)
-        joins = isinstance(operation, AddToList)
-        done, undone = ("join", "leave") if joins else ("leave", "join")
         of_list = _list_of(operation)
-        return Stake(
-            [(key, (f"{done} {of_list}",)) for key in keys],
-            [(key, (f"{undone} {of_list}",)) for key in keys],
-        )
+        joined, left = f"join {of_list}", f"leave {of_list}"
+        if isinstance(operation, RemoveFromList):
+            return Stake([(key, (left,)) for key in keys], [(key, (joined,)) for key in keys])
+        against = (left, f"{UNSUBSCRIBED} {of_list}")
+        return Stake([(key, (joined,)) for key in keys], [(key, against) for key in keys])
     if isinstance(operation, Subscribe):
         return _of_subscription(operation)
     if isinstance(operation, Unsubscribe):
@@ -79,11 +82,13 @@ def stake_of(operation: Operation) -> Stake | None:
                 [(key, (f"off {channel}", CONSENT)) for channel, key in channels],
                 [(key, (f"on {channel}",)) for channel, key in channels],
             )
-        key = subscriber(operation)
-        return Stake(
-            [(key, (f"leave {operation.list_id}", CONSENT))],
-            [(key, (f"given {operation.list_id}",))],
+        key, of_list = subscriber(operation), operation.list_id
+        gone = (
+            f"{UNSUBSCRIBED} {of_list}",
+            *of_each(UNSUBSCRIBED, of_list, channels_of(operation)),
         )
+        sets: list[Fields] = [(each, (CONSENT,)) for _, each in by_channel(operation)]
+        return Stake([(key, gone), *sets], [(key, of_each(GIVEN, of_list, channels_of(operation)))])
     if isinstance(operation, DeleteProfile):
         # It never comes too late, but a later subscription of the person counts as the first.
         return Stake([(key, ("deleted",)) for key in own_keys(operation.identity)], [])
@@ -94,14 +99,15 @@ def _of_subscription(operation: Subscribe) -> Stake:
     """An identify's subscription is no consent: it joins a list only, and yields to any opt-out."""
     channels = by_channel(operation)
     sets: list[Fields] = [(key, (CONSENT,)) for _, key in channels]
-    against = [(key, (f"off {channel}",)) for channel, key in channels]
+    against: list[Fields] = [(key, (f"off {channel}",)) for channel, key in channels]
     if operation.is_consent:
         sets += [(key, (f"on {channel}",)) for channel, key in channels]
     if operation.list_id is not None:
         key, of_list = subscriber(operation), operation.list_id
-        joined = (f"join {of_list}", f"given {of_list}")
-        sets.append((key, joined if operation.is_consent else joined[:1]))
-        against.append((key, (f"leave {of_list}",)))
+        given = of_each(GIVEN, of_list, channels_of(operation)) if operation.is_consent else ()
+        gone = of_each(UNSUBSCRIBED, of_list, channels_of(operation))
+        sets.append((key, (f"join {of_list}", *given)))
+        against.append((key, (f"leave {of_list}", *gone)))
     return Stake(sets, against)
 
 
@@ -109,6 +115,11 @@ def own_keys(identity: Identity) -> list[Key]:
     """The identifiers that nobody shares, unless there is no other."""
     keys = identifiers(identity)
     return [key for key in keys if key[0] not in SHARED_BY_SEVERAL] or keys
+
+
+def of_each(what: str, list_id: str, channels: Iterable[str]) -> tuple[str, ...]:
+    """The fields of a list's channels."""
+    return tuple(f"{what} {list_id} {channel}" for channel in channels)
 
 
 def subscriber(operation: Subscribe | Unsubscribe) -> Key:
@@ -215,22 +226,27 @@ def what_stands(operation: Staked, stake: Stake, is_newer: Newer) -> Operation |
             if any(is_newer(key, name) for key in keys)
         ]
         return without(operation, set(stale)) if stale else operation
-    if isinstance(operation, Subscribe) or (
-        isinstance(operation, Unsubscribe) and operation.list_id is None
-    ):
+    if isinstance(operation, Subscribe | Unsubscribe):
         return _consent_that_stands(operation, is_newer)
     return None if _any_newer(stake.against, is_newer) else operation
 
 
 def _consent_that_stands(operation: Subscribe | Unsubscribe, is_newer: Newer) -> Operation | None:
     """The consent on the channels about which nothing later was said."""
-    gives = isinstance(operation, Subscribe)
-    left_list = f"leave {operation.list_id}"
-    if gives and operation.list_id is not None and is_newer(subscriber(operation), left_list):
+    gives, list_id = isinstance(operation, Subscribe), operation.list_id
+    if gives and list_id is not None and is_newer(subscriber(operation), f"leave {list_id}"):
         return None
-    undone = "off" if gives else "on"
+
+    def is_undone(channel: str, key: Key) -> bool:
+        if list_id is not None:
+            [of_list] = of_each(UNSUBSCRIBED if gives else GIVEN, list_id, [channel])
+            if is_newer(subscriber(operation), of_list):
+                return True
+        off = "off" if gives else "on"
+        return (gives or list_id is None) and is_newer(key, f"{off} {channel}")
+
     channels = by_channel(operation)
-    left = tuple(each for each, key in channels if not is_newer(key, f"{undone} {each}"))
+    left = tuple(channel for channel, key in channels if not is_undone(channel, key))
     if not left:
         return None
     return operation if len(left) == len(channels) else with_channels(operation, left)

@@ -84,7 +84,7 @@ def failures(answer: Answer, check: CheckImport) -> list[Failure]:
             found[key] = replace(known, refusals=(*known.refusals, refused))
             continue
         first, *further = _message_ids(error, check)
-        upsert = _upsert(attributes.get("original_payload"), first)
+        upsert = _upsert(attributes.get("original_payload"), first, _time(error, check))
         found[key] = Failure(key, upsert, (refused,), tuple(further))
     return list(found.values())
 
@@ -98,7 +98,13 @@ def _message_ids(error: ApiError, check: CheckImport) -> list[str | None]:
     return [check.message_ids[position], *(further if isinstance(further, list | tuple) else ())]
 
 
-def _upsert(payload: object, message_id: str | None) -> UpsertProfile:
+def _time(error: ApiError, check: CheckImport) -> str | None:
+    """When that was said, so that it does not come after what was said later."""
+    position = error.item
+    return None if position is None or position >= len(check.times) else check.times[position]
+
+
+def _upsert(payload: object, message_id: str | None, time: str | None) -> UpsertProfile:
     """The profile of an error's `original_payload`, whether or not it shows the outer layers.
 
     We never send a `null` attribute in a job, so one that Klaviyo shows was not there; sent again,
@@ -123,6 +129,7 @@ def _upsert(payload: object, message_id: str | None) -> UpsertProfile:
         append=dict(_object(patch.get("append"))),
         unappend=dict(_object(patch.get("unappend"))),
         unset=_names(patch.get("unset")),
+        time=time,
     )
 
 

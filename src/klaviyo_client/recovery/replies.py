@@ -38,6 +38,7 @@ from klaviyo_client.recovery.other_forms import amended
 from klaviyo_client.recovery.partial_success import record_partly
 from klaviyo_client.recovery.repairs import repair
 from operations import AddToList, CheckImport, Identity, UpsertProfile
+from operations.instants import latest
 
 SURELY_NOT_DONE = frozenset(
     {RetryReason.THROTTLED, RetryReason.UNAUTHORIZED, RetryReason.FORBIDDEN}
@@ -152,13 +153,17 @@ class ReplyReader:
         job_id = import_jobs.job_id(answer)
         operations = self._progress.operations
         message_ids = []
+        times = []
         merged = {}
         for number, item in enumerate(request.items):
             first, *further = item.covers or item.joins[:1]
             message_ids.append(operations[first].message_id)
             if further:
                 merged[str(number)] = [operations[position].message_id for position in further]
-        check = CheckImport(None, job_id, tuple(message_ids), merged)
+            said = (getattr(operations[each], "time", None) for each in (first, *further))
+            times.append(latest(said))
+        dated = tuple(times) if any(times) else ()
+        check = CheckImport(None, job_id, tuple(message_ids), merged, times=dated)
         self._progress.follow_ups.append(check)
 
     def _look_at_import(self, request: Request, answer: Answer) -> list[Request]:
@@ -245,7 +250,8 @@ class ReplyReader:
             )
         if upsert.identity != Identity():
             self._progress.follow_ups.extend(
-                AddToList(upsert.message_id, upsert.identity, list_id) for list_id in list_ids
+                AddToList(upsert.message_id, upsert.identity, list_id, time=upsert.time)
+                for list_id in list_ids
             )
 
 

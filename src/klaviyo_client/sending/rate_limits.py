@@ -17,7 +17,14 @@ from dataclasses import dataclass, field
 from klaviyo_client.api.answers import TOO_MANY_REQUESTS, Answer, outcome_of
 from klaviyo_client.api.endpoints import Endpoint
 from klaviyo_client.api.outcomes import Retryable, RetryReason
-from klaviyo_client.sending.circuit_breaker import LOOK_AGAIN_SECONDS, WEIGHT, Circuit, Go, Wait
+from klaviyo_client.sending.circuit_breaker import (
+    LONGEST_OPEN_SECONDS,
+    LOOK_AGAIN_SECONDS,
+    WEIGHT,
+    Circuit,
+    Go,
+    Wait,
+)
 from klaviyo_client.sending.shared import SECONDS, STALE_SECONDS, Barometer, Outlook
 from operations.instants import NEVER
 
@@ -38,6 +45,9 @@ SLOW_SECONDS = 1.0
 
 TOLERANCE = 0.05
 """Seconds by which two clocks of one process drift apart, at most, between two exchanges."""
+
+CLOCKS_DIFFER = 5.0
+"""Seconds by which two processes' clocks may."""
 
 LATE_SECONDS = 3.0
 """An answer that took longer would be of no use to a webhook call either."""
@@ -196,8 +206,8 @@ class Gate:
     def _learn(self, heard: Outlook) -> None:
         behind = self._clock() - self._wall()
         until = heard.open_until or 0.0
-        if until + STALE_SECONDS < self._wall():
-            until = 0.0
+        if not -STALE_SECONDS < until - self._wall() <= LONGEST_OPEN_SECONDS + CLOCKS_DIFFER:
+            until = 0.0  # long ago, or of a clock that is wrong
         known = self._told.open_until or 0.0
         if abs(until - known) > TOLERANCE:
             self._circuit.learn(until + behind if until else 0.0, heard.open_seconds)

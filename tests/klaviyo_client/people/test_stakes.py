@@ -141,9 +141,25 @@ STEPS: dict[str, tuple[Operation, list[tuple[Key, str]], Operation | None]] = {
     "withdrawn, an identify with a list later": (unsubscribe(), [(EMAIL, "join L")], unsubscribe()),
     "withdrawn from a list, consented there later": (
         unsubscribe(list_id="L"),
-        [(EMAIL, "given L")],
+        [(EMAIL, "given L email.marketing")],
         None,
     ),
+    "withdrawn from a list, another channel consented there later": (
+        unsubscribe(list_id="L"),
+        [(EMAIL, "given L sms.marketing")],
+        unsubscribe(list_id="L"),
+    ),
+    "consented on a list, another channel withdrawn there later": (
+        subscribe(is_consent=True),
+        [(EMAIL, "unsubscribed L"), (EMAIL, "unsubscribed L sms.marketing")],
+        subscribe(is_consent=True),
+    ),
+    "consented on a list on two channels, one withdrawn there later": (
+        subscribe(is_consent=True, **BOTH),
+        [(EMAIL, "unsubscribed L"), (EMAIL, "unsubscribed L sms.marketing")],
+        subscribe(is_consent=True),
+    ),
+    "joined, unsubscribed from the list later": (JOIN, [(EMAIL, "unsubscribed L")], None),
     "withdrawn from a list, added later": (
         unsubscribe(list_id="L"),
         [(EMAIL, "join L")],
@@ -184,8 +200,26 @@ SETS: dict[str, tuple[Operation, dict[Key, set[str]]]] = {
     "a consent": (
         subscribe(is_consent=True, **BOTH),
         {
-            EMAIL: {"on email.marketing", "join L", "given L", "consent"},
+            EMAIL: {
+                "on email.marketing",
+                "join L",
+                "given L email.marketing",
+                "given L sms.marketing",
+                "consent",
+            },
             PHONE: {"on sms.marketing", "consent"},
+        },
+    ),
+    "a withdrawal from a list": (
+        unsubscribe(list_id="L", **BOTH),
+        {
+            EMAIL: {
+                "unsubscribed L",
+                "unsubscribed L email.marketing",
+                "unsubscribed L sms.marketing",
+                "consent",
+            },
+            PHONE: {"consent"},
         },
     ),
     "a withdrawal": (unsubscribe(), {EMAIL: {"off email.marketing", "consent"}}),

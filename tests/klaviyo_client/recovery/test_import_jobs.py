@@ -195,6 +195,21 @@ def test_what_was_merged_leads_to_each_of_its_messages(
     assert (failure.upsert.message_id, failure.further) == ("m0", further)
 
 
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [((None, "2026-03-01T10:00:00Z"), "2026-03-01T10:00:00Z"), ((None, None), None), ((), None)],
+)
+def test_what_was_refused_is_as_old_as_its_message(
+    times: tuple[str | None, ...], expected: str | None
+) -> None:
+    """Otherwise the form in which it is sent again would undo what was said since."""
+    check = CheckImport(None, "01J", ("m0", "m1"), times=times)
+    pointer = "/data/attributes/profiles/data/1/attributes"
+    page = answer(200, {"data": [{"attributes": {"source": {"pointer": pointer}}}]})
+    [failure] = imports.failures(page, check)
+    assert failure.upsert.time == expected
+
+
 @pytest.mark.parametrize("data", [None, {}, "x", 4])
 def test_a_page_without_errors_has_no_failures(data: Any) -> None:
     assert imports.failures(answer(200, {"data": data}), CHECK) == []
