@@ -73,7 +73,9 @@ class Running:
         self.ask("POST", "/api/try-now", {})
         return bool(state["waiting"]["entries"] == 0)
 
-    def until(self, is_so: Callable[[dict[str, Any]], bool], seconds: float = 40) -> dict[str, Any]:
+    def until(
+        self, is_so: Callable[[dict[str, Any]], bool], seconds: float = 120
+    ) -> dict[str, Any]:
         """How things stand once it is so."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

@@ -112,7 +112,7 @@ def test_what_waits_is_tried_now(page: "Page", running: Running) -> None:
     ).first.wait_for()
     page.get_by_role("button", name="Try now").click()
     row = page.locator("tr", has_text="Pan Scratched").first
-    row.get_by_text("Delivered").wait_for(timeout=40_000)
+    row.get_by_text("Delivered").wait_for(timeout=100_000)
 
 
 def test_curl_that_makes_klaviyo_well_again_leaves_it_fine(page: "Page", running: Running) -> None:

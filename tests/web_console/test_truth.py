@@ -121,7 +121,7 @@ def refuses_some(attributes: Mapping[str, Any]) -> bool:
 WEATHERS = {
     "fine": (),
     "down": (Weather(down=True),),
-    "throttled": (Weather(throttle=2),),
+    "throttled": (Weather(throttle=60),),
     "cut": (Weather(cut="after"),),
     "refusing": (Weather(refuse_items="pointer", refuses=refuses_some),),
     "refusing in silence": (Weather(refuse_items="silent", refuses=refuses_some),),
