@@ -45,6 +45,16 @@ def messages(
     ]
 
 
+def deletion(run: str, address: str, now: datetime) -> dict[str, Any]:
+    """The message that has a destination delete the person, and forget what it has sent."""
+    return {
+        "type": "delete",
+        "messageId": f"{run}-deletion",
+        "userId": address,
+        "timestamp": now.isoformat(timespec="milliseconds"),
+    }
+
+
 def _person(run: str, address: str, first_name: str) -> Mapping[str, Any]:
     return {
         "email": address,

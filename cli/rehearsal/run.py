@@ -72,8 +72,17 @@ class Rehearsal:
             "you+rehearsal@your-company.com"
         )
 
-    def carry_out(self, messages: Sequence[Mapping[str, Any]], promise: Promise) -> Outcome:
-        """Send, wait, compare, delete. Raises `Trouble` when the webhook does not accept them."""
+    def carry_out(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        promise: Promise,
+        deletion: Mapping[str, Any] | None = None,
+    ) -> Outcome:
+        """Send, wait, compare, delete. Raises `Trouble` when the webhook does not accept them.
+
+        The `deletion` is sent once nobody is there any more: a destination that forwards deletions
+        then forgets whom it has subscribed.
+        """
         rows: list[Row] = []
         is_gone = False
         try:
@@ -97,6 +106,8 @@ class Rehearsal:
             except Trouble as trouble:
                 # What has ended the rehearsal is the news; this is said beside it.
                 self._say(f"The person is not deleted: {trouble}. Run it with --clean-up.")
+        if is_gone and deletion is not None:
+            self._send([deletion], "The deletion")
         return Outcome(rows, is_gone)
 
     def clean_up(self) -> bool:
