@@ -33,6 +33,7 @@ from klaviyo_client.people.newest import (
     take_in,
     without_fields,
 )
+from klaviyo_client.people.sequence import held_by_deletions
 from klaviyo_client.people.stakes import Key, Stake, stake_of
 from klaviyo_client.results import Delivery, Result
 from klaviyo_client.sending.sender import LONGEST_SECONDS
@@ -199,6 +200,15 @@ class InOrder:
             open_ = self._check_once(operations, open_, seconds, checked, again=attempt > 0)
         for position in open_:
             checked.verdicts[position] = Verdict(operations[position], CONTENDED)
+        waiting = {
+            position: verdict.outcome
+            for position, verdict in checked.verdicts.items()
+            if isinstance(verdict.outcome, Retryable)
+        }
+        for position, outcome in held_by_deletions(operations, waiting).items():
+            verdict = checked.verdicts.get(position)
+            if verdict is None or verdict.outcome is None:
+                checked.verdicts[position] = Verdict(operations[position], outcome)
         return checked
 
     def _check_once(

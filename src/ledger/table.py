@@ -216,8 +216,10 @@ class Table:
         begins: str | None = None,
         latest: int | None = None,
         is_consistent: bool = False,
+        most: float | None = None,
     ) -> tuple[list[Item], bool]:
-        """The items of one `pk` in the order of `sk`, and whether these are all.
+        """The items of one `pk` in the order of `sk`, and whether these are all; within `most`
+        seconds.
 
         With `index` the keys of one person's items in the order of their time. `begins` is how `sk`
         begins; `latest` so many of the last ones.
@@ -239,7 +241,7 @@ class Table:
             document["ScanIndexForward"] = False
             document["Limit"] = latest
         items: list[Item] = []
-        with allowance.spending() as until:
+        with allowance.spending(most) as until:
             while answer := self._ask("Query", document, until, allowance, 1):
                 items += self._living(answer["Items"])
                 start = answer.get("LastEvaluatedKey")

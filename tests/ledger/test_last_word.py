@@ -25,6 +25,7 @@ from operations import (
     CreateEvent,
     DeleteProfile,
     Identity,
+    MergeProfiles,
     Operation,
     RemoveFromList,
     Subscribe,
@@ -608,6 +609,37 @@ def test_a_consent_that_klaviyo_has_not_taken_stops_no_opt_out(
     assert marketing(account) == "UNSUBSCRIBED"
 
 
+@pytest.mark.parametrize("last", ["deletion", "merge"])
+def test_a_deletion_does_not_go_ahead_of_what_has_to_wait(pair: Pair, last: str) -> None:
+    """What came after it would bring the person back."""
+    ada, new = Identity(email=ADA), Identity(external_id="7")
+    ends: dict[str, Operation] = {
+        "deletion": DeleteProfile("m", ada, time=at(6)),
+        "merge": MergeProfiles("m", new, ada, time=at(6)),
+    }
+    found: list[Delivery] = []
+    batch = (
+        upsert(5, plan="new"),
+        ends[last],
+        CreateEvent("m", ada, "Came back", "m-7", time=at(7)),
+        upsert(5, "bob@acme-store.example", plan="new"),
+    )
+    one = halting(pair, lambda: found.append(deliver(pair.other, *batch)))
+    deliver(one, upsert(4, plan="old"))
+    assert said(found[0]) == [
+        "person_busy",
+        "waits_for_profile",
+        "waits_for_profile",
+        "delivered",
+    ]
+
+
+def test_a_deletion_waits_for_a_consent_that_comes_too_soon(pair: Pair) -> None:
+    deliver(pair.one, consents(1, "L"))
+    batch = (consents(5, "M"), DeleteProfile("m", Identity(email=ADA), time=at(6)))
+    assert said(deliver(pair.other, *batch)) == ["consent_too_soon", "waits_for_profile"]
+
+
 # The table fails
 
 
@@ -626,7 +658,8 @@ def test_a_record_that_no_release_has_written_costs_no_message(
 ) -> None:
     item = {"pk": keys.person(PEOPLE.hash("email", ADA)), "sk": keys.WORDS, "w": "?"}
     pair.table.write([item], Allowance(30.0))
-    assert said(deliver(pair.one, upsert(5, plan="x"))) == ["delivered order_not_checked"]
+    batch = (upsert(5, plan="x"), upsert(5, "bob@acme-store.example", plan="x"))
+    assert said(deliver(pair.one, *batch)) == ["delivered order_not_checked", "delivered"]
     assert pair.allowance.failures == {"unexpected": 1}
 
 

@@ -45,6 +45,9 @@ DELETE = "delete"
 READ_SECONDS = 0.1
 """Of the allowance, for finding out what was delivered already."""
 
+STORIES_SECONDS = 0.1
+"""Of the allowance, for what was delivered at a later attempt: the rest is for the last word."""
+
 MOST_STORIES = 50
 """Messages of a call that were not delivered at their first attempt, of which all later ones are
 read."""
@@ -137,7 +140,7 @@ class Page:
 
     def _repeated(self, messages: Sequence[Decided]) -> Iterator[int]:
         self.look_up(message.message_id for message in messages)
-        stories = 0
+        stories, keep = 0, self.allowance.left - STORIES_SECONDS
         for position, message in enumerate(messages):
             message_id = self._name(message.message_id)
             item = self._earlier.get(message_id)
@@ -148,9 +151,10 @@ class Page:
                 continue
             names = {name_of(operation) for operation in decision.operations}
             is_known = not item.get("undone") and _are_delivered(names, outcomes_of(item))
-            if not is_known and stories < MOST_STORIES:
+            left = self.allowance.left - keep
+            if not is_known and stories < MOST_STORIES and left > 0:
                 stories += 1
-                is_known = self._is_delivered_since(message_id, names)
+                is_known = self._is_delivered_since(message_id, names, left)
             if is_known:
                 self._add(attempt(message_id, message.at, self._by, {}))
                 yield position
@@ -164,8 +168,8 @@ class Page:
             self._earlier.update({wanted[key]: item for key, item in read.items.items()})
             self._new.update(each for key, each in wanted.items() if key not in read.unknown)
 
-    def _is_delivered_since(self, message_id: str, names: Set[str]) -> bool:
-        items, is_all = self._table.query(keys.message(message_id), self.allowance)
+    def _is_delivered_since(self, message_id: str, names: Set[str], most: float) -> bool:
+        items, is_all = self._table.query(keys.message(message_id), self.allowance, most=most)
         found = story(message_id, items)
         if not is_all or found is None:
             return False

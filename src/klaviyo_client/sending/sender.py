@@ -6,6 +6,7 @@ each has a worker; those that are not answered in time are abandoned, not stoppe
 harm in Klaviyo, and a late answer tells the circuit breaker that all is well again.
 """
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -93,13 +94,14 @@ class Sender:
         share: float = 1.0,
         clock: Callable[[], float],
         sleep: Callable[[float], None],
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self.transport = transport
         self.patience = patience
         self.probe_seconds = probe_seconds
         self.clock = clock
         self.sleep = sleep
-        self.gate = Gate(clock, share)
+        self.gate = Gate(clock, share, wall)
         self.workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="klaviyo")
 
     def send(
