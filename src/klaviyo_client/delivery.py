@@ -101,9 +101,10 @@ class Klaviyo:
         nobody knows whether Klaviyo carries it out."""
         return self._recent.is_uncertain(operation, self.clock())
 
-    def note_withdrawal(self, channel: str, key: Key, said: float) -> None:
-        """Another process has withdrawn this consent a short time ago, as was `said` then."""
-        self._recent.note_withdrawal(channel, key, said, self.clock())
+    def note_withdrawal(self, channel: str, key: Key, said: float, until: float) -> None:
+        """Some process has withdrawn this consent, as was `said` then; what Klaviyo dates `until`
+        then counts as this withdrawal. Both are Unix seconds."""
+        self._recent.note_withdrawal(channel, key, said, until, self.clock())
 
     def note_deletion(self, key: Key, said: float) -> None:
         """Another process has deleted this person a short time ago, as was `said` then."""

@@ -254,7 +254,7 @@ class InOrder:
                 if not made.issuperset(wanted):
                     warnings = (*verdict.warnings, DeliveryWarning.ORDER_NOT_CHECKED)
                     verdict = replace(verdict, warnings=warnings)
-                for withdrawal in self._judge.withdrawals(verdict.operation, records, now):
+                for withdrawal in self._judge.withdrawals(verdict.operation, records):
                     self._klaviyo.note_withdrawal(*withdrawal)
                 if deletion := self._judge.deletion(verdict.operation, records, now):
                     self._klaviyo.note_deletion(*deletion)
@@ -323,7 +323,10 @@ class InOrder:
         """What one result means for the records."""
         operation, outcome = result.operation, result.outcome
         stake = stake_of(operation) or stake
-        if isinstance(outcome, Retryable) and outcome.tried and outcome.reason in MAY_LAND_LATER:
+        may_land = (
+            isinstance(outcome, Retryable) and outcome.tried and outcome.reason in MAY_LAND_LATER
+        )
+        if may_land:
             until = self._wall() + LONGEST_SECONDS
             found.late.update(dict.fromkeys(keys_of(stake), until))
         is_sent = isinstance(outcome, Delivered) and NOT_SENT.isdisjoint(result.warnings)
@@ -333,7 +336,7 @@ class InOrder:
                 found.learn(self._judge.done(operation, now))
         found.keep(self._judge.withdrawn(operation, stake, now))
         if isinstance(operation, Unsubscribe) and (
-            is_sent or self._klaviyo.may_have_left(operation)
+            is_sent or may_land or self._klaviyo.may_have_left(operation)
         ):
             found.keep(self._judge.sent(operation, now))
 

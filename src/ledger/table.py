@@ -22,7 +22,9 @@ Call = Callable[[str, Document, float], Document]
 
 ITEMS_A_READ, ITEMS_A_WRITE = 100, 25
 
-THREADS = 8
+THREADS = 20
+"""Requests under way at once: a large call sends its ten reads, or its ten transactions, side
+by side, and its forty writes in two rounds."""
 
 ROUNDS = 2
 """How often what DynamoDB has left undone is sent in all."""
@@ -143,8 +145,8 @@ class Table:
 
     def write(
         self, items: Iterable[Item], allowance: Allowance, *, deleted: Iterable[Key] = ()
-    ) -> int:
-        """Put items in the place of what is there, and delete others; how many were not written.
+    ) -> list[Key]:
+        """Put items in the place of what is there, and delete others; which were not written.
 
         The last of several items of one key counts.
         """
@@ -164,7 +166,7 @@ class Table:
                 unwritten = self.each(write, list(chunks(left, ITEMS_A_WRITE)))
                 left = [request for requests in unwritten for request in requests]
         allowance.fail("unwritten", len(left))
-        return len(left)
+        return [_key_of(request) for request in left]
 
     def _write(
         self, until: float, allowance: Allowance, requests: Sequence[Document]
@@ -303,6 +305,13 @@ class Table:
 
 def _key(key: Key) -> Document:
     return {"pk": {"S": key[0]}, "sk": {"S": key[1]}}
+
+
+def _key_of(request: Document) -> Key:
+    """Whose a request of a `BatchWriteItem` is."""
+    put, delete = request.get("PutRequest"), request.get("DeleteRequest")
+    named = put["Item"] if put else delete["Key"] if delete else {}
+    return named["pk"]["S"], named["sk"]["S"]
 
 
 def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:

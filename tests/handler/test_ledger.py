@@ -425,6 +425,21 @@ def test_an_unwell_ledger_costs_little_time_and_changes_no_answer(
     assert ledger.webhook(call(messages)) == expected
 
 
+def test_the_messages_whose_fate_was_not_written_are_logged(
+    ledger: Deployment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    message = track()
+    with serving(Dynamo(0.0, "ProvisionedThroughputExceededException")) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", url)
+        ledger.webhook(call([message]))
+    logged = [
+        vars(each)["message_ids"]
+        for each in caplog.records
+        if getattr(each, "reason", None) == "fate_not_written"
+    ]
+    assert logged == [[message["messageId"]]]
+
+
 @pytest.mark.parametrize("key", [None, "", "too short"])
 def test_without_a_key_in_the_secret_the_ledger_is_off_and_says_so(
     key: str | None,

@@ -2,8 +2,10 @@
 word about a person wins, and what may be done once is done once."""
 
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -50,12 +52,16 @@ class Clock:
     def skip(self, seconds: float) -> None:
         self.now += seconds
 
+    def passing(self) -> float:
+        """The same for Klaviyo, where time passes by itself as well."""
+        return self.now + time.monotonic()
+
 
 class Pair:
     """Two functions' clients; each has 30 seconds for the ledger, unless said otherwise."""
 
-    def __init__(self, url: str, table: Table) -> None:
-        self.url, self.table, self.clock = url, table, Clock()
+    def __init__(self, url: str, table: Table, clock: Clock) -> None:
+        self.url, self.table, self.clock = url, table, clock
         self.allowance = Allowance(30.0)
         self.one, self.other = self.client("one"), self.client("other")
 
@@ -69,17 +75,27 @@ class Pair:
 
 
 @pytest.fixture
-def account() -> Account:
-    account = Account(keys={KEY}, policy=Policy(default_opt_in="single_opt_in"))
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def account(clock: Clock) -> Account:
+    account = Account(
+        keys={KEY},
+        policy=Policy(default_opt_in="single_opt_in"),
+        clock=clock.passing,
+        started_at=datetime.fromtimestamp(clock.now, UTC),
+    )
     account.add_list("L", "Newsletter", "single_opt_in")
     account.add_list("M", "Offers", "single_opt_in")
     return account
 
 
 @pytest.fixture
-def pair(account: Account, table: Table) -> Iterator[Pair]:
+def pair(account: Account, table: Table, clock: Clock) -> Iterator[Pair]:
     with serve(account) as url:
-        yield Pair(url, table)
+        yield Pair(url, table, clock)
 
 
 def at(second: float) -> str:
@@ -160,6 +176,26 @@ def test_people_meet_by_each_name_that_an_operation_has(pair: Pair, account: Acc
     by_id = UpsertProfile("m", Identity(external_id="7"), properties={"plan": "old"}, time=at(5))
     assert said(deliver(pair.other, by_id)) == ["delivered superseded"]
     assert said(deliver(pair.other, upsert(5, plan="old"))) == ["delivered superseded"]
+
+
+def person(second: float, address: str, **traits: Any) -> UpsertProfile:
+    both = Identity(email=address, external_id="7")
+    return UpsertProfile("m", both, properties=traits, time=at(second))
+
+
+def test_an_id_that_several_people_share_outdates_nobodys_traits(
+    pair: Pair, account: Account
+) -> None:
+    """The newer one keeps the id, as a changed address keeps its person."""
+    bob = "bob@acme-store.example"
+    assert said(deliver(pair.one, person(9, ADA, plan="new"))) == ["delivered"]
+    late = deliver(pair.other, person(5, bob, plan="old"))
+    assert said(late) == ["delivered older_parts_left_out"]
+    assert (properties(account), properties(account, bob)) == ({"plan": "new"}, {"plan": "old"})
+    profile = account.profiles.by_email(ADA)
+    assert profile is not None
+    assert profile.external_id == "7"
+    assert said(deliver(pair.other, person(5, ADA, plan="old"))) == ["delivered superseded"]
 
 
 def test_what_has_no_time_is_sent_as_it_is(pair: Pair, account: Account) -> None:
@@ -557,6 +593,16 @@ def test_whoever_opts_out_at_klaviyo_stays_so(pair: Pair, account: Account) -> N
     pair.clock.skip(1801)
     account.unsubscribe(ADA)
     assert said(deliver(pair.other, consents(9, "L"))) == ["delivered opted_out"]
+
+
+def test_our_withdrawal_stays_ours_however_late_a_consent_of_before_comes(
+    pair: Pair, account: Account
+) -> None:
+    deliver(pair.one, upsert(1, plan="x"))
+    deliver(pair.one, withdraws(5))
+    pair.clock.skip(86_400)
+    assert said(deliver(pair.other, consents(9, "L"))) == ["delivered"]
+    assert marketing(account) == "SUBSCRIBED"
 
 
 SMS = "sms.marketing"
