@@ -234,7 +234,12 @@ class InOrder:
         judgement = self._judge.judge(operations, known, records, now)
         claims = {
             key: claimed(
-                records[key], fields, judgement.facts.get(key, {}), until, self._words.me, now
+                records[key],
+                {**checked.claims.get(key, {}), **fields},  # with those of the round before
+                judgement.facts.get(key, {}),
+                until,
+                self._words.me,
+                now,
             )
             for key, fields in judgement.claims.items()
         }

@@ -15,7 +15,7 @@ from handler.books.last_word import Words
 from klaviyo_client.api.answers import Answer
 from klaviyo_client.api.outcomes import Delivered, Retryable
 from klaviyo_client.delivery import Delivery, Klaviyo
-from klaviyo_client.in_order import InOrder
+from klaviyo_client.in_order import InOrder, Written
 from klaviyo_client.sending.transport import HttpTransport
 from ledger import keys
 from ledger.allowance import Allowance
@@ -328,6 +328,35 @@ def test_while_a_newer_value_is_on_its_way_an_older_one_waits(pair: Pair, accoun
     deliver(newer, upsert(9, plan="new"))
     assert said(found[0]) == ["person_busy"]
     assert said(deliver(pair.other, older)) == ["delivered superseded"]
+
+
+class Overtaken(Words):
+    """Something happens before the first claim is written."""
+
+    def __init__(self, pair: Pair, meanwhile: Callable[[], Any]) -> None:
+        super().__init__(pair.table, PEOPLE, pair.allowance, "overtaken")
+        self._meanwhile = [meanwhile]
+
+    def write(self, *records: Any) -> Written:
+        if self._meanwhile:
+            self._meanwhile.pop()()
+        return super().write(*records)
+
+
+def test_a_claim_that_is_tried_again_keeps_what_was_claimed_before(pair: Pair) -> None:
+    found: list[Delivery] = []
+    by_id = UpsertProfile("m", Identity(external_id="7"), properties={"x": 1}, time=at(5))
+    transport = Halting(
+        pair.url, lambda: found.append(deliver(pair.other, upsert(9, colour="new")))
+    )
+    overtaken = InOrder(
+        Klaviyo(pair.url, transport=transport),
+        Overtaken(pair, lambda: deliver(pair.other, by_id)),
+        wall=pair.clock,
+    )
+    batch = (upsert(5, colour="old"), person(5, ADA, plan="x"))
+    assert said(deliver(overtaken, *batch)) == ["delivered", "delivered"]
+    assert said(found[0]) == ["person_busy"]
 
 
 def test_other_traits_and_repeats_do_not_wait(pair: Pair) -> None:
