@@ -34,9 +34,9 @@ def stand_in(key: str, limits: str = "published") -> Iterator[str]:
 
 
 @contextmanager
-def sink() -> Iterator[int]:
-    """The far end that answers and looks at nothing; gives its port."""
-    with _process("bench.sink") as line:
+def sink(seconds: float = 0.0) -> Iterator[int]:
+    """The far end that answers after so many seconds and looks at nothing; gives its port."""
+    with _process("bench.sink", str(seconds)) as line:
         yield int(line)
 
 

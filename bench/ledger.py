@@ -91,13 +91,13 @@ def inside(calls: int) -> None:
 
     intake = assembly.webhook(os.environ)
     object.__setattr__(intake, "retry_queue", Kept())
-    intake.handle(single)
+    intake.handle(dict(single))
     first = perf_counter() - began
-    intake.handle(batch)
+    intake.handle(dict(batch))
     times, processor, unchecked = [], [], 0
     for _ in range(calls):
         began, spent = perf_counter(), process_time()
-        answer = json.loads(intake.handle(batch)["body"])
+        answer = json.loads(intake.handle(dict(batch))["body"])
         times.append(perf_counter() - began)
         processor.append(process_time() - spent)
         unchecked = json.dumps(answer).count("order_not_checked")

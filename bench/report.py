@@ -211,14 +211,17 @@ def _share(figure: Figure) -> str:
 
 
 def aims(figures: Figures) -> str:
-    """What needs no peer: growth, requests, size."""
+    """What needs no peer: growth, requests, size.
+
+    Growth is of the processor's time: a busy machine interrupts a long call and not a short one.
+    """
     lines = ["", "Aims"]
     for kind, name in KIND_NAMES.items():
         most = max(SIZES[kind])
-        small = figures.get(f"stub.{kind}.{GROWTH_FROM}")
-        large = figures.get(f"stub.{kind}.{most}")
+        small = figures.get(f"stub.{kind}.{GROWTH_FROM}.processor")
+        large = figures.get(f"stub.{kind}.{most}.processor")
         if small is not None and large is not None:
-            label = f"{name}: time a message at {most:,} against {GROWTH_FROM}"
+            label = f"{name}: processor time a message at {most:,} against {GROWTH_FROM}"
             lines.append(_aim(label, ratio_in_turns(large, small) or 0.0, GROWTH))
     for figure, most in MOST_REQUESTS.items():
         if figure in figures:

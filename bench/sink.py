@@ -1,12 +1,15 @@
-"""`python -m bench.sink`: a far end that costs next to nothing, for what the stand-in would hide.
+"""`python -m bench.sink [SECONDS]`: a far end that costs next to nothing, for what the stand-in
+would hide.
 
-Answers every request over loopback as Klaviyo answers a good one, and looks at nothing: it is the
-price of the transport, not a judge. Prints its port; `GET /__stats` gives and clears its counts, as
-the harnesses of peers ask for them.
+Answers every request over loopback as Klaviyo answers a good one, after so many seconds, and looks
+at nothing: it is the price of the transport, not a judge. Prints its port; `GET /__stats` gives and
+clears its counts, as the harnesses of peers ask for them. `slowest` is for how many seconds it had
+the slowest request, from its first byte until the answer was written.
 """
 
 import asyncio
 import json
+import sys
 
 NO_CONTENT_YET = ("202 Accepted", b"")
 PROFILE = b'{"data":{"type":"profile","id":"01GDDKASAP8TKDDA2GRZDSVP4H","attributes":{}}}'
@@ -25,6 +28,12 @@ class Sink(asyncio.Protocol):
     """One connection, kept alive."""
 
     counts = {"requests": 0, "connections": 0, "body_bytes": 0}  # noqa: RUF012 - shared by all
+    slowest = 0.0
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._loop = asyncio.get_running_loop()
+        self._began = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody has connected."""
@@ -35,6 +44,8 @@ class Sink(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Answer every request that has come whole."""
+        if not self._received:
+            self._began = self._loop.time()
         self._received += data
         while (end := self._received.find(b"\r\n\r\n")) >= 0:
             head = bytes(self._received[:end]).decode("latin-1")
@@ -42,20 +53,28 @@ class Sink(asyncio.Protocol):
             if len(self._received) < end + 4 + length:
                 return
             del self._received[: end + 4 + length]
-            self._answer(head.split(" ", 2)[1], length)
+            path = head.split(" ", 2)[1]
+            if path == "/__stats":
+                self._write("200 OK", self._stats())
+            elif self._seconds:
+                self._loop.call_later(self._seconds, self._answer, path, length)
+            else:
+                self._answer(path, length)
+
+    def _stats(self) -> bytes:
+        stats = {**self.counts, "slowest": Sink.slowest}
+        self.counts.update(dict.fromkeys(self.counts, 0))
+        Sink.slowest = 0.0
+        return json.dumps(stats).encode()
 
     def _answer(self, path: str, length: int) -> None:
-        if path == "/__stats":
-            body = json.dumps(self.counts).encode()
-            self.counts.update(dict.fromkeys(self.counts, 0))
-            self._write("200 OK", body)
-            return
         self.counts["requests"] += 1
         self.counts["body_bytes"] += length
         status, body = next(
             (it for prefix, it in ANSWERS if path.startswith(prefix)), NO_CONTENT_YET
         )
         self._write(status, body)
+        Sink.slowest = max(Sink.slowest, self._loop.time() - self._began)
 
     def _write(self, status: str, body: bytes) -> None:
         head = (
@@ -70,13 +89,13 @@ def _length(head: str) -> int:
     return int(rest.split("\r\n", 1)[0]) if found else 0
 
 
-async def main() -> None:
+async def main(seconds: float) -> None:
     """Serve on a free port until the process is ended."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Sink, "127.0.0.1", 0)
+    server = await loop.create_server(lambda: Sink(seconds), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(float(sys.argv[1]) if sys.argv[1:] else 0.0))

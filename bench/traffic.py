@@ -5,11 +5,13 @@
 Forty containers of the webhook function take calls of 1 to 30 messages, three tracks to one
 identify, at random times; what they leave waits, and two retry functions deliver it. The client is
 the real one. In Klaviyo's place is the stand-in's meter with the published limits, and the time is
-simulated: nobody waits, so that the figures do not depend on the machine.
+simulated: nobody waits, so that the figures do not depend on the machine. Each rate once without a
+ledger and once with one, by which the containers share the pauses that Klaviyo names.
 """
 
 import argparse
 import heapq
+import itertools
 import json
 import random
 import sys
@@ -25,6 +27,7 @@ from klaviyo_client.api.answers import Answer, read
 from klaviyo_client.api.endpoints import Endpoint
 from klaviyo_client.api.outcomes import Retryable
 from klaviyo_client.delivery import Klaviyo
+from klaviyo_client.sending.shared import ACTIVE_SECONDS, Outlook
 from local.klaviyo_stand_in.checks.rate_limits import Limit, Meter
 from operations import CreateEvent, Identity, Operation, UpsertProfile
 
@@ -42,6 +45,11 @@ LOOK_SECONDS = 5.0
 """Between two batches of a retry function: the window in which Lambda gathers one."""
 
 MOST_OPERATIONS = 10_000
+
+Waiting = list[tuple[float, int, Operation]]
+"""A heap: when each is due, and a number of its own, by which those due at once stay in order."""
+
+NUMBERS = itertools.count()
 RESULTS = Path(__file__).resolve().parent / "results"
 
 USED = (
@@ -112,10 +120,35 @@ class Account:
         return read(status, self.meter.headers(endpoint.name, limit, now), body)
 
 
+@dataclass(slots=True)
+class Ledger:
+    """What all processes know of Klaviyo together, as the ledger's table keeps it."""
+
+    pauses: dict[str, float] = field(default_factory=dict)
+    sent_at: dict[Clock, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerBarometer:
+    """The `Barometer` of the process with this clock."""
+
+    ledger: Ledger
+    clock: Clock
+
+    def exchange(self, news: Outlook) -> Outlook:
+        """Say what is new, and hear the rest."""
+        now, ledger = self.clock.now, self.ledger
+        ledger.sent_at[self.clock] = now
+        ledger.pauses.update(news.pauses)
+        active = sum(now - at < ACTIVE_SECONDS for at in ledger.sent_at.values())
+        pauses = {name: until for name, until in ledger.pauses.items() if until > now}
+        return Outlook(0.0, 0.0, pauses, active)
+
+
 class Process:
     """A container: a client with a clock, and when it is free."""
 
-    def __init__(self, account: Account, **settings: Any) -> None:
+    def __init__(self, account: Account, ledger: Ledger | None, **settings: Any) -> None:
         self.clock = Clock()
         self.free_at = 0.0
         self._klaviyo = Klaviyo(
@@ -123,8 +156,11 @@ class Process:
             transport=Wire(account, self.clock),
             clock=self.clock,
             sleep=self.clock.sleep,
+            wall=self.clock,
             **settings,
         )
+        if ledger is not None:
+            self._klaviyo.share(LedgerBarometer(ledger, self.clock))
 
     def deliver(
         self, operations: Sequence[Operation], now: float, seconds: float
@@ -142,34 +178,41 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.traffic")
     parser.add_argument("--minutes", type=int, default=3)
     minutes: int = parser.parse_args().minutes
-    results = {rate: simulate(rate, minutes) for rate in RATES}
+    results = {
+        f"{rate:,}{', ledger' if has_ledger else ''}": simulate(rate, minutes, has_ledger)
+        for rate in RATES
+        for has_ledger in (False, True)
+    }
     print(f"{CONTAINERS} containers, calls of 1 to {MOST_MESSAGES} messages; a minute of {minutes}")
     names = [endpoint.name for endpoint in USED]
     head = "".join(f"{name:>27}" for name in names)
-    print(f"  {'messages':>9}{'calls':>7}{'queued':>8}{'429s':>7}{head}")
-    for rate, result in results.items():
+    print(f"  {'messages':<15}{'calls':>7}{'queued':>8}{'waiting':>9}{'429s':>7}{head}")
+    for name, result in results.items():
         counts = "".join(f"{result[each.name]:>16,.0f} of {each.per_minute:>6,}  " for each in USED)
         print(
-            f"  {rate:>9,}{result['calls']:>7,.0f}{result['queued']:>8.1%}"
-            f"{result['throttled']:>7,.1f}{counts}"
+            f"  {name:<15}{result['calls']:>7,.0f}{result['queued']:>8.1%}"
+            f"{result['waiting']:>9,}{result['throttled']:>7,.1f}{counts}"
         )
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / "traffic.json").write_text(json.dumps(results, indent=1) + "\n")
     return 0
 
 
-def simulate(rate: int, minutes: int) -> dict[str, float]:
-    """Figures of a minute, but for `queued`: the share of the operations that had to wait."""
+def simulate(rate: int, minutes: int, has_ledger: bool) -> dict[str, float]:
+    """Figures of a minute; `queued` is the share of the operations that had to wait, `waiting` how
+    many still do at the end."""
     dice = random.Random(rate)
     account = Account()
+    ledger = Ledger() if has_ledger else None
     webhooks = [
-        Process(account, remember_seconds=assembly.REMEMBER_SECONDS) for _ in range(CONTAINERS)
+        Process(account, ledger, remember_seconds=assembly.REMEMBER_SECONDS)
+        for _ in range(CONTAINERS)
     ]
     retries = [
-        Process(account, patience=assembly.PATIENCE_SECONDS, share=1 / RETRIES)
+        Process(account, ledger, patience=assembly.PATIENCE_SECONDS, share=1 / RETRIES)
         for _ in range(RETRIES)
     ]
-    waiting: list[tuple[float, int, Operation]] = []
+    waiting: Waiting = []
     calls = operations = queued = 0
     now, look_at = 0.0, LOOK_SECONDS
     while now < minutes * 60:
@@ -185,26 +228,26 @@ def simulate(rate: int, minutes: int) -> dict[str, float]:
         calls, operations = calls + 1, operations + len(batch)
         for due, operation in webhook.deliver(batch, now, WEBHOOK_SECONDS):
             queued += 1
-            heapq.heappush(waiting, (due, queued, operation))
+            heapq.heappush(waiting, (due, next(NUMBERS), operation))
     answered: Counter[str] = Counter()
     throttled = 0
     for (name, status), number in account.answered.items():
         answered[name] += number if status != 429 else 0
         throttled += number if status == 429 else 0
-    figures = {"calls": calls / minutes, "queued": queued / operations}
+    figures = {"calls": calls / minutes, "queued": queued / operations, "waiting": len(waiting)}
     figures |= {"throttled": throttled / minutes}
     return figures | {endpoint.name: answered[endpoint.name] / minutes for endpoint in USED}
 
 
-def _retry(retry: Process, waiting: list[tuple[float, int, Operation]], now: float) -> None:
+def _retry(retry: Process, waiting: Waiting, now: float) -> None:
     if retry.free_at > now:
         return
     batch: list[Operation] = []
     while waiting and waiting[0][0] <= now and len(batch) < MOST_OPERATIONS:
         batch.append(heapq.heappop(waiting)[2])
     if batch:
-        for number, (due, operation) in enumerate(retry.deliver(batch, now, RETRY_SECONDS)):
-            heapq.heappush(waiting, (due, -number, operation))
+        for due, operation in retry.deliver(batch, now, RETRY_SECONDS):
+            heapq.heappush(waiting, (due, next(NUMBERS), operation))
         retry.free_at = retry.clock.now
 
 

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic, perf_counter
+from time import monotonic, perf_counter, process_time
 from typing import Any
 
 from handler import assembly
@@ -33,7 +33,8 @@ def slowly() -> float:
 
 
 Figures = dict[str, float]
-Call = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+Call = Callable[[dict[str, Any]], Mapping[str, Any]]
+"""A whole call. It takes the body out of the lambda event, so that a repeat needs a copy."""
 
 MICROSECONDS = 1_000_000
 SECONDS = 0.25
@@ -107,24 +108,31 @@ def mapping(job: Mapping[str, Any]) -> Figures:
 
 
 def webhook(job: Mapping[str, Any]) -> Figures:
-    """Whole webhook calls. With the stub also until the last request was written (`….request`)
-    and how many requests there were (`….requests`)."""
+    """Whole webhook calls, and of each the processor's time (`….processor`). With the stub also
+    until the last request was written (`….request`) and how many there were (`….requests`)."""
     figures: Figures = {}
     handle, stub = _webhook(job)
     for name, path in job["calls"].items():
         lambda_event = json.loads(Path(path).read_text())
-        number = _delivered(handle(lambda_event))
+        number = _delivered(handle(dict(lambda_event)))
         until: list[float] = []
+        spent: list[float] = []
 
-        def once(lambda_event: Any = lambda_event, until: list[float] = until) -> None:
+        def once(
+            lambda_event: Any = lambda_event,
+            until: list[float] = until,
+            spent: list[float] = spent,
+        ) -> None:
             if stub is not None:
                 stub.requests = 0
-            began = perf_counter()
-            handle(lambda_event)
+            began, before = perf_counter(), process_time()
+            handle(dict(lambda_event))
+            spent.append(process_time() - before)
             if stub is not None:
                 until.append(stub.last - began)
 
         figures[name] = repeated(once) / number
+        figures[f"{name}.processor"] = statistics.median(spent) * MICROSECONDS / number
         if stub is not None:
             figures[f"{name}.request"] = statistics.median(until) * MICROSECONDS / number
             figures[f"{name}.requests"] = stub.requests
@@ -147,13 +155,51 @@ def singles(job: Mapping[str, Any]) -> Figures:
     """One call after the other, each of one message: microseconds a call."""
     handle, _ = _webhook(job)
     lambda_events = json.loads(Path(job["calls"]).read_text())
-    _delivered(handle(lambda_events[0]))
+    _delivered(handle(dict(lambda_events[0])))
 
     def all_of_them() -> None:
         for lambda_event in lambda_events:
-            handle(lambda_event)
+            handle(dict(lambda_event))
 
     return {"singles": repeated(all_of_them) / len(lambda_events)}
+
+
+def slow(job: Mapping[str, Any]) -> Figures:
+    """Calls in turn while the far end takes its time: `….times` the call's own slowest request, of
+    which half and one in a hundred take longer; milliseconds of the call, and of the processor."""
+    handle, _ = _webhook(job)
+    found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in job["calls"]}
+    figures: Figures = {}
+    for number in range(1 + job["number"]):
+        for name, path in job["calls"].items():
+            lambda_event = json.loads(Path(path).read_text())
+            _stats(job["url"])
+            began, spent = perf_counter(), process_time()
+            answer = handle(lambda_event)
+            seconds, spent = perf_counter() - began, process_time() - spent
+            _delivered(answer)
+            stats = _stats(job["url"])
+            # The first makes the connections.
+            if number:
+                found[name].append((seconds, spent, seconds / stats["slowest"]))
+            figures[f"{name}.requests"] = stats["requests"]
+    for name, of_calls in found.items():
+        seconds, spent, times = map(statistics.median, zip(*of_calls, strict=True))
+        figures[name] = seconds * 1000
+        figures[f"{name}.processor"] = spent * 1000
+        figures[f"{name}.times.p50"] = times
+        every = [of_slowest for *_, of_slowest in of_calls]
+        figures[f"{name}.times.p99"] = statistics.quantiles(every, n=100, method="inclusive")[98]
+    return figures
+
+
+def _stats(url: str) -> dict[str, Any]:
+    """What the sink has seen since it was asked the last time."""
+    from urllib.request import urlopen
+
+    with urlopen(f"{url}/__stats") as answer:
+        stats: dict[str, Any] = json.load(answer)
+        return stats
 
 
 def retry(job: Mapping[str, Any]) -> Figures:
@@ -216,7 +262,7 @@ def requests(job: Mapping[str, Any]) -> Figures:
     figures: Figures = {}
     for name, path in job["calls"].items():
         lambda_event = json.loads(Path(path).read_text())
-        _delivered(handle(lambda_event))
+        _delivered(handle(dict(lambda_event)))
         before = seen()
         _delivered(handle(lambda_event))
         figures[name] = seen() - before
@@ -261,11 +307,12 @@ def _webhook(job: Mapping[str, Any]) -> tuple[Call, Stub | None]:
     collector = Collector()
     collector.start()
 
-    def handle(lambda_event: Mapping[str, Any]) -> Mapping[str, Any]:
+    def handle(lambda_event: dict[str, Any]) -> Mapping[str, Any]:
+        size = len(lambda_event["body"])
         function.telemetry.begin("bench")
         answer = function.handle(lambda_event)
         function.telemetry.flush()
-        collector.call_ended(len(lambda_event["body"]))
+        collector.call_ended(size)
         return answer
 
     return handle, stub
@@ -294,7 +341,7 @@ def _peak() -> float:
 
 JOBS: Mapping[str, Callable[[Mapping[str, Any]], Figures]] = {
     job.__name__: job
-    for job in (mapping, webhook, first, singles, retry, memory, requests, machine)
+    for job in (mapping, webhook, first, singles, slow, retry, memory, requests, machine)
 }
 
 

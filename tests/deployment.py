@@ -56,7 +56,7 @@ class Deployment:
     def webhook(self, lambda_event: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
         """Call a webhook function that has just started; gives the status and the body."""
         function = assembly.webhook(self.variables)
-        answer = function.handle(lambda_event)
+        answer = function.handle(dict(lambda_event))
         function.telemetry.flush()
         return answer["statusCode"], json.loads(answer["body"])
 

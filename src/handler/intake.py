@@ -86,8 +86,11 @@ class Intake:
     pace: Pace = PACE
     books: "Books | None" = None
 
-    def handle(self, lambda_event: Mapping[str, Any]) -> dict[str, Any]:
+    def handle(self, lambda_event: dict[str, Any]) -> dict[str, Any]:
         """The HTTP response to one API Gateway event. Never raises for what Segment sends.
+
+        Once it is admitted, the body is taken out of `lambda_event`: while the runtime holds that,
+        it would be there beside all that was made of it.
 
         Statuses: 200 when every message is delivered, on a queue or dropped on purpose; 401, 400
         and 413 for a request that is refused; 503 for trouble of our own.
@@ -96,6 +99,7 @@ class Intake:
         try:
             credentials = self.credentials.get(self._left(schedule.secret))
             arrivals = self._admit(lambda_event, credentials, schedule)
+            lambda_event.pop("body", None)
         except CredentialsUnavailable as error:
             self.telemetry.warning("credentials unavailable", detail=str(error))
             return self._failed(TroubleCode.CREDENTIALS_UNAVAILABLE, str(error))

@@ -25,6 +25,7 @@ def lambda_handler(lambda_event: dict[str, Any], context: Any) -> dict[str, Any]
     intake = _intake()
     telemetry = intake.telemetry
     telemetry.begin(getattr(context, "aws_request_id", None))
+    size = _size(lambda_event)
     try:
         return intake.handle(lambda_event)
     except Exception as error:  # the runtime would log its text, which may quote data
@@ -32,7 +33,7 @@ def lambda_handler(lambda_event: dict[str, Any], context: Any) -> dict[str, Any]
         return turned_away(503, TroubleCode.INTERNAL_ERROR, "Segment sends the batch again.")
     finally:
         telemetry.flush()
-        COLLECTOR.call_ended(_size(lambda_event))
+        COLLECTOR.call_ended(size)
 
 
 def _size(lambda_event: Any) -> int:

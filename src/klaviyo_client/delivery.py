@@ -34,7 +34,7 @@ class Klaviyo:
     For `remember_seconds` after an upsert has failed, later ones of its person are returned untried
     as well, so that they do not overtake it on its way through a queue: to be retried after
     `latest_retry` of the delay that Klaviyo named, in seconds. Consents that were changed are
-    remembered for `once_seconds`.
+    remembered for `once_seconds`. `clock` never goes back, `wall` gives Unix seconds.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class Klaviyo:
         transport: Transport | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self.clock = clock
         self._waiting = WaitingPersons(remember_seconds, latest_retry)
@@ -62,6 +63,7 @@ class Klaviyo:
             share=share,
             clock=clock,
             sleep=sleep,
+            wall=wall,
         )
 
     def deliver(
@@ -99,9 +101,10 @@ class Klaviyo:
         nobody knows whether Klaviyo carries it out."""
         return self._recent.is_uncertain(operation, self.clock())
 
-    def note_withdrawal(self, channel: str, key: Key, said: float) -> None:
-        """Another process has withdrawn this consent a short time ago, as was `said` then."""
-        self._recent.note_withdrawal(channel, key, said, self.clock())
+    def note_withdrawal(self, channel: str, key: Key, said: float, until: float) -> None:
+        """Some process has withdrawn this consent, as was `said` then; what Klaviyo dates `until`
+        then counts as this withdrawal. Both are Unix seconds."""
+        self._recent.note_withdrawal(channel, key, said, until, self.clock())
 
 
 def _failed(delivery: Delivery) -> dict[Key, Retryable]:

@@ -33,6 +33,7 @@ from klaviyo_client.people.newest import (
     take_in,
     without_fields,
 )
+from klaviyo_client.people.sequence import held_by_deletions
 from klaviyo_client.people.stakes import Key, Stake, stake_of
 from klaviyo_client.results import Delivery, Result
 from klaviyo_client.sending.sender import LONGEST_SECONDS
@@ -199,6 +200,15 @@ class InOrder:
             open_ = self._check_once(operations, open_, seconds, checked, again=attempt > 0)
         for position in open_:
             checked.verdicts[position] = Verdict(operations[position], CONTENDED)
+        waiting = {
+            position: verdict.outcome
+            for position, verdict in checked.verdicts.items()
+            if isinstance(verdict.outcome, Retryable)
+        }
+        for position, outcome in held_by_deletions(operations, waiting).items():
+            verdict = checked.verdicts.get(position)
+            if verdict is None or verdict.outcome is None:
+                checked.verdicts[position] = Verdict(operations[position], outcome)
         return checked
 
     def _check_once(
@@ -224,7 +234,12 @@ class InOrder:
         judgement = self._judge.judge(operations, known, records, now)
         claims = {
             key: claimed(
-                records[key], fields, judgement.facts.get(key, {}), until, self._words.me, now
+                records[key],
+                {**checked.claims.get(key, {}), **fields},  # with those of the round before
+                judgement.facts.get(key, {}),
+                until,
+                self._words.me,
+                now,
             )
             for key, fields in judgement.claims.items()
         }
@@ -244,7 +259,7 @@ class InOrder:
                 if not made.issuperset(wanted):
                     warnings = (*verdict.warnings, DeliveryWarning.ORDER_NOT_CHECKED)
                     verdict = replace(verdict, warnings=warnings)
-                for withdrawal in self._judge.withdrawals(verdict.operation, records, now):
+                for withdrawal in self._judge.withdrawals(verdict.operation, records):
                     self._klaviyo.note_withdrawal(*withdrawal)
             checked.verdicts[position] = verdict
         return contended
@@ -311,7 +326,10 @@ class InOrder:
         """What one result means for the records."""
         operation, outcome = result.operation, result.outcome
         stake = stake_of(operation) or stake
-        if isinstance(outcome, Retryable) and outcome.tried and outcome.reason in MAY_LAND_LATER:
+        may_land = (
+            isinstance(outcome, Retryable) and outcome.tried and outcome.reason in MAY_LAND_LATER
+        )
+        if may_land:
             until = self._wall() + LONGEST_SECONDS
             found.late.update(dict.fromkeys(keys_of(stake), until))
         is_sent = isinstance(outcome, Delivered) and NOT_SENT.isdisjoint(result.warnings)
@@ -321,7 +339,7 @@ class InOrder:
                 found.learn(self._judge.done(operation, now))
         found.keep(self._judge.withdrawn(operation, stake, now))
         if isinstance(operation, Unsubscribe) and (
-            is_sent or self._klaviyo.may_have_left(operation)
+            is_sent or may_land or self._klaviyo.may_have_left(operation)
         ):
             found.keep(self._judge.sent(operation, now))
 

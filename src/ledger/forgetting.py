@@ -33,7 +33,7 @@ def forget(table: Table, hashes: Iterable[str], allowance: Allowance) -> tuple[i
     own, found, is_all = _known(table, hashes, allowance)
     gone = dict.fromkeys([*own, *((item["pk"], item["sk"]) for item in found)])
     unwritten = table.write([], allowance, deleted=gone)
-    return len(gone) - unwritten, is_all and not unwritten
+    return len(gone) - len(unwritten), is_all and not unwritten
 
 
 def _known(

@@ -29,6 +29,12 @@ def message(message_id: str) -> str:
     return f"M#{message_id}"
 
 
+def message_id(pk: str) -> str | None:
+    """The id of the message that a `pk` is of; `None` for what is no message."""
+    prefix = message("")
+    return pk.removeprefix(prefix) if pk.startswith(prefix) else None
+
+
 def person(hashed: str) -> str:
     """`pk` of what is known of a person, by the hash of one of the names."""
     return f"P#{hashed}"

@@ -56,10 +56,10 @@ class Story:
     def state(self) -> State:
         """Where the message is: with the part of it that is worst off."""
         states = {outcome.state for _, outcome in self.operations().values()}
-        return next(state for state in _WORST_FIRST if state in states or state is _WORST_FIRST[-1])
+        return next(state for state in WORST_FIRST if state in states or state is WORST_FIRST[-1])
 
 
-_WORST_FIRST = (State.DEAD_LETTERED, State.WAITING, State.DROPPED, State.DELIVERED)
+WORST_FIRST = (State.DEAD_LETTERED, State.WAITING, State.DROPPED, State.DELIVERED)
 
 
 def story(message_id: str, items: Iterable[Item]) -> Story | None:

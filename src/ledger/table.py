@@ -22,7 +22,9 @@ Call = Callable[[str, Document, float], Document]
 
 ITEMS_A_READ, ITEMS_A_WRITE = 100, 25
 
-THREADS = 8
+THREADS = 20
+"""Requests under way at once: a large call sends its ten reads, or its ten transactions, side
+by side, and its forty writes in two rounds."""
 
 ROUNDS = 2
 """How often what DynamoDB has left undone is sent in all."""
@@ -143,8 +145,8 @@ class Table:
 
     def write(
         self, items: Iterable[Item], allowance: Allowance, *, deleted: Iterable[Key] = ()
-    ) -> int:
-        """Put items in the place of what is there, and delete others; how many were not written.
+    ) -> list[Key]:
+        """Put items in the place of what is there, and delete others; which were not written.
 
         The last of several items of one key counts.
         """
@@ -164,7 +166,7 @@ class Table:
                 unwritten = self.each(write, list(chunks(left, ITEMS_A_WRITE)))
                 left = [request for requests in unwritten for request in requests]
         allowance.fail("unwritten", len(left))
-        return len(left)
+        return [_key_of(request) for request in left]
 
     def _write(
         self, until: float, allowance: Allowance, requests: Sequence[Document]
@@ -216,8 +218,10 @@ class Table:
         begins: str | None = None,
         latest: int | None = None,
         is_consistent: bool = False,
+        most: float | None = None,
     ) -> tuple[list[Item], bool]:
-        """The items of one `pk` in the order of `sk`, and whether these are all.
+        """The items of one `pk` in the order of `sk`, and whether these are all; within `most`
+        seconds.
 
         With `index` the keys of one person's items in the order of their time. `begins` is how `sk`
         begins; `latest` so many of the last ones.
@@ -239,7 +243,7 @@ class Table:
             document["ScanIndexForward"] = False
             document["Limit"] = latest
         items: list[Item] = []
-        with allowance.spending() as until:
+        with allowance.spending(most) as until:
             while answer := self._ask("Query", document, until, allowance, 1):
                 items += self._living(answer["Items"])
                 start = answer.get("LastEvaluatedKey")
@@ -301,6 +305,13 @@ class Table:
 
 def _key(key: Key) -> Document:
     return {"pk": {"S": key[0]}, "sk": {"S": key[1]}}
+
+
+def _key_of(request: Document) -> Key:
+    """Whose a request of a `BatchWriteItem` is."""
+    put, delete = request.get("PutRequest"), request.get("DeleteRequest")
+    named = put["Item"] if put else delete["Key"] if delete else {}
+    return named["pk"]["S"], named["sk"]["S"]
 
 
 def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -118,6 +118,19 @@ def test_singles_go_over_http_one_after_the_other(
     assert counts["connections"] == 2
 
 
+def test_call_is_timed_against_its_slowest_request(
+    variables: dict[str, str], tmp_path: Path
+) -> None:
+    call = write(tmp_path / "call.json", messages.call(messages.lean("track", 3)))
+    with far_ends.sink(0.05) as port:
+        url = f"http://127.0.0.1:{port}"
+        job = {"job": "slow", "stub": False, "url": url, "calls": {"it": call}, "number": 2}
+        figures = run("worker.py", json.dumps(job), {**variables, "KLAVIYO_API_URL": url})
+    assert figures["it.requests"] == 3
+    assert figures["it"] > 50
+    assert 1 < figures["it.times.p50"] <= figures["it.times.p99"]
+
+
 @pytest.mark.parametrize("kind", messages.KINDS)
 def test_backlog_is_timed(kind: str, variables: dict[str, str], tmp_path: Path) -> None:
     backlog = write(tmp_path / "backlog.json", messages.lean(kind, 30))

@@ -118,6 +118,7 @@ def run(settings: Settings) -> dict[str, Any]:
         "stale_by_kind": Counter(kind for kind, _ in report.stale),
         "told": len(report.told),
         "fates": len(report.fates),
+        "behind": len(report.behind),
         "everywhere": len(report.everywhere),
         "ledger": settings.ledger,
         "doubled": len(report.doubled),

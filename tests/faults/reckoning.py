@@ -35,7 +35,7 @@ def _misfortunes(report: Report) -> dict[str, Sequence[object]]:
         "lost": report.lost,
         "stale": stale,
         "unsubscribed everywhere": [] if report.settings.ledger == "off" else report.everywhere,
-        "wrong fates": report.fates if report.settings.ledger == "on" else [],
+        "wrong fates": [] if report.settings.ledger == "off" else report.fates,
         "doubled": report.doubled,
         "consents widened": report.widened,
         "misplaced": report.surplus,
@@ -137,6 +137,11 @@ def table(report: Report) -> str:
             "fates",
             f"{len(report.fates):,} disagree: "
             f"{_listed(Counter(kind for kind, _ in report.fates)) or '-'}",
+        ),
+        (
+            "behind",
+            f"{len(report.behind):,} whose fate was counted as not written: "
+            f"{_listed(Counter(kind for kind, _ in report.behind)) or '-'}",
         ),
         ("everywhere", f"{len(report.everywhere):,} of those who left a list"),
         ("warnings", _listed(report.warnings)),

@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from handler.books.page import FATE_NOT_WRITTEN
 from local.aws_stand_in import server as aws
 from local.aws_stand_in.function import FunctionError, LambdaFunction
 from local.aws_stand_in.limits import Limits
@@ -105,7 +106,8 @@ class Report:
 
     `stale` are places whose last word does not stand, without a ledger as it may be; of `told`
     somebody was told that the order was not checked. `fates` are messages of which the ledger says
-    something else than is so; `everywhere` are people whose unsubscription
+    something else than is so, and `behind` those of which it does since a fate could not be
+    written, which was counted; `everywhere` are people whose unsubscription
     from a list became one from everything, `widened` consents that nobody has given or
     that were withdrawn; `peak_mb` is the most memory that a function has held.
     """
@@ -119,6 +121,7 @@ class Report:
     stale: list[ledger.Misfit]
     told: list[ledger.Misfit]
     fates: list[ledger.Misfit]
+    behind: list[ledger.Misfit]
     everywhere: list[ledger.Misfit]
     doubled: list[ledger.Misfit]
     widened: list[ledger.Misfit]
@@ -449,6 +452,8 @@ class Run:
         stale += changed
         table = self._deployment.variables.get("LEDGER_TABLE")
         unchecked = books.warned(self._logs, "order_not_checked")
+        unwritten = books.warned(self._logs, FATE_NOT_WRITTEN)
+        wrong, behind = fates.disagreeing(self._units, table, unwritten) if table else ([], [])
         return Report(
             settings=self._settings,
             units=self._units,
@@ -458,7 +463,8 @@ class Run:
             lost=[*lost, *missing],
             stale=stale,
             told=ledger.told(self._units, stale, unchecked),
-            fates=fates.disagreeing(self._units, table) if table else [],
+            fates=wrong,
+            behind=behind,
             everywhere=[("left", ("left", each)) for each in held.everywhere],
             doubled=ledger.doubled(held),
             widened=ledger.widened(self._units, held, self._reversed()),

@@ -15,10 +15,17 @@ from typing import Any
 import boto3
 import pytest
 
+from handler.books.outcomes import of_delivery
+from handler.queue.backoff import PACE
+from handler.queue.envelope import Entry
+from handler.queue.routing import route
+from klaviyo_client.api.outcomes import Delivered, Retryable, RetryReason
+from klaviyo_client.delivery import Delivery, Result
 from ledger.allowance import SECONDS
 from ledger.fates import Outcome, State
 from ledger.stories import Story
 from local.klaviyo_stand_in import Weather
+from operations import Subscribe
 from tests.deployment import Deployment
 from tests.handler.calls import batch, call, envelope, identify, order, track
 
@@ -265,6 +272,20 @@ def test_a_message_of_which_not_all_is_known_is_sent_again(ledger: Deployment) -
         assert len(ledger.account.requests) == before + 3
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_two_operations_of_one_name_the_worse_outcome_is_noted(order: tuple[int, int]) -> None:
+    results = [
+        Result(Subscribe("m-1", "ada@acme-store.example", None), Delivered()),
+        Result(Subscribe("m-1", "eve@acme-store.example", None), Retryable(RetryReason.TIMEOUT)),
+    ]
+    delivery = Delivery(tuple(results[each] for each in order))
+    entries = [Entry(operation=result.operation) for result in delivery.results]
+    routing = route(entries, delivery, now=0.0, retry_seconds=60, chance=0.0)
+    missing: frozenset[str | None] = frozenset()
+    found = of_delivery(entries, delivery, routing, now=0.0, pace=PACE, missing=missing)
+    assert found["m-1"]["subscribe"].state is State.WAITING
+
+
 def test_another_message_of_the_same_id_is_sent(ledger: Deployment) -> None:
     ledger.webhook(call([identify()]))
     before = len(ledger.account.requests)
@@ -423,6 +444,21 @@ def test_an_unwell_ledger_costs_little_time_and_changes_no_answer(
         assert ledger.retry(batch(envelope({"message": track(99)}))) == {"batchItemFailures": []}
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")
     assert ledger.webhook(call(messages)) == expected
+
+
+def test_the_messages_whose_fate_was_not_written_are_logged(
+    ledger: Deployment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    message = track()
+    with serving(Dynamo(0.0, "ProvisionedThroughputExceededException")) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", url)
+        ledger.webhook(call([message]))
+    logged = [
+        vars(each)["message_ids"]
+        for each in caplog.records
+        if getattr(each, "reason", None) == "fate_not_written"
+    ]
+    assert logged == [[message["messageId"]]]
 
 
 @pytest.mark.parametrize("key", [None, "", "too short"])

@@ -312,6 +312,16 @@ def test_without_a_usable_secret_nothing_is_let_in_and_segment_tries_again(
     assert deployment.webhook(call(track())) == expected
 
 
+@pytest.mark.parametrize(("signed_by", "is_there"), [(SHARED_SECRET, False), ("somebody", True)])
+def test_body_is_let_go_once_it_is_admitted(
+    deployment: Deployment, signed_by: str, is_there: bool
+) -> None:
+    """The runtime holds the lambda event until the call ends."""
+    lambda_event = call(track(), secret=signed_by)
+    assembly.webhook(deployment.variables).handle(lambda_event)
+    assert ("body" in lambda_event) is is_there
+
+
 def test_a_secret_that_is_not_there_is_a_503(deployment: Deployment) -> None:
     variables = {**deployment.variables, "CREDENTIALS_SECRET_ARN": "arn:aws:nothing"}
     answer = assembly.webhook(variables).handle(call(track()))

@@ -2,8 +2,10 @@
 word about a person wins, and what may be done once is done once."""
 
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from handler.books.last_word import Words
 from klaviyo_client.api.answers import Answer
 from klaviyo_client.api.outcomes import Delivered, Retryable
 from klaviyo_client.delivery import Delivery, Klaviyo
-from klaviyo_client.in_order import InOrder
+from klaviyo_client.in_order import InOrder, Written
 from klaviyo_client.sending.transport import HttpTransport
 from ledger import keys
 from ledger.allowance import Allowance
@@ -23,7 +25,9 @@ from local.klaviyo_stand_in import Account, Faults, Policy, Weather, serve
 from operations import (
     AddToList,
     CreateEvent,
+    DeleteProfile,
     Identity,
+    MergeProfiles,
     Operation,
     RemoveFromList,
     Subscribe,
@@ -48,12 +52,16 @@ class Clock:
     def skip(self, seconds: float) -> None:
         self.now += seconds
 
+    def passing(self) -> float:
+        """The same for Klaviyo, where time passes by itself as well."""
+        return self.now + time.monotonic()
+
 
 class Pair:
     """Two functions' clients; each has 30 seconds for the ledger, unless said otherwise."""
 
-    def __init__(self, url: str, table: Table) -> None:
-        self.url, self.table, self.clock = url, table, Clock()
+    def __init__(self, url: str, table: Table, clock: Clock) -> None:
+        self.url, self.table, self.clock = url, table, clock
         self.allowance = Allowance(30.0)
         self.one, self.other = self.client("one"), self.client("other")
 
@@ -67,17 +75,27 @@ class Pair:
 
 
 @pytest.fixture
-def account() -> Account:
-    account = Account(keys={KEY}, policy=Policy(default_opt_in="single_opt_in"))
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def account(clock: Clock) -> Account:
+    account = Account(
+        keys={KEY},
+        policy=Policy(default_opt_in="single_opt_in"),
+        clock=clock.passing,
+        started_at=datetime.fromtimestamp(clock.now, UTC),
+    )
     account.add_list("L", "Newsletter", "single_opt_in")
     account.add_list("M", "Offers", "single_opt_in")
     return account
 
 
 @pytest.fixture
-def pair(account: Account, table: Table) -> Iterator[Pair]:
+def pair(account: Account, table: Table, clock: Clock) -> Iterator[Pair]:
     with serve(account) as url:
-        yield Pair(url, table)
+        yield Pair(url, table, clock)
 
 
 def at(second: float) -> str:
@@ -158,6 +176,26 @@ def test_people_meet_by_each_name_that_an_operation_has(pair: Pair, account: Acc
     by_id = UpsertProfile("m", Identity(external_id="7"), properties={"plan": "old"}, time=at(5))
     assert said(deliver(pair.other, by_id)) == ["delivered superseded"]
     assert said(deliver(pair.other, upsert(5, plan="old"))) == ["delivered superseded"]
+
+
+def person(second: float, address: str, **traits: Any) -> UpsertProfile:
+    both = Identity(email=address, external_id="7")
+    return UpsertProfile("m", both, properties=traits, time=at(second))
+
+
+def test_an_id_that_several_people_share_outdates_nobodys_traits(
+    pair: Pair, account: Account
+) -> None:
+    """The newer one keeps the id, as a changed address keeps its person."""
+    bob = "bob@acme-store.example"
+    assert said(deliver(pair.one, person(9, ADA, plan="new"))) == ["delivered"]
+    late = deliver(pair.other, person(5, bob, plan="old"))
+    assert said(late) == ["delivered older_parts_left_out"]
+    assert (properties(account), properties(account, bob)) == ({"plan": "new"}, {"plan": "old"})
+    profile = account.profiles.by_email(ADA)
+    assert profile is not None
+    assert profile.external_id == "7"
+    assert said(deliver(pair.other, person(5, ADA, plan="old"))) == ["delivered superseded"]
 
 
 def test_what_has_no_time_is_sent_as_it_is(pair: Pair, account: Account) -> None:
@@ -290,6 +328,35 @@ def test_while_a_newer_value_is_on_its_way_an_older_one_waits(pair: Pair, accoun
     deliver(newer, upsert(9, plan="new"))
     assert said(found[0]) == ["person_busy"]
     assert said(deliver(pair.other, older)) == ["delivered superseded"]
+
+
+class Overtaken(Words):
+    """Something happens before the first claim is written."""
+
+    def __init__(self, pair: Pair, meanwhile: Callable[[], Any]) -> None:
+        super().__init__(pair.table, PEOPLE, pair.allowance, "overtaken")
+        self._meanwhile = [meanwhile]
+
+    def write(self, *records: Any) -> Written:
+        if self._meanwhile:
+            self._meanwhile.pop()()
+        return super().write(*records)
+
+
+def test_a_claim_that_is_tried_again_keeps_what_was_claimed_before(pair: Pair) -> None:
+    found: list[Delivery] = []
+    by_id = UpsertProfile("m", Identity(external_id="7"), properties={"x": 1}, time=at(5))
+    transport = Halting(
+        pair.url, lambda: found.append(deliver(pair.other, upsert(9, colour="new")))
+    )
+    overtaken = InOrder(
+        Klaviyo(pair.url, transport=transport),
+        Overtaken(pair, lambda: deliver(pair.other, by_id)),
+        wall=pair.clock,
+    )
+    batch = (upsert(5, colour="old"), person(5, ADA, plan="x"))
+    assert said(deliver(overtaken, *batch)) == ["delivered", "delivered"]
+    assert said(found[0]) == ["person_busy"]
 
 
 def test_other_traits_and_repeats_do_not_wait(pair: Pair) -> None:
@@ -557,6 +624,16 @@ def test_whoever_opts_out_at_klaviyo_stays_so(pair: Pair, account: Account) -> N
     assert said(deliver(pair.other, consents(9, "L"))) == ["delivered opted_out"]
 
 
+def test_our_withdrawal_stays_ours_however_late_a_consent_of_before_comes(
+    pair: Pair, account: Account
+) -> None:
+    deliver(pair.one, upsert(1, plan="x"))
+    deliver(pair.one, withdraws(5))
+    pair.clock.skip(86_400)
+    assert said(deliver(pair.other, consents(9, "L"))) == ["delivered"]
+    assert marketing(account) == "SUBSCRIBED"
+
+
 SMS = "sms.marketing"
 NUMBER = "+12025550123"
 
@@ -607,6 +684,37 @@ def test_a_consent_that_klaviyo_has_not_taken_stops_no_opt_out(
     assert marketing(account) == "UNSUBSCRIBED"
 
 
+@pytest.mark.parametrize("last", ["deletion", "merge"])
+def test_a_deletion_does_not_go_ahead_of_what_has_to_wait(pair: Pair, last: str) -> None:
+    """What came after it would bring the person back."""
+    ada, new = Identity(email=ADA), Identity(external_id="7")
+    ends: dict[str, Operation] = {
+        "deletion": DeleteProfile("m", ada, time=at(6)),
+        "merge": MergeProfiles("m", new, ada, time=at(6)),
+    }
+    found: list[Delivery] = []
+    batch = (
+        upsert(5, plan="new"),
+        ends[last],
+        CreateEvent("m", ada, "Came back", "m-7", time=at(7)),
+        upsert(5, "bob@acme-store.example", plan="new"),
+    )
+    one = halting(pair, lambda: found.append(deliver(pair.other, *batch)))
+    deliver(one, upsert(4, plan="old"))
+    assert said(found[0]) == [
+        "person_busy",
+        "waits_for_profile",
+        "waits_for_profile",
+        "delivered",
+    ]
+
+
+def test_a_deletion_waits_for_a_consent_that_comes_too_soon(pair: Pair) -> None:
+    deliver(pair.one, consents(1, "L"))
+    batch = (consents(5, "M"), DeleteProfile("m", Identity(email=ADA), time=at(6)))
+    assert said(deliver(pair.other, *batch)) == ["consent_too_soon", "waits_for_profile"]
+
+
 # The table fails
 
 
@@ -625,5 +733,6 @@ def test_a_record_that_no_release_has_written_costs_no_message(
 ) -> None:
     item = {"pk": keys.person(PEOPLE.hash("email", ADA)), "sk": keys.WORDS, "w": "?"}
     pair.table.write([item], Allowance(30.0))
-    assert said(deliver(pair.one, upsert(5, plan="x"))) == ["delivered order_not_checked"]
+    batch = (upsert(5, plan="x"), upsert(5, "bob@acme-store.example", plan="x"))
+    assert said(deliver(pair.one, *batch)) == ["delivered order_not_checked", "delivered"]
     assert pair.allowance.failures == {"unexpected": 1}

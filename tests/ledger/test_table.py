@@ -26,7 +26,7 @@ def item(number: int, **more: Any) -> dict[str, Any]:
 def test_what_was_written_is_read(table: Table) -> None:
     allowance = plenty()
     items = [item(number, at=float(number)) for number in range(230)]
-    assert table.write(items, allowance) == 0
+    assert table.write(items, allowance) == []
     read = table.read([(each["pk"], "0") for each in items] + [("M#none", "0")], allowance)
     assert not read.unknown
     assert len(read.items) == 230
@@ -125,7 +125,7 @@ def at_most(seconds: float) -> Iterator[None]:
 def test_what_was_throttled_once_is_sent_once_more(table: Table) -> None:
     unwell, allowance = Unwell(table), plenty()
     unwell.throttled = 1
-    assert unwell.table.write([item(1)], allowance) == 0
+    assert unwell.table.write([item(1)], allowance) == []
     unwell.throttled = 1
     assert list(unwell.table.read([("M#001", "0")], allowance).items) == [("M#001", "0")]
     assert unwell.calls == ["BatchWriteItem"] * 2 + ["BatchGetItem"] * 2
@@ -135,7 +135,8 @@ def test_what_was_throttled_once_is_sent_once_more(table: Table) -> None:
 def test_what_stays_throttled_is_counted(table: Table) -> None:
     unwell, allowance = Unwell(table), plenty()
     unwell.throttled = 99
-    assert unwell.table.write([item(1), item(2)], allowance) == 2
+    unwritten = unwell.table.write([item(1)], allowance, deleted=[("M#002", "0")])
+    assert sorted(unwritten) == [("M#001", "0"), ("M#002", "0")]
     read = unwell.table.read([("M#001", "0")], allowance)
     assert read.unknown == {("M#001", "0")}
     assert allowance.failures == {"unwritten": 2, "unread": 1}
@@ -157,7 +158,7 @@ def test_slow_answers_cost_no_more_than_the_allowance(table: Table) -> None:
 def test_a_table_that_is_down_is_counted_and_raises_nothing(table: Table) -> None:
     unwell, allowance = Unwell(table), plenty()
     unwell.down = "InternalServerError"
-    assert unwell.table.write([item(1)], allowance) == 1
+    assert unwell.table.write([item(1)], allowance) == [("M#001", "0")]
     assert unwell.table.read([("M#001", "0")], allowance).unknown == {("M#001", "0")}
     assert unwell.table.change([Update(("P#a", "x"), "SET a = :a", {":a": 1})], allowance) == [
         Changed(None)

@@ -78,11 +78,14 @@ class Words:
         pks = {name: self._pk(name) for name in names}
         wanted = [(pk, keys.WORDS) for pk in pks.values()]
         read = self._table.read(wanted, self._allowance, consistent=again)
-        return {
-            name: _record(read.items.get((pk, keys.WORDS)))
-            for name, pk in pks.items()
-            if (pk, keys.WORDS) not in read.unknown
-        }
+        records: dict[Name, Record] = {}
+        for name, pk in pks.items():
+            if (pk, keys.WORDS) not in read.unknown:
+                try:
+                    records[name] = _record(read.items.get((pk, keys.WORDS)))
+                except Exception:  # one that makes no sense must not cost the others
+                    self._allowance.fail("unexpected")
+        return records
 
     def write(self, before: Mapping[Name, Record], after: Mapping[Name, Record]) -> Written:
         """Put the records in the place of those `before`, where these are still there."""

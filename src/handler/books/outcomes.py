@@ -13,6 +13,7 @@ from klaviyo_client.delivery import Delivery, Result
 from klaviyo_mapping import Dropped, Mapped
 from ledger.fates import Outcome, State
 from ledger.operation_names import WHOLE, name_of
+from ledger.stories import WORST_FIRST
 from operations import JsonObject
 
 ByMessage = dict[str, dict[str, Outcome]]
@@ -113,6 +114,10 @@ def _is_lost(entry: Entry, missing: frozenset[str | None]) -> bool:
 
 
 def _add(found: ByMessage, result: Result, outcome: Outcome) -> None:
-    message_id = result.operation.message_id
-    if message_id is not None:
-        found.setdefault(message_id, {})[name_of(result.operation)] = outcome
+    """Of two of one name the worse outcome stands: no message may pass for delivered in part."""
+    message_id, name = result.operation.message_id, name_of(result.operation)
+    if message_id is None:
+        return
+    known = found.setdefault(message_id, {}).get(name)
+    if known is None or known.state not in WORST_FIRST[: WORST_FIRST.index(outcome.state)]:
+        found[message_id][name] = outcome

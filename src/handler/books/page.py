@@ -45,9 +45,15 @@ DELETE = "delete"
 READ_SECONDS = 0.1
 """Of the allowance, for finding out what was delivered already."""
 
+STORIES_SECONDS = 0.1
+"""Of the allowance, for what was delivered at a later attempt: the rest is for the last word."""
+
 MOST_STORIES = 50
 """Messages of a call that were not delivered at their first attempt, of which all later ones are
 read."""
+
+FATE_NOT_WRITTEN = "fate_not_written"
+"""Under which the ids of messages are logged of which the table may not say the last."""
 
 NO_KEY = (
     "ledger_key: expected a text of 32 characters or more in the secret; "
@@ -122,6 +128,7 @@ class Page:
         self._new: set[str] = set()
         self._names: dict[str | None, str] = {}
         self._forgotten: set[str] = set()
+        self._behind: set[str] = set()
 
     def in_order(self, account: Account) -> Account:
         """The account, with the order that all functions share; a pause needs none."""
@@ -137,7 +144,7 @@ class Page:
 
     def _repeated(self, messages: Sequence[Decided]) -> Iterator[int]:
         self.look_up(message.message_id for message in messages)
-        stories = 0
+        stories, keep = 0, self.allowance.left - STORIES_SECONDS
         for position, message in enumerate(messages):
             message_id = self._name(message.message_id)
             item = self._earlier.get(message_id)
@@ -148,9 +155,10 @@ class Page:
                 continue
             names = {name_of(operation) for operation in decision.operations}
             is_known = not item.get("undone") and _are_delivered(names, outcomes_of(item))
-            if not is_known and stories < MOST_STORIES:
+            left = self.allowance.left - keep
+            if not is_known and stories < MOST_STORIES and left > 0:
                 stories += 1
-                is_known = self._is_delivered_since(message_id, names)
+                is_known = self._is_delivered_since(message_id, names, left)
             if is_known:
                 self._add(attempt(message_id, message.at, self._by, {}))
                 yield position
@@ -164,8 +172,8 @@ class Page:
             self._earlier.update({wanted[key]: item for key, item in read.items.items()})
             self._new.update(each for key, each in wanted.items() if key not in read.unknown)
 
-    def _is_delivered_since(self, message_id: str, names: Set[str]) -> bool:
-        items, is_all = self._table.query(keys.message(message_id), self.allowance)
+    def _is_delivered_since(self, message_id: str, names: Set[str], most: float) -> bool:
+        items, is_all = self._table.query(keys.message(message_id), self.allowance, most=most)
         found = story(message_id, items)
         if not is_all or found is None:
             return False
@@ -217,9 +225,10 @@ class Page:
     def undone(self, message_ids: Iterable[str]) -> None:
         """Note that what counted as delivered was refused afterwards."""
         with self._guarded():
-            self._table.change(
-                [undoing(self._name(message_id)) for message_id in dict.fromkeys(message_ids)],
-                self.allowance,
+            names = [self._name(message_id) for message_id in dict.fromkeys(message_ids)]
+            made = self._table.change([undoing(name) for name in names], self.allowance)
+            self._behind.update(
+                name for name, each in zip(names, made, strict=True) if each.is_made is None
             )
 
     def forget(self, messages: Iterable[Decided], operations: Iterable[Operation]) -> None:
@@ -239,13 +248,18 @@ class Page:
             # Fates first: where time is short, the names wait for the person's next message.
             names = [] if self._forgotten else self._names_items
             items = [*map(self._without_forgotten, self._items), *names]
-            if self._table.write(items, self.allowance):
+            unwritten = self._table.write(items, self.allowance)
+            if unwritten:
                 self._named.clear()
+                found = (keys.message_id(pk) for pk, _ in unwritten)
+                self._behind.update(each for each in found if each is not None)
             if self._forgotten:
                 self._named.clear()
                 _, is_all = forget(self._table, self._forgotten, self.allowance)
                 if not is_all:
                     self._telemetry.warning("not all was forgotten")
+        if self._behind:
+            self._telemetry.messages("unknown", FATE_NOT_WRITTEN, sorted(self._behind))
         failures = self.allowance.failures
         if failures:
             self._telemetry.warning("ledger failures", codes=dict(failures))

@@ -12,6 +12,7 @@ all processes share.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -35,8 +36,9 @@ FieldId = int
 Noted = tuple[Key, dict[FieldId, float]]
 """Fields of a person, and what is to be known of them."""
 
-Withdrawal = tuple[str, Key, float]
-"""A channel, the identifier that its consent hangs on, and the time of the message."""
+Withdrawal = tuple[str, Key, float, float]
+"""A channel, the identifier that its consent hangs on, and the time of the message; and until when
+a withdrawal that Klaviyo dates counts as this one."""
 
 MANY = "*"
 """The owner of a record that several processes have claimed at once."""
@@ -252,7 +254,7 @@ class Judge:
     def decided(self, operation: Operation, stake: Stake, now: float) -> list[Noted]:
         """The fields that the operation decides, each with the operation's time."""
         said = said_at(operation, now)
-        return [(key, dict.fromkeys(map(self.field_id, names), said)) for key, names in stake.sets]
+        return [(key, dict.fromkeys(self.field_ids(names), said)) for key, names in stake.sets]
 
     def withdrawn(self, operation: Operation, stake: Stake, now: float) -> list[Noted]:
         """What counts as soon as the person has said so: an opt-out that Klaviyo has not taken yet
@@ -261,20 +263,22 @@ class Judge:
 
     def sent(self, operation: Operation, now: float) -> list[Noted]:
         """What must be known before the operation is sent, besides what it decides."""
-        if not isinstance(operation, Unsubscribe) or operation.list_id is None:
+        if not isinstance(operation, Unsubscribe):
             return []
+        if operation.list_id is None:
+            return [
+                (key, {self.field_id(f"sent off {channel}"): now})
+                for channel, key in by_channel(operation)
+            ]
         return [(subscriber(operation), {self.field_id(f"sent leave {operation.list_id}"): now})]
 
     def done(self, operation: Operation, now: float) -> list[Noted]:
         """What is known once the operation was delivered, besides what it decides."""
         if not isinstance(operation, Subscribe | Unsubscribe):
             return []
-        said = said_at(operation, now)
         if isinstance(operation, Unsubscribe) and operation.list_id is None:
-            return [
-                (key, {self.field_id(f"sent off {channel}"): now})
-                for channel, key in by_channel(operation)
-            ]
+            return self.sent(operation, now)
+        said = said_at(operation, now)
         sent = (
             "sent subscribe"
             if isinstance(operation, Subscribe)
@@ -285,30 +289,40 @@ class Judge:
             *((key, {self.field_id(name): said}) for key, name in _done(operation)),
         ]
 
-    def withdrawals(
-        self, operation: Operation, records: Mapping[Key, Record], now: float
-    ) -> list[Withdrawal]:
-        """Of the channels that are consented to, those that we have withdrawn a short time ago."""
+    def withdrawals(self, operation: Operation, records: Mapping[Key, Record]) -> list[Withdrawal]:
+        """Of the channels that are consented to, those that we have withdrawn.
+
+        However long ago that was: Klaviyo's date of it is that of its arrival, while the consent
+        may have been said before that and after the withdrawal.
+        """
         if not isinstance(operation, Subscribe) or not operation.is_consent:
             return []
         found: list[Withdrawal] = []
         for channel, key in by_channel(operation):
             fields = records[key].fields
             sent = fields.get(self.field_id(f"sent off {channel}"), NEVER)
-            if sent + self.once_seconds > now:
-                found.append((channel, key, fields.get(self.field_id(f"off {channel}"), NEVER)))
+            if sent > NEVER:
+                said = fields.get(self.field_id(f"off {channel}"), NEVER)
+                found.append((channel, key, said, sent + self.once_seconds))
         return found
+
+
+_instant = lru_cache(maxsize=8_192)(instant)
+"""A batch's times are needed several times each."""
 
 
 def said_at(operation: Operation, now: float) -> float:
     """When the operation's message was sent; now, at the latest: a clock that is ahead must not
     outdate what comes until then."""
-    said = instant(getattr(operation, "time", None))
+    said = _instant(getattr(operation, "time", None))
     return NEVER if said is None else min(said, now)
 
 
 def take_in(known: dict[FieldId, float], fields: Mapping[FieldId, float]) -> None:
     """Keep of each field the later time."""
+    if known.keys().isdisjoint(fields):
+        known.update(fields)
+        return
     for name, said in fields.items():
         if known.get(name, NEVER) < said:
             known[name] = said
@@ -327,6 +341,8 @@ def _done(operation: Subscribe | Unsubscribe) -> list[tuple[Key, str]]:
 
 def keys_of(stake: Stake) -> list[Key]:
     """The identifiers of the person."""
+    if stake.against is stake.sets:
+        return [key for key, _ in stake.sets]
     return list(dict.fromkeys(key for key, _ in (*stake.sets, *stake.against)))
 
 
@@ -363,8 +379,10 @@ def settled(
     `taken_back` are facts that are none: what they were before, if nobody has written them since.
     Until `late`, where it is not 0, a request of ours may still land: then the claims stay.
     """
-    known = {**record.fields, **taken_back}
-    known = {name: said for name, said in known.items() if said != NEVER}
+    known = dict(record.fields)
+    if taken_back:
+        known.update(taken_back)
+        known = {name: said for name, said in known.items() if said != NEVER}
     take_in(known, fields)
     if late:
         until = max(late, record.busy_until)

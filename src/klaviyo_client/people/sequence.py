@@ -4,9 +4,10 @@ Upserts come before all else, and what has nothing to do with each other goes si
 what would undo something earlier waits for it, in an act of its own.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from klaviyo_client.api.outcomes import Retryable, waiting_for
 from klaviyo_client.people.last_words import last_words, may_repeat
 from klaviyo_client.people.persons import SHARED_BY_SEVERAL, identifiers
 from operations import (
@@ -136,6 +137,37 @@ def acts_of(operations: Sequence[Operation], pending: Iterable[int]) -> Acts:
         order.acts.extend([] for _ in range(len(order.acts), act + 1))
         order.acts[act].append(position)
     return order
+
+
+def held_by_deletions(
+    operations: Sequence[Operation], waiting: Mapping[int, Retryable]
+) -> dict[int, Retryable]:
+    """What else waits, by position, where these operations wait: all of a person who is deleted or
+    merged in the same batch.
+
+    Otherwise an operation from before the deletion would come after it, and bring the person back.
+    """
+    if not waiting or not any(isinstance(operation, _LAST) for operation in operations):
+        return {}
+    people = _People()
+    for operation in operations:
+        people.meet(_own_keys(operation))
+    persons = [people.of(_own_keys(operation)) for operation in operations]
+    ended = {
+        person
+        for person, operation in zip(persons, operations, strict=True)
+        if isinstance(operation, _LAST)
+    }
+    held = {
+        person: waiting_for(outcome)
+        for position, outcome in waiting.items()
+        if (person := persons[position]) is not None and person in ended
+    }
+    return {
+        position: held[person]
+        for position, person in enumerate(persons)
+        if person in held and position not in waiting
+    }
 
 
 class _People:

@@ -37,6 +37,9 @@ CHANGING = ("external_id", "phone_number")
 """Identifiers that an e-mail address may get a new one of. Beside an address they are traits."""
 
 
+IDENTIFYING = frozenset(f"i {name}" for name in CHANGING)
+"""Their fields."""
+
 CONSENT = "consent"
 """Decided by everything about a person's consents, so that two of these are never under way at
 once: a subscription that Klaviyo takes last would undo an opt-out."""
@@ -63,7 +66,7 @@ def stake_of(operation: Operation) -> Stake | None:
     if isinstance(operation, UpsertProfile):
         names = _fields_of(operation)
         each = [(key, names) for key in own_keys(operation.identity)]
-        return Stake(each, each)
+        return Stake([*each, *_together(operation.identity)], each)
     if isinstance(operation, AddToList | RemoveFromList):
         keys = own_keys(operation.identity)
         of_list = _list_of(operation)
@@ -214,17 +217,43 @@ Newer = Callable[[Key, str], bool]
 def what_stands(operation: Staked, stake: Stake, is_newer: Newer) -> Operation | None:
     """What is left of the operation next to all that is newer; `None` if nothing is."""
     if isinstance(operation, UpsertProfile):
-        keys = [key for key, _ in stake.sets]
-        names = stake.sets[0][1] if stake.sets else ()
+        keys = [key for key, _ in stake.against]
+        own = [key for key in keys if not _is_of_another(key, operation.identity, is_newer)]
+        names = stake.against[0][1] if stake.against else ()
         stale = [
             name
             for name in (*names, *edited(operation))
-            if any(is_newer(key, name) for key in keys)
+            if any(is_newer(key, name) for key in (keys if name in IDENTIFYING else own))
         ]
         return without(operation, set(stale)) if stale else operation
     if isinstance(operation, Subscribe | Unsubscribe):
         return _consent_that_stands(operation, is_newer)
     return None if _any_newer(stake.against, is_newer) else operation
+
+
+def _together(identity: Identity) -> list[Fields]:
+    """That the user id has stood beside this address."""
+    if identity.email is None or identity.external_id is None:
+        return []
+    return [(("external_id", identity.external_id), (_beside(identity.email),))]
+
+
+def _beside(address: str) -> str:
+    return f"beside {address.lower()}"
+
+
+def _is_of_another(key: Key, identity: Identity, is_newer: Newer) -> bool:
+    """Whether the user id stands beside another address since, and not beside this one.
+
+    Several people share an id that is none ("guest"), or the person has a new address. Without the
+    id, which goes to whoever has it last, what is said about the old address is about nobody else.
+    """
+    return (
+        key[0] == "external_id"
+        and identity.email is not None
+        and is_newer(key, "i external_id")
+        and not is_newer(key, _beside(identity.email))
+    )
 
 
 def _consent_that_stands(operation: Subscribe | Unsubscribe, is_newer: Newer) -> Operation | None:

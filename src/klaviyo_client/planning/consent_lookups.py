@@ -5,7 +5,7 @@ whether there is one: https://developers.klaviyo.com/en/reference/bulk_subscribe
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -32,8 +32,17 @@ EMAIL_MARKETING = "email.marketing"
 NOT_SAID = Retryable(RetryReason.UNEXPECTED_ANSWER)
 """Klaviyo knows the person, and its answer does not say whether they have opted out."""
 
-WithdrawnByUs = Callable[[str, str], float | None]
-"""When the last withdrawal of a channel by its identifier was said that we ourselves have sent."""
+
+class Withdrawn(NamedTuple):
+    """When a withdrawal was said that we have sent, and until when Klaviyo's date of a withdrawal
+    is that of ours (Unix seconds). What is dated later, the person has done in Klaviyo."""
+
+    said: float
+    until: float
+
+
+WithdrawnByUs = Callable[[str, str], Withdrawn | None]
+"""The last withdrawal of a channel by its identifier that we ourselves have sent."""
 
 
 def needs_standing(operation: Operation) -> bool:
@@ -134,7 +143,7 @@ def _judge_subscription(
 
 
 def _stands_against(
-    standing: Standing, channel: str, operation: Subscribe, ours: float | None
+    standing: Standing, channel: str, operation: Subscribe, ours: Withdrawn | None
 ) -> bool:
     """Whether an opt-out keeps the person from being subscribed: any, unless they have said yes."""
     if not operation.is_consent:
@@ -145,19 +154,24 @@ def _stands_against(
 
 
 def _withdrawn_since(
-    standing: Standing, channel: str, list_id: str | None, said: float | None, ours: float | None
+    standing: Standing,
+    channel: str,
+    list_id: str | None,
+    said: float | None,
+    ours: Withdrawn | None,
 ) -> bool:
     """Whether the person has withdrawn the consent after giving it.
 
     Where either time is unknown, the person's word counts. So it does where the withdrawal is one
     that we have sent, `ours`, and that was said before: Klaviyo dates it by when it came.
     """
-    if said is None or (ours is not None and ours <= said):
+    if said is None:
         return False
+    since = said if ours is None or ours.said > said else max(said, ours.until)
     times = [standing.opted_out_at(channel)]
     if _has_left(standing, channel, list_id):
         times.append(standing.left.get(list_id or ""))
-    return any(time is not None and time > said for time in times)
+    return any(time is not None and time > since for time in times)
 
 
 def _has_left(standing: Standing, channel: str, list_id: str | None) -> bool:

@@ -6,6 +6,7 @@ is unsubscribed from everything
 (https://developers.klaviyo.com/en/reference/bulk_unsubscribe_profiles).
 """
 
+import math
 from collections.abc import Iterable
 
 from msgspec import Struct
@@ -13,7 +14,7 @@ from msgspec import Struct
 from klaviyo_client.api.outcomes import Delivered, DeliveryWarning, Retryable, RetryReason
 from klaviyo_client.api.queries import comparable
 from klaviyo_client.people.newest import JOINING_SECONDS, ONCE_SECONDS
-from klaviyo_client.planning.consent_lookups import IDENTIFIERS
+from klaviyo_client.planning.consent_lookups import IDENTIFIERS, Withdrawn
 from klaviyo_client.planning.progress import Changes, Known, Progress
 from operations import Operation, Subscribe, Unsubscribe, channels_of
 from operations.channels import identifier_of
@@ -26,12 +27,13 @@ Key = tuple[str, ...]
 
 
 class Change(Struct, frozen=True):
-    """`said` is the operation's own time; what is not `certain` got no answer. Unix seconds, and
-    `since` the process's clock."""
+    """`said` is the operation's own time; what is not `certain` got no answer. What Klaviyo dates
+    `until` then is this change. Unix seconds, and `since` the process's clock."""
 
     since: float
     said: float | None
     certain: bool
+    until: float = math.inf
 
 
 class RecentConsents:
@@ -83,18 +85,20 @@ class RecentConsents:
         ):
             changes.outcomes[position] = Delivered()
 
-    def withdrawn(self, channel: str, value: str, now: float) -> float | None:
-        """When the withdrawal was said that was sent last, of a channel by its identifier."""
+    def withdrawn(self, channel: str, value: str, now: float) -> Withdrawn | None:
+        """The withdrawal that was sent last, of a channel by its identifier."""
         change = self._get(("withdrawn", channel, value), now)
-        return None if change is None else change.said
+        if change is None or change.said is None:
+            return None
+        return Withdrawn(change.said, change.until)
 
     def note_withdrawal(
-        self, channel: str, identifier: tuple[str, str], said: float, now: float
+        self, channel: str, identifier: tuple[str, str], said: float, until: float, now: float
     ) -> None:
-        """Note a withdrawal that another process has sent."""
+        """Note a withdrawal that some process has sent."""
         field, value = identifier
         key = ("withdrawn", channel, comparable(field, value))
-        self._changes[key] = Change(now, said, certain=True)
+        self._changes[key] = Change(now, said, True, until)
 
     def is_uncertain(self, operation: Unsubscribe, now: float) -> bool:
         """Whether the same was sent, and not answered."""

@@ -6,6 +6,7 @@ each has a worker; those that are not answered in time are abandoned, not stoppe
 harm in Klaviyo, and a late answer tells the circuit breaker that all is well again.
 """
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -18,12 +19,13 @@ from msgspec.structs import replace
 from klaviyo_client.api.answers import TOO_MANY_REQUESTS, Answer
 from klaviyo_client.api.endpoints import Endpoint
 from klaviyo_client.api.outcomes import UNTRIED, Retryable, RetryReason
-from klaviyo_client.planning.requests import Request
+from klaviyo_client.planning.requests import BULK_EVENTS_FROM, Request
 from klaviyo_client.sending.circuit_breaker import Go, Wait
 from klaviyo_client.sending.rate_limits import Gate, pause_after
 
-CONNECTIONS = 16
-"""Requests under way at once. At 100 ms an answer that is 160 a second, near the burst limits."""
+CONNECTIONS = BULK_EVENTS_FROM
+"""Requests under way at once: whatever a call sends singly, none of it waits for another's answer.
+At 100 ms an answer that is 240 a second, near the burst limits."""
 
 WORKERS = 4 * CONNECTIONS
 """Threads at most: abandoned requests must not keep others from being sent."""
@@ -93,13 +95,14 @@ class Sender:
         share: float = 1.0,
         clock: Callable[[], float],
         sleep: Callable[[float], None],
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self.transport = transport
         self.patience = patience
         self.probe_seconds = probe_seconds
         self.clock = clock
         self.sleep = sleep
-        self.gate = Gate(clock, share)
+        self.gate = Gate(clock, share, wall)
         self.workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="klaviyo")
 
     def send(
