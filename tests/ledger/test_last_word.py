@@ -624,6 +624,31 @@ def test_whoever_opts_out_at_klaviyo_stays_so(pair: Pair, account: Account) -> N
     assert said(deliver(pair.other, consents(9, "L"))) == ["delivered opted_out"]
 
 
+def test_a_withdrawal_without_an_answer_is_ours_as_well(pair: Pair, account: Account) -> None:
+    deliver(pair.one, upsert(1, plan="x"))
+    jobs = frozenset({"bulk_unsubscribe_profiles"})
+    account.set_weather(Weather(endpoints=jobs, faults=Faults(seed=1, p_cut_after=1.0)))
+    assert said(deliver(pair.one, withdraws(5))) == ["connection_failed"]
+    account.set_weather()
+    pair.clock.skip(11)
+    assert said(deliver(pair.other, consents(9, "L"))) == ["delivered"]
+    assert marketing(account) == "SUBSCRIBED"
+
+
+def test_so_is_one_after_which_the_function_was_ended(pair: Pair, account: Account) -> None:
+    deliver(pair.one, upsert(1, plan="x"))
+
+    def taken() -> None:
+        account.unsubscribe(ADA)
+        raise Killed
+
+    with pytest.raises(Killed):
+        deliver(pair.client("killed", Claiming(pair.url, taken)), withdraws(5))
+    pair.clock.skip(11)
+    assert said(deliver(pair.other, consents(9, "L"))) == ["delivered"]
+    assert marketing(account) == "SUBSCRIBED"
+
+
 def test_our_withdrawal_stays_ours_however_late_a_consent_of_before_comes(
     pair: Pair, account: Account
 ) -> None:
