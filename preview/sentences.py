@@ -41,7 +41,8 @@ def listed(phrases: Sequence[str]) -> str:
     """`a, b and c`, with the rest counted."""
     shown = list(phrases[:MOST_PHRASES])
     if len(phrases) > MOST_PHRASES:
-        shown.append(f"{len(phrases) - MOST_PHRASES} more changes")
+        more = len(phrases) - MOST_PHRASES
+        shown.append(f"{more} more change{'' if more == 1 else 's'}")
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 

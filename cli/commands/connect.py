@@ -135,10 +135,10 @@ def _tell(made: "Plan", dry_run: bool, as_json: bool) -> None:
         )
         return
     console.say()
-    if not made.changes:
-        console.say("Everything is as it should be.")
-    else:
-        console.say("Nothing was changed." if dry_run else "Done.")
+    if made.changes and dry_run:
+        console.say("Nothing was changed.")
+        return
+    console.say("Done." if made.changes else "Everything is as it should be.")
     for step in AFTERWARDS:
         console.say(f"- {step}")
 

@@ -324,7 +324,7 @@ def edit_letters(
     with queue.letters() as letters:
         chosen = [each for letter in letters for each in letter.entries if selection.holds(each)]
     if not chosen:
-        raise Misuse("no entry in the queue is meant: see `dlq list`")
+        raise Misuse("no entry matches; `dlq list` shows what there is")
     edited = {
         key_of(entry): new for entry in chosen if (new := edit(entry, _editor, _again)) is not None
     }

@@ -27,7 +27,7 @@ Examples:
 Nobody in Klaviyo may have the address. A handful of messages about one made-up person there is
 signed and posted to the webhook, twice. Profile, events, lists and consent are read back and
 compared with what `preview` promises. Then Klaviyo is asked to delete the person, however it ends.
-The names of metrics stay in Klaviyo; nobody can delete one.
+The metrics stay in Klaviyo: its API cannot delete the metric of an event.
 
 \b
 It needs the scopes events:read, metrics:read, profiles:read, lists:read and data-privacy:write.
@@ -66,7 +66,7 @@ def command(
     as_json: bool,
 ) -> int:
     """Send a made-up person through the webhook, read it back from Klaviyo, and delete it."""
-    from cli.rehearsal.messages import messages, new_run
+    from cli.rehearsal.messages import deletion, messages, new_run
     from cli.rehearsal.promise import promise
 
     if "@" not in address.strip("@"):
@@ -77,14 +77,16 @@ def command(
     if clean_up:
         return _clean_up(rehearsal, inquirer, address)
     now = datetime.now(UTC)
-    sent = messages(new_run(), address, context.settings, now, with_order=not no_order)
+    run = new_run()
+    sent = messages(run, address, context.settings, now, with_order=not no_order)
     promised = promise(sent, context.settings, now)
     for message_id, reason in promised.dropped.items():
         console.note(f"The settings drop message {message_id}: {reason}.")
     rehearsal.require_nobody()
     if not yes:
         _confirm(address, owner, promised, len(sent))
-    outcome = rehearsal.carry_out(sent, promised)
+    last = deletion(run, address, now) if context.settings.forward_deletions else None
+    outcome = rehearsal.carry_out(sent, promised, last)
     if as_json:
         rows = [asdict(row) for row in outcome.rows]
         console.write_json({"holds": outcome.holds, "is_gone": outcome.is_gone, "rows": rows})

@@ -19,7 +19,7 @@ from klaviyo_client.api.revision import REVISION, deprecated_from, released, ret
 from klaviyo_mapping.settings.settings import Settings
 
 MOST_METRICS = 200
-"""Klaviyo records no event of a further metric:
+"""So many an account can have. What becomes of an event of a further one is not said there:
 https://help.klaviyo.com/hc/en-us/articles/115005076787"""
 
 MANY_METRICS = 180
@@ -123,7 +123,7 @@ class KlaviyoExamination:
 
     def _lists_of_messages(self) -> Iterator[Check]:
         """Without LIST_ID a message may name any list: those that ask nobody are worth a look."""
-        unset = "LIST_ID is not set: no list but messages' own"
+        unset = "LIST_ID is not set: people join only the lists that messages name"
         if not self._settings.confirm_optin:
             yield Check("list", Health.SKIPPED, unset)
             return

@@ -214,6 +214,8 @@ def _number(text: str | None) -> int:
 def _as_text(value: object) -> str:
     if isinstance(value, tuple):
         return ",".join(value)
+    if isinstance(value, bool):
+        return str(value).lower()
     return json.dumps(dict(value)) if isinstance(value, Mapping) else str(value)
 
 

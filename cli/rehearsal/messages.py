@@ -11,7 +11,7 @@ MARK = "klaviyo_destination_rehearsal"
 """The trait that says of a person in Klaviyo: made up, by this rehearsal."""
 
 EVENT = "Test Event"
-"""As `send --test-event` has it: nobody can delete a metric, so that there is one for both."""
+"""As `send --test-event` has it: a metric stays in Klaviyo, so there is one for both."""
 
 ORDER = "Order Completed"
 
@@ -43,6 +43,16 @@ def messages(
         }
         for number, message in enumerate(made, start=1)
     ]
+
+
+def deletion(run: str, address: str, now: datetime) -> dict[str, Any]:
+    """The message that has a destination delete the person, and forget what it has sent."""
+    return {
+        "type": "delete",
+        "messageId": f"{run}-deletion",
+        "userId": address,
+        "timestamp": now.isoformat(timespec="milliseconds"),
+    }
 
 
 def _person(run: str, address: str, first_name: str) -> Mapping[str, Any]:

@@ -57,7 +57,6 @@ class Rehearsal:
         self._sleep = sleep
         self._clock = clock
         self._queued = 0
-        self._queued = 0
 
     def require_nobody(self) -> None:
         """Raise `Misuse` when somebody in Klaviyo has the address."""
@@ -73,8 +72,17 @@ class Rehearsal:
             "you+rehearsal@your-company.com"
         )
 
-    def carry_out(self, messages: Sequence[Mapping[str, Any]], promise: Promise) -> Outcome:
-        """Send, wait, compare, delete. Raises `Trouble` when the webhook does not accept them."""
+    def carry_out(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        promise: Promise,
+        deletion: Mapping[str, Any] | None = None,
+    ) -> Outcome:
+        """Send, wait, compare, delete. Raises `Trouble` when the webhook does not accept them.
+
+        The `deletion` is sent once nobody is there any more: a destination that forwards deletions
+        then forgets whom it has subscribed.
+        """
         rows: list[Row] = []
         is_gone = False
         try:
@@ -87,11 +95,19 @@ class Rehearsal:
                     "Something waits in the retry queue, and may make the person anew: run it with "
                     "--clean-up once the queue is empty."
                 )
+                if promise.subscribes:
+                    self._say(
+                        "If this address was rehearsed within the last half hour, its subscription "
+                        "waits for the rest of it: Klaviyo recommends one in that time. Name "
+                        "another address."
+                    )
             try:
                 is_gone = self.clean_up()
             except Trouble as trouble:
                 # What has ended the rehearsal is the news; this is said beside it.
                 self._say(f"The person is not deleted: {trouble}. Run it with --clean-up.")
+        if is_gone and deletion is not None:
+            self._send([deletion], "The deletion")
         return Outcome(rows, is_gone)
 
     def clean_up(self) -> bool:

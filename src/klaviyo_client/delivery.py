@@ -106,6 +106,10 @@ class Klaviyo:
         then counts as this withdrawal. Both are Unix seconds."""
         self._recent.note_withdrawal(channel, key, said, until, self.clock())
 
+    def note_deletion(self, key: Key, said: float) -> None:
+        """Another process has deleted this person a short time ago, as was `said` then."""
+        self._recent.note_deletion(key, said, self.clock())
+
 
 def _failed(delivery: Delivery) -> dict[Key, Retryable]:
     """What must come again, other than for waiting behind something that must."""

@@ -261,6 +261,8 @@ class InOrder:
                     verdict = replace(verdict, warnings=warnings)
                 for withdrawal in self._judge.withdrawals(verdict.operation, records):
                     self._klaviyo.note_withdrawal(*withdrawal)
+                if deletion := self._judge.deletion(verdict.operation, records, now):
+                    self._klaviyo.note_deletion(*deletion)
             checked.verdicts[position] = verdict
         return contended
 

@@ -18,6 +18,7 @@ from klaviyo_client.api.outcomes import (
     waiting_for,
 )
 from klaviyo_client.people.sequence import Acts, Key, acts_of
+from klaviyo_client.people.stakes import own_keys
 from klaviyo_client.planning.caution import SUSPECT_AFTER, cautious
 from klaviyo_client.planning.consent import (
     plan_introductions,
@@ -40,7 +41,8 @@ from klaviyo_client.planning.rewriting import can_be_planned
 from klaviyo_client.recovery.replies import ReplyReader
 from klaviyo_client.results import Delivery, Result
 from klaviyo_client.sending.sender import Courier, Limits
-from operations import CheckImport, CreateEvent, Operation, UpsertProfile
+from operations import CheckImport, CreateEvent, DeleteProfile, Operation, UpsertProfile
+from operations.instants import instant
 
 DELETION_SECONDS = 300.0
 """For how long what follows a deletion waits: Klaviyo carries it out some time after accepting it,
@@ -234,12 +236,22 @@ class OneDelivery:
             self._held_back.add_failed(progress, ended, order.doomed)
             self._hold_back_steps()
         self._send_stage(plan_deletions)
+        self._note_deletions()
         for position, deletion in order.followers.items():
             outcome = progress.outcomes.get(deletion, UNTRIED)
             if isinstance(outcome, Delivered):
                 outcome = Retryable(RetryReason.WAITS_FOR_PROFILE, DELETION_SECONDS, tried=False)
             waits = waiting_for(outcome if isinstance(outcome, Retryable) else UNTRIED)
             progress.outcomes[position] = waits
+
+    def _note_deletions(self) -> None:
+        progress, now = self._progress, self._courier.clock()
+        for position, operation in enumerate(progress.operations):
+            if not isinstance(operation, DeleteProfile):
+                continue
+            if isinstance(progress.outcomes.get(position), Delivered):
+                for identifier in own_keys(operation.identity):
+                    self._recent.note_deletion(identifier, instant(operation.time), now)
 
     # Planning and sending
 

@@ -97,7 +97,7 @@ def test_dry_run_changes_nothing(
     result = call(*connect(make_stack(), "--dry-run"), **variables)
     assert result.exit_code == 0
     assert f"trigger: {BOTH}" in result.stdout
-    assert "Nothing was changed." in result.stdout
+    assert result.stdout.endswith("\n\nNothing was changed.\n")
     assert SHARED_SECRET not in result.output
     assert {each.method for each in workspace.exchanges} == {"GET"}
 

@@ -41,7 +41,9 @@ EVERY_SCOPE = {probe.scope for probe in PROBES} | READING | {"accounts:read"}
 def running(tmp_path: Path) -> Iterator[str]:
     """The folder of a `make run` with lists and consents."""
     folder = str(tmp_path)
-    process = run(LIST_ID="WmB7kT", CONSENT_EVENTS="true", RUN_FOLDER=folder)
+    process = run(
+        LIST_ID="WmB7kT", CONSENT_EVENTS="true", FORWARD_DELETIONS="true", RUN_FOLDER=folder
+    )
     assert process.stdout is not None
     until("Serving until Ctrl-C", process.stdout)
     yield folder
@@ -58,6 +60,8 @@ def test_make_run_keeps_every_promise(running: str, aws_variables: dict[str, str
     assert facts["first_name"] == ("Second", "Second")
     assert facts['"Ordered Product", each sent twice'] == ("2 recorded", "2 recorded")
     assert facts["list Customers (single_opt_in)"] == ("on it, SUBSCRIBED",) * 2
+    # The destination has learnt of the deletion, and subscribes the same address anew.
+    assert answer(*arguments, "--no-order", RUN_FOLDER=running)[0] == 0
     left = call("rehearse", "--local", "--clean-up", ADDRESS, RUN_FOLDER=running)
     assert left.stdout == "Nobody in Klaviyo has the address.\n"
 

@@ -241,12 +241,13 @@ def test_unknown_key_is_told_with_the_remedy(make_stack: MakeStack) -> None:
             {},
             (
                 "doubtful",
-                "LIST_ID is not set: no list but messages' own; single opt-in: Customers (WmB7kT)",
+                "LIST_ID is not set: people join only the lists that messages name; "
+                "single opt-in: Customers (WmB7kT)",
             ),
         ),
         (
             {"ConfirmOptin": "false"},
-            ("skipped", "LIST_ID is not set: no list but messages' own"),
+            ("skipped", "LIST_ID is not set: people join only the lists that messages name"),
         ),
     ],
 )
@@ -264,7 +265,7 @@ def test_lists_of_audiences_are_looked_up(make_stack: MakeStack) -> None:
     assert [(check["health"], check["found"]) for check in lists] == [
         ("good", "WmB7kT is Customers (single_opt_in)"),
         ("bad", "there is no list NoSuch"),
-        ("skipped", "LIST_ID is not set: no list but messages' own"),
+        ("skipped", "LIST_ID is not set: people join only the lists that messages name"),
     ]
     assert lists[1]["remedy"].startswith("set AUDIENCE_LISTS to an id")
 

@@ -206,7 +206,7 @@ class Operator:
         began = time.monotonic()
         while not holds():
             if time.monotonic() - began > PATIENCE_SECONDS:
-                raise Failure(f"in vain for {PATIENCE_SECONDS:.0f} s: {what}")
+                raise Failure(f"not within {PATIENCE_SECONDS:.0f} s: {what}")
             time.sleep(0.5)
         _say(f"   {what}: after {time.monotonic() - began:.0f} s")
 

@@ -234,3 +234,20 @@ def test_a_deletion_that_klaviyo_refuses_is_refused() -> None:
 
     klaviyo, _ = scripted(script)
     assert outcomes(klaviyo, DeleteProfile("m", ANN)) == [Refused(400, "invalid", "Invalid input.")]
+
+
+@pytest.mark.parametrize(("second", "members"), [(5, []), (7, ["ann@shop.example"])])
+def test_whoever_was_deleted_and_comes_back_joins_the_list_anew(
+    klaviyo: Klaviyo, account: Account, second: int, members: list[str]
+) -> None:
+    """What was said before the deletion is a repeat, and brings nobody back."""
+
+    def joins(second: int) -> Subscribe:
+        time = f"2026-01-01T00:00:{second:02d}Z"
+        return Subscribe("m", "ann@shop.example", "L1", time=time, is_consent=False)
+
+    assert outcomes(klaviyo, joins(5)) == [Delivered()]
+    deletion = DeleteProfile("m", Identity("ann@shop.example"), time="2026-01-01T00:00:06Z")
+    assert outcomes(klaviyo, deletion) == [Delivered()]
+    assert outcomes(klaviyo, joins(second)) == [Delivered()]
+    assert [profile.email for profile in account.profiles] == members

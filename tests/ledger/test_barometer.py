@@ -99,6 +99,14 @@ def test_a_circuit_that_is_open_for_longer_than_any_stops_nobody(
     assert said(client(url, table, "fresh").deliver(events(1), KEY, 5.0)) == ["delivered"]
 
 
+def test_a_pause_that_is_longer_than_any_stops_nobody(
+    account: Account, url: str, table: Table
+) -> None:
+    barometer = barometer_of(table, "before")
+    barometer.exchange(Outlook(pauses={"create_event": table.now() + 86_400}))
+    assert said(client(url, table, "fresh").deliver(events(1), KEY, 5.0)) == ["delivered"]
+
+
 @pytest.mark.parametrize("nonsense", [{"p#create_event": "soon"}, {"open_until": True, "m#x": [1]}])
 def test_an_item_that_makes_no_sense_stops_nobody(
     account: Account, url: str, table: Table, nonsense: dict[str, object]

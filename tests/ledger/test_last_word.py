@@ -720,8 +720,12 @@ def test_a_consent_that_klaviyo_has_not_taken_stops_no_opt_out(
     assert marketing(account) == "UNSUBSCRIBED"
 
 
-@pytest.mark.parametrize("last", ["deletion", "merge"])
-def test_a_deletion_does_not_go_ahead_of_what_has_to_wait(pair: Pair, last: str) -> None:
+@pytest.mark.parametrize(
+    ("last", "reason"), [("deletion", "person_busy"), ("merge", "waits_for_profile")]
+)
+def test_a_deletion_does_not_go_ahead_of_what_has_to_wait(
+    pair: Pair, last: str, reason: str
+) -> None:
     """What came after it would bring the person back."""
     ada, new = Identity(email=ADA), Identity(external_id="7")
     ends: dict[str, Operation] = {
@@ -737,12 +741,7 @@ def test_a_deletion_does_not_go_ahead_of_what_has_to_wait(pair: Pair, last: str)
     )
     one = halting(pair, lambda: found.append(deliver(pair.other, *batch)))
     deliver(one, upsert(4, plan="old"))
-    assert said(found[0]) == [
-        "person_busy",
-        "waits_for_profile",
-        "waits_for_profile",
-        "delivered",
-    ]
+    assert said(found[0]) == ["person_busy", reason, "waits_for_profile", "delivered"]
 
 
 def test_a_deletion_waits_for_a_consent_that_comes_too_soon(pair: Pair) -> None:
@@ -772,3 +771,43 @@ def test_a_record_that_no_release_has_written_costs_no_message(
     batch = (upsert(5, plan="x"), upsert(5, "bob@acme-store.example", plan="x"))
     assert said(deliver(pair.one, *batch)) == ["delivered order_not_checked", "delivered"]
     assert pair.allowance.failures == {"unexpected": 1}
+
+
+# Deletions
+
+
+def deletes(second: float) -> DeleteProfile:
+    return DeleteProfile("m", Identity(email=ADA), time=at(second))
+
+
+@pytest.mark.parametrize("is_consent", [True, False])
+@pytest.mark.parametrize("who", ["one", "other"])
+def test_who_was_deleted_and_comes_back_is_subscribed_at_once(
+    pair: Pair, account: Account, who: str, *, is_consent: bool
+) -> None:
+    """The half hour counts for a person; somebody who was deleted is a new one."""
+
+    def subscribes(second: float) -> Subscribe:
+        return replace(consents(second, "L"), is_consent=is_consent)
+
+    assert said(deliver(pair.one, subscribes(1))) == ["delivered"]
+    pair.clock.skip(1)
+    assert said(deliver(pair.other, deletes(5))) == ["delivered"]
+    pair.clock.skip(1)
+    assert list(account.profiles) == []
+    client = pair.one if who == "one" else pair.other
+    assert said(deliver(client, subscribes(7))) == ["delivered"]
+    assert members(account, "L") == [ADA]
+    assert said(deliver(client, consents(9, "M"))) == ["consent_too_soon"]
+
+
+@pytest.mark.parametrize("who", ["one", "other"])
+def test_an_older_subscription_does_not_bring_a_deleted_person_back(
+    pair: Pair, account: Account, who: str
+) -> None:
+    deliver(pair.one, consents(3, "L"))
+    pair.clock.skip(1)
+    deliver(pair.other, deletes(5))
+    client = pair.one if who == "one" else pair.other
+    assert said(deliver(client, consents(3, "L"))) == ["delivered"]
+    assert list(account.profiles) == []

@@ -11,8 +11,8 @@ class RejectionCode(Explained):
     INVALID_MESSAGE = (
         "invalid_message",
         "It is not a valid Segment message.",
-        "Correct the field at its source. A redrive does not change the message: export it"
-        " from the dead-letter queue, correct it, and send it again.",
+        "Correct the field at its source. A redrive does not change the message: `dlq edit`"
+        " corrects it and sends it again.",
     )
     INTERNAL_ERROR = (
         "internal_error",

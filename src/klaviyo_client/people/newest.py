@@ -24,11 +24,12 @@ from klaviyo_client.people.stakes import (
     Stake,
     Staked,
     by_channel,
+    own_keys,
     stake_of,
     subscriber,
     what_stands,
 )
-from operations import Operation, Subscribe, Unsubscribe
+from operations import DeleteProfile, Operation, Subscribe, Unsubscribe
 from operations.instants import NEVER, instant
 
 FieldId = int
@@ -220,6 +221,8 @@ class Judge:
         done = min(last(name, key) for key, name in _done(operation))
         subscribed = last("sent subscribe")
         if isinstance(operation, Subscribe):
+            if self._is_new(known.of(subscriber(operation)), subscribed, said):
+                return None
             until = subscribed + self.once_seconds
             gone = max(last(f"leave {of_list}"), last(f"{UNSUBSCRIBED} {of_list}"))
             is_repeat = done >= said if operation.is_consent else done > gone
@@ -236,6 +239,11 @@ class Judge:
         if is_repeat:
             return Delivered()
         return Retryable(RetryReason.CONSENT_TOO_SOON, until - now, tried=False)
+
+    def _is_new(self, fields: Mapping[FieldId, float], subscribed: float, said: float) -> bool:
+        """Whether the person was deleted after being subscribed, and this was said after that."""
+        deleted = fields.get(self.field_id("sent deletion"), NEVER)
+        return deleted > subscribed and said > fields.get(self.field_id("deleted"), NEVER)
 
     def _claim(
         self, operation: Operation, stake: Stake | None, now: float, judgement: Judgement
@@ -274,6 +282,9 @@ class Judge:
 
     def done(self, operation: Operation, now: float) -> list[Noted]:
         """What is known once the operation was delivered, besides what it decides."""
+        if isinstance(operation, DeleteProfile):
+            field_id = self.field_id("sent deletion")
+            return [(key, {field_id: now}) for key in own_keys(operation.identity)]
         if not isinstance(operation, Subscribe | Unsubscribe):
             return []
         if isinstance(operation, Unsubscribe) and operation.list_id is None:
@@ -305,6 +316,18 @@ class Judge:
                 said = fields.get(self.field_id(f"off {channel}"), NEVER)
                 found.append((channel, key, said, sent + self.once_seconds))
         return found
+
+    def deletion(
+        self, operation: Operation, records: Mapping[Key, Record], now: float
+    ) -> tuple[Key, float] | None:
+        """The subscriber, if deleted before this was said, and when the deletion was said."""
+        if not isinstance(operation, Subscribe):
+            return None
+        key = subscriber(operation)
+        fields, said = records[key].fields, said_at(operation, now)
+        if not self._is_new(fields, fields.get(self.field_id("sent subscribe"), NEVER), said):
+            return None
+        return key, fields.get(self.field_id("deleted"), NEVER)
 
 
 _instant = lru_cache(maxsize=8_192)(instant)

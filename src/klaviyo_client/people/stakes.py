@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from klaviyo_client.people.persons import SHARED_BY_SEVERAL, identifiers
 from operations import (
     AddToList,
+    DeleteProfile,
     Identity,
     JsonObject,
     Operation,
@@ -91,6 +92,9 @@ def stake_of(operation: Operation) -> Stake | None:
         )
         sets: list[Fields] = [(each, (CONSENT,)) for _, each in by_channel(operation)]
         return Stake([(key, gone), *sets], [(key, of_each(GIVEN, of_list, channels_of(operation)))])
+    if isinstance(operation, DeleteProfile):
+        # It never comes too late, but a later subscription of the person counts as the first.
+        return Stake([(key, ("deleted",)) for key in own_keys(operation.identity)], [])
     return None
 
 

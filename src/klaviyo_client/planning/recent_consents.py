@@ -81,9 +81,21 @@ class RecentConsents:
             changes.warn(position, DeliveryWarning.OPTED_OUT)
             changes.outcomes[position] = Delivered()
         elif operation.list_id is not None and all(
-            self._get(key, now) is not None for key in _list_keys("joined", operation)
+            (joined := self._get(key, now)) is not None
+            and not self._has_come_back(key[2:], joined, operation, now)
+            for key in _list_keys("joined", operation)
         ):
             changes.outcomes[position] = Delivered()
+
+    def _has_come_back(
+        self, identifier: Key, joined: Change, operation: Subscribe, now: float
+    ) -> bool:
+        """Whether the person was deleted after joining, and the operation is from after that."""
+        deleted = self._get(("deleted", *identifier), now)
+        if deleted is None or deleted.since < joined.since or deleted.said is None:
+            return False
+        said = instant(operation.time)
+        return said is not None and said > deleted.said
 
     def withdrawn(self, channel: str, value: str, now: float) -> Withdrawn | None:
         """The withdrawal that was sent last, of a channel by its identifier."""
@@ -99,6 +111,11 @@ class RecentConsents:
         field, value = identifier
         key = ("withdrawn", channel, comparable(field, value))
         self._changes[key] = Change(now, said, True, until)
+
+    def note_deletion(self, identifier: tuple[str, str], said: float | None, now: float) -> None:
+        """Note that a person is deleted, who is on no list any more."""
+        field, value = identifier
+        self._changes[("deleted", field, comparable(field, value))] = Change(now, said, True)
 
     def is_uncertain(self, operation: Unsubscribe, now: float) -> bool:
         """Whether the same was sent, and not answered."""

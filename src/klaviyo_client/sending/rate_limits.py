@@ -14,7 +14,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from klaviyo_client.api.answers import TOO_MANY_REQUESTS, Answer, outcome_of
+from klaviyo_client.api.answers import MAX_DELAY, TOO_MANY_REQUESTS, Answer, outcome_of
 from klaviyo_client.api.endpoints import Endpoint
 from klaviyo_client.api.outcomes import Retryable, RetryReason
 from klaviyo_client.sending.circuit_breaker import (
@@ -211,9 +211,11 @@ class Gate:
         known = self._told.open_until or 0.0
         if abs(until - known) > TOLERANCE:
             self._circuit.learn(until + behind if until else 0.0, heard.open_seconds)
+        longest = self._wall() + MAX_DELAY + CLOCKS_DIFFER
         for name, paused_until in heard.pauses.items():
-            traffic = self._traffic[name]
-            traffic.paused_until = max(traffic.paused_until, paused_until + behind)
+            if paused_until <= longest:  # no clock that is wrong stops an endpoint for good
+                traffic = self._traffic[name]
+                traffic.paused_until = max(traffic.paused_until, paused_until + behind)
         self._senders = heard.senders
         self._told = self._outlook()
 

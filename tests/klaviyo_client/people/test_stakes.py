@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from klaviyo_client.people.stakes import Key, stake_of, what_stands
+from klaviyo_client.people.stakes import Key, Stake, stake_of, what_stands
 from operations import (
     AddToList,
     CreateEvent,
@@ -174,12 +174,13 @@ def test_a_step_or_a_consent_yields_to_its_opposite(case: str) -> None:
     assert late(operation, *newer) == expected
 
 
-@pytest.mark.parametrize(
-    "operation",
-    [CreateEvent("m-1", ADA, "Viewed", "m-1"), DeleteProfile("m-1", ADA)],
-)
-def test_some_never_come_too_late(operation: Operation) -> None:
-    assert stake_of(operation) is None
+def test_an_event_never_comes_too_late() -> None:
+    assert stake_of(CreateEvent("m-1", ADA, "Viewed", "m-1")) is None
+
+
+def test_a_deletion_never_comes_too_late_and_is_kept() -> None:
+    stake = stake_of(DeleteProfile("m-1", ADA))
+    assert stake == Stake([(("email", "ada@acme.example"), ("deleted",))], [])
 
 
 SETS: dict[str, tuple[Operation, dict[Key, set[str]]]] = {
