@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from handler.aws.credentials import Credentials, CredentialStore, CredentialsUnavailable
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Work:
-    """What a batch came to: a decision for each message that was mapped, and the `rest` as it
-    came.
+    """What a batch came to: a decision for each message that was mapped, the `later` ones as
+    values, and the `rest` as it came, which is more than Segment sends.
 
     For the ledger, `senders` are the messages' types and user ids, and `repeated` has the positions
     of those that are known to be delivered: their operations are not among the `operations`.
@@ -45,6 +45,7 @@ class Work:
     senders: list[tuple[str | None, str | None]] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     operations: list[Operation] = field(default_factory=list)
+    later: list[Json] = field(default_factory=list)
     rest: list[Slice] = field(default_factory=list)
     repeated: frozenset[int] = frozenset()
 
@@ -60,14 +61,16 @@ class Work:
             ]
 
     @property
-    def unread(self) -> int:
-        """The number of messages in the rest."""
-        return sum(len(each.texts) for each in self.rest)
-
-    @property
     def received(self) -> int:
         """The number of messages."""
-        return len(self.decisions) + self.unread
+        unread = sum(len(each.texts) for each in self.rest)
+        return len(self.decisions) + len(self.later) + unread
+
+    def later_ids(self) -> Iterator[str | None]:
+        """The id of each later message, as it stands there unchecked."""
+        for message in self.later:
+            found = message.get("messageId") if isinstance(message, dict) else None
+            yield found if isinstance(found, str) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +185,7 @@ class Intake:
                 operations += decision.operations
             if clock() >= until or is_enough(len(work.decisions), len(operations)):
                 break
+        work.later.extend(islice(arrivals.values(), MOST_MESSAGES))
         work.rest.extend(arrivals.rest())
         return work
 
@@ -218,6 +222,11 @@ class Intake:
         waiting = {
             delay: stamped(entries, written(since)) for delay, entries in routing.waiting.items()
         }
+        if work.later:
+            later = [
+                Entry(message=each, first_failed_at=since, not_before=since) for each in work.later
+            ]
+            waiting[0] = [*waiting.get(0, ()), *later]
         if work.rest:
             rest = [
                 Entry(messages=each.text(), first_failed_at=since, not_before=since)
@@ -252,7 +261,7 @@ class Intake:
             routing,
             stored,
             pace=self.pace,
-            unread=islice(_unread_ids(work), MOST_MESSAGES),
+            unread=work.later_ids(),
             at=since,
         )
 
@@ -275,7 +284,7 @@ class Intake:
                 fates.append(MessageFate(message_id, Fate.REJECTED, code, reason))
         fates.extend(
             MessageFate(message_id, Fate.QUEUED, DeferralCode.NOT_MAPPED_YET.value)
-            for message_id in islice(_unread_ids(work), MOST_MESSAGES)
+            for message_id in work.later_ids()
         )
         return fates
 
@@ -316,11 +325,6 @@ def _decided(work: Work, at: float) -> "list[Decided]":
             work.message_ids, work.senders, work.decisions, strict=True
         )
     ]
-
-
-def _unread_ids(work: Work) -> Iterator[str | None]:
-    """The ids of the messages that were not looked at."""
-    return chain.from_iterable(each.message_ids() for each in work.rest)
 
 
 NOT_ANSWERED = frozenset({DeliveryWarning.ORDER_NOT_CHECKED})

@@ -214,10 +214,13 @@ class Redelivery:
                 for value in arrivals.values()
             ]
             return
+        if entry.messages is None:
+            left = [replace(entry, message=value) for value in arrivals.values()]
+        else:
+            left = [replace(entry, messages=part.text()) for part in arrivals.rest()]
         waits_until = now.timestamp() + FULL_REQUESTS_SECONDS
-        for part in arrivals.rest():
-            left = replace(entry, message=None, messages=part.text(), not_before=waits_until)
-            found.wait(left, FULL_REQUESTS_SECONDS)
+        for each in left:
+            found.wait(replace(each, not_before=waits_until), FULL_REQUESTS_SECONDS)
 
     def _map(
         self, arrival: Message | Malformed, entry: Entry, now: datetime, found: Sorted

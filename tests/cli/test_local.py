@@ -64,7 +64,7 @@ def test_every_command_finds_what_it_needs(away_from_home: Path, deployment: Dep
         found = {check["name"]: check["found"] for check in examined["checks"]}
         assert (status, found["settings"], found["retry queue"]) == (
             0,
-            "ENFORCE_EMAIL=False",
+            "ENFORCE_EMAIL=false",
             "0 SQS messages waiting",
         )
         assert answer("dlq", "list", "--local")[1]["entries"] == 1

@@ -294,10 +294,21 @@ def test_what_there_is_no_time_to_map_waits_on(
     waiting = put_aside(now, track(1), track(2))
     assert deployment.retry(batch(waiting)) == {"batchItemFailures": []}
     assert deployment.account.events == []
-    waiting_on = [(json.loads(entry["messages"]), entry) for entry in deployment.waiting()]
-    assert [messages for messages, _ in waiting_on] == [[track(1)], [track(2)]]
-    assert [entry["first_failed_at"] for _, entry in waiting_on] == [now, now]
-    assert all(entry["not_before"] > now for _, entry in waiting_on)
+    waiting_on = deployment.waiting()
+    assert [entry["message"] for entry in waiting_on] == [track(1), track(2)]
+    assert [entry["first_failed_at"] for entry in waiting_on] == [now, now]
+    assert all(entry["not_before"] > now for entry in waiting_on)
+
+
+def test_of_messages_in_one_text_those_that_there_is_no_time_for_wait_on(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handler.deadline.MOST_MESSAGES", 1)
+    deployment.retry(batch(not_looked_at(track(1), track(2), track(3), since=time.time())))
+    assert [event.unique_id for event in deployment.account.events] == ["track-1"]
+    assert [json.loads(entry["messages"]) for entry in deployment.waiting()] == [
+        [track(2), track(3)]
+    ]
 
 
 def test_a_batch_maps_messages_while_there_is_room_for_their_operations(
@@ -308,7 +319,7 @@ def test_a_batch_maps_messages_while_there_is_room_for_their_operations(
     waiting = put_aside(now, order(1, 4), track(2))
     deployment.retry(batch(waiting))
     assert len(deployment.account.events) == 5
-    assert [json.loads(entry["messages"]) for entry in deployment.waiting()] == [[track(2)]]
+    assert [entry["message"] for entry in deployment.waiting()] == [track(2)]
 
 
 def not_looked_at(*messages: Any, since: float) -> str:

@@ -48,6 +48,7 @@ def test_make_alone_names_the_targets() -> None:
         "bench-drain",
         "bench-traffic",
         "bench-hang",
+        "bench-slow",
         "bench-backfill",
         "bench-ledger",
         "soak",

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from handler.door.body import Body, Unreadable
-from handler.door.reader import read_id
 from handler.door.request import WebhookRequest
 from handler.door.signature import verify
 from handler.door.token import verify_token
@@ -27,10 +26,6 @@ class Slice:
     def text(self) -> str:
         """The array."""
         return f"[{','.join(self.texts)}]"
-
-    def message_ids(self) -> Iterator[str | None]:
-        """The id of each message; none of what has no id, or is no message."""
-        return map(read_id, self.texts)
 
 
 class Arrivals:

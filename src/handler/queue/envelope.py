@@ -11,9 +11,9 @@
 Both queues use this format, so a dead letter that is moved back to the retry queue is retried. An
 entry in the dead-letter queue has a `reason` and no `first_failed_at`. That tells a redriven entry
 from a retried one, and starts its retry window again. `message` is a Segment message that never
-became operations. `messages` is the text of an array of messages that nobody has read yet: there
-was no time for it. `unreadable` is the text of an envelope that a release could not read; a later
-release may. `packed` is an entry that is larger than SQS accepts: zlib, then base64.
+became operations. `messages` is the text of an array of messages that nobody has read yet: more
+than Segment sends in a call. `unreadable` is the text of an envelope that a release could not read;
+a later release may. `packed` is an entry that is larger than SQS accepts: zlib, then base64.
 It has an envelope of its own, so that a batch can leave to the next one what it has no memory for.
 """
 
