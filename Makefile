@@ -49,7 +49,7 @@ check: $(COMMAND) ## Check format, lint, types and layers, and test mapping and 
 	$(LINT)
 	QUICK=1 $(PARALLEL) tests/klaviyo_mapping tests/klaviyo_client
 
-test: $(COMMAND) ## Check format, lint, types and layers, and run every test (3 minutes on two cores)
+test: $(COMMAND) ## Check format, lint, types and layers, and run every test (8 minutes on two cores)
 	$(LINT)
 	$(PARALLEL) tests
 	$(ALONE) tests
