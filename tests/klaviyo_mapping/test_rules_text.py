@@ -211,4 +211,4 @@ def test_a_long_name_takes_no_longer_than_its_length_asks_for(pattern: str, name
     patterns = Patterns.of([pattern])
     began = time.perf_counter()
     assert name not in patterns
-    assert time.perf_counter() - began < 0.05
+    assert time.perf_counter() - began < 0.5

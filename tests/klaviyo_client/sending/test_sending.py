@@ -266,7 +266,7 @@ def test_an_open_circuit_answers_at_once() -> None:
     line = opened(lambda name: ACCEPTED)
     began = time.monotonic()
     assert line.send_requests(*requests(1000)) == 0
-    assert time.monotonic() - began < 0.05
+    assert time.monotonic() - began < 0.5
 
 
 @pytest.mark.parametrize(
@@ -338,7 +338,7 @@ def test_a_probe_that_hangs_costs_no_more_than_its_seconds() -> None:
         clock.skip(1.0)
         began = time.monotonic()
         assert line.send_requests(*requests(5), seconds=3.0) == 1
-        assert 0.1 <= time.monotonic() - began < 0.3
+        assert 0.1 <= time.monotonic() - began < 1.0
         assert line.answered["0"] == TIMEOUT
 
 
