@@ -2,7 +2,13 @@
 
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import HTTPServer
 from typing import Self
+
+LOOK_SECONDS = 0.05
+"""How soon a server sees that it has to end."""
 
 
 class Background(ABC):
@@ -27,3 +33,16 @@ class Background(ABC):
     def __exit__(self, *_: object) -> None:
         self.stopped.set()
         self._thread.join(self._patience)
+
+
+@contextmanager
+def serving(server: HTTPServer) -> Iterator[str]:
+    """The server on loopback, at work until the end of `with`; gives its URL without a path."""
+    thread = threading.Thread(target=server.serve_forever, args=(LOOK_SECONDS,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -6,7 +6,6 @@ Limits: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-qu
 
 import base64
 import json
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from local.aws_stand_in.function import FunctionError, TooLargeError
+from local.background import serving
 
 PATH = "/segment"
 METHODS = ("POST", "PUT", "PATCH")
@@ -132,15 +132,8 @@ def serve(
 
     `invoke` is called from several threads, as requests come. Raises `OSError` for a port in use.
     """
-    server = _Server(port, invoke, on_exchange)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(_Server(port, invoke, on_exchange)) as url:
+        yield url
 
 
 class _Server(ThreadingHTTPServer):

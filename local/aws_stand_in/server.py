@@ -18,6 +18,7 @@ from local.aws_stand_in.items import ManyItems
 from local.aws_stand_in.move_tasks import MoveTasks
 from local.aws_stand_in.template import properties
 from local.aws_stand_in.tracing import TraceHeaders
+from local.background import serving
 from local.guard import NAMES, Guarded
 
 if TYPE_CHECKING:
@@ -87,14 +88,8 @@ def serve(port: int = 0, names: Collection[str] = NAMES) -> Iterator[str]:
             return many(*request)
 
     server = make_server("127.0.0.1", port, Guarded(one_at_a_time, names), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(server) as url:
+        yield url
 
 
 def variables(url: str) -> dict[str, str]:

@@ -1,7 +1,6 @@
 """The console over HTTP: the page's files, and the JSON that it asks for."""
 
 import logging
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from handler.decision import decide
 from handler.door.validation import validate
 from klaviyo_mapping import Dropped
 from local import guard
+from local.background import serving
 from local.configuration import Configuration
 from local.deployment import Deployment
 from local.web_console.acting import routes as acting
@@ -60,14 +60,7 @@ def serve(
         server = make_server(
             HOST, configuration.console_port, application(parts), True, request_handler=_Quiet
         )
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        try:
-            yield f"http://{HOST}:{server.server_port}"
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join()
+        yield stack.enter_context(serving(server))
 
 
 def _drop_reason(message: Any, variables: Mapping[str, str]) -> str | None:

@@ -8,6 +8,8 @@ from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from local.background import serving
+
 THROTTLED = {
     "__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException",
     "message": "Throughput exceeds the current capacity of your table or index.",
@@ -46,14 +48,8 @@ class TableWeather:
     def serve(self) -> Iterator["TableWeather"]:
         server = _Server(("127.0.0.1", 0), self._handler())
         self._port = server.server_port
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        try:
+        with serving(server):
             yield self
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         weather = self

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +23,7 @@ from klaviyo_client.delivery import Delivery, Result
 from ledger.allowance import SECONDS
 from ledger.fates import Outcome, State
 from ledger.stories import Story
+from local.background import serving
 from local.klaviyo_stand_in import Weather
 from operations import Subscribe
 from tests.deployment import Deployment
@@ -379,7 +379,7 @@ NONSENSE = json.dumps(
 
 
 @contextmanager
-def serving(dynamo: Dynamo) -> Iterator[str]:
+def served(dynamo: Dynamo) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -397,14 +397,8 @@ def serving(dynamo: Dynamo) -> Iterator[str]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(server) as url:
+        yield url
 
 
 @pytest.mark.parametrize(
@@ -431,7 +425,7 @@ def test_an_unwell_ledger_costs_little_time_and_changes_no_answer(
     began = time.monotonic()
     assert without.webhook(call(messages)) == expected
     usual = time.monotonic() - began
-    with serving(dynamo) as url:
+    with served(dynamo) as url:
         monkeypatch.setattr("handler.books.page.SECONDS", SECONDS)
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", url)
         capsys.readouterr()
@@ -450,7 +444,7 @@ def test_the_messages_whose_fate_was_not_written_are_logged(
     ledger: Deployment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     message = track()
-    with serving(Dynamo(0.0, "ProvisionedThroughputExceededException")) as url:
+    with served(Dynamo(0.0, "ProvisionedThroughputExceededException")) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", url)
         ledger.webhook(call([message]))
     logged = [
