@@ -1,6 +1,6 @@
 """One webhook call: door, mapping, delivery, queue, answer."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Work:
-    """What a batch came to: a decision for each message that was mapped, the `later` ones as
-    values, and the `rest` as it came, which is more than Segment sends.
+    """What a batch came to: a decision for each message that was mapped, an entry for each that
+    waits to be, and the `rest` as it came, which is more than Segment sends.
 
     For the ledger, `senders` are the messages' types and user ids, and `repeated` has the positions
     of those that are known to be delivered: their operations are not among the `operations`.
@@ -45,7 +45,7 @@ class Work:
     senders: list[tuple[str | None, str | None]] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     operations: list[Operation] = field(default_factory=list)
-    later: list[Json] = field(default_factory=list)
+    later: list[Entry] = field(default_factory=list)
     rest: list[Slice] = field(default_factory=list)
     repeated: frozenset[int] = frozenset()
 
@@ -65,12 +65,6 @@ class Work:
         """The number of messages."""
         unread = sum(len(each.texts) for each in self.rest)
         return len(self.decisions) + len(self.later) + unread
-
-    def later_ids(self) -> Iterator[str | None]:
-        """The id of each later message, as it stands there unchecked."""
-        for message in self.later:
-            found = message.get("messageId") if isinstance(message, dict) else None
-            yield found if isinstance(found, str) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +135,9 @@ class Intake:
         work = self._map(arrivals, received_at, schedule.mapping_until(began))
         page = None if self.books is None else self.books.open(credentials.ledger_key)
         since = received_at.timestamp()
+        decided = [] if page is None else _decided(work, since)
         if page is not None:
-            work.leave_out(page.repeated(_decided(work, since)))
+            work.leave_out(page.repeated(decided))
         delivery_until = schedule.delivery_until(self.klaviyo.clock() - began)
         delivery = deliver(
             self.klaviyo if page is None else page.in_order(self.klaviyo),
@@ -154,7 +149,8 @@ class Intake:
         )
         routing, stored = self._keep(work, delivery, received_at, schedule.queues)
         if page is not None:
-            self._record(page, work, delivery, routing, stored, since)
+            new = [each for place, each in enumerate(decided) if place not in work.repeated]
+            self._record(page, new, work.later, delivery, routing, stored, since)
         if stored.missing:
             self.telemetry.warning(
                 "queue unavailable", code=stored.codes[0], received=work.received
@@ -185,7 +181,11 @@ class Intake:
                 operations += decision.operations
             if clock() >= until or is_enough(len(work.decisions), len(operations)):
                 break
-        work.later.extend(islice(arrivals.values(), MOST_MESSAGES))
+        since = received_at.timestamp()
+        work.later.extend(
+            Entry(message=each, first_failed_at=since, not_before=since)
+            for each in islice(arrivals.values(), MOST_MESSAGES)
+        )
         work.rest.extend(arrivals.rest())
         return work
 
@@ -222,17 +222,15 @@ class Intake:
         waiting = {
             delay: stamped(entries, written(since)) for delay, entries in routing.waiting.items()
         }
-        if work.later:
-            later = [
-                Entry(message=each, first_failed_at=since, not_before=since) for each in work.later
-            ]
-            waiting[0] = [*waiting.get(0, ()), *later]
-        if work.rest:
-            rest = [
+        unread = [
+            *work.later,
+            *(
                 Entry(messages=each.text(), first_failed_at=since, not_before=since)
                 for each in work.rest
-            ]
-            waiting[0] = [*waiting.get(0, ()), *rest]
+            ),
+        ]
+        if unread:
+            waiting[0] = [*waiting.get(0, ()), *unread]
         stored = store(
             self.retry_queue, self.dead_letter_queue, waiting, dead, lambda: self._left(until)
         )
@@ -244,24 +242,24 @@ class Intake:
     def _record(
         self,
         page: "Page",
-        work: Work,
+        decided: "Sequence[Decided]",
+        later: Sequence[Entry],
         delivery: Delivery,
         routing: Routing,
         stored: Stored,
         since: float,
     ) -> None:
-        """Write into the ledger what became of each message."""
+        """Write into the ledger what became of the messages decided on, and which are for later."""
         from handler.books.recording import record_webhook
 
-        decided = _decided(work, since)
         record_webhook(
             page,
-            [each for number, each in enumerate(decided) if number not in work.repeated],
+            decided,
             delivery,
             routing,
             stored,
             pace=self.pace,
-            unread=work.later_ids(),
+            unread=(entry.message_id for entry in later),
             at=since,
         )
 
@@ -283,8 +281,8 @@ class Intake:
                 code = str(reason.pop("code"))
                 fates.append(MessageFate(message_id, Fate.REJECTED, code, reason))
         fates.extend(
-            MessageFate(message_id, Fate.QUEUED, DeferralCode.NOT_MAPPED_YET.value)
-            for message_id in work.later_ids()
+            MessageFate(entry.message_id, Fate.QUEUED, DeferralCode.NOT_MAPPED_YET.value)
+            for entry in work.later
         )
         return fates
 

@@ -69,7 +69,7 @@ def record_retry(
     """
     found = of_delivery(ready, delivery, routing, now=at, pace=pace, missing=stored.missing)
     for entry in hopeless:
-        message_id = _message_id(entry)
+        message_id = entry.message_id
         if message_id is not None and entry.reason and entry.record not in stored.missing:
             name = WHOLE if entry.operation is None else name_of(entry.operation)
             found.setdefault(message_id, {})[name] = dead(entry.reason)
@@ -142,14 +142,7 @@ def _record_too_large(page: Page, stored: Stored, at: float) -> None:
             for entry in stored.dead
             if entry.reason
             and entry.reason.get("code") == RejectionCode.TOO_LARGE.value
-            and (message_id := _message_id(entry)) is not None
+            and (message_id := entry.message_id) is not None
         },
         at,
     )
-
-
-def _message_id(entry: Entry) -> str | None:
-    if entry.operation is not None:
-        return entry.operation.message_id
-    found = entry.message.get("messageId") if isinstance(entry.message, dict) else None
-    return found if isinstance(found, str) else None

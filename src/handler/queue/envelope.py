@@ -61,6 +61,15 @@ class Entry(Struct, frozen=True):
     reason: JsonObject | None = None
     record: str | None = None
 
+    @property
+    def message_id(self) -> str | None:
+        """The id of the Segment message that it is about; a message that nobody has checked may
+        have none."""
+        if self.operation is not None:
+            return self.operation.message_id
+        found = self.message.get("messageId") if isinstance(self.message, dict) else None
+        return found if isinstance(found, str) else None
+
 
 MAX_PACKED_BYTES = 10_000_000
 """Of an entry, unpacked. A request has 6 MiB, and writing it in ASCII adds to that."""

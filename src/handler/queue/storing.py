@@ -75,9 +75,7 @@ def _without_content(entry: Entry) -> Entry:
 
 def _message_id(entry: Entry) -> str | None:
     if entry.operation is not None:
-        return entry.operation.message_id
-    if entry.messages is not None:  # a slice that large holds one message
-        found = read_id(entry.messages[1:-1])
-    else:
-        found = entry.message.get("messageId") if isinstance(entry.message, dict) else None
-    return found if isinstance(found, str) and len(found) < 1_000 else None
+        return entry.message_id
+    # A slice that is too large holds one message.
+    found = entry.message_id if entry.messages is None else read_id(entry.messages[1:-1])
+    return found if found is not None and len(found) < 1_000 else None
