@@ -4,15 +4,13 @@ The commands are run for it. Ports and places of this machine are replaced by th
 """
 
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from local.aws_stand_in.function import ROOT
 from local.configuration import AWS_PORT, CONSOLE_PORT, KLAVIYO_PORT, PORT
-from local.documenting.screenshots import environment
+from local.documenting.own_run import start
 
 PAGE = ROOT / "docs" / "recording.md"
 
@@ -31,7 +29,7 @@ since the beginning.
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What somebody types, and what is run for it."""
+    """What somebody types, and what is run for it: a module and its arguments."""
 
     typed: str
     arguments: tuple[str, ...]
@@ -41,17 +39,17 @@ class Command:
 COMMANDS = (
     Command(
         "make run ONCE=1",
-        ("-m", "local", "--once"),
+        ("local", "--once"),
         "Everything starts on this machine, and the samples go through it:",
     ),
     Command(
         "klaviyo-destination preview events/order-completed.json --no-bodies",
-        ("-m", "cli", "preview", "--no-bodies", "events/order-completed.json"),
+        ("cli", "preview", "--no-bodies", "events/order-completed.json"),
         "What becomes of a message, without sending it:",
     ),
     Command(
         "klaviyo-destination preview events/dropped-without-email.json",
-        ("-m", "cli", "preview", "events/dropped-without-email.json"),
+        ("cli", "preview", "events/dropped-without-email.json"),
         "Why a message is dropped, and what would let it through:",
     ),
 )
@@ -70,14 +68,8 @@ def write() -> None:
 def _recorded(command: Command, began: float) -> Iterator[str]:
     yield f"{_clock(began)}  $ {command.typed}"
     ports: dict[str, str] = {}
-    with subprocess.Popen(
-        [sys.executable, *command.arguments],
-        cwd=ROOT,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
+    # In the folder that a reader has.
+    with start(*command.arguments, RUN_FOLDER="") as process:
         assert process.stdout is not None
         for line in process.stdout:
             place = re.match(r"  (\w+) +http://127\.0\.0\.1:(\d+)", line)

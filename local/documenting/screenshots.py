@@ -7,14 +7,13 @@
 import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.aws_stand_in.function import ROOT
+from local.documenting.own_run import IS_READY, run, until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, ViewportSize
@@ -23,8 +22,6 @@ IMAGES = ROOT / "docs" / "images"
 
 WIDE: "ViewportSize" = {"width": 1280, "height": 860}
 PHONE: "ViewportSize" = {"width": 390, "height": 844}
-
-FREE_PORTS = dict.fromkeys(("PORT", "KLAVIYO_PORT", "AWS_PORT", "CONSOLE_PORT"), "0")
 
 
 def write() -> None:
@@ -46,30 +43,13 @@ def write() -> None:
         browser.close()
 
 
-def environment() -> dict[str, str]:
-    """Variables for `make run` with the defaults: nobody's key or settings have a say here."""
-    shell = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    own = {"PYTHONPATH": f"src{os.pathsep}.", "PYTHONUTF8": "1"}
-    return {**shell, **own, **FREE_PORTS}
-
-
 @contextmanager
 def running() -> Iterator[str]:
-    """`make run` in a process of its own, its samples through; gives the console's URL."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "local"],
-        cwd=ROOT,
-        env={**environment(), "LOG_FILE": os.devnull},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    """`make run`, its samples through; gives the console's URL."""
+    process = run()
     try:
         assert process.stdout is not None
-        written = ""
-        for line in process.stdout:
-            written += line
-            if line.startswith("Serving until Ctrl-C"):
-                break
+        written = until(IS_READY, process.stdout)
         found = re.search(r"^  console +(http\S+)", written, re.MULTILINE)
         assert found is not None, written
         yield found[1]

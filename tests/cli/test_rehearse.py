@@ -19,13 +19,13 @@ from cli.rehearsal.run import Rehearsal
 from cli.segment.webhook import Webhook, WebhookAnswer
 from cli.troubles import Misuse, Trouble
 from klaviyo_mapping.settings.settings import Settings
+from local.documenting.own_run import run, until
 from local.klaviyo_stand_in import Account, Weather, serve
 from operations import AddToList, CreateEvent, Identity, Subscribe, UpsertProfile
 from tests.cli.calling import answer, call
 from tests.cli.stacks import MakeStack
 from tests.deployment import PRIVATE_KEY, Deployment
 from tests.handler.calls import call as signed
-from tests.local.running import run, until
 
 pytestmark = pytest.mark.usefixtures("no_secrets")
 

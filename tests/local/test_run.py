@@ -26,6 +26,7 @@ from local.aws_stand_in.function import ROOT
 from local.aws_stand_in.template import source
 from local.configuration import Configuration
 from local.deployment import start
+from local.documenting.own_run import FOLDER, run, until
 from local.klaviyo_stand_in import Account
 from local.place import claimed
 from local.running import LOG
@@ -34,7 +35,6 @@ from local.screen import Screen
 from local.sign import signed_with
 from tests.cli.calling import start as start_command
 from tests.deployment import PRIVATE_KEY
-from tests.local.running import FOLDER, run, until
 
 UNWANTED = ("Traceback", "Warning", '{"level"', "HTTP/1.1")
 

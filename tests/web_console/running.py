@@ -2,10 +2,7 @@
 
 import http.client
 import json
-import os
 import re
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,9 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from local.aws_stand_in.function import ROOT
-
-PORTS = {"PORT": "0", "KLAVIYO_PORT": "0", "AWS_PORT": "0", "CONSOLE_PORT": "0"}
+from local.documenting import own_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +84,11 @@ class Running:
 @contextmanager
 def run(**variables: str) -> Iterator[Running]:
     """Start it, wait until the samples are through, and stop it at the end."""
-    shell = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     folder = tempfile.TemporaryDirectory()
-    own = {"PYTHONPATH": "src", "PYTHONUTF8": "1", "RUN_FOLDER": folder.name}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "local"],
-        cwd=ROOT,
-        env={**shell, **own, **PORTS, **variables},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    process = own_run.run(RUN_FOLDER=folder.name, **variables)
     try:
         assert process.stdout is not None
-        written = ""
-        for line in process.stdout:
-            written += line
-            if line.startswith("Serving until Ctrl-C"):
-                break
+        written = own_run.until(own_run.IS_READY, process.stdout)
         places = dict(re.findall(r"^  (console|webhook|Klaviyo) +(http\S+)", written, re.MULTILINE))
         assert places, written
         yield Running(places["console"], places["webhook"], places["Klaviyo"])
