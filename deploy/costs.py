@@ -138,13 +138,6 @@ def traces(messages: int, manner: Manner) -> float:
     return TRACES.of(first_ones + 0.05 * (requests - first_ones))
 
 
-def through_the_queue(messages: int) -> float:
-    """Dollars of one round through the retry queue: full SQS messages of 1 MB, sent, received and
-    deleted."""
-    full = messages * BYTES_TO_KLAVIYO / 1e6
-    return SQS.of(full * 33)
-
-
 def at_rest() -> Mapping[str, float]:
     """Dollars of a month without a message."""
     return {

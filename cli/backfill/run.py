@@ -33,7 +33,7 @@ from handler.queue.routing import exhausted_reason, refused_reason
 from handler.report.codes import RejectionCode
 from klaviyo_client.api.endpoints import BULK_CREATE_EVENTS
 from klaviyo_client.api.outcomes import Delivered, Refused, Retryable, RetryReason
-from klaviyo_client.delivery import Delivery
+from klaviyo_client.results import Delivery
 from operations import (
     AddToList,
     CheckImport,

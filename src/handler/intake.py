@@ -24,7 +24,8 @@ from handler.report.codes import DeferralCode, RejectionCode, TroubleCode
 from handler.report.delivery import refusal_details, report_delivery
 from handler.report.telemetry import Metric, Telemetry
 from klaviyo_client.api.outcomes import DeliveryWarning, Refused, Retryable
-from klaviyo_client.delivery import Delivery, Klaviyo, Result
+from klaviyo_client.delivery import Klaviyo
+from klaviyo_client.results import Delivery, Result
 from klaviyo_mapping import Dropped, Mapped, Message, Settings
 from operations import Json, Operation
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from handler.report.telemetry import Telemetry
 from klaviyo_client.api.outcomes import Retryable, RetryReason
-from klaviyo_client.delivery import Delivery, Result
+from klaviyo_client.results import Delivery, Result
 from operations import Operation
 
 UNEXPECTED = Retryable(RetryReason.UNEXPECTED_FAILURE)

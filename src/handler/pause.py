@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from klaviyo_client.api.outcomes import Retryable, RetryReason
-from klaviyo_client.delivery import Delivery, Result
+from klaviyo_client.results import Delivery, Result
 from operations import Operation
 
 PAUSED = Retryable(RetryReason.PAUSED, delay=1.0, tried=False)

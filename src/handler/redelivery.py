@@ -39,7 +39,8 @@ from handler.report.delivery import report_delivery
 from handler.report.message_ids import shown_id
 from handler.report.telemetry import Metric, Telemetry
 from klaviyo_client.api.outcomes import Delivered
-from klaviyo_client.delivery import Delivery, Klaviyo
+from klaviyo_client.delivery import Klaviyo
+from klaviyo_client.results import Delivery
 from klaviyo_mapping import Dropped, Message, Settings
 from operations.instants import NEVER, instant
 

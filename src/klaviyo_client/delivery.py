@@ -16,13 +16,11 @@ from klaviyo_client.people.sequence import holds_back
 from klaviyo_client.people.waiting import Key, LatestRetry, WaitingPersons
 from klaviyo_client.planning.lists import KnownLists
 from klaviyo_client.planning.recent_consents import RecentConsents
-from klaviyo_client.results import Delivery, Result
+from klaviyo_client.results import Delivery
 from klaviyo_client.sending.sender import LONGEST_SECONDS, WORKERS, Sender, Transport
 from klaviyo_client.sending.shared import Barometer
 from klaviyo_client.sending.transport import HttpTransport
 from operations import Operation, Unsubscribe
-
-__all__ = ["Delivery", "Klaviyo", "Result"]
 
 
 class Klaviyo:

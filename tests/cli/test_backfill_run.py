@@ -15,7 +15,7 @@ from cli.backfill.run import NotTaken, Run
 from cli.backfill.state import Lane, State
 from cli.backfill.translation import Selection, Translator
 from klaviyo_client.api.outcomes import Delivered, Outcome, Refused, Retryable, RetryReason
-from klaviyo_client.delivery import Delivery, Result
+from klaviyo_client.results import Delivery, Result
 from klaviyo_mapping import Settings
 from operations import CheckImport, Operation, UpsertProfile
 from tests.handler.calls import identify, track

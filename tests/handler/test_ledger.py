@@ -19,7 +19,7 @@ from handler.queue.backoff import PACE
 from handler.queue.envelope import Entry
 from handler.queue.routing import route
 from klaviyo_client.api.outcomes import Delivered, Retryable, RetryReason
-from klaviyo_client.delivery import Delivery, Result
+from klaviyo_client.results import Delivery, Result
 from ledger.allowance import SECONDS
 from ledger.fates import Outcome, State
 from ledger.stories import Story

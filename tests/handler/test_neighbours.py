@@ -17,7 +17,8 @@ from handler.queue.unpacking import NoRoomError, Room, unpack
 from handler.report.answer import Fate, MessageFate, accepted
 from handler.report.delivery import refusal_details
 from klaviyo_client.api.outcomes import Refused
-from klaviyo_client.delivery import Delivery, Klaviyo, Result
+from klaviyo_client.delivery import Klaviyo
+from klaviyo_client.results import Delivery, Result
 from local.klaviyo_stand_in import Weather
 from operations import CreateEvent, Identity
 from tests.deployment import Deployment

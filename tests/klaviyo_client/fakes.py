@@ -11,7 +11,8 @@ from typing import Any
 from klaviyo_client.api.answers import Answer, read
 from klaviyo_client.api.endpoints import Endpoint
 from klaviyo_client.api.outcomes import Retryable
-from klaviyo_client.delivery import Delivery, Klaviyo
+from klaviyo_client.delivery import Klaviyo
+from klaviyo_client.results import Delivery
 from operations import CreateEvent, Identity, Operation, UpsertProfile
 
 Json = Any

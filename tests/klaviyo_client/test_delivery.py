@@ -16,7 +16,7 @@ from klaviyo_client.api.outcomes import (
     Retryable,
     RetryReason,
 )
-from klaviyo_client.delivery import Delivery, Result
+from klaviyo_client.results import Delivery, Result
 from operations import (
     AddToList,
     CheckImport,

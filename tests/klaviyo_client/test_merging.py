@@ -13,7 +13,8 @@ from klaviyo_client.api.outcomes import (
     Retryable,
     RetryReason,
 )
-from klaviyo_client.delivery import Klaviyo, Result
+from klaviyo_client.delivery import Klaviyo
+from klaviyo_client.results import Result
 from local.klaviyo_stand_in import Account, Weather, serve
 from operations import (
     AddToList,

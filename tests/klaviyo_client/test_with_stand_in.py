@@ -5,7 +5,8 @@ import time
 import pytest
 
 from klaviyo_client.api.outcomes import Refused, Retryable, RetryReason
-from klaviyo_client.delivery import Delivery, Klaviyo
+from klaviyo_client.delivery import Klaviyo
+from klaviyo_client.results import Delivery
 from klaviyo_client.sending.circuit_breaker import FIRST_OPEN_SECONDS
 from local.klaviyo_stand_in import Account, Weather, serve
 from operations import (

@@ -11,7 +11,8 @@ from klaviyo_client.api.outcomes import (
     RetryReason,
 )
 from klaviyo_client.api.revision import REVISION
-from klaviyo_client.delivery import Klaviyo, Result
+from klaviyo_client.delivery import Klaviyo
+from klaviyo_client.results import Result
 from local.klaviyo_stand_in import Account, Policy, Weather, serve
 from operations import (
     AddToList,

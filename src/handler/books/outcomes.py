@@ -9,7 +9,7 @@ from handler.queue.routing import Routing, rejected_reason
 from handler.report.codes import DeferralCode, TroubleCode
 from klaviyo_client.api.outcomes import UNTRIED, Delivered, Retryable
 from klaviyo_client.api.redaction import redact_code, redact_pointer
-from klaviyo_client.delivery import Delivery, Result
+from klaviyo_client.results import Delivery, Result
 from klaviyo_mapping import Dropped, Mapped
 from ledger.fates import Outcome, State
 from ledger.operation_names import WHOLE, name_of

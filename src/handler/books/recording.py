@@ -17,7 +17,7 @@ from handler.queue.routing import FULL_REQUESTS_SECONDS, Routing
 from handler.queue.storing import Stored
 from handler.report.codes import RejectionCode
 from klaviyo_client.api.outcomes import Retryable
-from klaviyo_client.delivery import Delivery
+from klaviyo_client.results import Delivery
 from klaviyo_mapping import Mapped
 from ledger.fates import State
 from ledger.operation_names import WHOLE, name_of

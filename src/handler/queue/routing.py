@@ -19,7 +19,7 @@ from handler.queue.envelope import Entry
 from handler.report.codes import RejectionCode
 from klaviyo_client.api.endpoints import BULK_CREATE_EVENTS
 from klaviyo_client.api.outcomes import Delivered, Refused, Retryable
-from klaviyo_client.delivery import Delivery
+from klaviyo_client.results import Delivery
 from operations import CreateEvent, Json
 
 FULL = BULK_CREATE_EVENTS.max_items

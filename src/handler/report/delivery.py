@@ -6,7 +6,7 @@ from handler.report.message_ids import shown_id
 from handler.report.telemetry import Metric, Telemetry
 from klaviyo_client.api.outcomes import Refused, Retryable, RetryReason
 from klaviyo_client.api.redaction import redact, redact_code, redact_pointer
-from klaviyo_client.delivery import Delivery, Result
+from klaviyo_client.results import Delivery, Result
 from operations import Json, kind_of
 
 AUTHORIZATION = frozenset({RetryReason.UNAUTHORIZED, RetryReason.FORBIDDEN})

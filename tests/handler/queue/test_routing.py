@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from handler.queue.envelope import Entry
 from handler.queue.routing import Routing, due, full_requests, route, stamped, wait_left
 from klaviyo_client.api.outcomes import Delivered, Outcome, Refused, Retryable, RetryReason
-from klaviyo_client.delivery import Delivery, Result
+from klaviyo_client.results import Delivery, Result
 from operations import CheckImport, CreateEvent, Identity, UpsertProfile
 
 NOW = 1_000_000.0
