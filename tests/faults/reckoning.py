@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from handler.report.telemetry import Metric
 from local.klaviyo_stand_in.protocol.log import UNANSWERED
 from tests.faults import books
+from tests.faults.ledger import CONSENT_GIVEN
 from tests.faults.run import Report
 
 FATES = {
@@ -25,17 +26,22 @@ MOST_MEMORY = 400.0
 
 def _misfortunes(report: Report) -> dict[str, Sequence[object]]:
     """What must not be, by its name in the table."""
-    stale = report.stale
+    stale, lost, everywhere, wrong = report.stale, report.lost, report.everywhere, report.fates
     if report.settings.ledger == "off":
         # Containers share nothing, and a queue has no order: what follows in one batch is kept.
         stale = [misfit for misfit in stale if misfit[0] == "identify"]
+        # Nor do they know of each other's unsubscriptions from a list. Whoever is unsubscribed
+        # everywhere by a repeat has no consent left: that is the same misfortune, not another one.
+        same = {(CONSENT_GIVEN, place[1]) for _, place in everywhere}
+        lost = [misfit for misfit in lost if misfit[1] not in same]
+        everywhere, wrong = [], []
     elif report.settings.ledger == "failing":
         stale = [misfit for misfit in stale if misfit not in report.told]
     return {
-        "lost": report.lost,
+        "lost": lost,
         "stale": stale,
-        "unsubscribed everywhere": [] if report.settings.ledger == "off" else report.everywhere,
-        "wrong fates": [] if report.settings.ledger == "off" else report.fates,
+        "unsubscribed everywhere": everywhere,
+        "wrong fates": wrong,
         "doubled": report.doubled,
         "consents widened": report.widened,
         "misplaced": report.surplus,
