@@ -61,28 +61,28 @@ bench: $(COMMAND) ## Measure speed, cold start, memory and size (2 minutes; BASE
 	$(BIN)/python -m bench $(if $(BASE),--base $(BASE)) $(if $(FRESH),--fresh) $(if $(PEER),--peer $(PEER))
 
 bench-memory: $(COMMAND) ## Measure each of Lambda's memory sizes (2 minutes)
-	$(BIN)/python -m bench.memory
+	$(BIN)/python -m bench.scenarios.memory
 
 bench-drain: $(COMMAND) ## Measure how fast a backlog of 200,000 events leaves (3 minutes)
-	$(BIN)/python -m bench.drain
+	$(BIN)/python -m bench.scenarios.drain
 
 bench-traffic: $(COMMAND) ## Count a shop's requests against Klaviyo's allowance (1 minute)
-	$(BIN)/python -m bench.traffic
+	$(BIN)/python -m bench.scenarios.traffic
 
 bench-hang: $(COMMAND) ## Measure the webhook's answers while Klaviyo hangs (1 minute)
-	$(BIN)/python -m bench.hang
+	$(BIN)/python -m bench.scenarios.hang
 
 bench-slow: $(COMMAND) ## Measure the webhook's answers while Klaviyo takes 300 ms (3 minutes)
-	$(BIN)/python -m bench.slow
+	$(BIN)/python -m bench.scenarios.slow
 
 bench-backfill: $(COMMAND) ## Load 1,000,000 messages of an archive, killed twice (8 minutes)
-	$(BIN)/python -m bench.backfill
+	$(BIN)/python -m bench.scenarios.backfill
 
 bench-ledger: $(COMMAND) ## Measure what the ledger costs a call of 1,000 identifies (1 minute)
-	$(BIN)/python -m bench.ledger
+	$(BIN)/python -m bench.scenarios.ledger
 
 soak: $(COMMAND) ## See whether 20,000 calls of 4 MB leave memory behind (1 hour)
-	$(BIN)/python -m bench.soak
+	$(BIN)/python -m bench.scenarios.soak
 
 format: $(COMMAND) ## Format the code, and fix what the linter can fix
 	$(BIN)/ruff check --fix-only

@@ -9,7 +9,7 @@ meets all of them; the ratios to the peer and of the growth are medians of the r
 
 `--base` puts an earlier commit beside it: its stored result, or, where there is none or with
 `--fresh`, its artifact measured in the same rounds. `--peer` runs Segment's own destination in the
-same rounds (see `bench.peer`).
+same rounds (see `bench.rows.peer`).
 """
 
 import argparse
@@ -25,9 +25,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from bench import artifact, far_ends, import_times, interpreters, messages, peer, report
+from bench import far_ends, messages
 from bench.figures import Figure, is_beyond_noise, ratio
-from bench.measuring import KEY, Ends, Files, MeasurementError, Record, Subject, Task, in_turns
+from bench.rows import import_times, peer, report
+from bench.rows.measuring import KEY, Ends, Files, MeasurementError, Record, Subject, Task, in_turns
+from bench.subjects import artifact, interpreters
 from local.aws_stand_in.function import ROOT
 
 FORMAT = 2
@@ -43,7 +45,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench")
     parser.add_argument("--base", help="an earlier commit to compare with")
     parser.add_argument("--fresh", action="store_true", help="measure it, also if it is stored")
-    parser.add_argument("--peer", type=Path, help="a prepared folder, see bench/peer.py")
+    parser.add_argument("--peer", type=Path, help="a prepared folder, see bench/rows/peer.py")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--python", type=Path, help="the Python to measure on, not the fastest")
     arguments = parser.parse_args()

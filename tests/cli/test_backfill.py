@@ -16,7 +16,7 @@ import pytest
 from click.testing import Result
 from msgspec.structs import replace
 
-from bench import backfill as proof
+from bench.scenarios import backfill as proof
 from cli.backfill import run as running
 from cli.backfill.state import Counts
 from local.klaviyo_stand_in import Account, Policy, Weather, serve

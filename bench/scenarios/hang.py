@@ -1,6 +1,6 @@
 """`make bench-hang`: how long a webhook call takes while Klaviyo hangs and the breaker is open.
 
-    python -m bench.hang [--calls 600]
+    python -m bench.scenarios.hang [--calls 600]
 
 The real webhook function in a process of its own, moto's SQS, and a stand-in that takes every
 request and never answers in time. Calls of 1, 100 and 1,000 messages in turn (tracks and
@@ -33,12 +33,12 @@ LARGEST = 4_000
 LARGEST_CALLS = 5
 HANG_SECONDS = 30.0
 P99_SECONDS = 1.0
-RESULTS = Path(__file__).resolve().parent / "results"
+RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 
 def main() -> int:
     """Measure, print the table, keep the numbers; 1 when the p99 is a second or more."""
-    parser = argparse.ArgumentParser(prog="python -m bench.hang")
+    parser = argparse.ArgumentParser(prog="python -m bench.scenarios.hang")
     parser.add_argument("--calls", type=int, default=600)
     calls = parser.parse_args().calls
     with ExitStack() as stack:

@@ -1,4 +1,6 @@
-"""`python -m bench.ledger_costs`: what the ledger writes and reads for a message, counted.
+"""What the ledger writes and reads for a message, counted.
+
+    python -m bench.scenarios.ledger_costs
 
 Both functions run here against moto's server and the stand-in Klaviyo; each request to DynamoDB is
 counted in the units that AWS charges for.

@@ -1,6 +1,6 @@
 """A cold start, as Lambda makes one: load the handler, answer one call, say when.
 
-    python bench/first_answer.py lambda_event.json
+    python bench/rows/first_answer.py lambda_event.json
 
 Writes one line of JSON: the times `began`, `loaded` and `answered`, in seconds of the clock that
 `time.perf_counter` reads, which on Linux and macOS all processes share, and the answer's `status`

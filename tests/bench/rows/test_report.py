@@ -1,8 +1,8 @@
 """The table shows what was measured, marks what differs, and holds it against the aims."""
 
-from bench import peer, report
 from bench.figures import Figure
-from bench.import_times import Module
+from bench.rows import peer, report
+from bench.rows.import_times import Module
 
 
 def figures(**values: float) -> dict[str, Figure]:

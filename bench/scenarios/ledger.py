@@ -1,6 +1,6 @@
 """`make bench-ledger`: what the ledger costs a call of 1,000 identifies, and a cold start.
 
-    python -m bench.ledger [--rounds 5] [--calls 10]
+    python -m bench.scenarios.ledger [--rounds 5] [--calls 10]
 
 A far end answers for Klaviyo after 100 ms and for DynamoDB after 5 ms, whatever it is asked. Every
 person is known to the ledger already. With and without it, in turn, each round in fresh processes:
@@ -23,12 +23,12 @@ MESSAGES = 1_000
 MOST = 0.25
 """That a call may cost more with the ledger than without."""
 
-RESULTS = Path(__file__).resolve().parent / "results"
+RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 
 def main() -> int:
     """Measure, print, keep the numbers; 1 when a call costs too much."""
-    parser = argparse.ArgumentParser(prog="python -m bench.ledger")
+    parser = argparse.ArgumentParser(prog="python -m bench.scenarios.ledger")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--calls", type=int, default=10)
     arguments = parser.parse_args()
@@ -75,7 +75,7 @@ def _measured(port: str, ledger: str, calls: int) -> dict[str, float]:
         "LEDGER_TABLE": "bench" if ledger == "on" else "",
         "POWERTOOLS_LOG_LEVEL": "WARNING",
     }
-    command = [sys.executable, "-m", "bench.ledger", "inside", str(calls)]
+    command = [sys.executable, "-m", "bench.scenarios.ledger", "inside", str(calls)]
     run = subprocess.run(command, env=variables, stdout=subprocess.PIPE, text=True, check=True)
     figures: dict[str, float] = json.loads(run.stdout.splitlines()[-1])
     return figures
@@ -86,7 +86,7 @@ def inside(calls: int) -> None:
     batch = messages.call(messages.whole("identify", MESSAGES))
     single = messages.call(messages.whole("identify", 1))
     began = perf_counter()
-    from bench.worker import Kept
+    from bench.rows.worker import Kept
     from handler import assembly
 
     intake = assembly.webhook(os.environ)

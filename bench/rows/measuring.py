@@ -9,9 +9,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from bench import import_times, messages
-from bench.artifact import Artifact
+from bench import messages
 from bench.figures import Figure
+from bench.rows import import_times
+from bench.subjects.artifact import Artifact
 from local.aws_stand_in import template
 
 HERE = Path(__file__).resolve().parent

@@ -1,5 +1,6 @@
-"""`python -m bench.sink [SECONDS]`: a far end that costs next to nothing, for what the stand-in
-would hide.
+"""A far end that costs next to nothing, for what the stand-in would hide.
+
+    python -m bench.far_ends.sink [SECONDS]
 
 Answers every request over loopback as Klaviyo answers a good one, after so many seconds, and looks
 at nothing: it is the price of the transport, not a judge. Prints its port; `GET /__stats` gives and

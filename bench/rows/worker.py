@@ -1,6 +1,6 @@
 """The inside of one measurement: a fresh process, one job, its figures as one line of JSON.
 
-    python bench/worker.py '{"job": "webhook", …}'
+    python bench/rows/worker.py '{"job": "webhook", …}'
 
 Runs on the artifact alone and touches it at its seams: the two Lambda entries, `assembly`, the
 `Transport` that a `Klaviyo` takes, `validate`, `map_message`, `pack`. So it measures an earlier

@@ -1,6 +1,6 @@
 """`make bench-slow`: how long a webhook call takes while Klaviyo answers in 300 ms.
 
-    python -m bench.slow [--calls 100]
+    python -m bench.scenarios.slow [--calls 100]
 
 The webhook function of the artifact, in a process of its own, and a far end that takes every
 request and answers 300 ms later. Calls of 1 to 1,000 messages of 1 KB in turn, one after the other,
@@ -23,8 +23,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench import artifact, far_ends, interpreters, messages
-from bench.measuring import KEY, Ends, Figures, Files, Subject
+from bench import far_ends, messages
+from bench.rows.measuring import KEY, Ends, Figures, Files, Subject
+from bench.subjects import artifact, interpreters
 from local.aws_stand_in.function import ROOT
 
 ANSWER_SECONDS = 0.3
@@ -40,12 +41,12 @@ CASES: Mapping[str, tuple[str, ...]] = {
 MOST: Mapping[str, float] = {"tracks": 1.2, "identifies": 1.2}
 """Times the slowest request, of 99 in 100 calls."""
 
-RESULTS = Path(__file__).resolve().parent / "results"
+RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 
 def main() -> int:
     """Measure, print the table, keep the numbers; 1 when a call takes too long."""
-    parser = argparse.ArgumentParser(prog="python -m bench.slow")
+    parser = argparse.ArgumentParser(prog="python -m bench.scenarios.slow")
     parser.add_argument("--calls", type=int, default=100, help="of each case and size")
     calls = parser.parse_args().calls
     load = os.getloadavg()[0]

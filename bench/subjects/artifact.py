@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.interpreters import Interpreter
+from bench.subjects.interpreters import Interpreter
 from local.aws_stand_in.function import ROOT
 
 OURS = ("handler", "klaviyo_client", "klaviyo_mapping", "ledger", "operations")

@@ -1,6 +1,6 @@
 """`make bench-traffic`: what a shop's usual traffic costs of Klaviyo's allowance.
 
-    python -m bench.traffic [--minutes 3]
+    python -m bench.scenarios.traffic [--minutes 3]
 
 Forty containers of the webhook function take calls of 1 to 30 messages, three tracks to one
 identify, at random times; what they leave waits, and two retry functions deliver it. The client is
@@ -50,7 +50,7 @@ Waiting = list[tuple[float, int, Operation]]
 """A heap: when each is due, and a number of its own, by which those due at once stay in order."""
 
 NUMBERS = itertools.count()
-RESULTS = Path(__file__).resolve().parent / "results"
+RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 USED = (
     endpoints.CREATE_EVENT,
@@ -175,7 +175,7 @@ class Process:
 
 def main() -> int:
     """Simulate each rate, print the table, keep the numbers."""
-    parser = argparse.ArgumentParser(prog="python -m bench.traffic")
+    parser = argparse.ArgumentParser(prog="python -m bench.scenarios.traffic")
     parser.add_argument("--minutes", type=int, default=3)
     minutes: int = parser.parse_args().minutes
     results = {

@@ -36,20 +36,20 @@ def stand_in(key: str, limits: str = "published") -> Iterator[str]:
 @contextmanager
 def sink(seconds: float = 0.0) -> Iterator[int]:
     """The far end that answers after so many seconds and looks at nothing; gives its port."""
-    with _process("bench.sink", str(seconds)) as line:
+    with _process("bench.far_ends.sink", str(seconds)) as line:
         yield int(line)
 
 
 @contextmanager
 def ledger_end() -> Iterator[str]:
     """Klaviyo and DynamoDB with the times of real ones; gives its port."""
-    with _process("bench.ledger_end") as line:
+    with _process("bench.far_ends.ledger_end") as line:
         yield line
 
 
 @contextmanager
 def aws(key: str, shared_secret: str) -> Iterator[dict[str, str]]:
     """Moto's server with both queues and the secret; gives a function's environment variables."""
-    with _process("bench.amazon", key, shared_secret) as line:
+    with _process("bench.far_ends.amazon", key, shared_secret) as line:
         variables: dict[str, str] = json.loads(line)
         yield variables

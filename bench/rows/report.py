@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench import peer
 from bench.figures import Figure, ratio, ratio_in_turns, verdict
-from bench.import_times import Module, by_package, costliest
-from bench.measuring import SIZES, STAND_IN_SIZES
+from bench.rows import peer
+from bench.rows.import_times import Module, by_package, costliest
+from bench.rows.measuring import SIZES, STAND_IN_SIZES
 
 Figures = Mapping[str, Figure]
 

@@ -121,4 +121,4 @@ def check(folder: Path) -> None:
         raise PeerError(f"there is no folder {folder}")
     for name in ("node_modules", "segment_bench.cjs", "segment_cold_entry.cjs"):
         if not (folder / name).exists():
-            raise PeerError(f"{folder} has no {name}; see bench/peer.py")
+            raise PeerError(f"{folder} has no {name}; see bench/rows/peer.py")

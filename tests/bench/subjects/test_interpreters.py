@@ -5,8 +5,8 @@ import platform
 import sys
 from pathlib import Path
 
-from bench import interpreters
-from bench.interpreters import Interpreter
+from bench.subjects import interpreters
+from bench.subjects.interpreters import Interpreter
 
 
 def test_this_python_is_among_those_found() -> None:

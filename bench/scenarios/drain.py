@@ -1,6 +1,6 @@
 """`make bench-drain`: how fast a backlog leaves the retry queue, against Klaviyo's bulk limit.
 
-    python -m bench.drain [--events 200000] [--singles-seconds 60]
+    python -m bench.scenarios.drain [--events 200000] [--singles-seconds 60]
 
 Real retry functions in processes of their own (two, as the template allows), fed from moto's SQS by
 pollers with Lambda's payload limit; the stand-in, in a process of its own, enforces the published
@@ -44,13 +44,13 @@ KEY = "pk_bench"
 PER_SECOND, PER_MINUTE, EVENTS_A_REQUEST = 10, 150, 1_000
 SINGLES_PER_MINUTE = 3_500
 RETRIES = 2
-RESULTS = Path(__file__).resolve().parent / "results"
+RESULTS = Path(__file__).resolve().parents[1] / "results"
 LONGEST_SECONDS = 600.0
 
 
 def main() -> int:
     """Run both, print the table, keep the numbers; 1 when it is under 95 % of the steady rate."""
-    parser = argparse.ArgumentParser(prog="python -m bench.drain")
+    parser = argparse.ArgumentParser(prog="python -m bench.scenarios.drain")
     parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--singles-seconds", type=float, default=60.0)
     arguments = parser.parse_args()

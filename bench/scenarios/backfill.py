@@ -1,6 +1,6 @@
 """`make bench-backfill`: a million messages into the stand-in, by a backfill that is killed twice.
 
-    python -m bench.backfill [--messages 1000000] [--kills 2]
+    python -m bench.scenarios.backfill [--messages 1000000] [--kills 2]
 
 The archive is made first: files of JSON Lines in gzip, 85 % track, the rest identify, of 50,000
 people. The command line reads it in a process of its own, and the stand-in, in another, enforces
@@ -31,7 +31,7 @@ KEY = "pk_bench"
 FILES = 20
 TRACKS_PERCENT = 85
 STEADY_EVENTS_A_MINUTE = 150_000
-RESULTS = Path(__file__).resolve().parent / "results"
+RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Outcome:
 
 def main() -> int:
     """Make, kill, resume, count; 1 when anything is missing or doubled."""
-    parser = argparse.ArgumentParser(prog="python -m bench.backfill")
+    parser = argparse.ArgumentParser(prog="python -m bench.scenarios.backfill")
     parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument("--people", type=int, default=50_000)
     parser.add_argument("--kills", type=int, default=2)

@@ -11,8 +11,9 @@ from urllib.request import urlopen
 
 import pytest
 
-from bench import far_ends, measuring, messages
+from bench import far_ends, messages
 from bench.figures import Figure
+from bench.rows import measuring
 from local.aws_stand_in.function import ROOT
 
 

@@ -1,6 +1,6 @@
 """`make bench-memory`: how long things take at each of Lambda's memory sizes, and what that costs.
 
-    python -m bench.memory [--rounds 3]
+    python -m bench.scenarios.memory [--rounds 3]
 
 Lambda gives a function a share of a processor with its memory. Each process runs in a control group
 with that share, which takes Linux and root. What cannot be seen here: Lambda lends a function more
@@ -17,15 +17,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import artifact, far_ends, messages
+from bench import far_ends, messages
 from bench.figures import Figure
-from bench.measuring import KEY, Ends, Files, Record, Subject, Task, in_turns
-from bench.processor import NoQuotaError, limited
-from bench.report import number
+from bench.rows.measuring import KEY, Ends, Files, Record, Subject, Task, in_turns
+from bench.rows.report import number
+from bench.subjects import artifact
+from bench.subjects.processor import NoQuotaError, limited
 from local.aws_stand_in.function import ROOT
 from local.aws_stand_in.limits import share_of
 
-RESULTS = Path(__file__).resolve().parent / "results"
+RESULTS = Path(__file__).resolve().parents[1] / "results"
 ROUNDS = 3
 SIZES = (256, 512, 1_024, 1_769)
 
@@ -69,7 +70,7 @@ ROWS = (
 
 def main() -> int:
     """Measure, print the table and what it suggests, keep the numbers."""
-    parser = argparse.ArgumentParser(prog="python -m bench.memory")
+    parser = argparse.ArgumentParser(prog="python -m bench.scenarios.memory")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     rounds = parser.parse_args().rounds
     try:

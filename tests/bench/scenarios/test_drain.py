@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.drain import shortest_seconds
+from bench.scenarios.drain import shortest_seconds
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Whose turn it is, and what becomes of a process that fails."""
 
 from bench.figures import Figure
-from bench.measuring import Figures, MeasurementError, Record, Task, in_turns
+from bench.rows.measuring import Figures, MeasurementError, Record, Task, in_turns
 
 
 def task(subject: str, rounds: int = 9, name: str = "work") -> Task:

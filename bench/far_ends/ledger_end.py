@@ -1,4 +1,6 @@
-"""`python -m bench.ledger_end`: Klaviyo, DynamoDB and the secret behind one port, which it prints.
+"""Klaviyo, DynamoDB and the secret behind one port, which it prints.
+
+    python -m bench.far_ends.ledger_end
 
 Whatever Klaviyo is asked, it takes after 100 ms. DynamoDB knows something of every person and of no
 message anything, and answers after 5 ms.

@@ -1,4 +1,6 @@
-"""`python -m bench.amazon KEY SECRET`: moto's server with the queues and the secret, until killed.
+"""Moto's server with the queues and the secret, until killed.
+
+    python -m bench.far_ends.amazon KEY SECRET
 
 Writes the environment variables that lead a function there as one line of JSON.
 """

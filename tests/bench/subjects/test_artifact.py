@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import artifact
+from bench.subjects import artifact
 
 
 def test_weight_is_told_with_byte_code_and_without(tmp_path: Path) -> None:

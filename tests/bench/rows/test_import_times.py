@@ -1,6 +1,6 @@
 """What `-X importtime` writes, summed up."""
 
-from bench.import_times import Module, by_package, costliest, merged, read
+from bench.rows.import_times import Module, by_package, costliest, merged, read
 
 TEXT = """\
 import time: self [us] | cumulative | imported package

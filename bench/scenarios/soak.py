@@ -1,6 +1,6 @@
 """`make soak`: whether a warm webhook function grows, over thousands of calls of 4 MB.
 
-    python -m bench.soak [--calls 20000]
+    python -m bench.scenarios.soak [--calls 20000]
 
 The real webhook function in a process of its own, moto's SQS, and a Klaviyo that answers at once.
 Batches of many small and of few large messages in turn, each with keys, names and people of its
@@ -32,7 +32,7 @@ SHAPES = (("track", 3_500, 700), ("track", 125, 30_000), ("identify", 125, 30_00
 
 def main() -> int:
     """Call, and print memory at some twenty points."""
-    parser = argparse.ArgumentParser(prog="python -m bench.soak")
+    parser = argparse.ArgumentParser(prog="python -m bench.scenarios.soak")
     parser.add_argument("--calls", type=int, default=20_000)
     calls = parser.parse_args().calls
     with ExitStack() as stack:

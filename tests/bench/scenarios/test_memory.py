@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import memory, processor
 from bench.figures import Figure
+from bench.scenarios import memory
+from bench.subjects import processor
 from local.aws_stand_in.limits import share_of
 
 Sizes = dict[int, dict[str, Figure]]
