@@ -1,7 +1,10 @@
 """The ledger's table, which exists only where somebody wants it."""
 
+from handler.report.telemetry import Metric
 from ledger.keys import INDEX
 from tests.template.stack import DEFAULT, WITH_LEDGER
+from tests.template.template import properties
+from tests.template.test_alarms import goes_off
 
 
 def test_the_ledgers_table_exists_only_where_it_is_asked_for() -> None:
@@ -19,3 +22,19 @@ def test_the_ledgers_table_is_paid_by_request_encrypted_expires_and_can_be_resto
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert [each["IndexName"] for each in table["GlobalSecondaryIndexes"]] == [INDEX]
+
+
+def test_the_ledgers_alarm_exists_with_it_and_waits_a_quarter_of_an_hour() -> None:
+    assert "LedgerFailuresAlarm" not in DEFAULT.resources
+    alarm = WITH_LEDGER.properties("LedgerFailuresAlarm")
+    assert (alarm["Namespace"], alarm["MetricName"]) == (
+        "KlaviyoDestination",
+        Metric.LEDGER_FAILURES.value,
+    )
+    failures = [(60.0 * minute, 1.0) for minute in range(60)]
+    assert goes_off(alarm, failures) == 900.0
+    assert goes_off(alarm, failures[:10]) is None, "one call, or a short trouble"
+
+
+def test_the_dashboard_shows_what_the_ledger_could_not_read_or_write() -> None:
+    assert '"LedgerFailures"' in properties("Dashboard")["DashboardBody"]["Fn::Sub"]

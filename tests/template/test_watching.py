@@ -19,9 +19,9 @@ ALARMS = {
 
 @pytest.mark.parametrize("slug", ALARMS)
 def test_alarm_is_told_to_the_topic_and_its_text_points_to_its_section(slug: str) -> None:
-    alarm = Stack(RunbookUrl="https://git.example/docs/operating.md", QuietHours="3").properties(
-        ALARMS[slug]
-    )
+    alarm = Stack(
+        RunbookUrl="https://git.example/docs/operating.md", QuietHours="3", Ledger="on"
+    ).properties(ALARMS[slug])
     assert alarm["AlarmActions"] == alarm["OKActions"] == [ref("AlarmTopic")]
     assert alarm["AlarmDescription"].endswith(f" https://git.example/docs/operating.md#{slug}")
     assert OPERATING.count(f"\n### {slug}\n") == 1
@@ -81,7 +81,7 @@ def test_every_metric_that_is_watched_is_one_that_is_written() -> None:
         text
         for each in (*of_type("AWS::CloudWatch::Alarm").values(), RESOURCES["Dashboard"])
         for text in re.findall(
-            r"\b(?:Messages|Operations|Signature|Klaviyo|Import|Retry|Webhook)[A-Z][A-Za-z]+",
+            r"\b(?:Messages|Operations|Signature|Klaviyo|Import|Retry|Webhook|Ledger)[A-Z][A-Za-z]+",
             json.dumps(each),
         )
     }
@@ -131,7 +131,7 @@ def test_dashboard_is_json_and_its_widgets_do_not_overlap() -> None:
 def test_dashboard_shows_every_alarm_that_is_always_there() -> None:
     body = properties("Dashboard")["DashboardBody"]["Fn::Sub"]
     shown = re.findall(r":alarm:\$\{AWS::StackName\}-([a-z-]+)", body)
-    assert sorted(shown) == sorted(ALARMS.keys() - {"quiet"})
+    assert sorted(shown) == sorted(ALARMS.keys() - {"quiet", "ledger-failures"})
 
 
 QUERY_LANGUAGE = set(
