@@ -21,7 +21,7 @@ SECRET = {
     "segment_shared_secret": messages.SECRET,
     "ledger_key": "a-key-of-the-ledger-that-nobody-guesses",
 }
-FIELDS = struct.pack("<20Q", *range(20)) + struct.pack("<20d", *[1.0] * 20)
+WORDS = f"1.0 {base64.b64encode(struct.pack('<20Q', *range(20))).decode()}"
 """What is known of a person: twenty fields, long ago."""
 
 
@@ -69,13 +69,13 @@ class End:
 
 def _known(document: dict[str, Any]) -> dict[str, Any]:
     """Of every person something, and of no message anything."""
-    words = base64.b64encode(FIELDS).decode()
     found = {}
     for table, wanted in document["RequestItems"].items():
         found[table] = [
             {
                 **key,
-                "w": {"S": words},
+                "w": {"S": WORDS},
+                "c": {"S": ""},
                 "u": {"N": "0.0"},
                 "o": {"S": "somebody"},
                 "v": {"N": "7"},

@@ -5,9 +5,7 @@ out, and what is to be sent is claimed; then it is sent; then it is noted what K
 Where the records cannot be read or written in time, operations are sent without, and say so.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -19,22 +17,19 @@ from klaviyo_client.api.outcomes import (
     RetryReason,
 )
 from klaviyo_client.delivery import Klaviyo
+from klaviyo_client.people.claims import Checked, Settling, Words
 from klaviyo_client.people.newest import (
     ONCE_SECONDS,
-    FieldId,
     Judge,
-    Noted,
-    Record,
     Verdict,
-    claimed,
     keys_of,
     said_at,
-    settled,
     take_in,
-    without_fields,
 )
+from klaviyo_client.people.records import Record, claimed, settled, without_fields
 from klaviyo_client.people.sequence import held_by_deletions
 from klaviyo_client.people.stakes import Key, Stake, stake_of
+from klaviyo_client.people.times import NOTHING, FieldId, Times
 from klaviyo_client.results import Delivery, Result
 from klaviyo_client.sending.sender import LONGEST_SECONDS
 from operations import DeleteProfile, MergeProfiles, Operation, Unsubscribe, UpsertProfile
@@ -61,66 +56,6 @@ MAY_LAND_LATER = frozenset(
     }
 )
 """Failures after which Klaviyo may still take the request."""
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """Whose records were written, and whose were `refused` because they had changed; of the others
-    nobody knows."""
-
-    made: Collection[Key] = ()
-    refused: Collection[Key] = ()
-
-
-class Words(Protocol):
-    """Records that all processes share. Nothing here raises."""
-
-    @property
-    def me(self) -> str:
-        """The name of this process."""
-
-    def field_id(self, name: str) -> FieldId:
-        """What a field is stored as."""
-
-    def field_ids(self, names: tuple[str, ...]) -> tuple[FieldId, ...]:
-        """What several are."""
-
-    def read(self, names: Iterable[Key], *, again: bool) -> Mapping[Key, Record]:
-        """The records as far as they could be read; an empty one where there is none. `again`: they
-        have changed a moment ago."""
-
-    def write(self, before: Mapping[Key, Record], after: Mapping[Key, Record]) -> Written:
-        """Put the records in the place of those `before`, where these are still there."""
-
-
-@dataclass(slots=True)
-class _Checked:
-    """What came of the check: verdicts by position; by person the record with the claim upon it,
-    the claim, and the facts that came with it, as they were before.
-
-    `now` is the moment that it was about, in Unix seconds.
-    """
-
-    now: float
-    verdicts: dict[int, Verdict] = field(default_factory=dict)
-    records: dict[Key, Record] = field(default_factory=dict)
-    claims: dict[Key, dict[FieldId, float]] = field(default_factory=dict)
-    before: dict[Key, dict[FieldId, float]] = field(default_factory=dict)
-
-    def claim(
-        self,
-        key: Key,
-        claims: Mapping[FieldId, float],
-        facts: Mapping[FieldId, float],
-        old: Record,
-        new: Record,
-    ) -> None:
-        """A claim was written."""
-        self.claims.setdefault(key, {}).update(claims)
-        before = self.before.setdefault(key, {})
-        for name in facts:
-            before.setdefault(name, old.fields.get(name, NEVER))
-        self.records[key] = new
 
 
 class InOrder:
@@ -172,7 +107,7 @@ class InOrder:
             [attempts[position] for position in sent] if attempts else (),
         )
         results = dict(zip(sent, delivery.results, strict=True))
-        self._settle(results, stakes, checked)
+        self._settle(results, operations, stakes, checked)
         self._take_back(delivery, now)
         return replace_results(
             delivery,
@@ -190,9 +125,9 @@ class InOrder:
         stakes: Mapping[int, Stake],
         seconds: float,
         now: float,
-    ) -> _Checked:
+    ) -> Checked:
         """Verdicts on all that could be checked."""
-        checked = _Checked(now)
+        checked = Checked(now)
         open_ = dict(stakes)
         for attempt in range(ROUNDS):
             if not open_:
@@ -216,7 +151,7 @@ class InOrder:
         operations: Sequence[Operation],
         stakes: Mapping[int, Stake],
         seconds: float,
-        checked: _Checked,
+        checked: Checked,
         *,
         again: bool,
     ) -> dict[int, Stake]:
@@ -235,8 +170,8 @@ class InOrder:
         claims = {
             key: claimed(
                 records[key],
-                {**checked.claims.get(key, {}), **fields},  # with those of the round before
-                judgement.facts.get(key, {}),
+                checked.claims.get(key, NOTHING).with_(fields),  # with those of the round before
+                judgement.facts.get(key, NOTHING),
                 until,
                 self._words.me,
                 now,
@@ -246,7 +181,7 @@ class InOrder:
         written = self._words.write(records, claims)
         made, refused = set(written.made), set(written.refused)
         for key in made:
-            facts = judgement.facts.get(key, {})
+            facts = judgement.facts.get(key, NOTHING)
             checked.claim(key, judgement.claims[key], facts, records[key], claims[key])
         contended = {}
         for position, stake in known.items():
@@ -269,13 +204,20 @@ class InOrder:
     # After
 
     def _settle(
-        self, results: Mapping[int, Result], stakes: Mapping[int, Stake], checked: _Checked
+        self,
+        results: Mapping[int, Result],
+        operations: Sequence[Operation],
+        stakes: Mapping[int, Stake],
+        checked: Checked,
     ) -> None:
         """Note what was taken, and end the claims."""
-        found = _Settling()
+        found = Settling()
         for position, result in results.items():
             if position in checked.verdicts:
-                self._note(result, stakes[position], checked.now, found)
+                stake = stakes[position]
+                if result.operation is not operations[position]:
+                    stake = stake_of(result.operation) or stake
+                self._note(result, stake, checked.now, found)
         records: Mapping[Key, Record] = checked.records
         for attempt in range(ROUNDS):
             if attempt:  # Somebody has claimed other fields of them meanwhile.
@@ -288,30 +230,32 @@ class InOrder:
                 return
             records = {key: records[key] for key in refused}
 
-    def _settled(self, key: Key, record: Record, found: "_Settling", checked: _Checked) -> Record:
-        kept = found.facts.get(key, ())
-        taken_back = {
-            name: said
-            for name, said in checked.before[key].items()
-            if name not in kept and record.fields.get(name) == checked.records[key].fields[name]
-        }
+    def _settled(self, key: Key, record: Record, found: Settling, checked: Checked) -> Record:
+        taken_back: dict[FieldId, float] = {}
+        if before := checked.before.get(key):
+            kept = found.facts.get(key, NOTHING).by_field()
+            claimed_facts = checked.records[key].fields
+            taken_back = {
+                name: said
+                for name, said in before.items()
+                if name not in kept and record.fields.of_field(name) == claimed_facts.of_field(name)
+            }
         return settled(
             record,
             checked.claims[key],
-            found.fields.get(key, {}),
+            found.fields.get(key, NOTHING),
             taken_back,
             found.late.get(key, 0.0),
         )
 
     def _take_back(self, delivery: Delivery, now: float) -> None:
         """Forget what counted as taken, until it was refused: an import job decides later."""
-        refused: dict[Key, dict[FieldId, float]] = {}
+        refused: dict[Key, Times] = {}
         for result in (*delivery.results, *delivery.import_failures):
             operation = result.operation
             if isinstance(result.outcome, Refused) and isinstance(operation, UpsertProfile):
                 stake = stake_of(operation)
-                for key, fields in self._judge.decided(operation, stake, now) if stake else ():
-                    take_in(refused.setdefault(key, {}), fields)
+                take_in(refused, self._judge.decided(operation, stake, now) if stake else ())
         for _ in range(ROUNDS):
             if not refused:
                 return
@@ -319,15 +263,14 @@ class InOrder:
             after = {
                 key: without_fields(record, refused[key])
                 for key, record in records.items()
-                if not refused[key].items().isdisjoint(record.fields.items())
+                if not _disjoint(refused[key], record.fields)
             }
             changed = self._words.write(records, after).refused
             refused = {key: refused[key] for key in changed}
 
-    def _note(self, result: Result, stake: Stake, now: float, found: "_Settling") -> None:
+    def _note(self, result: Result, stake: Stake, now: float, found: Settling) -> None:
         """What one result means for the records."""
         operation, outcome = result.operation, result.outcome
-        stake = stake_of(operation) or stake
         may_land = (
             isinstance(outcome, Retryable) and outcome.tried and outcome.reason in MAY_LAND_LATER
         )
@@ -336,35 +279,17 @@ class InOrder:
             found.late.update(dict.fromkeys(keys_of(stake), until))
         is_sent = isinstance(outcome, Delivered) and NOT_SENT.isdisjoint(result.warnings)
         if is_sent:
-            found.learn(self._judge.decided(operation, stake, now))
+            take_in(found.fields, self._judge.decided(operation, stake, now))
             if DeliveryWarning.NOT_ON_LIST not in result.warnings:
-                found.learn(self._judge.done(operation, now))
-        found.keep(self._judge.withdrawn(operation, stake, now))
+                take_in(found.fields, self._judge.done(operation, now))
+        take_in(found.facts, self._judge.withdrawn(operation, stake, now))
         if isinstance(operation, Unsubscribe):
             # Before somebody leaves a list it is looked whether they are on it: that may be what
             # had no answer.
             of_list = operation.list_id is not None
             may_be_sent = self._klaviyo.may_have_left(operation) if of_list else may_land
             if is_sent or may_be_sent:
-                found.keep(self._judge.sent(operation, now))
-
-
-@dataclass(slots=True)
-class _Settling:
-    """What the results mean, by person: fields that were decided, facts that stay, and until when
-    a request may still land."""
-
-    fields: dict[Key, dict[FieldId, float]] = field(default_factory=dict)
-    facts: dict[Key, set[FieldId]] = field(default_factory=dict)
-    late: dict[Key, float] = field(default_factory=dict)
-
-    def learn(self, noted: Iterable[Noted]) -> None:
-        for key, fields in noted:
-            take_in(self.fields.setdefault(key, {}), fields)
-
-    def keep(self, noted: Iterable[Noted]) -> None:
-        for key, fields in noted:
-            self.facts.setdefault(key, set()).update(fields)
+                take_in(found.facts, self._judge.sent(operation, now))
 
 
 def replace_results(delivery: Delivery, results: Iterable[Result]) -> Delivery:
@@ -388,16 +313,20 @@ def _stakes_of(operations: Sequence[Operation], now: float) -> dict[int, Stake]:
     }
 
 
+def _disjoint(one: Times, other: Times) -> bool:
+    """Whether no field has the same time in both."""
+    return one.by_field().items().isdisjoint(other.by_field().items())
+
+
 def _in_time(operations: Sequence[Operation], now: float) -> list[int]:
     """The positions, those of upserts by the times of their messages: of one person's the later
     one is sent last, whatever becomes of it. None passes a deletion or a merge."""
     positions: list[int] = []
-    timed: list[int] = []
+    timed: list[tuple[float, int]] = []
     places: list[int] = []
 
     def arrange() -> None:
-        by_time = sorted(timed, key=lambda position: said_at(operations[position], now))
-        for place, position in zip(places, by_time, strict=True):
+        for place, (_, position) in zip(places, sorted(timed), strict=True):
             positions[place] = position
         timed.clear()
         places.clear()
@@ -405,8 +334,8 @@ def _in_time(operations: Sequence[Operation], now: float) -> list[int]:
     for position, operation in enumerate(operations):
         if isinstance(operation, DeleteProfile | MergeProfiles):
             arrange()
-        elif isinstance(operation, UpsertProfile) and said_at(operation, now) != NEVER:
-            timed.append(position)
+        elif isinstance(operation, UpsertProfile) and (said := said_at(operation, now)) != NEVER:
+            timed.append((said, position))
             places.append(len(positions))
         positions.append(position)
     arrange()

@@ -7,6 +7,7 @@ What a message came to follows from its items (`ledger.stories`).
 import os
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from zlib import crc32
 
 from msgspec import Struct
@@ -153,4 +154,10 @@ def groups_of(outcomes: Outcomes) -> list[Group]:
 
 def _written(outcomes: Outcomes) -> str:
     """As one text: an item that is nested costs ten times as long to write."""
-    return _encode(groups_of(outcomes)).decode()
+    return _text_of(tuple(outcomes.items()))
+
+
+@lru_cache(maxsize=256)
+def _text_of(outcomes: tuple[tuple[str, Outcome], ...]) -> str:
+    """Most messages of a batch become the same, and of most operations there is one kind."""
+    return _encode(groups_of(dict(outcomes))).decode()

@@ -11,12 +11,18 @@ Item = dict[str, Any]
 
 def marshalled(item: Mapping[str, Any]) -> dict[str, Any]:
     """An item's attributes; those that are `None` are left out."""
-    return {name: written(value) for name, value in item.items() if value is not None}
+    return {
+        name: {"S": value} if isinstance(value, str) else written(value)
+        for name, value in item.items()
+        if value is not None
+    }
 
 
 def unmarshalled(attributes: Mapping[str, Any]) -> Item:
     """The inverse of `marshalled`."""
-    return {name: value_of(value) for name, value in attributes.items()}
+    return {
+        name: value["S"] if "S" in value else value_of(value) for name, value in attributes.items()
+    }
 
 
 def written(value: Any) -> dict[str, Any]:

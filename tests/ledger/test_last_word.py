@@ -15,7 +15,8 @@ from handler.books.last_word import Words
 from klaviyo_client.api.answers import Answer
 from klaviyo_client.api.outcomes import Delivered, Retryable
 from klaviyo_client.delivery import Klaviyo
-from klaviyo_client.in_order import InOrder, Written
+from klaviyo_client.in_order import InOrder
+from klaviyo_client.people.claims import Written
 from klaviyo_client.results import Delivery
 from klaviyo_client.sending.transport import HttpTransport
 from ledger import keys

@@ -21,6 +21,8 @@ ByMessage = dict[str, dict[str, Outcome]]
 
 NOT_MAPPED_YET = {WHOLE: Outcome(State.WAITING, DeferralCode.NOT_MAPPED_YET.value)}
 
+DELIVERED = Outcome(State.DELIVERED)
+
 LEFT_TO_SEGMENT = Outcome(State.WAITING, TroubleCode.QUEUE_UNAVAILABLE.value)
 
 IMPORT_REFUSED = "import_refused"
@@ -100,7 +102,7 @@ def _outcome(result: Result, entry: Entry | None) -> Outcome:
     warnings = tuple(warning.value for warning in result.warnings)
     outcome = result.outcome
     if isinstance(outcome, Delivered):
-        return Outcome(State.DELIVERED, warnings=warnings)
+        return Outcome(State.DELIVERED, warnings=warnings) if warnings else DELIVERED
     if entry is not None and entry.reason is not None:
         return dead(entry.reason)
     if isinstance(outcome, Retryable):

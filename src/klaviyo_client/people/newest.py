@@ -10,14 +10,14 @@ Times of messages are Unix seconds, and so are the moments (`now`, `busy_until`)
 all processes share.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from klaviyo_client.api.outcomes import Delivered, DeliveryWarning, Outcome, Retryable, RetryReason
+from klaviyo_client.people.records import Record
 from klaviyo_client.people.stakes import (
     UNSUBSCRIBED,
     Key,
@@ -29,43 +29,22 @@ from klaviyo_client.people.stakes import (
     subscriber,
     what_stands,
 )
+from klaviyo_client.people.times import FieldId, FieldIds, Times
 from operations import DeleteProfile, Operation, Subscribe, Unsubscribe
 from operations.instants import NEVER, instant
 
-FieldId = int
-
-Noted = tuple[Key, dict[FieldId, float]]
+Noted = tuple[Key, Times]
 """Fields of a person, and what is to be known of them."""
 
 Withdrawal = tuple[str, Key, float, float]
 """A channel, the identifier that its consent hangs on, and the time of the message; and until when
 a withdrawal that Klaviyo dates counts as this one."""
 
-MANY = "*"
-"""The owner of a record that several processes have claimed at once."""
-
-
 ONCE_SECONDS = 1800.0
 """Klaviyo recommends one subscription of a profile within so long, at most."""
 
 JOINING_SECONDS = 60.0
 """Until somebody who has just been subscribed shows on the list, and can leave it."""
-
-
-class Record(Struct, frozen=True):
-    """`fields` has the time of the latest message that has decided a field. Until `busy_until`
-    requests of the `owner` may be under way; `claims` has the times of their messages by field.
-    `version` counts the writes."""
-
-    fields: Mapping[FieldId, float] = {}
-    claims: Mapping[FieldId, float] = {}
-    busy_until: float = 0.0
-    owner: str = ""
-    version: int = 0
-
-    def is_claimed(self, now: float, me: str) -> bool:
-        """Whether somebody else than this process may be sending something."""
-        return self.busy_until > now and self.owner not in ("", me)
 
 
 class Verdict(Struct, frozen=True):
@@ -82,8 +61,8 @@ class Judgement:
     has to be known from then on, whatever becomes of them."""
 
     verdicts: dict[int, Verdict] = field(default_factory=dict)
-    claims: dict[Key, dict[FieldId, float]] = field(default_factory=dict)
-    facts: dict[Key, dict[FieldId, float]] = field(default_factory=dict)
+    claims: dict[Key, Times] = field(default_factory=dict)
+    facts: dict[Key, Times] = field(default_factory=dict)
 
 
 class _Known:
@@ -93,7 +72,7 @@ class _Known:
         self._records = records
         self._latest: dict[Key, float] = {}
 
-    def of(self, key: Key) -> Mapping[FieldId, float]:
+    def of(self, key: Key) -> Times:
         """The person's fields."""
         return self._records[key].fields
 
@@ -104,8 +83,7 @@ class _Known:
     def _latest_of(self, key: Key) -> float:
         latest = self._latest.get(key)
         if latest is None:
-            latest = max(self._records[key].fields.values(), default=NEVER)
-            self._latest[key] = latest
+            latest = self._latest[key] = self._records[key].fields.latest
         return latest
 
 
@@ -116,7 +94,7 @@ class Judge:
 
     me: str
     field_id: Callable[[str], FieldId]
-    field_ids: Callable[[tuple[str, ...]], tuple[FieldId, ...]]
+    field_ids: Callable[[tuple[str, ...]], FieldIds]
     once_seconds: float
 
     def judge(
@@ -165,7 +143,8 @@ class Judge:
             for key, names in (*stake.sets, *stake.against):
                 record = claimed.get(key)
                 if record is not None and any(
-                    record.claims.get(self.field_id(name), said) != said for name in names
+                    record.claims.of_field(self.field_id(name)) not in (NEVER, said)
+                    for name in names
                 ):
                     busy[key] = record.busy_until
         grows = bool(busy)
@@ -191,7 +170,7 @@ class Judge:
             return Verdict(operation)
 
         def is_newer(key: Key, name: str) -> bool:
-            return known.of(key).get(self.field_id(name), NEVER) > said
+            return known.of(key).of_field(self.field_id(name)) > said
 
         if not isinstance(operation, Staked):
             return Verdict(operation)
@@ -215,8 +194,7 @@ class Judge:
         of_list = operation.list_id
 
         def last(name: str, key: Key | None = None) -> float:
-            fields = known.of(key or subscriber(operation))
-            return fields.get(self.field_id(name), NEVER)
+            return known.of(key or subscriber(operation)).of_field(self.field_id(name))
 
         done = min(last(name, key) for key, name in _done(operation))
         subscribed = last("sent subscribe")
@@ -240,10 +218,10 @@ class Judge:
             return Delivered()
         return Retryable(RetryReason.CONSENT_TOO_SOON, until - now, tried=False)
 
-    def _is_new(self, fields: Mapping[FieldId, float], subscribed: float, said: float) -> bool:
+    def _is_new(self, fields: Times, subscribed: float, said: float) -> bool:
         """Whether the person was deleted after being subscribed, and this was said after that."""
-        deleted = fields.get(self.field_id("sent deletion"), NEVER)
-        return deleted > subscribed and said > fields.get(self.field_id("deleted"), NEVER)
+        deleted = fields.of_field(self.field_id("sent deletion"))
+        return deleted > subscribed and said > fields.of_field(self.field_id("deleted"))
 
     def _claim(
         self, operation: Operation, stake: Stake | None, now: float, judgement: Judgement
@@ -251,18 +229,19 @@ class Judge:
         stake = stake or stake_of(operation)
         if stake is None:
             return
-        for key, fields in self.decided(operation, stake, now):
-            take_in(judgement.claims.setdefault(key, {}), fields)
-        for key, fields in (
-            *self.withdrawn(operation, stake, now),
-            *self.sent(operation, now),
-        ):
-            take_in(judgement.facts.setdefault(key, {}), fields)
+        take_in(judgement.claims, self.decided(operation, stake, now))
+        if isinstance(operation, Unsubscribe):
+            take_in(judgement.facts, self.withdrawn(operation, stake, now))
+            take_in(judgement.facts, self.sent(operation, now))
 
     def decided(self, operation: Operation, stake: Stake, now: float) -> list[Noted]:
         """The fields that the operation decides, each with the operation's time."""
         said = said_at(operation, now)
-        return [(key, dict.fromkeys(self.field_ids(names), said)) for key, names in stake.sets]
+        times: dict[tuple[str, ...], Times] = {}
+        for _, names in stake.sets:
+            if names not in times:
+                times[names] = Times(((said, self.field_ids(names)),) if names else ())
+        return [(key, times[names]) for key, names in stake.sets]
 
     def withdrawn(self, operation: Operation, stake: Stake, now: float) -> list[Noted]:
         """What counts as soon as the person has said so: an opt-out that Klaviyo has not taken yet
@@ -275,16 +254,19 @@ class Judge:
             return []
         if operation.list_id is None:
             return [
-                (key, {self.field_id(f"sent off {channel}"): now})
+                (key, self._at(now, f"sent off {channel}"))
                 for channel, key in by_channel(operation)
             ]
-        return [(subscriber(operation), {self.field_id(f"sent leave {operation.list_id}"): now})]
+        return [(subscriber(operation), self._at(now, f"sent leave {operation.list_id}"))]
+
+    def _at(self, moment: float, name: str) -> Times:
+        return Times(((moment, self.field_ids((name,))),))
 
     def done(self, operation: Operation, now: float) -> list[Noted]:
         """What is known once the operation was delivered, besides what it decides."""
         if isinstance(operation, DeleteProfile):
-            field_id = self.field_id("sent deletion")
-            return [(key, {field_id: now}) for key in own_keys(operation.identity)]
+            sent_now = self._at(now, "sent deletion")
+            return [(key, sent_now) for key in own_keys(operation.identity)]
         if not isinstance(operation, Subscribe | Unsubscribe):
             return []
         if isinstance(operation, Unsubscribe) and operation.list_id is None:
@@ -296,8 +278,8 @@ class Judge:
             else f"sent leave {operation.list_id}"
         )
         return [
-            (subscriber(operation), {self.field_id(sent): now}),
-            *((key, {self.field_id(name): said}) for key, name in _done(operation)),
+            (subscriber(operation), self._at(now, sent)),
+            *((key, self._at(said, name)) for key, name in _done(operation)),
         ]
 
     def withdrawals(self, operation: Operation, records: Mapping[Key, Record]) -> list[Withdrawal]:
@@ -311,9 +293,9 @@ class Judge:
         found: list[Withdrawal] = []
         for channel, key in by_channel(operation):
             fields = records[key].fields
-            sent = fields.get(self.field_id(f"sent off {channel}"), NEVER)
+            sent = fields.of_field(self.field_id(f"sent off {channel}"))
             if sent > NEVER:
-                said = fields.get(self.field_id(f"off {channel}"), NEVER)
+                said = fields.of_field(self.field_id(f"off {channel}"))
                 found.append((channel, key, said, sent + self.once_seconds))
         return found
 
@@ -325,9 +307,9 @@ class Judge:
             return None
         key = subscriber(operation)
         fields, said = records[key].fields, said_at(operation, now)
-        if not self._is_new(fields, fields.get(self.field_id("sent subscribe"), NEVER), said):
+        if not self._is_new(fields, fields.of_field(self.field_id("sent subscribe")), said):
             return None
-        return key, fields.get(self.field_id("deleted"), NEVER)
+        return key, fields.of_field(self.field_id("deleted"))
 
 
 _instant = lru_cache(maxsize=8_192)(instant)
@@ -341,14 +323,11 @@ def said_at(operation: Operation, now: float) -> float:
     return NEVER if said is None else min(said, now)
 
 
-def take_in(known: dict[FieldId, float], fields: Mapping[FieldId, float]) -> None:
+def take_in(known: dict[Key, Times], noted: Iterable[Noted]) -> None:
     """Keep of each field the later time."""
-    if known.keys().isdisjoint(fields):
-        known.update(fields)
-        return
-    for name, said in fields.items():
-        if known.get(name, NEVER) < said:
-            known[name] = said
+    for key, times in noted:
+        before = known.get(key)
+        known[key] = times if before is None else before.with_(times)
 
 
 def _done(operation: Subscribe | Unsubscribe) -> list[tuple[Key, str]]:
@@ -367,56 +346,3 @@ def keys_of(stake: Stake) -> list[Key]:
     if stake.against is stake.sets:
         return [key for key, _ in stake.sets]
     return list(dict.fromkeys(key for key, _ in (*stake.sets, *stake.against)))
-
-
-def claimed(
-    record: Record,
-    claims: Mapping[FieldId, float],
-    facts: Mapping[FieldId, float],
-    until: float,
-    me: str,
-    now: float,
-) -> Record:
-    """The record with these facts and a claim of this process. Claims that have ended go."""
-    fields = dict(record.fields)
-    take_in(fields, facts)
-    is_others = record.is_claimed(now, me)
-    return Record(
-        fields,
-        {**(record.claims if is_others else {}), **claims},
-        max(until, record.busy_until) if is_others else until,
-        MANY if is_others else me,
-        record.version + 1,
-    )
-
-
-def settled(
-    record: Record,
-    ours: Mapping[FieldId, float],
-    fields: Mapping[FieldId, float],
-    taken_back: Mapping[FieldId, float],
-    late: float,
-) -> Record:
-    """The record without the claims that are `ours`, and with the fields that were decided.
-
-    `taken_back` are facts that are none: what they were before, if nobody has written them since.
-    Until `late`, where it is not 0, a request of ours may still land: then the claims stay.
-    """
-    known = dict(record.fields)
-    if taken_back:
-        known.update(taken_back)
-        known = {name: said for name, said in known.items() if said != NEVER}
-    take_in(known, fields)
-    if late:
-        until = max(late, record.busy_until)
-        return Record(known, {**record.claims, **ours}, until, MANY, record.version + 1)
-    claims = {name: said for name, said in record.claims.items() if ours.get(name) != said}
-    if not claims:
-        return Record(known, version=record.version + 1)
-    return Record(known, claims, record.busy_until, record.owner, record.version + 1)
-
-
-def without_fields(record: Record, gone: Mapping[FieldId, float]) -> Record:
-    """The record without these fields, where it has them of these times."""
-    fields = {name: said for name, said in record.fields.items() if gone.get(name) != said}
-    return replace(record, fields=fields, version=record.version + 1)

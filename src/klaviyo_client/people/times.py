@@ -1,0 +1,121 @@
+"""When each field of a person was last decided. Pure.
+
+Most messages decide many fields at once, and the next ones of the person the same fields again. So
+the times are kept as blocks: a time, and the fields that it is the time of. Nothing looks into a
+block before somebody asks for one field.
+"""
+
+import sys
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+
+from operations.instants import NEVER
+
+FieldId = int
+"""What a field is stored as: 64 bits."""
+
+FieldIds = bytes
+"""Several, packed: eight bytes each, the lowest first."""
+
+Block = tuple[float, FieldIds]
+
+MOST_BLOCKS = 4
+"""Of one person, where the fields do not need more."""
+
+
+class Times:
+    """The times of some fields, in Unix seconds. Never changed; equal if the fields and times are.
+
+    Where two blocks have a field, the later time counts.
+    """
+
+    __slots__ = ("_by_field", "blocks")
+
+    def __init__(self, blocks: Iterable[Block] = ()) -> None:
+        self.blocks = tuple(blocks)
+        self._by_field: dict[FieldId, float] | None = None
+
+    @classmethod
+    def of(cls, times: Mapping[FieldId, float]) -> "Times":
+        """Of single fields; NEVER says nothing."""
+        fields_at: dict[float, list[FieldId]] = {}
+        for name, said in times.items():
+            if said != NEVER:
+                fields_at.setdefault(said, []).append(name)
+        return cls((said, packed(fields)) for said, fields in fields_at.items())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Times) and (
+            self.blocks == other.blocks or self.by_field() == other.by_field()
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __bool__(self) -> bool:
+        return bool(self.blocks)
+
+    def __iter__(self) -> Iterator[FieldId]:
+        return iter(self.by_field())
+
+    def __repr__(self) -> str:
+        return f"Times.of({dict(self.by_field())!r})"
+
+    @property
+    def latest(self) -> float:
+        """The latest of the times; NEVER without any."""
+        return max((said for said, _ in self.blocks), default=NEVER)
+
+    def by_field(self) -> Mapping[FieldId, float]:
+        """The time of each field."""
+        if self._by_field is None:
+            found: dict[FieldId, float] = {}
+            for said, fields in sorted(self.blocks):  # the later ones last
+                found.update(dict.fromkeys(_unpacked(fields), said))
+            self._by_field = found
+        return self._by_field
+
+    def of_field(self, name: FieldId) -> float:
+        """The time of one field; NEVER if nothing is known of it."""
+        return self.by_field().get(name, NEVER)
+
+    def with_(self, others: "Times") -> "Times":
+        """Those of both; of a field in both the later one."""
+        if not others.blocks or others is self:
+            return self
+        if not self.blocks:
+            return others
+        times = {fields: said for said, fields in self.blocks}
+        for said, fields in others.blocks:
+            if times.get(fields, NEVER) < said:
+                times[fields] = said
+        united = Times((said, fields) for fields, said in times.items())
+        return united if len(united.blocks) <= MOST_BLOCKS else Times.of(united.by_field())
+
+    def without(self, gone: "Times") -> "Times":
+        """Those that are not `gone`: a field with another time stays."""
+        if self.blocks == gone.blocks:
+            return NOTHING
+        if not self.blocks or not gone.blocks:
+            return self
+        known = gone.by_field()
+        return Times.of(
+            {name: said for name, said in self.by_field().items() if known.get(name) != said}
+        )
+
+
+NOTHING = Times()
+
+
+def packed(fields: Iterable[FieldId]) -> FieldIds:
+    """Several fields."""
+    return _little_endian(array("Q", fields)).tobytes()
+
+
+def _unpacked(fields: FieldIds) -> "array[int]":
+    return _little_endian(array("Q", fields))
+
+
+def _little_endian(fields: "array[int]") -> "array[int]":
+    if sys.byteorder == "big":
+        fields.byteswap()
+    return fields
