@@ -104,11 +104,14 @@ def _books(
     from handler.books import recording  # noqa: F401 - at start, not within the first call
     from handler.books.last_word import LastWord
     from handler.books.page import Books
+    from ledger.allowance import PATIENT_SECONDS
     from ledger.table import Table
 
     table = Table(environment.ledger_table, DynamoDb().call, environment.ledger_seconds)
-    last_word = LastWord(table, once_seconds=once_seconds)
-    return Books(table, function, telemetry, last_word)
+    is_webhook = function == "webhook"
+    last_word = LastWord(table, once_seconds=once_seconds, defers=is_webhook)
+    seconds = None if is_webhook else PATIENT_SECONDS
+    return Books(table, function, telemetry, last_word, seconds)
 
 
 def _telemetry(variables: Mapping[str, str]) -> Telemetry:

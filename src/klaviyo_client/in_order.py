@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from msgspec.structs import replace
 
 from klaviyo_client.api.outcomes import (
+    UNTRIED,
     Delivered,
     DeliveryWarning,
     Refused,
@@ -41,6 +42,10 @@ ROUNDS = 3
 CONTENDED = Retryable(RetryReason.PERSON_BUSY, 1.0, tried=False)
 """Somebody else was faster each time."""
 
+NOTING_SECONDS = 0.1
+"""Of the time for the records, kept for noting what was taken: what is not noted outdates nothing,
+and nobody would learn of it."""
+
 MARGIN = 1.0
 """Seconds by which a claim outlasts its delivery, for clocks that differ."""
 
@@ -59,7 +64,11 @@ MAY_LAND_LATER = frozenset(
 
 
 class InOrder:
-    """A Klaviyo account, for one process, as `Klaviyo` is. `wall` gives Unix seconds."""
+    """A Klaviyo account, for one process, as `Klaviyo` is. `wall` gives Unix seconds.
+
+    With `defers`, what could not be checked in time comes again, to a process that has more time.
+    Else it is sent unchecked, and so it is where the records do not answer at all.
+    """
 
     def __init__(
         self,
@@ -68,8 +77,10 @@ class InOrder:
         *,
         wall: Callable[[], float],
         once_seconds: float = ONCE_SECONDS,
+        defers: bool = False,
     ) -> None:
         self.clock = klaviyo.clock
+        self._defers = defers
         self._klaviyo = klaviyo
         self._words = words
         self._wall = wall
@@ -107,7 +118,10 @@ class InOrder:
             [attempts[position] for position in sent] if attempts else (),
         )
         results = dict(zip(sent, delivery.results, strict=True))
-        self._settle(results, operations, stakes, checked)
+        unnoted = self._settle(results, operations, stakes, checked)
+        for position in stakes.keys() & results.keys() if unnoted else ():
+            if not unnoted.isdisjoint(keys_of(stakes[position])):
+                results[position] = _with(results[position], DeliveryWarning.ORDER_NOT_CHECKED)
         self._take_back(delivery, now)
         return replace_results(
             delivery,
@@ -135,6 +149,11 @@ class InOrder:
             open_ = self._check_once(operations, open_, seconds, checked, again=attempt > 0)
         for position in open_:
             checked.verdicts[position] = Verdict(operations[position], CONTENDED)
+        if self._defers and self._words.is_late:
+            for position in stakes:
+                verdict = checked.verdicts.get(position)
+                if verdict is None or DeliveryWarning.ORDER_NOT_CHECKED in verdict.warnings:
+                    checked.verdicts[position] = Verdict(operations[position], UNTRIED)
         waiting = {
             position: verdict.outcome
             for position, verdict in checked.verdicts.items()
@@ -158,7 +177,7 @@ class InOrder:
         """Judge and claim; gives those whose people somebody else has claimed meanwhile."""
         keys = {position: keys_of(stake) for position, stake in stakes.items()}
         names = {key for of_one in keys.values() for key in of_one}
-        records = self._words.read(names, again=again)
+        records = self._words.read(names, again=again, leave=NOTING_SECONDS)
         known = {
             position: stake
             for position, stake in stakes.items()
@@ -178,7 +197,7 @@ class InOrder:
             )
             for key, fields in judgement.claims.items()
         }
-        written = self._words.write(records, claims)
+        written = self._words.write(records, claims, leave=NOTING_SECONDS)
         made, refused = set(written.made), set(written.refused)
         for key in made:
             facts = judgement.facts.get(key, NOTHING)
@@ -209,8 +228,8 @@ class InOrder:
         operations: Sequence[Operation],
         stakes: Mapping[int, Stake],
         checked: Checked,
-    ) -> None:
-        """Note what was taken, and end the claims."""
+    ) -> set[Key]:
+        """Note what was taken, and end the claims; of whom nobody knows whether it was noted."""
         found = Settling()
         for position, result in results.items():
             if position in checked.verdicts:
@@ -219,16 +238,19 @@ class InOrder:
                     stake = stake_of(result.operation) or stake
                 self._note(result, stake, checked.now, found)
         records: Mapping[Key, Record] = checked.records
+        open_ = set(records)
         for attempt in range(ROUNDS):
             if attempt:  # Somebody has claimed other fields of them meanwhile.
                 records = self._words.read(records, again=True)
             after = {
                 key: self._settled(key, record, found, checked) for key, record in records.items()
             }
-            refused = self._words.write(records, after).refused
-            if not refused:
-                return
-            records = {key: records[key] for key in refused}
+            written = self._words.write(records, after)
+            open_.difference_update(written.made)
+            if not written.refused:
+                break
+            records = {key: records[key] for key in written.refused}
+        return open_
 
     def _settled(self, key: Key, record: Record, found: Settling, checked: Checked) -> Record:
         taken_back: dict[FieldId, float] = {}
@@ -359,4 +381,10 @@ def _result(
         added = verdict.warnings
     elif position in stakes:
         added = (DeliveryWarning.ORDER_NOT_CHECKED,)
-    return replace(result, warnings=(*result.warnings, *added)) if added else result
+    return _with(result, *added)
+
+
+def _with(result: Result, *added: DeliveryWarning) -> Result:
+    """The result with these warnings, each once."""
+    new = [warning for warning in added if warning not in result.warnings]
+    return replace(result, warnings=(*result.warnings, *new)) if new else result

@@ -9,17 +9,28 @@ from contextlib import contextmanager
 SECONDS = 0.3
 """Of a call's time, in all: a ledger that is slow, throttled or down costs no more."""
 
+PATIENT_SECONDS = 5.0
+"""The same for the retry function, for whose answer nobody waits."""
+
+FOR_WANT_OF_TIME = frozenset({"no_time_left", "TimedOut"})
+"""Codes of what was not answered in time."""
+
+NOT_DONE = frozenset({"unread", "unwritten"})
+"""Codes of items about which nothing was answered, whatever the reason."""
+
 
 class Allowance:
     """The time of one call, shared by all that the ledger does in it. Safe in several threads.
 
-    `failures` counts, by code, the items that could not be read or written.
+    `failures` counts, by code, the items that could not be read or written, and `answers` the
+    requests that were answered.
     """
 
     def __init__(
         self, seconds: float = SECONDS, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.failures: Counter[str] = Counter()
+        self.answers = 0
         self.clock = clock
         self._left = seconds
         self._lock = threading.Lock()
@@ -29,6 +40,17 @@ class Allowance:
         """Seconds that are left."""
         return max(self._left, 0.0)
 
+    @property
+    def is_late(self) -> bool:
+        """Whether the ledger answers, and time was all that was wanting."""
+        codes = self.failures.keys() - NOT_DONE
+        return bool(self.answers and codes) and codes <= FOR_WANT_OF_TIME
+
+    def answered(self) -> None:
+        """Count a request that was answered."""
+        with self._lock:
+            self.answers += 1
+
     def fail(self, code: str, number: int = 1) -> None:
         """Count what failed."""
         if number:
@@ -36,12 +58,13 @@ class Allowance:
                 self.failures[code] += number
 
     @contextmanager
-    def spending(self, most: float | None = None) -> Iterator[float]:
+    def spending(self, most: float | None = None, leave: float = 0.0) -> Iterator[float]:
         """Takes the time until the block's end off; gives the moment, on the clock, by which it
-        has to end: at most `most` seconds from now."""
+        has to end: at most `most` seconds from now, and `leave` seconds before the time is up."""
         began = self.clock()
+        left = max(self.left - leave, 0.0)
         try:
-            yield began + (self.left if most is None else min(most, self.left))
+            yield began + (left if most is None else min(most, left))
         finally:
             spent = self.clock() - began
             with self._lock:

@@ -37,14 +37,19 @@ class Swap:
     attributes: Mapping[str, Any]
 
 
-def swap(table: Table, swaps: Sequence[Swap], allowance: Allowance) -> list[bool | None]:
-    """Which were made, and which not, because the item has changed; `None` where nobody knows."""
+def swap(
+    table: Table, swaps: Sequence[Swap], allowance: Allowance, *, leave: float = 0.0
+) -> list[bool | None]:
+    """Which were made, and which not, because the item has changed; `None` where nobody knows.
+
+    `leave` seconds of the allowance are left.
+    """
     if not swaps:
         return []
     expires = {"N": str(table.expires())}
     now = {"N": str(int(table.now()))}
     puts = [_put(table.name, each, expires, now) for each in swaps]
-    with allowance.spending() as until:
+    with allowance.spending(leave=leave) as until:
         if len(puts) <= FEW:
             return table.each(partial(_put_alone, table, until, allowance), puts)
         parts = table.each(

@@ -108,11 +108,12 @@ class Table:
         allowance: Allowance,
         *,
         most: float | None = None,
+        leave: float = 0.0,
         consistent: bool = False,
     ) -> Read:
-        """The items of these keys, within `most` seconds."""
+        """The items of these keys, within `most` seconds and with `leave` of the allowance left."""
         read = Read(unknown=set(keys))
-        with allowance.spending(most) as until:
+        with allowance.spending(most, leave) as until:
             for attempt in range(ROUNDS):
                 if not read.unknown or self._is_over(attempt, until, allowance):
                     break
@@ -259,7 +260,9 @@ class Table:
         left = until - allowance.clock()
         if left <= 0:
             raise TableError("no_time_left")
-        return self._call(operation, document, left)
+        answer = self._call(operation, document, left)
+        allowance.answered()
+        return answer
 
     def _ask(
         self,

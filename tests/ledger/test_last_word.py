@@ -22,7 +22,7 @@ from klaviyo_client.sending.transport import HttpTransport
 from ledger import keys
 from ledger.allowance import Allowance
 from ledger.people import People
-from ledger.table import Table
+from ledger.table import Table, TableError
 from local.klaviyo_stand_in import Account, Faults, Policy, Weather, serve
 from operations import (
     AddToList,
@@ -339,10 +339,10 @@ class Overtaken(Words):
         super().__init__(pair.table, PEOPLE, pair.allowance, "overtaken")
         self._meanwhile = [meanwhile]
 
-    def write(self, *records: Any) -> Written:
+    def write(self, *records: Any, **options: Any) -> Written:
         if self._meanwhile:
             self._meanwhile.pop()()
-        return super().write(*records)
+        return super().write(*records, **options)
 
 
 def test_a_claim_that_is_tried_again_keeps_what_was_claimed_before(pair: Pair) -> None:
@@ -763,6 +763,45 @@ def test_what_cannot_be_asked_is_sent_and_says_so(pair: Pair, account: Account) 
     assert said(deliver(late, *batch)) == ["delivered order_not_checked", "delivered"]
     assert properties(account) == {"plan": "old"}
     assert pair.allowance.failures
+
+
+class Puts:
+    """How a table is called whose puts are answered by these codes in turn; `None` for as usual."""
+
+    def __init__(self, table: Table, *codes: str | None) -> None:
+        self._call = table._call
+        self._codes = list(codes)
+
+    def __call__(self, operation: str, document: dict[str, Any], seconds: float) -> Any:
+        code = self._codes.pop(0) if operation == "PutItem" and self._codes else None
+        if code is not None:
+            raise TableError(code)
+        return self._call(operation, document, seconds)
+
+
+@pytest.mark.parametrize(
+    ("code", "defers", "expected"),
+    [
+        ("TimedOut", True, ["out_of_time", "delivered"]),
+        ("TimedOut", False, ["delivered order_not_checked", "delivered"]),
+        ("ThrottlingException", True, ["delivered order_not_checked", "delivered"]),
+    ],
+)
+def test_what_could_not_be_claimed_in_time_comes_again_where_that_helps(
+    pair: Pair, code: str, *, defers: bool, expected: list[str]
+) -> None:
+    pair.table._call = Puts(pair.table, code)
+    words = Words(pair.table, PEOPLE, pair.allowance, "late")
+    late = InOrder(Klaviyo(pair.url), words, wall=pair.clock, defers=defers)
+    batch = (upsert(5, plan="x"), CreateEvent("m", Identity(email=ADA), "Viewed", "m-9"))
+    assert said(deliver(late, *batch)) == expected
+    pair.clock.skip(10)
+    assert said(deliver(pair.one, upsert(5, plan="x"))) == ["delivered"]
+
+
+def test_what_was_taken_and_could_not_be_noted_is_told(pair: Pair) -> None:
+    pair.table._call = Puts(pair.table, None, "TimedOut")
+    assert said(deliver(pair.one, upsert(5, plan="x"))) == ["delivered order_not_checked"]
 
 
 def test_a_record_that_no_release_has_written_costs_no_message(

@@ -32,8 +32,11 @@ Name = tuple[str, str]
 class LastWord:
     """What puts a client's deliveries in order, for one process; see `klaviyo_client.in_order`."""
 
-    def __init__(self, table: Table, *, once_seconds: float = ONCE_SECONDS) -> None:
+    def __init__(
+        self, table: Table, *, once_seconds: float = ONCE_SECONDS, defers: bool = False
+    ) -> None:
         self._table = table
+        self._defers = defers
         self._once_seconds = once_seconds
         self._me: str | None = None
 
@@ -47,6 +50,7 @@ class LastWord:
             Words(self._table, people, allowance, self._me),
             wall=time.time,
             once_seconds=self._once_seconds,
+            defers=self._defers,
         )
 
 
@@ -68,18 +72,23 @@ class Words:
         """The hashes of several."""
         return _field_ids(names, self._people.salt)
 
-    def read(self, names: Iterable[Name], *, again: bool) -> dict[Name, Record]:
+    @property
+    def is_late(self) -> bool:
+        """Whether the table answers, but not in time."""
+        return self._allowance.is_late
+
+    def read(self, names: Iterable[Name], *, again: bool, leave: float = 0.0) -> dict[Name, Record]:
         """The records as far as they could be read; an empty one where there is none."""
         try:
-            return self._read(names, again=again)
+            return self._read(names, again, leave)
         except Exception:  # a fault of the ledger's own must never cost a message
             self._allowance.fail("unexpected")
             return {}
 
-    def _read(self, names: Iterable[Name], *, again: bool) -> dict[Name, Record]:
+    def _read(self, names: Iterable[Name], again: bool, leave: float) -> dict[Name, Record]:
         pks = {name: self._pk(name) for name in names}
         wanted = [(pk, keys.WORDS) for pk in pks.values()]
-        read = self._table.read(wanted, self._allowance, consistent=again)
+        read = self._table.read(wanted, self._allowance, leave=leave, consistent=again)
         records: dict[Name, Record] = {}
         for name, pk in pks.items():
             if (pk, keys.WORDS) not in read.unknown:
@@ -89,21 +98,25 @@ class Words:
                     self._allowance.fail("unexpected")
         return records
 
-    def write(self, before: Mapping[Name, Record], after: Mapping[Name, Record]) -> Written:
+    def write(
+        self, before: Mapping[Name, Record], after: Mapping[Name, Record], *, leave: float = 0.0
+    ) -> Written:
         """Put the records in the place of those `before`, where these are still there."""
         try:
-            return self._write(before, after)
+            return self._write(before, after, leave)
         except Exception:  # as above: the delivery that it follows is kept
             self._allowance.fail("unexpected")
             return Written()
 
-    def _write(self, before: Mapping[Name, Record], after: Mapping[Name, Record]) -> Written:
+    def _write(
+        self, before: Mapping[Name, Record], after: Mapping[Name, Record], leave: float
+    ) -> Written:
         names = list(after)
         swaps = [
             Swap((self._pk(name), keys.WORDS), before[name].version, _item(after[name]))
             for name in names
         ]
-        made = swap(self._table, swaps, self._allowance)
+        made = swap(self._table, swaps, self._allowance, leave=leave)
         return Written(
             {name for name, is_made in zip(names, made, strict=True) if is_made},
             {name for name, is_made in zip(names, made, strict=True) if is_made is False},

@@ -76,8 +76,15 @@ class Decided(NamedTuple):
 class Books:
     """The ledger, for one process of the function called `by`. It takes `seconds` of a call."""
 
-    def __init__(self, table: Table, by: str, telemetry: Telemetry, last_word: LastWord) -> None:
-        self.seconds = SECONDS
+    def __init__(
+        self,
+        table: Table,
+        by: str,
+        telemetry: Telemetry,
+        last_word: LastWord,
+        seconds: float | None = None,
+    ) -> None:
+        self.seconds = SECONDS if seconds is None else seconds
         self._table = table
         self._by = by
         self._telemetry = telemetry
