@@ -28,7 +28,16 @@ from typing import Any
 from bench import far_ends, messages
 from bench.figures import Figure, is_beyond_noise, ratio
 from bench.rows import import_times, peer, report
-from bench.rows.measuring import KEY, Ends, Files, MeasurementError, Record, Subject, Task, in_turns
+from bench.rows.measuring import (
+    KEY,
+    Ends,
+    Files,
+    MeasurementError,
+    Recorder,
+    Subject,
+    Task,
+    in_turns,
+)
 from bench.subjects import artifact, interpreters
 from local.aws_stand_in.function import ROOT
 
@@ -97,7 +106,7 @@ def _measure_and_print(
     theirs.mkdir(parents=True)
     files = Files(scratch / "messages")
     messages.write(theirs)
-    record = Record()
+    record = Recorder()
     with ExitStack() as stack:
         port = stack.enter_context(far_ends.sink())
         ends = Ends(
@@ -165,7 +174,7 @@ def _built(
     return built
 
 
-def _import_tree(subject: Subject, record: Record) -> list[import_times.Module]:
+def _import_tree(subject: Subject, record: Recorder) -> list[import_times.Module]:
     try:
         return import_times.merged([subject.import_tree() for _ in range(IMPORT_RUNS)])
     except MeasurementError as error:
@@ -175,7 +184,7 @@ def _import_tree(subject: Subject, record: Record) -> list[import_times.Module]:
 
 def _result(
     built: artifact.Artifact,
-    record: Record,
+    record: Recorder,
     subject: str,
     rounds: int,
     files: Files,

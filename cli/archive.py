@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from cli.contents import Held, contents
+from cli.contents import Content, contents
 from cli.troubles import Misuse, Trouble
 from handler.door.body import read_values
 from handler.door.elements import JSON_SPACE, array_elements
@@ -39,7 +39,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ArchiveFile:
     """One file or S3 object. `size` is in bytes as stored; `version` changes with the content.
 
     `is_named` when it was named itself, not only its folder or prefix.
@@ -53,7 +53,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class ArchiveEntry:
     """What stands at one place of a file: a line of JSON Lines, or an element of an array.
 
     `number` counts from 1. `problem` says why `text` cannot be read at all.
@@ -63,7 +63,7 @@ class Record:
     text: bytes
     problem: str | None = None
 
-    def contents(self) -> list[Held]:
+    def contents(self) -> list[Content]:
         """What is in it. Raises `Refusal` saying why it holds nothing. An array is a batch."""
         return [held for value in read_values(self.text) for held in contents(value)]
 
@@ -72,17 +72,17 @@ class NoArchive(Trouble):
     """The file holds no JSON at all."""
 
 
-def expand(arguments: Iterable[str], *, stdin: bool = False) -> list[Source]:
+def expand(arguments: Iterable[str], *, stdin: bool = False) -> list[ArchiveFile]:
     """The files that the arguments name, folders and S3 prefixes in the order of their names.
 
     Raises `Misuse` for one that names nothing, and for `-` where `stdin` is false.
     """
-    sources: list[Source] = []
+    sources: list[ArchiveFile] = []
     for argument in arguments:
         if argument == STDIN:
             if not stdin:
                 raise Misuse("standard input cannot be read twice: put it into a file first")
-            sources.append(Source("standard input", 0, "", lambda: sys.stdin.buffer))
+            sources.append(ArchiveFile("standard input", 0, "", lambda: sys.stdin.buffer))
         elif argument.startswith(S3):
             sources.extend(_objects(argument))
         else:
@@ -90,7 +90,7 @@ def expand(arguments: Iterable[str], *, stdin: bool = False) -> list[Source]:
     return sources
 
 
-def records(stream: IO[bytes], skip: int = 0, *, is_named: bool = True) -> Iterator[Record]:
+def records(stream: IO[bytes], skip: int = 0, *, is_named: bool = True) -> Iterator[ArchiveEntry]:
     """What the stream holds, without the first `skip` places. Raises `Trouble` when it breaks off.
 
     Blank lines hold nothing and keep their number. Raises `NoArchive` for what nobody has named and
@@ -106,7 +106,7 @@ def records(stream: IO[bytes], skip: int = 0, *, is_named: bool = True) -> Itera
         ) from None
 
 
-def _records(text: IO[bytes], skip: int, *, is_named: bool) -> Iterator[Record]:
+def _records(text: IO[bytes], skip: int, *, is_named: bool) -> Iterator[ArchiveEntry]:
     head = [_line(text), _line(text)]
     head[0] = head[0].removeprefix(_BYTE_ORDER_MARK)
     if not is_named and not any(each.lstrip(JSON_SPACE)[:1] in (b"{", b"[") for each in head):
@@ -119,9 +119,11 @@ def _records(text: IO[bytes], skip: int, *, is_named: bool) -> Iterator[Record]:
         if number <= skip or line.isspace():
             continue
         if len(line) > LONGEST_LINE:
-            yield Record(number, line[:1000], f"the line is longer than {LONGEST_LINE:,} bytes")
+            yield ArchiveEntry(
+                number, line[:1000], f"the line is longer than {LONGEST_LINE:,} bytes"
+            )
         else:
-            yield Record(number, line)
+            yield ArchiveEntry(number, line)
 
 
 def _decompressed(stream: IO[bytes]) -> IO[bytes]:
@@ -162,24 +164,24 @@ def _is_whole(line: bytes) -> bool:
         return False
 
 
-def _elements(whole: bytes) -> Iterator[Record]:
+def _elements(whole: bytes) -> Iterator[ArchiveEntry]:
     if len(whole) > LARGEST_DOCUMENT:
         raise Trouble(
             f"the file is one JSON document of more than {LARGEST_DOCUMENT:,} bytes. "
             "Make it JSON Lines: jq -c '.[]' FILE"
         )
     if not whole.lstrip(JSON_SPACE).startswith(b"["):
-        yield Record(1, whole)
+        yield ArchiveEntry(1, whole)
         return
     number = 0
     try:
         for number, element in enumerate(array_elements(whole), start=1):
-            yield Record(number, element)
+            yield ArchiveEntry(number, element)
     except ValueError as error:
-        yield Record(number + 1, b"", f"not JSON: {error}")
+        yield ArchiveEntry(number + 1, b"", f"not JSON: {error}")
 
 
-def _files(path: Path) -> Iterator[Source]:
+def _files(path: Path) -> Iterator[ArchiveFile]:
     is_named = not path.is_dir()
     if not is_named:
         found = sorted(each for each in path.rglob("*") if each.is_file() and _counts(each, path))
@@ -191,7 +193,7 @@ def _files(path: Path) -> Iterator[Source]:
         raise Misuse(f"{path}: there is no such file or folder")
     for each in found:
         facts = each.stat()
-        yield Source(str(each), facts.st_size, str(facts.st_mtime_ns), _opener(each), is_named)
+        yield ArchiveFile(str(each), facts.st_size, str(facts.st_mtime_ns), _opener(each), is_named)
 
 
 def _counts(file: Path, folder: Path) -> bool:
@@ -210,7 +212,7 @@ def _opener(path: Path) -> Callable[[], IO[bytes]]:
     return open_file
 
 
-def _objects(url: str) -> Iterator[Source]:
+def _objects(url: str) -> Iterator[ArchiveFile]:
     """The objects below an S3 prefix, or the one of that very key.
 
     Each is copied to a temporary file before it is read: S3 would cut the connection while the run
@@ -244,7 +246,7 @@ def _objects(url: str) -> Iterator[Source]:
             found = True
             name = f"{S3}{bucket}/{key}"
             is_named = name == url
-            yield Source(name, entry["Size"], entry["ETag"].strip('"'), opener(key), is_named)
+            yield ArchiveFile(name, entry["Size"], entry["ETag"].strip('"'), opener(key), is_named)
     if not found:
         raise Misuse(f"{url}: there is no object with this prefix")
 
@@ -256,7 +258,7 @@ def read_whole(name: str) -> bytes:
         return stream.read()
 
 
-def all_records(arguments: Iterable[str]) -> Iterator[tuple[Source, Record]]:
+def all_records(arguments: Iterable[str]) -> Iterator[tuple[ArchiveFile, ArchiveEntry]]:
     """Every record of every source, standard input allowed, but for files that are no archive."""
     for source in expand(arguments, stdin=True):
         with source.open() as stream:

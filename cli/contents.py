@@ -21,15 +21,15 @@ from handler.queue.unpacking import unpack
 from operations import Json, Operation
 
 if TYPE_CHECKING:
-    from cli.archive import Record
+    from cli.archive import ArchiveEntry
 
-Held = Json | Unreadable | Operation
+Content = Json | Unreadable | Operation
 """A message, one that cannot be read, or what the mapping has made of one already."""
 
 ENTRY_KEYS = ("operation", "message", "unreadable")
 
 
-def contents(value: Json | Unreadable) -> Iterator[Held]:
+def contents(value: Json | Unreadable) -> Iterator[Content]:
     """What the value holds. Raises `Refusal` for an HTTP event without messages."""
     if not isinstance(value, Mapping) or "type" in value:
         yield value
@@ -47,16 +47,15 @@ def contents(value: Json | Unreadable) -> Iterator[Held]:
         yield value
 
 
-def problem_of(record: "Record", refusal: Refusal) -> str:
+def problem_of(record: "ArchiveEntry", refusal: Refusal) -> str:
     """Why a record holds nothing: the place in its JSON that is at fault, where there is one."""
-    from preview import Unreadable as NotJson
-    from preview import read
+    from preview import UnreadableText, read
 
     if record.problem is not None:
         return record.problem
     try:
         read(record.text.decode(errors="replace"))
-    except NotJson as error:
+    except UnreadableText as error:
         if error.line is None:
             return error.detail
         line = "" if error.line == 1 else f"line {error.line}, "
@@ -71,7 +70,7 @@ def _is_of_sqs(records: Any) -> bool:
     )
 
 
-def _held(entries: list[Entry]) -> Iterator[Held]:
+def _held(entries: list[Entry]) -> Iterator[Content]:
     for entry in entries:
         if entry.operation is not None:
             yield entry.operation

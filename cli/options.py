@@ -100,7 +100,7 @@ def required_stack_option(command: Command) -> Command:
 
 
 @dataclass(frozen=True)
-class Context:
+class CommandContext:
     """Where a command's values come from."""
 
     stack_name: str | None = None

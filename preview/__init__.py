@@ -7,29 +7,29 @@ door, the real mapping and the client's own planning, so that it says what they 
 from preview.advice import ADVICE, Advice
 from preview.explaining import explain
 from preview.model import (
+    MappingVerdict,
     MessagePreview,
     Preview,
     RequestPreview,
     Source,
     Trace,
-    Verdict,
     WayOut,
 )
 from preview.offers import Offer, offers
-from preview.reading import Unreadable, read
+from preview.reading import UnreadableText, read
 from preview.writing import to_json
 
 __all__ = [
     "ADVICE",
     "Advice",
+    "MappingVerdict",
     "MessagePreview",
     "Offer",
     "Preview",
     "RequestPreview",
     "Source",
     "Trace",
-    "Unreadable",
-    "Verdict",
+    "UnreadableText",
     "WayOut",
     "explain",
     "offers",

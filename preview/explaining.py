@@ -6,21 +6,29 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from handler.decision import Decision, decide
-from handler.door.body import Unreadable as TooDeep
+from handler.door.body import Unreadable
 from handler.door.validation import Malformed, validate
 from handler.report.codes import RejectionCode
 from klaviyo_mapping import Dropped, Mapped, Message, Settings, canonical
 from operations import CreateEvent, Json, Operation, kind_of
 from preview.advice import ADVICE, advice_on
+from preview.dry_run import DryRun, Step, run_dry
 from preview.marking import item_places, landings
-from preview.model import MessagePreview, Preview, RequestPreview, Source, Trace, Verdict, WayOut
+from preview.model import (
+    MappingVerdict,
+    MessagePreview,
+    Preview,
+    RequestPreview,
+    Source,
+    Trace,
+    WayOut,
+)
 from preview.offers import offers
 from preview.paths import Path, pointer
 from preview.provenance import Budget, Origins, trace
 from preview.reading import read
-from preview.rehearsal import Rehearsal, Step, rehearse
 
-Given = Json | TooDeep | Operation
+Given = Json | Unreadable | Operation
 """A message, or an operation as the mapping has made it already and a queue has held it."""
 
 
@@ -53,17 +61,17 @@ def explain(
     them, and operations, which no setting changes any more. `now`, with a time zone, is as in
     `map_message`. Without `is_traced` no request says where its parts came from, which is much
     quicker for many messages. `go_on` is called between the messages; who no longer wants the
-    result lets it raise. Raises `Unreadable` for a text that holds no messages.
+    result lets it raise. Raises `UnreadableText` for a text that holds no messages.
     """
     given = read(messages) if isinstance(messages, str) else messages
     decided = _decide_all(given, settings, now, go_on)
-    rehearsal = rehearse([operation for each in decided for operation in each.operations])
+    dry_run = run_dry([operation for each in decided for operation in each.operations])
     owners = [each for each in decided for _ in each.operations]
     budget = Budget()
     origins = _trace_all(decided, settings, now, budget, go_on) if is_traced else {}
     requests = tuple(
-        _request(number, step, rehearsal, owners, origins)
-        for number, step in enumerate(rehearsal.steps, start=1)
+        _request(number, step, dry_run, owners, origins)
+        for number, step in enumerate(dry_run.steps, start=1)
     )
     carried_by: dict[int, list[int]] = {}
     go_on()
@@ -134,20 +142,20 @@ def _message(
         message_id=arrival.message_id,
         type=_text(said.get("type")),
         event_name=_text(said.get("event")),
-        verdict=Verdict.REJECTED,
+        verdict=MappingVerdict.REJECTED,
         requests=requests,
     )
     if isinstance(decision, Mapped):
         return replace(
             preview,
-            verdict=Verdict.MAPPED,
+            verdict=MappingVerdict.MAPPED,
             operations=decision.operations,
             warnings=tuple(advice_on(warning) for warning in decision.warnings),
         )
     if isinstance(decision, Dropped):
         return replace(
             preview,
-            verdict=Verdict.DROPPED,
+            verdict=MappingVerdict.DROPPED,
             reason=ADVICE[decision.reason.value],
             ways_out=_ways_out(each.raw, settings, now),
         )
@@ -167,7 +175,7 @@ def _operation(number: int, operation: Operation, requests: tuple[int, ...]) -> 
         message_id=operation.message_id,
         type=kind_of(operation),
         event_name=operation.metric if isinstance(operation, CreateEvent) else None,
-        verdict=Verdict.MAPPED,
+        verdict=MappingVerdict.MAPPED,
         operations=(operation,),
         requests=requests,
     )
@@ -188,7 +196,7 @@ def _ways_out(raw: Json, settings: Settings, now: datetime) -> tuple[WayOut, ...
 def _request(
     number: int,
     step: Step,
-    rehearsal: Rehearsal,
+    dry_run: DryRun,
     owners: Sequence[_Decided],
     origins: dict[int, Origins],
 ) -> RequestPreview:
@@ -203,7 +211,7 @@ def _request(
         items.append((pointer(place), tuple(sorted({each.number for each in behind}))))
         if not any(each.number in origins for each in behind):
             continue
-        for where, operation, inner in landings(request, body, rehearsal, position, place):
+        for where, operation, inner in landings(request, body, dry_run, position, place):
             owner = owners[operation]
             keys, settings = origins[owner.number].of((operation - owner.begins, *inner))
             found = sources.setdefault(where, set())

@@ -22,12 +22,12 @@ from klaviyo_client.planning.lists import KnownLists
 from klaviyo_client.planning.requests import UNPLANNABLE, Item, Request
 from klaviyo_client.planning.rewriting import rebuilt
 from operations import AddToList, Identity, Json, Operation
+from preview.dry_run import DryRun, run_dry
 from preview.paths import Path
-from preview.rehearsal import Rehearsal, rehearse
 
 REWRITTEN = frozenset({BULK_CREATE_EVENTS, BULK_IMPORT_PROFILES, CREATE_EVENT, UPSERT_PROFILE})
 """The endpoints whose items are written anew from several operations, and what those of one person
-come to depends on the others; what goes to another is rehearsed anew, operation by operation."""
+come to depends on the others; for any other, each operation has a dry run of its own."""
 
 UNMARKED = frozenset({"message_id", "profile_id", "job_id", "message_ids", "backfill"})
 """Fields of operations that no key of a message is behind."""
@@ -52,20 +52,20 @@ def item_places(request: Request) -> list[Path]:
 
 
 def landings(
-    request: Request, body: Json, rehearsal: Rehearsal, number: int, place: Path
+    request: Request, body: Json, dry_run: DryRun, number: int, place: Path
 ) -> list[Landing]:
     """Where the operations of the request's item `number`, which stands at `place`, come out.
 
     `body` is that of the whole request. A field whose mark the client cannot write has no landing.
     """
     item = request.items[number]
-    found = _found(request, body, rehearsal, item, place, None)
+    found = _found(request, body, dry_run, item, place, None)
     if found is not None:
         return found
-    operations = rehearsal.operations
+    operations = dry_run.operations
     fields = {name for n in (*item.covers, *item.joins) for name in operations[n].__struct_fields__}
     one_by_one = (
-        _found(request, body, rehearsal, item, place, name) for name in sorted(fields - UNMARKED)
+        _found(request, body, dry_run, item, place, name) for name in sorted(fields - UNMARKED)
     )
     return [landing for each in one_by_one for landing in each or ()]
 
@@ -73,7 +73,7 @@ def landings(
 def _found(
     request: Request,
     body: Json,
-    rehearsal: Rehearsal,
+    dry_run: DryRun,
     item: Item,
     place: Path,
     field: str | None,
@@ -81,19 +81,19 @@ def _found(
     """The landings of one field or of all; `None` where the client cannot write the marks."""
     marks = _Marks()
     positions = (*item.covers, *item.joins)
-    plain = [rehearsal.operations[position] for position in positions]
+    plain = [dry_run.operations[position] for position in positions]
     marked = [
         marks.put(operation, position, field)
         for operation, position in zip(plain, positions, strict=True)
     ]
     try:
         if request.endpoint in REWRITTEN:
-            marked_only = [_rewritten(request, plain, marked, item, rehearsal.lists)]
+            marked_only = [_rewritten(request, plain, marked, item, dry_run.lists)]
         else:
             marked_only = [
                 again
                 for operation, position in zip(marked, positions, strict=True)
-                for again in _rehearsed(request, operation, _earlier(request, rehearsal, position))
+                for again in _run_again(request, operation, _earlier(request, dry_run, position))
             ]
         written = [(each.path, json.loads(each.body() or b"null")) for each in marked_only]
     except (*UNPLANNABLE, LookupError):
@@ -130,18 +130,18 @@ def _rewritten(
     return replace(request, items=(written,), list_ids=list_ids)
 
 
-def _rehearsed(request: Request, marked: Operation, earlier: int) -> Sequence[Request]:
+def _run_again(request: Request, marked: Operation, earlier: int) -> Sequence[Request]:
     """The requests of this kind that only this operation would be, with marks.
 
     Of several, since a merge looks up two profiles, the one that has so many before it.
     """
-    alike = [step.request for step in rehearse([marked]).steps if _is_alike(step.request, request)]
+    alike = [step.request for step in run_dry([marked]).steps if _is_alike(step.request, request)]
     return alike[earlier : earlier + 1] or alike
 
 
-def _earlier(request: Request, rehearsal: Rehearsal, position: int) -> int:
+def _earlier(request: Request, dry_run: DryRun, position: int) -> int:
     """How many requests of this kind the operation needs before this one."""
-    steps = (step.request for step in rehearsal.steps)
+    steps = (step.request for step in dry_run.steps)
     return sum(
         _is_alike(before, request) and any(position in item.covers for item in before.items)
         for before in takewhile(lambda each: each is not request, steps)

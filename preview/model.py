@@ -7,7 +7,7 @@ from operations import Json, Operation
 from preview.advice import Advice
 
 
-class Verdict(StrEnum):
+class MappingVerdict(StrEnum):
     """What would become of a message, as far as that can be known without asking Klaviyo."""
 
     MAPPED = "mapped"
@@ -39,7 +39,7 @@ class MessagePreview:
     message_id: str | None
     type: str | None
     event_name: str | None
-    verdict: Verdict
+    verdict: MappingVerdict
     operations: tuple[Operation, ...] = ()
     warnings: tuple[Advice, ...] = ()
     reason: Advice | None = None

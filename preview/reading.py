@@ -4,8 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 
-from handler.door.body import Unreadable as TooDeep
-from handler.door.body import read_values
+from handler.door.body import Unreadable, read_values
 from handler.door.refusals import Refusal
 from handler.door.request import MAX_BODY_BYTES
 from operations import Json
@@ -31,7 +30,7 @@ PLAIN = (
 _CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|(?P<constant>-?Infinity|NaN)')
 
 
-class Unreadable(ValueError):  # noqa: N818 - the reader's word, as at the door
+class UnreadableText(ValueError):  # noqa: N818 - what it is, not what went wrong
     """The text holds no messages. `code` is that of the answer which Segment would get.
 
     `line` and `column` count from 1, `offset` from 0 in characters; all are `None` where no place
@@ -51,22 +50,22 @@ class Unreadable(ValueError):  # noqa: N818 - the reader's word, as at the door
         super().__init__(at + detail)
 
 
-def read(text: str) -> Sequence[Json | TooDeep]:
+def read(text: str) -> Sequence[Json | Unreadable]:
     """The one message, or the messages of an array, as the door reads them.
 
-    Raises `Unreadable`.
+    Raises `UnreadableText`.
     """
     body = text.encode(errors="replace")
     if len(body) > MAX_BODY_BYTES:
-        raise Unreadable("too_large", "The text is larger than 6 MiB. Try fewer messages.")
+        raise UnreadableText("too_large", "The text is larger than 6 MiB. Try fewer messages.")
     try:
         return list(read_values(body))
     except Refusal as refusal:
         found = _fault(text)
         if found is None:
-            raise Unreadable(refusal.code, str(refusal)) from None
+            raise UnreadableText(refusal.code, str(refusal)) from None
         offset, detail = found
-        raise Unreadable(refusal.code, detail, text, offset) from None
+        raise UnreadableText(refusal.code, detail, text, offset) from None
 
 
 def _fault(text: str) -> tuple[int, str] | None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import boto3
 
-from ledger import keys
+from ledger import item_keys
 from ledger.fates import State
 from ledger.operation_names import WHOLE, name_of
 from ledger.stories import Story, story
@@ -33,7 +33,7 @@ class Disagreement(NamedTuple):
 def stories_of(table: str) -> dict[str, Story]:
     """What the ledger tells of every message."""
     items: dict[str, list[Item]] = defaultdict(list)
-    prefix = keys.message("")
+    prefix = item_keys.message("")
     for page in boto3.client("dynamodb").get_paginator("scan").paginate(TableName=table):
         for item in map(unmarshalled, page["Items"]):
             if item["pk"].startswith(prefix):

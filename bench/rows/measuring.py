@@ -231,7 +231,7 @@ class Subject:
         return done
 
 
-class Record:
+class Recorder:
     """The values of each subject's figures as they come in, and what went wrong."""
 
     def __init__(self) -> None:

@@ -20,7 +20,7 @@ from time import monotonic, perf_counter, process_time
 from typing import Any
 
 from handler import assembly
-from handler.aws.memory import Collector
+from handler.aws.garbage import Collector
 from handler.queue.envelope import Entry, pack
 from handler.queue.queues import Queue, Receipt
 from klaviyo_client.api.answers import Answer

@@ -45,7 +45,7 @@ class Archive:
 
 
 @dataclass(slots=True)
-class Outcome:
+class BackfillRun:
     """How it went. `seconds` are those in which the command ran; `rss_mb` the most it held."""
 
     seconds: float
@@ -156,7 +156,9 @@ def _message(number: int, person: int) -> dict[str, Any]:
     return {"type": "track", **message, "event": "Product Viewed", "properties": properties}
 
 
-def prove(archive: Archive, folder: Path, *, kills: int = 2, limits: str = "published") -> Outcome:
+def prove(
+    archive: Archive, folder: Path, *, kills: int = 2, limits: str = "published"
+) -> BackfillRun:
     """Run the command until it is through, with so many kills on the way."""
     spent = rss = 0.0
     with _stand_in(limits) as stand_in:
@@ -178,12 +180,12 @@ def prove(archive: Archive, folder: Path, *, kills: int = 2, limits: str = "publ
                 raise SystemExit(f"the backfill ended with {process.returncode}")
         state = _get(f"{stand_in}/stand-in/state?limit=1000000")
         requests = _get(f"{stand_in}/stand-in/requests")
-    return Outcome(
+    return BackfillRun(
         spent, rss, kills + 1, requests, json.loads((folder / "report.json").read_text()), state
     )
 
 
-def faults(archive: Archive, outcome: Outcome) -> list[str]:
+def faults(archive: Archive, outcome: BackfillRun) -> list[str]:
     """What is missing, doubled or in the wrong order."""
     recorded = outcome.state["counts"]["events_recorded"]
     plans = {

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from bench import far_ends, messages
 from bench.figures import Figure
-from bench.rows.measuring import KEY, Ends, Files, Record, Subject, Task, in_turns
+from bench.rows.measuring import KEY, Ends, Files, Recorder, Subject, Task, in_turns
 from bench.rows.report import number
 from bench.subjects import artifact
 from bench.subjects.processor import NoQuotaError, limited
@@ -102,11 +102,11 @@ def main() -> int:
     return 0
 
 
-def _measure(rounds: int, scratch: Path) -> Record:
+def _measure(rounds: int, scratch: Path) -> Recorder:
     built = artifact.make(artifact.present_revision(), ROOT / "src", scratch)
     (scratch / "messages").mkdir()
     files = Files(scratch / "messages")
-    record = Record()
+    record = Recorder()
     with ExitStack() as stack:
         groups = {size: stack.enter_context(limited(share_of(size))) for size in SIZES}
         port = stack.enter_context(far_ends.sink())

@@ -16,14 +16,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import IO, Any, Protocol
 
-from cli.archive import NoArchive, Record, Source, records
+from cli.archive import ArchiveEntry, ArchiveFile, NoArchive, records
 from cli.backfill.rejects import Rejects
-from cli.backfill.state import (
+from cli.backfill.state_file import (
     MOST_BYTES,
     Counts,
     Lane,
     Position,
-    State,
+    StateFile,
     Waiting,
 )
 from cli.backfill.translation import Translated, Translator
@@ -105,7 +105,7 @@ class NotTaken(Trouble):
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class BackfillProgress:
     """How far a run is: what is committed, what it is doing now, and if nothing moves, why.
 
     `done` is the part of what was read whose operations do not wait any more.
@@ -139,18 +139,18 @@ class Chunk:
     is_last: bool
 
 
-class Reading:
+class ArchiveReading:
     """The archive from a position on, cut into chunks."""
 
     def __init__(
-        self, sources: Sequence[Source], translator: Translator, position: Position
+        self, sources: Sequence[ArchiveFile], translator: Translator, position: Position
     ) -> None:
         self._sources = sources
         self._translator = translator
         self._position = position
         self._bytes_before = sum(source.size for source in sources[: position.source])
         self._stream: IO[bytes] | None = None
-        self._records: Iterator[Record] = iter(())
+        self._records: Iterator[ArchiveEntry] = iter(())
         self._skipped: list[str] = []
 
     def close(self) -> None:
@@ -176,7 +176,7 @@ class Reading:
         chunk.counts.skipped, self._skipped = self._skipped, []
         return chunk
 
-    def _next(self) -> Record | None:
+    def _next(self) -> ArchiveEntry | None:
         while self._position.source < len(self._sources):
             source = self._sources[self._position.source]
             try:
@@ -203,7 +203,7 @@ class Reading:
     def _bytes_done(self) -> int:
         return self._bytes_before + (0 if self._stream is None else self._stream.tell())
 
-    def _take(self, record: Record, chunk: Chunk) -> None:
+    def _take(self, record: ArchiveEntry, chunk: Chunk) -> None:
         at = self._position
         try:
             if record.problem is not None:
@@ -271,16 +271,16 @@ class Run:
 
     def __init__(
         self,
-        sources: Sequence[Source],
+        sources: Sequence[ArchiveFile],
         translator: Translator,
-        state: State,
+        state: StateFile,
         rejects: Rejects,
         klaviyo: Deliverer,
         private_key: str,
         *,
         requests_a_minute: float,
         give_up_seconds: float,
-        show: Callable[[Progress], None],
+        show: Callable[[BackfillProgress], None],
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -296,7 +296,7 @@ class Run:
         self._sleep = sleep
         self._counts = Counts.from_json(state.fact("counts") or {})
         position = Position(*(state.fact("position") or (0, 0)))
-        self._reading = Reading(sources, translator, position)
+        self._reading = ArchiveReading(sources, translator, position)
         self._is_read = bool(state.fact("is_read"))
         self._failures = 0
         self._moved_at = now()
@@ -335,7 +335,7 @@ class Run:
             if lane
         )
         doing = f"sending {doing}" if doing else "waiting for Klaviyo"
-        self._show(Progress(self._counts, doing, done=self._done()))
+        self._show(BackfillProgress(self._counts, doing, done=self._done()))
         delivery = self._klaviyo.deliver(
             [entry.operation for entry in entries],
             self._private_key,
@@ -486,11 +486,11 @@ class Run:
                 settled.rejects.append(self._reject(entry, refused_reason(GIVEN_UP)))
         return again
 
-    def _progress(self, settled: _Settled) -> Progress:
+    def _progress(self, settled: _Settled) -> BackfillProgress:
         trouble = settled.trouble
         moves = bool(settled.delivered)
         words = "" if trouble is None or moves else f"Klaviyo: {trouble.reason.value}"
-        return Progress(self._counts, trouble=words, done=self._done())
+        return BackfillProgress(self._counts, trouble=words, done=self._done())
 
     def _done(self) -> float:
         settled = sum(self._counts.delivered.values()) + sum(self._counts.rejected.values())

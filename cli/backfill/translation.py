@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from msgspec.structs import replace
 
-from cli.contents import Held
+from cli.contents import Content
 from handler.decision import decide
 from handler.door.validation import Malformed, validate
 from handler.queue.routing import rejected_reason
@@ -123,7 +123,7 @@ class Translator:
         self._settings = settings
         self._now = now
 
-    def translate(self, raw: Held) -> Translated:
+    def translate(self, raw: Content) -> Translated:
         """What becomes of what an archive holds. Never raises."""
         if isinstance(raw, Operation):
             return self._carried_on(raw)

@@ -15,7 +15,7 @@ import click
 
 from cli import terminal as console
 from cli.options import (
-    Context,
+    CommandContext,
     json_option,
     setting_options,
     settings_of,
@@ -27,9 +27,9 @@ from klaviyo_mapping.segment.keys import normalise
 from klaviyo_mapping.segment.message import FORWARDABLE
 
 if TYPE_CHECKING:
-    from cli.archive import Source
-    from cli.backfill.run import Progress, Run
-    from cli.backfill.state import Counts, State
+    from cli.archive import ArchiveFile
+    from cli.backfill.run import BackfillProgress, Run
+    from cli.backfill.state_file import Counts, StateFile
     from cli.backfill.translation import Selection, Translator
 
 STEADY = 150
@@ -178,7 +178,7 @@ def command(
     from cli.archive import REJECTS, expand
     from cli.backfill.translation import Selection, Translator
 
-    context = Context(stack_name, env_file, settings_of(options))
+    context = CommandContext(stack_name, env_file, settings_of(options))
     if since is not None and until is not None and since >= until:
         raise Misuse("--from must come before --to")
     selection = Selection(
@@ -226,15 +226,15 @@ def _digest(value: Any) -> str:
 
 
 @contextmanager
-def _state(path: Path, began_with: Mapping[str, Any], restart: bool) -> "Iterator[State]":
+def _state(path: Path, began_with: Mapping[str, Any], restart: bool) -> "Iterator[StateFile]":
     """The state, if it is of this very backfill. Raises `Misuse` when it is not."""
-    from cli.backfill.state import State
+    from cli.backfill.state_file import StateFile
 
     if restart:
         for each in (path, path.with_name(path.name + "-journal")):
             each.unlink(missing_ok=True)
     try:
-        state = State(path)
+        state = StateFile(path)
     except OSError as error:
         raise Trouble(f"{path}: cannot be written ({error.strerror}): name --state") from None
     try:
@@ -255,11 +255,11 @@ def _state(path: Path, began_with: Mapping[str, Any], restart: bool) -> "Iterato
 
 
 def _carry_out(
-    sources: Sequence["Source"],
+    sources: Sequence["ArchiveFile"],
     translator: "Translator",
-    state: "State",
+    state: "StateFile",
     rejects_path: Path,
-    context: Context,
+    context: CommandContext,
     share: int,
     give_up_after: float,
     as_json: bool,
@@ -307,22 +307,22 @@ def _through(run: "Run") -> Trouble | KeyboardInterrupt | None:
     return None
 
 
-def _counts(state: "State") -> "Counts":
-    from cli.backfill.state import Counts
+def _counts(state: "StateFile") -> "Counts":
+    from cli.backfill.state_file import Counts
 
     return Counts.from_json(state.fact("counts") or {})
 
 
-def _rehearse(sources: Sequence["Source"], translator: "Translator", as_json: bool) -> int:
+def _rehearse(sources: Sequence["ArchiveFile"], translator: "Translator", as_json: bool) -> int:
     """Read and map everything, and report what would be sent."""
-    from cli.backfill.run import EVENTS_A_ROUND, Reading, add_counts
-    from cli.backfill.state import Counts, Position
+    from cli.backfill.run import EVENTS_A_ROUND, ArchiveReading, add_counts
+    from cli.backfill.state_file import Counts, Position
     from operations import kind_of
 
     counts = Counts()
-    reading = Reading(sources, translator, Position())
+    reading = ArchiveReading(sources, translator, Position())
     with _progress(sources, counts) as show:
-        from cli.backfill.run import Progress
+        from cli.backfill.run import BackfillProgress
 
         try:
             while True:
@@ -331,7 +331,7 @@ def _rehearse(sources: Sequence["Source"], translator: "Translator", as_json: bo
                 counts.delivered.update(
                     kind_of(entry.operation) for entry in (*chunk.events, *chunk.profiles)
                 )
-                show(Progress(counts))
+                show(BackfillProgress(counts))
                 if chunk.is_last:
                     break
         finally:
@@ -349,7 +349,7 @@ def _rehearse(sources: Sequence["Source"], translator: "Translator", as_json: bo
     return Status.PROBLEMS if rejected else Status.OK
 
 
-def _report(counts: "Counts", state: "State", rejects_path: Path, as_json: bool) -> int:
+def _report(counts: "Counts", state: "StateFile", rejects_path: Path, as_json: bool) -> int:
     """Report the result. The status says whether anything was rejected."""
     waiting = state.count()
     finished = bool(state.fact("is_done"))
@@ -397,21 +397,21 @@ def _write_counts(counts: "Counts", delivered: str) -> None:
 
 
 @contextmanager
-def _progress(sources: Sequence["Source"], before: "Counts") -> "Iterator[Any]":
+def _progress(sources: Sequence["ArchiveFile"], before: "Counts") -> "Iterator[Any]":
     """Shows progress: a bar on a terminal, else a line from time to time."""
     terminal = console.messages()
     size = sum(source.size for source in sources)
     began = time.monotonic()
     start = before.messages
 
-    def rate(progress: "Progress") -> str:
+    def rate(progress: "BackfillProgress") -> str:
         spent = max(time.monotonic() - began, 0.001)
         return f"{(progress.counts.messages - start) / spent:,.0f}/s"
 
     if not terminal.is_terminal:
         noted = began
 
-        def note(progress: "Progress") -> None:
+        def note(progress: "BackfillProgress") -> None:
             nonlocal noted
             if progress.trouble or time.monotonic() - noted >= NOTE_SECONDS:
                 noted = time.monotonic()
@@ -423,12 +423,12 @@ def _progress(sources: Sequence["Source"], before: "Counts") -> "Iterator[Any]":
         return
     from rich.progress import (
         BarColumn,
+        Progress,
         TaskProgressColumn,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
-    from rich.progress import Progress as Bar
 
     columns = (
         BarColumn(),
@@ -439,10 +439,10 @@ def _progress(sources: Sequence["Source"], before: "Counts") -> "Iterator[Any]":
         TimeRemainingColumn(),
         TextColumn("{task.fields[said]}", markup=False),
     )
-    with Bar(*columns, console=terminal) as bar:
+    with Progress(*columns, console=terminal) as bar:
         task = bar.add_task("", total=None, read=f"{start:,} messages", rate="", said="")
 
-        def show(progress: "Progress") -> None:
+        def show(progress: "BackfillProgress") -> None:
             done, all_ = progress.messages(size)
             bar.update(
                 task,

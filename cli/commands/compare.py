@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from cli import terminal as console
-from cli.options import Context, json_option, setting_options, settings_of, stack_option
+from cli.options import CommandContext, json_option, setting_options, settings_of, stack_option
 from cli.troubles import Misuse, Status, Trouble
 from klaviyo_mapping.settings.settings import Settings
 
 if TYPE_CHECKING:
     from cli.comparison.account import Holdings
-    from cli.comparison.archive import Reading
+    from cli.comparison.archive import ArchiveSummary
     from cli.comparison.difference import Difference
     from cli.klaviyo.account import KlaviyoAccount
     from cli.klaviyo.asking import Inquirer
@@ -62,7 +62,7 @@ def command(
     from cli.comparison.archive import other_names
     from cli.comparison.difference import difference
 
-    context = Context(stack_name, env_file, settings_of(options))
+    context = CommandContext(stack_name, env_file, settings_of(options))
     settings, now = context.settings, datetime.now(UTC)
     inquirer, sees_events = _inquirer(context)
     reading = _read(archive, settings, now)
@@ -85,7 +85,7 @@ def command(
     return Status.PROBLEMS if found.deserves_a_look else Status.OK
 
 
-def _inquirer(context: Context) -> "tuple[Inquirer, bool]":
+def _inquirer(context: CommandContext) -> "tuple[Inquirer, bool]":
     """Klaviyo, and whether the key may read events."""
     import os
 
@@ -114,7 +114,7 @@ def _account(inquirer: "Inquirer") -> "KlaviyoAccount":
     return KlaviyoAccount(inquirer)
 
 
-def _read(archive: tuple[str, ...], settings: Settings, now: datetime) -> "Reading":
+def _read(archive: tuple[str, ...], settings: Settings, now: datetime) -> "ArchiveSummary":
     from cli.archive import all_records
     from cli.comparison.archive import ArchiveReader
 
@@ -137,7 +137,7 @@ def _others(settings: Settings) -> dict[str, Settings]:
     }
 
 
-def _counts(reading: "Reading", held: "Holdings") -> dict[str, Any]:
+def _counts(reading: "ArchiveSummary", held: "Holdings") -> dict[str, Any]:
     return {
         "messages": reading.messages,
         "mapped": reading.mapped,
@@ -147,7 +147,9 @@ def _counts(reading: "Reading", held: "Holdings") -> dict[str, Any]:
     }
 
 
-def _show(reading: "Reading", held: "Holdings", found: "Difference", sees_events: bool) -> None:
+def _show(
+    reading: "ArchiveSummary", held: "Holdings", found: "Difference", sees_events: bool
+) -> None:
     rows: list[tuple[console.Cell, ...]] = [("messages", "mapped", reading.mapped)]
     rows += [("", f"dropped: {reason}", n) for reason, n in reading.dropped.most_common()]
     rows += [("", f"rejected: {field}", n) for field, n in reading.rejected.most_common()]

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import terminal as console
-from cli.options import Context, asked, json_option, stack_option
+from cli.options import CommandContext, asked, json_option, stack_option
 from cli.troubles import Misuse, Status, Trouble
 
 if TYPE_CHECKING:
-    from cli.segment.connection import Change, Desired, Plan
+    from cli.segment.connection import ConnectionChange, Desired, Plan
     from cli.segment.public_api import SegmentApi
 
 EPILOG = """\b
@@ -51,7 +51,7 @@ def command(
     """Create or update the destination and its mapping in Segment."""
     from cli.segment.connection import apply, find_source, plan
 
-    desired = _desired(Context(stack_name), name, batch_size)
+    desired = _desired(CommandContext(stack_name), name, batch_size)
     api = _api(region)
     chosen = find_source(api, source)
     try:
@@ -71,7 +71,7 @@ def command(
     return Status.OK
 
 
-def _desired(context: Context, name: str | None, batch_size: int | None) -> "Desired":
+def _desired(context: CommandContext, name: str | None, batch_size: int | None) -> "Desired":
     from cli.segment.connection import Desired, types_of
 
     if context.stack is None:
@@ -143,7 +143,7 @@ def _tell(made: "Plan", dry_run: bool, as_json: bool) -> None:
         console.say(f"- {step}")
 
 
-def _as_json(change: "Change") -> dict[str, Any]:
+def _as_json(change: "ConnectionChange") -> dict[str, Any]:
     fields = {name: {"before": old, "after": new} for name, (old, new) in change.fields.items()}
     return {"what": change.what, "action": change.action, "fields": fields}
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import terminal as console
-from cli.options import Command, Context, json_option, stack_option
+from cli.options import Command, CommandContext, json_option, stack_option
 from cli.troubles import Misuse, Status, Trouble
 
 if TYPE_CHECKING:
-    from cli.dead_letters.queue import DeadLetterQueue, Group, Selection
+    from cli.dead_letters.queue import DeadLetterQueue, ReasonGroup, Selection
     from handler.queue.envelope import Entry
 
 LOOK_SECONDS = 1.0
@@ -89,10 +89,10 @@ def list_letters(queue_url: str | None, stack_name: str | None, as_json: bool) -
     With --json: {"queue_url", "sqs_messages", "entries", "groups": [{"code", "detail",
     "klaviyo_code", "status", "count", "kinds", "oldest", "newest", "message_ids"}]}.
     """
-    from cli.dead_letters.queue import Group, group_of
+    from cli.dead_letters.queue import ReasonGroup, group_of
 
     queue = _queue(queue_url, stack_name)
-    groups: dict[tuple[Any, ...], Group] = {}
+    groups: dict[tuple[Any, ...], ReasonGroup] = {}
     letters = 0
     with queue.letters() as found:
         for letter in found:
@@ -113,7 +113,7 @@ def list_letters(queue_url: str | None, stack_name: str | None, as_json: bool) -
     return Status.OK
 
 
-def _group_json(group: "Group") -> dict[str, Any]:
+def _group_json(group: "ReasonGroup") -> dict[str, Any]:
     document = asdict(group)
     for name in ("oldest", "newest"):
         time_of_day: datetime | None = document[name]
@@ -121,7 +121,7 @@ def _group_json(group: "Group") -> dict[str, Any]:
     return document
 
 
-def _show_groups(groups: "list[Group]", letters: int, entries: int) -> None:
+def _show_groups(groups: "list[ReasonGroup]", letters: int, entries: int) -> None:
     from preview import ADVICE
 
     console.write_table(
@@ -447,7 +447,7 @@ def _selection(
 def _queue(queue_url: str | None, stack_name: str | None) -> "DeadLetterQueue":
     from cli.dead_letters.queue import DeadLetterQueue
 
-    context = Context(stack_name)
+    context = CommandContext(stack_name)
     url = queue_url or os.environ.get("DEAD_LETTER_QUEUE_URL", "").strip()
     if queue_url is None and context.stack is not None:
         url = context.stack.output("DeadLetterQueueUrl")

@@ -8,7 +8,7 @@ import click
 
 from cli import terminal as console
 from cli.options import (
-    Context,
+    CommandContext,
     json_option,
     setting_options,
     settings_of,
@@ -51,7 +51,7 @@ def command(stack_name: str | None, env_file: Path | None, as_json: bool, **opti
     from cli.examination.doctor import examine
 
     checks: list[Check] = []
-    context = Context(stack_name, env_file, settings_of(options))
+    context = CommandContext(stack_name, env_file, settings_of(options))
     for check in examine(context, console.tell_pause):
         checks.append(check)
         if not as_json:

@@ -11,7 +11,7 @@ import click
 
 from cli import terminal as console
 from cli.options import (
-    Context,
+    CommandContext,
     json_option,
     setting_options,
     settings_of,
@@ -76,9 +76,9 @@ def command(
 
     A stack's settings are used with --stack; options come first.
     """
-    from preview import Verdict, explain, to_json
+    from preview import MappingVerdict, explain, to_json
 
-    context = Context(stack_name, env_file, settings_of(options))
+    context = CommandContext(stack_name, env_file, settings_of(options))
     settings = context.settings
     values, unreadable = _read(files, limit)
     if not values and not unreadable:
@@ -90,7 +90,7 @@ def command(
         _show(preview, unreadable, bodies=len(values) == 1 if bodies is None else bodies)
         if len(values) == 1:
             _show_offers(values[0], settings)
-    rejected = any(message.verdict is Verdict.REJECTED for message in preview.messages)
+    rejected = any(message.verdict is MappingVerdict.REJECTED for message in preview.messages)
     return Status.PROBLEMS if rejected or unreadable else Status.OK
 
 

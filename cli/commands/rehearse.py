@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from cli import terminal as console
-from cli.options import Context, json_option, stack_option
+from cli.options import CommandContext, json_option, stack_option
 from cli.troubles import Misuse, Status, Trouble
 
 if TYPE_CHECKING:
     from cli.klaviyo.account import Owner
     from cli.klaviyo.asking import Inquirer
     from cli.rehearsal.promise import Promise
-    from cli.rehearsal.run import Outcome, Rehearsal
+    from cli.rehearsal.run import Rehearsal, RehearsalResult
 
 EPILOG = """\b
 Examples:
@@ -71,7 +71,7 @@ def command(
 
     if "@" not in address.strip("@"):
         raise Misuse("ADDRESS: expected an e-mail address that nobody in Klaviyo has")
-    context = Context(stack_name)
+    context = CommandContext(stack_name)
     inquirer, owner = _reader(context)
     rehearsal = _rehearsal(context, inquirer, url, address, wait)
     if clean_up:
@@ -102,7 +102,7 @@ def command(
     return Status.OK if outcome.is_gone else Status.UNFINISHED
 
 
-def _reader(context: Context) -> "tuple[Inquirer, Owner]":
+def _reader(context: CommandContext) -> "tuple[Inquirer, Owner]":
     """Klaviyo, asked with a key that may read and delete; and whose account it is.
 
     Raises `Trouble` before anything is sent when the key could not clean up afterwards.
@@ -132,7 +132,7 @@ def _reader(context: Context) -> "tuple[Inquirer, Owner]":
 
 
 def _rehearsal(
-    context: Context, inquirer: "Inquirer", url: str | None, address: str, wait: float
+    context: CommandContext, inquirer: "Inquirer", url: str | None, address: str, wait: float
 ) -> "Rehearsal":
     from cli.klaviyo.account import KlaviyoAccount
     from cli.rehearsal.reality import Witness
@@ -176,7 +176,7 @@ def _confirm(address: str, owner: "Owner", promised: "Promise", number: int) -> 
     click.confirm("Go on?", abort=True, err=True)
 
 
-def _show(outcome: "Outcome") -> None:
+def _show(outcome: "RehearsalResult") -> None:
     console.write_table(
         ("", "what", "promised", "in Klaviyo"),
         (

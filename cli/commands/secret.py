@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import terminal as console
-from cli.options import Context, json_option, required_stack_option
+from cli.options import CommandContext, json_option, required_stack_option
 from cli.troubles import Misuse, Status
 
 if TYPE_CHECKING:
     from cli.klaviyo.account import Owner
     from cli.klaviyo.asking import Inquirer
-    from cli.stack.secret import Held
+    from cli.stack.secret import StoredSecret
 
 EPILOG = """\b
 Examples:
@@ -141,7 +141,7 @@ def rotate(what: str, stack_name: str, finish: bool, cancel: bool, yes: bool, as
     return _begin(before, name, as_json)
 
 
-def _begin(before: "Held", name: str, as_json: bool) -> int:
+def _begin(before: "StoredSecret", name: str, as_json: bool) -> int:
     from cli.stack.secret import begun, made_up, write
 
     new = _new_value(before, name, "[Enter makes one] ")
@@ -165,7 +165,7 @@ HOW_IN_SEGMENT = {
 }
 
 
-def _rotate_key(stack_name: str, before: "Held", as_json: bool) -> int:
+def _rotate_key(stack_name: str, before: "StoredSecret", as_json: bool) -> int:
     from cli.klaviyo.account import owner_of, require_same_account
     from cli.stack.secret import KEY, changed, check_key, write
     from cli.troubles import Trouble
@@ -190,7 +190,7 @@ def _rotate_key(stack_name: str, before: "Held", as_json: bool) -> int:
     return Status.PROBLEMS if lacking else Status.OK
 
 
-def _be_sure(before: "Held", name: str, cancel: bool, yes: bool) -> None:
+def _be_sure(before: "StoredSecret", name: str, cancel: bool, yes: bool) -> None:
     """Ask before a value that Segment may still use stops being valid."""
     from cli.stack.secret import too_young
 
@@ -209,14 +209,14 @@ def _be_sure(before: "Held", name: str, cancel: bool, yes: bool) -> None:
     )
 
 
-def _held(stack_name: str) -> "Held":
+def _held(stack_name: str) -> "StoredSecret":
     from cli.stack import secret
     from cli.stack.aws import stack
 
     return secret.held(stack(stack_name))
 
 
-def _new_value(before: "Held", name: str, hint: str | None = None) -> str | None:
+def _new_value(before: "StoredSecret", name: str, hint: str | None = None) -> str | None:
     """A value from the environment or the terminal; `None` to leave the field as it is."""
     given = os.environ.get(VARIABLES[name], "")
     if given.strip():
@@ -241,7 +241,7 @@ def _new_value(before: "Held", name: str, hint: str | None = None) -> str | None
     return text if text.strip() else None
 
 
-def _first_value(before: "Held", name: str, made: dict[str, str]) -> str | None:
+def _first_value(before: "StoredSecret", name: str, made: dict[str, str]) -> str | None:
     """A random value where there is none yet; noted in `made`."""
     from cli.stack.secret import made_up
 
@@ -265,7 +265,7 @@ def _warn_of(name: str, value: str) -> None:
 def _inquirer(stack_name: str, key: str) -> "Inquirer":
     from cli.klaviyo.asking import Inquirer
 
-    return Inquirer(Context(stack_name).api_url, key, console.tell_pause)
+    return Inquirer(CommandContext(stack_name).api_url, key, console.tell_pause)
 
 
 def _examined(inquirer: "Inquirer") -> "tuple[Owner, tuple[str, ...]]":

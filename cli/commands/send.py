@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import terminal as console
-from cli.options import Context, json_option, stack_option
+from cli.options import CommandContext, json_option, stack_option
 from cli.troubles import Misuse, Status, Trouble
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def command(
     """Post messages to the webhook, signed as Segment signs them, and show each answer."""
     if bool(files) == bool(test_event):
         raise Misuse("name files, or --test-event with an address")
-    context = Context(stack_name)
+    context = CommandContext(stack_name)
     if url is None:
         if context.stack is None:
             raise Misuse("name the webhook: --stack NAME, --local or --url URL")

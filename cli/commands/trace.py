@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import terminal as console
-from cli.options import Context, json_option, stack_option
+from cli.options import CommandContext, json_option, stack_option
 from cli.troubles import Misuse, Status
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def command(
         raise Misuse("name a message id, or --email, or --user-id")
     if forget and name is None:
         raise Misuse("--forget is about a person: add --email or --user-id")
-    stack = Context(stack_name).stack
+    stack = CommandContext(stack_name).stack
     if stack is None:
         raise Misuse("whose ledger? Add --stack NAME or --local")
     from cli.stack import ledger

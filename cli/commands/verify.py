@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from cli import terminal as console
-from cli.options import Context, json_option, stack_option
+from cli.options import CommandContext, json_option, stack_option
 from cli.troubles import Misuse, Status
 
 EPILOG = """\b
@@ -47,7 +47,7 @@ def command(
         signature = signature or of_event
     elif signature is None:
         raise Misuse("--signature: give the value of the header X-Signature")
-    secrets = Context(stack_name).shared_secrets(secret)
+    secrets = CommandContext(stack_name).shared_secrets(secret)
     finding = examine(body, signature, secrets)
     if as_json:
         causes = [

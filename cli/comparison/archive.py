@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from cli.archive import Record
+from cli.archive import ArchiveEntry
 from cli.comparison.facts import Facts, Properties
-from cli.contents import Held
+from cli.contents import Content
 from handler.decision import decide
 from handler.door.refusals import Refusal
 from handler.door.validation import Malformed, validate
@@ -19,7 +19,7 @@ SAMPLE = 1_000
 
 
 @dataclass(slots=True)
-class Reading:
+class ArchiveSummary:
     """What was read. `dropped` counts by reason, `rejected` by field.
 
     `examples` has a message of each metric, by which other settings can be tried.
@@ -39,9 +39,9 @@ class ArchiveReader:
     def __init__(self, settings: Settings, now: datetime) -> None:
         self._settings = settings
         self._now = now
-        self.reading = Reading()
+        self.reading = ArchiveSummary()
 
-    def take(self, record: Record) -> None:
+    def take(self, record: ArchiveEntry) -> None:
         """Count what stands at one place of the archive."""
         try:
             values = record.contents() if record.problem is None else None
@@ -54,7 +54,7 @@ class ArchiveReader:
         for value in values:
             self._take(value)
 
-    def _take(self, value: Held) -> None:
+    def _take(self, value: Content) -> None:
         reading = self.reading
         reading.messages += 1
         if isinstance(value, Operation):

@@ -102,7 +102,7 @@ def shown(letter: Letter, entry: Entry) -> dict[str, Json]:
 
 
 @dataclass(slots=True)
-class Group:
+class ReasonGroup:
     """The entries that share a reason. Nothing in it is personal."""
 
     code: str
@@ -131,7 +131,7 @@ SAMPLE_IDS = 5
 """Message ids that a group names."""
 
 
-def group_of(entry: Entry) -> Group:
+def group_of(entry: Entry) -> ReasonGroup:
     """An empty group for the entry's reason, with everything personal masked."""
     reason = entry.reason or {}
     detail = str(reason.get("detail") or "")
@@ -144,7 +144,7 @@ def group_of(entry: Entry) -> Group:
     elif isinstance(at_fault, str):
         detail = f"{at_fault}: {detail}"
     klaviyo_code, status = reason.get("klaviyo_code"), reason.get("status")
-    return Group(
+    return ReasonGroup(
         str(reason.get("code", "unknown")),
         detail,
         redact_code(klaviyo_code) if isinstance(klaviyo_code, str) else None,

@@ -10,11 +10,11 @@ from cli.examination.check import Check, Health
 from cli.examination.klaviyo import KlaviyoExamination, revision_check
 from cli.examination.segment import SegmentExamination
 from cli.examination.stack import StackExamination
-from cli.options import Context
+from cli.options import CommandContext
 from cli.troubles import Trouble
 
 
-def examine(context: Context, on_pause: Callable[[float], None]) -> Iterator[Check]:
+def examine(context: CommandContext, on_pause: Callable[[float], None]) -> Iterator[Check]:
     """Every check of a stack, or of the environment where none is named; none of them raises.
 
     `on_pause` is given the seconds for which a check waits, because Klaviyo throttles it.

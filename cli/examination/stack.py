@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from cli.examination.check import Check, Health
 from cli.klaviyo.asking import SECONDS
-from cli.options import Context
+from cli.options import CommandContext
 from cli.stack.aws import client, reaching
 from cli.terminal import counted
 from handler.aws.credentials import (
@@ -25,7 +25,7 @@ HOW_TO_SET = "run `klaviyo-destination secret set --stack NAME`"
 class StackExamination:
     """The checks of one stack, or of the environment where none is named."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: CommandContext) -> None:
         self._context = context
         self.settings: Settings | None = None
         self.key: str | None = None

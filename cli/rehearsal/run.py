@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli.klaviyo.account import Resource
-from cli.rehearsal.comparison import Row, compare
 from cli.rehearsal.messages import MARK
 from cli.rehearsal.promise import Promise
 from cli.rehearsal.reality import Witness
+from cli.rehearsal.side_by_side import Row, compare
 from cli.segment.webhook import Webhook
 from cli.troubles import Misuse, Trouble
 
@@ -26,7 +26,7 @@ QUIET_LOOKS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RehearsalResult:
     """How it ended. `is_gone` says whether Klaviyo shows the person no more."""
 
     rows: Sequence[Row]
@@ -77,7 +77,7 @@ class Rehearsal:
         messages: Sequence[Mapping[str, Any]],
         promise: Promise,
         deletion: Mapping[str, Any] | None = None,
-    ) -> Outcome:
+    ) -> RehearsalResult:
         """Send, wait, compare, delete. Raises `Trouble` when the webhook does not accept them.
 
         The `deletion` is sent once nobody is there any more: a destination that forwards deletions
@@ -108,7 +108,7 @@ class Rehearsal:
                 self._say(f"The person is not deleted: {trouble}. Run it with --clean-up.")
         if is_gone and deletion is not None:
             self._send([deletion], "The deletion")
-        return Outcome(rows, is_gone)
+        return RehearsalResult(rows, is_gone)
 
     def clean_up(self) -> bool:
         """Have the person deleted, and wait until Klaviyo shows nobody; whether it does."""

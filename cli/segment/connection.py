@@ -39,7 +39,7 @@ class Desired:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ConnectionChange:
     """One request to come: the fields before and after. Secrets are masked."""
 
     what: str
@@ -56,7 +56,7 @@ class Plan:
     subscription_id: str | None
     destination: dict[str, Any]
     subscription: dict[str, Any]
-    changes: list[Change]
+    changes: list[ConnectionChange]
 
 
 def types_of(settings: Settings) -> tuple[str, ...]:
@@ -194,7 +194,7 @@ def _size(value: Any) -> int | None:
     return number if 1 < number <= MOST_IN_A_BATCH else None
 
 
-def _change(what: str, before: Json | None, after: Mapping[str, Any]) -> Change | None:
+def _change(what: str, before: Json | None, after: Mapping[str, Any]) -> ConnectionChange | None:
     old, new = _flat(before or {}), _flat(after)
     fields = {
         name: _shown(name, old.get(name), value)
@@ -203,7 +203,7 @@ def _change(what: str, before: Json | None, after: Mapping[str, Any]) -> Change 
     }
     if not fields:
         return None
-    return Change(what, "create" if before is None else "update", fields)
+    return ConnectionChange(what, "create" if before is None else "update", fields)
 
 
 def _flat(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -41,11 +41,11 @@ class Finding:
     causes: tuple[Cause, ...] = ()
 
 
-Change = Callable[[bytes], bytes | None]
+Tampering = Callable[[bytes], bytes | None]
 """Another form of the bytes; `None` or a `ValueError` where there is none."""
 
 
-def _reserialised(**options: object) -> Change:
+def _reserialised(**options: object) -> Tampering:
     def change(body: bytes) -> bytes:
         return json.dumps(json.loads(body), **options).encode()  # type: ignore[arg-type]
 
@@ -62,7 +62,7 @@ def _first_of_parsed(body: bytes) -> bytes | None:
 COMPACT = {"separators": (",", ":"), "ensure_ascii": False}
 RAW = "Pass the bytes of the body on as they came, before anything parses them."
 
-BODIES: Sequence[tuple[Cause | None, Change]] = (
+BODIES: Sequence[tuple[Cause | None, Tampering]] = (
     (None, lambda body: body),
     (
         Cause("trailing_newline", "A line break was added at the end of the body.", RAW),
@@ -122,7 +122,7 @@ BODIES: Sequence[tuple[Cause | None, Change]] = (
 
 SAME_TEXT = "Set exactly the same text in Segment and in the secret."
 
-SECRETS: Sequence[tuple[Cause | None, Change]] = (
+SECRETS: Sequence[tuple[Cause | None, Tampering]] = (
     (None, lambda secret: secret),
     (
         Cause(
@@ -273,7 +273,7 @@ def _contents(body: bytes) -> Iterator[tuple[Cause | None, str, bytes]]:
             yield cause, "first_element", first
 
 
-def _changed(change: Change, content: bytes) -> bytes | None:
+def _changed(change: Tampering, content: bytes) -> bytes | None:
     try:
         return change(content)
     except (ValueError, EOFError, OSError, zlib.error, RecursionError):

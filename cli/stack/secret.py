@@ -30,7 +30,7 @@ SHORTEST_SECRET = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class StoredSecret:
     """What the secret holds now. `age` is in seconds, `None` when it was never set."""
 
     arn: str
@@ -49,7 +49,7 @@ def made_up() -> str:
     return secrets.token_hex(32)
 
 
-def held(stack: Stack) -> Held:
+def held(stack: Stack) -> StoredSecret:
     """The secret of a stack. Raises `Trouble` when it has none, or it cannot be read."""
     from botocore.exceptions import ClientError
 
@@ -66,16 +66,16 @@ def held(stack: Stack) -> Held:
             # A secret that was never set has no value; one that is not there fails when written.
             if error.response.get("Error", {}).get("Code") != "ResourceNotFoundException":
                 raise
-            return Held(arn, {}, None)
+            return StoredSecret(arn, {}, None)
     try:
         document = json.loads(answer.get("SecretString") or "{}")
     except ValueError:
         document = {}
     age = (datetime.now(UTC) - answer["CreatedDate"]).total_seconds()
-    return Held(arn, document if isinstance(document, dict) else {}, age)
+    return StoredSecret(arn, document if isinstance(document, dict) else {}, age)
 
 
-def changed(before: Held, changes: Mapping[str, Any]) -> dict[str, Any]:
+def changed(before: StoredSecret, changes: Mapping[str, Any]) -> dict[str, Any]:
     """The fields with these changes; `None` removes one. Raises `Misuse` naming an unusable one."""
     document = {**before.fields, **changes}
     document = {name: value for name, value in document.items() if value is not None}
@@ -110,7 +110,7 @@ def check_key(text: str) -> str:
     return key
 
 
-def begun(before: Held, name: str, new: str) -> dict[str, Any]:
+def begun(before: StoredSecret, name: str, new: str) -> dict[str, Any]:
     """A rotation's first step: the new value and the old one are both valid."""
     old = before.values(name)
     if not old:
@@ -122,7 +122,7 @@ def begun(before: Held, name: str, new: str) -> dict[str, Any]:
     return changed(before, {name: [new, old[0]]})
 
 
-def ended(before: Held, name: str, *, cancel: bool = False) -> dict[str, Any]:
+def ended(before: StoredSecret, name: str, *, cancel: bool = False) -> dict[str, Any]:
     """A rotation's last step: the new value alone is valid, or with `cancel` the old one."""
     values = before.values(name)
     if len(values) < 2:
@@ -130,6 +130,6 @@ def ended(before: Held, name: str, *, cancel: bool = False) -> dict[str, Any]:
     return changed(before, {name: values[-1] if cancel else values[0]})
 
 
-def too_young(before: Held) -> float:
+def too_young(before: StoredSecret) -> float:
     """Seconds until every function has read the secret as it is; 0 if they all have."""
     return max(KEEP_SECONDS - (before.age or 0.0), 0.0)

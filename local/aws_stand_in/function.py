@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from local.aws_stand_in.limits import Limits
+from local.aws_stand_in.limits import ProcessLimits
 from local.aws_stand_in.tracing import MOST_INVOCATIONS, trace_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,7 +35,7 @@ class FunctionError(Exception):
     """The call had no answer: the handler raised, or its process ended or took too long."""
 
 
-class TooLargeError(FunctionError):
+class EventTooLargeError(FunctionError):
     """The lambda event is larger than what Lambda takes."""
 
 
@@ -61,7 +61,7 @@ class LambdaFunction:
         imports: Sequence[Path] = IMPORTS,
         *,
         allows_recursion: bool = False,
-        limits: Limits | None = None,
+        limits: ProcessLimits | None = None,
     ) -> None:
         self._name = name
         self._handler = handler
@@ -126,7 +126,7 @@ class LambdaFunction:
         """The handler's answer. Raises `FunctionError` when there is none."""
         text = json.dumps(lambda_event)
         if len(text) > MAX_EVENT_BYTES:
-            raise TooLargeError("the lambda event is larger than 6 MiB")
+            raise EventTooLargeError("the lambda event is larger than 6 MiB")
         context = {
             "function_name": self._name,
             "aws_request_id": str(uuid.uuid4()),

@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from local.aws_stand_in.function import FunctionError, TooLargeError
+from local.aws_stand_in.function import EventTooLargeError, FunctionError
 from local.background import serving
 
 PATH = "/segment"
@@ -197,7 +197,7 @@ class _Connection(BaseHTTPRequestHandler):
         )
         try:
             return answer_of(self.server.invoke(lambda_event))
-        except TooLargeError:
+        except EventTooLargeError:
             return own_answer(413, "Request Entity Too Large")
         except FunctionError:
             return own_answer(500, "Internal Server Error")

@@ -26,7 +26,7 @@ def share_of(megabytes: int) -> float:
     return min(megabytes / ONE_PROCESSOR_MB, 1.0)
 
 
-class Limits:
+class ProcessLimits:
     """Holds one process after the other to its limits, each from `watch` to its end.
 
     `memory_mb` is where a process is killed; `share` is of one processor. `peak_mb` is the most

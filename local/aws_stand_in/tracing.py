@@ -28,14 +28,14 @@ Application = Callable[[Environ, Any], Iterable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class InvocationTrace:
     """What an invocation is given: the header, and which of its chain it is, counted from 1."""
 
     header: str
     invocation: int
 
 
-def trace_of(lambda_event: Any, function: str) -> Trace:
+def trace_of(lambda_event: Any, function: str) -> InvocationTrace:
     """The trace of an invocation that this event causes.
 
     AWS does not say what counts for a batch of several chains; here the longest one does. AWS does
@@ -55,7 +55,7 @@ def trace_of(lambda_event: Any, function: str) -> Trace:
         f"Root=1-{root[:8]}-{root[8:]};Parent={uuid.uuid4().hex[:16]};Sampled=0;"
         f"Lineage=1:{name}:{before + 1}"
     )
-    return Trace(header, before + 1)
+    return InvocationTrace(header, before + 1)
 
 
 def _invocations(header: str, name: str) -> int:

@@ -2,12 +2,12 @@
 
 import sys
 
-from local.documenting import dashboard, recording, screenshots
+from local.documenting import dashboard, screenshots, transcript
 
 PARTS = {
     "dashboard": dashboard.write,
     "screenshots": screenshots.write,
-    "recording": recording.write,
+    "recording": transcript.write,
 }
 
 

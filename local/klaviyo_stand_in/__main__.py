@@ -4,10 +4,10 @@ import argparse
 from threading import Event
 
 from local.klaviyo_stand_in import Account, Policy, serve
-from local.klaviyo_stand_in.checks.rate_limits import Limits
+from local.klaviyo_stand_in.checks.rate_limits import RateLimits
 
 
-def _limits(text: str) -> Limits:
+def _limits(text: str) -> RateLimits:
     if text == "off":
         return None
     return "published" if text == "published" else float(text)

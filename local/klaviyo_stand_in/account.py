@@ -13,20 +13,20 @@ from local.klaviyo_stand_in.api.authentication import Keys
 from local.klaviyo_stand_in.api.call import Call
 from local.klaviyo_stand_in.api.routes import Route
 from local.klaviyo_stand_in.checks import judge
-from local.klaviyo_stand_in.checks.rate_limits import Limits, Meter
+from local.klaviyo_stand_in.checks.rate_limits import Meter, RateLimits
 from local.klaviyo_stand_in.protocol.exchange import Json, Reply, Request, Response
-from local.klaviyo_stand_in.protocol.findings import Facts
+from local.klaviyo_stand_in.protocol.findings import CheckContext
 from local.klaviyo_stand_in.protocol.log import UNANSWERED, RequestLog, RequestRecord
 from local.klaviyo_stand_in.protocol.policy import OptIn, Policy
 from local.klaviyo_stand_in.protocol.problems import Refusal, throttled
-from local.klaviyo_stand_in.protocol.weather import POISONED, Fate, Sky, Weather
+from local.klaviyo_stand_in.protocol.weather import POISONED, Sky, Treatment, Weather
 from local.klaviyo_stand_in.records import import_jobs as imports
+from local.klaviyo_stand_in.records.account_data import AccountData
 from local.klaviyo_stand_in.records.consents import Reversal
 from local.klaviyo_stand_in.records.events import EventRecord, Keep
 from local.klaviyo_stand_in.records.jobs import ImportJob
 from local.klaviyo_stand_in.records.lists import MailingList
 from local.klaviyo_stand_in.records.profiles import Profiles
-from local.klaviyo_stand_in.records.state import State
 
 UNKNOWN = "unknown"
 """The endpoint of requests that none has answered."""
@@ -53,7 +53,7 @@ class Account:
         self,
         keys: Keys = frozenset({"pk_test"}),
         *,
-        limits: Limits = None,
+        limits: RateLimits = None,
         clock: Callable[[], float] = time.monotonic,
         started_at: datetime | None = None,
         policy: Policy | None = None,
@@ -76,7 +76,7 @@ class Account:
     def reset(self) -> None:
         """Forget everything: profiles, events, lists, jobs, requests, weather, limits."""
         with self._lock:
-            self._state = State(self._policy, self._keep_events)
+            self._state = AccountData(self._policy, self._keep_events)
             self._log = RequestLog(self._keep_requests)
             self._meter = Meter(self._limits)
             self._sky = Sky()
@@ -249,19 +249,19 @@ class Account:
             self._note(request, UNKNOWN, response, 0, answered=True)
             return Reply(response)
         with self._lock:
-            fate = self._sky.fate(route.name)
+            treatment = self._sky.treatment(route.name)
         items = 0
-        carried_out, lost = fate.answer, fate.lost
-        if fate.effect:
+        carried_out, lost = treatment.answer, treatment.lost
+        if treatment.effect:
             try:
-                carried_out, items = self._carry_out(request, route, target, fate)
+                carried_out, items = self._carry_out(request, route, target, treatment)
             except Poisoned as poisoned:
                 carried_out, lost = poisoned.response, poisoned.response is None
         self._note(request, route.name, carried_out, items, answered=not lost)
-        return Reply(None if lost else carried_out, fate.delay)
+        return Reply(None if lost else carried_out, treatment.delay)
 
     def _carry_out(
-        self, request: Request, route: Route, target: str, fate: Fate
+        self, request: Request, route: Route, target: str, treatment: Treatment
     ) -> tuple[Response, int]:
         items = 0
         try:
@@ -271,8 +271,8 @@ class Account:
             return refusal.response(), items
         try:
             authentication.admit(request, route, key, self._keys, self._policy)
-            document, items = self._judged(request, route, fate)
-            response = self._answered(request, route, target, document, fate)
+            document, items = self._judged(request, route, treatment)
+            response = self._answered(request, route, target, document, treatment)
         except Refusal as refusal:
             response = refusal.response()
         return Response(response.status, {**response.headers, **headers}, response.body), items
@@ -285,21 +285,21 @@ class Account:
                 raise throttled(wait)
             return self._meter.headers(route.name, route.limit, now)
 
-    def _judged(self, request: Request, route: Route, fate: Fate) -> tuple[Json, int]:
+    def _judged(self, request: Request, route: Route, treatment: Treatment) -> tuple[Json, int]:
         """The body and the number of its items. Reads nothing that another thread may change."""
         if route.method == "GET":
             return None, 0
         document = judge.parse(request.body)
-        refusal = fate.refuse_items
+        refusal = treatment.refuse_items
         whole = refusal in POISONED
         findings = judge.judge(
             route.name,
             document,
-            Facts(
+            CheckContext(
                 now=self.now,
                 policy=self._policy,
                 historical_import=judge.historical_import(document),
-                refuses=fate.refuses if whole or refusal in ("pointer", "silent") else None,
+                refuses=treatment.refuses if whole or refusal in ("pointer", "silent") else None,
                 refusal="whole" if whole else "silent" if refusal == "silent" else "pointer",
             ),
         )
@@ -310,7 +310,7 @@ class Account:
         return document, findings.items
 
     def _answered(
-        self, request: Request, route: Route, target: str, document: Json, fate: Fate
+        self, request: Request, route: Route, target: str, document: Json, treatment: Treatment
     ) -> Response:
         rest = partial.left_out(route.name, document, self._policy)
         with self._lock:
@@ -322,8 +322,8 @@ class Account:
                 target=target,
                 parameters=request.parameters(),
                 document=document if rest is None else rest,
-                fails=fate.refuses if fate.refuse_items == "import" else None,
-                missing_errors=fate.missing_errors,
+                fails=treatment.refuses if treatment.refuse_items == "import" else None,
+                missing_errors=treatment.missing_errors,
             )
             response = route.answer(call)
         if rest is None:
@@ -331,7 +331,7 @@ class Account:
         headers = {**response.headers, partial.HEADER: "phone_number"}
         return Response(response.status, headers, response.body)
 
-    def _settled(self) -> State:
+    def _settled(self) -> AccountData:
         with self._lock:
             for job in self._state.due(self.now):
                 imports.carry_out(job, self._state)

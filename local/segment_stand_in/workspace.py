@@ -36,7 +36,7 @@ class Exchange:
     answer: Json
 
 
-class Refused(Exception):  # noqa: N818 - an answer
+class RequestRefused(Exception):  # noqa: N818 - an answer
     """A status, with the text and the field of its error."""
 
     def __init__(self, status: int, message: str, field: str | None = None) -> None:
@@ -118,14 +118,14 @@ class Workspace:
             operation, document = "unknown", None
             try:
                 if headers.get("authorization") != f"Bearer {self._token}":
-                    raise Refused(401, "Unauthorized")
+                    raise RequestRefused(401, "Unauthorized")
                 if self.throttled:
                     self.throttled -= 1
-                    raise Refused(429, "Too many requests")
+                    raise RequestRefused(429, "Too many requests")
                 operation, carry_out = self._find(method, path)
                 document = self._read(headers, body) if body else None
                 status, answer = 200, {"data": carry_out(query, document)}
-            except Refused as refused:
+            except RequestRefused as refused:
                 error = {"type": "bad-request", "message": str(refused)}
                 if refused.field is not None:
                     error["field"] = refused.field
@@ -162,14 +162,14 @@ class Workspace:
                 }
             case "GET", ["catalog", "destinations", metadata_id]:
                 if metadata_id != WEBHOOKS_ACTIONS:
-                    raise Refused(404, "Not found")
+                    raise RequestRefused(404, "Not found")
                 return "getDestinationMetadata", lambda *_: {"destinationMetadata": METADATA}
             case _, ["destinations", destination_id, "subscriptions", *rest]:
                 _require(self.destinations, destination_id, "destination")
                 if not self._has_alpha:
-                    raise Refused(403, "Forbidden")
+                    raise RequestRefused(403, "Forbidden")
                 return self._find_subscription(method, destination_id, rest)
-        raise Refused(404, "Not found")
+        raise RequestRefused(404, "Not found")
 
     def _find_subscription(
         self, method: str, destination_id: str, rest: list[str]
@@ -193,13 +193,13 @@ class Workspace:
                 return "updateSubscriptionForDestination", lambda _, body: {
                     "subscription": _changed(present, _input(body), MAPPED)
                 }
-        raise Refused(404, "Not found")
+        raise RequestRefused(404, "Not found")
 
     def _create_destination(self, body: Json) -> Json:
         _require_fields(body, ("sourceId", "metadataId", "settings"), ("enabled", "name"))
         _require(self.sources, body["sourceId"], "sourceId")
         if body["metadataId"] != WEBHOOKS_ACTIONS:
-            raise Refused(404, "There is no such destination in the catalog.", "metadataId")
+            raise RequestRefused(404, "There is no such destination in the catalog.", "metadataId")
         name, enabled = body.get("name", "Webhooks"), body.get("enabled", True)
         destination_id = self.add_webhook(body["sourceId"], name, body["settings"], enabled)
         return {"destination": self.destinations[destination_id]}
@@ -207,10 +207,10 @@ class Workspace:
     def _create_subscription(self, destination_id: str, body: Json) -> Json:
         _require_fields(body, ("name", "actionId", "trigger", "enabled"), ("settings", "modelId"))
         if body["actionId"] != ACTION_ID:
-            raise Refused(422, "The action is none of this destination's.", "actionId")
+            raise RequestRefused(422, "The action is none of this destination's.", "actionId")
         own = [e for e in self.subscriptions.values() if e["destinationId"] == destination_id]
         if len(own) >= MOST_MAPPINGS:
-            raise Refused(422, f"A destination has {MOST_MAPPINGS} mappings at most.")
+            raise RequestRefused(422, f"A destination has {MOST_MAPPINGS} mappings at most.")
         settings = body.get("settings", {})
         subscription_id = self.add_mapping(destination_id, body["trigger"], settings)
         created = self.subscriptions[subscription_id]
@@ -220,7 +220,7 @@ class Workspace:
     def _page(self, query: Mapping[str, str], name: str, entries: Mapping[str, Json]) -> Json:
         text = query.get("pagination[count]", "")
         if not text.isdecimal() or not 1 <= int(text) <= MOST_ON_A_PAGE:
-            raise Refused(422, f"count: from 1 to {MOST_ON_A_PAGE}.", "pagination.count")
+            raise RequestRefused(422, f"count: from 1 to {MOST_ON_A_PAGE}.", "pagination.count")
         cursor = query.get("pagination[cursor]", _cursor(0))
         start = int(base64.b64decode(cursor))
         end = start + min(int(text), self.most_given)
@@ -232,11 +232,11 @@ class Workspace:
     @staticmethod
     def _read(headers: Mapping[str, str], body: bytes) -> Json:
         if headers.get("content-type", "").partition(";")[0] != "application/json":
-            raise Refused(415, "Unsupported media type")
+            raise RequestRefused(415, "Unsupported media type")
         try:
             return json.loads(body)
         except ValueError:
-            raise Refused(400, "The body is not JSON.") from None
+            raise RequestRefused(400, "The body is not JSON.") from None
 
 
 MOST_ON_A_PAGE = 200
@@ -257,18 +257,18 @@ def _require(entries: Mapping[str, Json], entry_id: str, what: str) -> Json:
     try:
         return entries[entry_id]
     except KeyError:
-        raise Refused(404, f"There is no such {what}.", what) from None
+        raise RequestRefused(404, f"There is no such {what}.", what) from None
 
 
 def _require_fields(body: Json, required: tuple[str, ...], optional: tuple[str, ...]) -> None:
     if not isinstance(body, dict):
-        raise Refused(422, "The body is no object.")
+        raise RequestRefused(422, "The body is no object.")
     for name in required:
         if name not in body:
-            raise Refused(422, f"{name} is required.", name)
+            raise RequestRefused(422, f"{name} is required.", name)
     for name in body:
         if name not in required and name not in optional:
-            raise Refused(422, f"{name} is not known.", name)
+            raise RequestRefused(422, f"{name} is not known.", name)
 
 
 def _input(body: Json) -> Json:

@@ -5,7 +5,7 @@ import os
 from typing import Any
 
 from handler import assembly
-from handler.aws.memory import Collector
+from handler.aws.garbage import Collector
 from handler.redelivery import Redelivery
 
 DEFAULT_SECONDS = 60.0

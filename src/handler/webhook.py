@@ -5,7 +5,7 @@ import os
 from typing import Any
 
 from handler import assembly
-from handler.aws.memory import Collector
+from handler.aws.garbage import Collector
 from handler.intake import Intake
 from handler.report.answer import turned_away
 from handler.report.codes import TroubleCode

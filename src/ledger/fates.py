@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.json import Decoder, Encoder
 from msgspec.structs import asdict, astuple
 
-from ledger import keys
+from ledger import item_keys
 from ledger.table import Update
 from ledger.values import Item
 from operations import Operation
@@ -84,8 +84,8 @@ class Arrival(Struct, frozen=True):
         beside what may be there, and not in its place.
         """
         return {
-            "pk": keys.message(self.message_id),
-            "sk": keys.ARRIVAL if is_first else _beside(self.at),
+            "pk": item_keys.message(self.message_id),
+            "sk": item_keys.ARRIVAL if is_first else _beside(self.at),
             "at": self.at,
             "by": self.by,
             "type": self.kind,
@@ -101,7 +101,7 @@ class Arrival(Struct, frozen=True):
 def attempt(message_id: str, at: float, by: str, outcomes: Outcomes) -> Item:
     """A later attempt as it stands in the table."""
     return {
-        "pk": keys.message(message_id),
+        "pk": item_keys.message(message_id),
         "sk": _beside(at),
         "at": at,
         "by": by,
@@ -111,13 +111,13 @@ def attempt(message_id: str, at: float, by: str, outcomes: Outcomes) -> Item:
 
 def _beside(at: float) -> str:
     """Two functions may have parts of one message at the same moment."""
-    return f"{keys.ATTEMPT}{at:.3f}#{os.urandom(3).hex()}"
+    return f"{item_keys.ATTEMPT}{at:.3f}#{os.urandom(3).hex()}"
 
 
 def undoing(message_id: str) -> Update:
     """Says at the arrival that what was delivered was refused afterwards."""
     return Update(
-        (keys.message(message_id), keys.ARRIVAL),
+        (item_keys.message(message_id), item_keys.ARRIVAL),
         "SET undone = :yes",
         {":yes": True},
         condition="attribute_exists(pk)",

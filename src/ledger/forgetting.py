@@ -2,16 +2,21 @@
 
 from collections.abc import Iterable
 
-from ledger import keys
+from ledger import item_keys
 from ledger.allowance import Allowance
-from ledger.keys import Key
+from ledger.item_keys import Key
 from ledger.table import Table
 from ledger.values import Item
 
 
 def names_item(hashed: str, first: str, at: float) -> Item:
     """Another name of the person whose messages stand under the hash `first`; found by either."""
-    return {"pk": keys.person(hashed), "sk": f"{keys.NAME}{first}", "person": first, "at": at}
+    return {
+        "pk": item_keys.person(hashed),
+        "sk": f"{item_keys.NAME}{first}",
+        "person": first,
+        "at": at,
+    }
 
 
 def messages_of(
@@ -20,7 +25,7 @@ def messages_of(
     """The ids of the messages of a person, by the hashes of the names, oldest first; and whether
     these are all."""
     _, found, is_all = _known(table, hashes, allowance)
-    prefix = keys.message("")
+    prefix = item_keys.message("")
     ids = [(item["at"], item["pk"].removeprefix(prefix)) for item in found]
     return list(dict.fromkeys(message_id for _, message_id in sorted(ids))), is_all
 
@@ -51,14 +56,16 @@ def _known(
         if hashed in known:
             continue
         known.add(hashed)
-        items, all_own = table.query(keys.person(hashed), allowance)
+        items, all_own = table.query(item_keys.person(hashed), allowance)
         found, all_messages = table.query(hashed, allowance, index=True)
-        names = [item for item in found if item["pk"].startswith(keys.person(""))]
+        names = [item for item in found if item["pk"].startswith(item_keys.person(""))]
         own += [(item["pk"], item["sk"]) for item in (*items, *names)]
         messages += [item for item in found if item not in names]
-        waiting += [item["pk"].removeprefix(keys.person("")) for item in names]
+        waiting += [item["pk"].removeprefix(item_keys.person("")) for item in names]
         waiting += [
-            item["sk"].removeprefix(keys.NAME) for item in items if item["sk"].startswith(keys.NAME)
+            item["sk"].removeprefix(item_keys.NAME)
+            for item in items
+            if item["sk"].startswith(item_keys.NAME)
         ]
         is_all = is_all and all_own and all_messages
     return own, messages, is_all

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from ledger import keys
+from ledger import item_keys
 from ledger.allowance import Allowance
 from ledger.fates import Outcome, State, groups_of, outcomes_of
 from ledger.operation_names import WHOLE
@@ -87,7 +87,7 @@ def arrival_of(item: Item) -> float:
 
 def told(table: Table, message_id: str, allowance: Allowance) -> Story | None:
     """The story of one message, by its id as logs show it."""
-    items, _ = table.query(keys.message(message_id), allowance, is_consistent=True)
+    items, _ = table.query(item_keys.message(message_id), allowance, is_consistent=True)
     return story(message_id, items)
 
 

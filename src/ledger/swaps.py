@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from ledger.allowance import Allowance
-from ledger.keys import Key
+from ledger.item_keys import Key
 from ledger.table import FAILED_CONDITION, Document, Table, TableError, chunks
 
 ITEMS_A_TRANSACTION = 100

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from ledger.allowance import Allowance
-from ledger.keys import INDEX, Key
+from ledger.item_keys import INDEX, Key
 from ledger.values import Item, marshalled, unmarshalled, written
 
 Document = dict[str, Any]

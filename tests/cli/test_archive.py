@@ -13,7 +13,7 @@ import pytest
 from botocore.config import Config
 
 from cli import archive
-from cli.archive import Record, expand, records
+from cli.archive import ArchiveEntry, expand, records
 from cli.troubles import Misuse, Trouble
 from handler.door.refusals import NotJson
 
@@ -71,7 +71,11 @@ def test_reading_goes_on_where_it_stopped(form: bytes, skip: int) -> None:
 
 def test_broken_line_costs_no_other_line() -> None:
     kept = list(records(io.BufferedReader(io.BytesIO(ONE + b"\n{oops\n" + THREE))))
-    assert kept == [Record(1, ONE + b"\n"), Record(2, b"{oops\n"), Record(3, THREE)]
+    assert kept == [
+        ArchiveEntry(1, ONE + b"\n"),
+        ArchiveEntry(2, b"{oops\n"),
+        ArchiveEntry(3, THREE),
+    ]
     with pytest.raises(NotJson, match=r"The body is not JSON: see character 1\."):
         kept[1].contents()
 

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from bench.scenarios import backfill as proof
 from cli.backfill import run as running
-from cli.backfill.state import Counts
+from cli.backfill.state_file import Counts
 from local.klaviyo_stand_in import Account, Policy, Weather, serve
 from operations import CheckImport, DeleteProfile, Identity, Operation, Subscribe, to_json
 from tests.cli.calling import call, lines, on_a_terminal, start
@@ -484,7 +484,7 @@ def test_rejects_written_by_a_killed_run_are_not_doubled(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("cli.backfill.state.State.replace", die)
+        patched.setattr("cli.backfill.state_file.StateFile.replace", die)
         assert backfill.run().exit_code == 130
     assert len(backfill.rejects()) == 1
     assert backfill.run().exit_code == 1
@@ -521,7 +521,7 @@ def test_full_disk_is_told_and_nothing_is_lost(
         raise sqlite3.OperationalError("database or disk is full")
 
     with monkeypatch.context() as patched:
-        patched.setattr("cli.backfill.state.State.remove", full)
+        patched.setattr("cli.backfill.state_file.StateFile.remove", full)
         result = backfill.run()
     assert result.exit_code == 3
     assert "database or disk is full" in result.stderr
@@ -620,4 +620,4 @@ def test_operation_without_a_time_is_kept_as_a_reject(backfill: Backfill) -> Non
 def test_progress_counts_messages(
     counts: Counts, done: float, size: int, messages: tuple[int, int]
 ) -> None:
-    assert running.Progress(counts, done=done).messages(size) == messages
+    assert running.BackfillProgress(counts, done=done).messages(size) == messages

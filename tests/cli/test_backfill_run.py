@@ -12,7 +12,7 @@ from cli.archive import expand
 from cli.backfill import run as running
 from cli.backfill.rejects import Rejects
 from cli.backfill.run import NotTaken, Run
-from cli.backfill.state import Lane, State
+from cli.backfill.state_file import Lane, StateFile
 from cli.backfill.translation import Selection, Translator
 from klaviyo_client.api.outcomes import Delivered, Outcome, Refused, Retryable, RetryReason
 from klaviyo_client.results import Delivery, Result
@@ -68,13 +68,13 @@ def delivered(_: Operation) -> Outcome:
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    found = State(tmp_path / "state")
+def state(tmp_path: Path) -> Iterator[StateFile]:
+    found = StateFile(tmp_path / "state")
     yield found
     found.close()
 
 
-def run(klaviyo: Klaviyo, state: State, *messages: Any, give_up: float = 900.0) -> list[Any]:
+def run(klaviyo: Klaviyo, state: StateFile, *messages: Any, give_up: float = 900.0) -> list[Any]:
     """Carry the messages through; gives the rejects."""
     folder = state.path.parent
     file = folder / "messages.jsonl"
@@ -106,7 +106,7 @@ def imports(operations: Sequence[Operation]) -> Sequence[Operation]:
 
 
 def test_profiles_wait_for_the_import_job_before_them_and_events_do_not(
-    state: State, monkeypatch: pytest.MonkeyPatch
+    state: StateFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(running, "MOST_PROFILES", 2)
     monkeypatch.setattr(running, "EVENTS_A_ROUND", 1)
@@ -124,7 +124,7 @@ def test_profiles_wait_for_the_import_job_before_them_and_events_do_not(
 
 
 def test_what_a_job_gives_back_goes_before_what_came_later(
-    state: State, monkeypatch: pytest.MonkeyPatch
+    state: StateFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(running, "MOST_PROFILES", 1)
     repaired = upsert(0, message_id="repaired")
@@ -142,7 +142,7 @@ def test_what_a_job_gives_back_goes_before_what_came_later(
 
 
 def test_profile_that_must_come_again_keeps_its_place(
-    state: State, monkeypatch: pytest.MonkeyPatch
+    state: StateFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(running, "MOST_PROFILES", 2)
     failures = [DOWN]
@@ -156,14 +156,14 @@ def test_profile_that_must_come_again_keeps_its_place(
     ]
 
 
-def test_outage_is_waited_out_with_growing_pauses(state: State) -> None:
+def test_outage_is_waited_out_with_growing_pauses(state: StateFile) -> None:
     failures = [DOWN] * 8
     klaviyo = Klaviyo(lambda _: failures.pop() if failures else Delivered())
     assert run(klaviyo, state, track()) == []
     assert klaviyo.slept == [1, 2, 4, 8, 16, 32, 60, 60]
 
 
-def test_pause_that_klaviyo_names_is_kept(state: State) -> None:
+def test_pause_that_klaviyo_names_is_kept(state: StateFile) -> None:
     failures = [THROTTLED]
     klaviyo = Klaviyo(lambda _: failures.pop() if failures else Delivered())
     run(klaviyo, state, track())
@@ -174,7 +174,7 @@ def test_pause_that_klaviyo_names_is_kept(state: State) -> None:
     ("outcome", "is_rejected"), [(DOWN, True), (THROTTLED, False), (UNTRIED, False)]
 )
 def test_what_fails_for_long_while_others_go_through_is_a_reject(
-    outcome: Retryable, is_rejected: bool, state: State, monkeypatch: pytest.MonkeyPatch
+    outcome: Retryable, is_rejected: bool, state: StateFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(running, "EVENTS_A_ROUND", 2)
     klaviyo = Klaviyo(lambda each: outcome if name_of(each) == "track-0" else Delivered())
@@ -193,7 +193,7 @@ def test_what_fails_for_long_while_others_go_through_is_a_reject(
         assert state.count() == 1
 
 
-def test_import_job_that_takes_its_time_is_asked_less_and_less_often(state: State) -> None:
+def test_import_job_that_takes_its_time_is_asked_less_and_less_often(state: StateFile) -> None:
     pending = [PENDING] * 5
 
     def answers(operation: Operation) -> Outcome:
@@ -206,7 +206,7 @@ def test_import_job_that_takes_its_time_is_asked_less_and_less_often(state: Stat
     assert [round(seconds) for seconds in klaviyo.slept if seconds > 0.5] == [1, 2, 4, 8, 15, 30]
 
 
-def test_import_job_that_never_ends_is_left_for_another_run(state: State) -> None:
+def test_import_job_that_never_ends_is_left_for_another_run(state: StateFile) -> None:
     klaviyo = Klaviyo(lambda each: PENDING if isinstance(each, CheckImport) else Delivered())
     klaviyo.follow_ups = imports
     with pytest.raises(NotTaken, match="working on an import job for 1 minutes"):
@@ -219,7 +219,7 @@ CANCELLED = Refused(200, "import_cancelled", "Klaviyo cancelled the import job")
 
 @pytest.mark.parametrize(("cancellations", "times"), [(1, 2), (2, 3), (9, 3)])
 def test_profiles_of_a_job_that_klaviyo_gives_up_are_sent_again(
-    cancellations: int, times: int, state: State, monkeypatch: pytest.MonkeyPatch
+    cancellations: int, times: int, state: StateFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(running, "MOST_PROFILES", 2)
     left = [CANCELLED] * cancellations
@@ -240,7 +240,7 @@ def test_profiles_of_a_job_that_klaviyo_gives_up_are_sent_again(
     assert state.fact("counts")["delivered"]["upsert_profile"] == 3 - len(gone)
 
 
-def test_refusal_names_the_place_of_its_message(state: State) -> None:
+def test_refusal_names_the_place_of_its_message(state: StateFile) -> None:
     refused = Refused(400, "invalid", "no", "/data")
     [reject] = run(Klaviyo(lambda _: refused), state, track(1))
     assert reject["line"] == 1
@@ -253,7 +253,7 @@ def test_refusal_names_the_place_of_its_message(state: State) -> None:
     }
 
 
-def test_crash_in_a_round_is_followed_by_the_same_round(state: State) -> None:
+def test_crash_in_a_round_is_followed_by_the_same_round(state: StateFile) -> None:
     def crash(_: Operation) -> Outcome:
         raise RuntimeError
 

@@ -10,7 +10,7 @@ import pytest
 from cli.klaviyo.account import Owner, require_same_account
 from cli.klaviyo.scopes import PROBES
 from cli.stack import secret as stored
-from cli.stack.secret import Held, begun, changed, check_key, ended, too_young
+from cli.stack.secret import StoredSecret, begun, changed, check_key, ended, too_young
 from cli.troubles import Misuse
 from local.aws_stand_in.server import REGION
 from local.klaviyo_stand_in import Account, serve
@@ -43,8 +43,8 @@ def content(deployment: Deployment) -> Any:
     return json.loads(found["SecretString"])
 
 
-def held(age: float | None = 3600.0, **fields: Any) -> Held:
-    return Held("arn", {**BEFORE, **fields}, age)
+def held(age: float | None = 3600.0, **fields: Any) -> StoredSecret:
+    return StoredSecret("arn", {**BEFORE, **fields}, age)
 
 
 def test_values_of_the_environment_are_stored(
@@ -174,7 +174,7 @@ def test_rotation_is_taken_back(make_stack: MakeStack, deployment: Deployment) -
         (held(segment_shared_secret=None), "c", "has no segment_shared_secret yet"),
     ],
 )
-def test_rotation_that_cannot_begin(before: Held, new: str, said: str) -> None:
+def test_rotation_that_cannot_begin(before: StoredSecret, new: str, said: str) -> None:
     with pytest.raises(Misuse, match=said):
         begun(before, "segment_shared_secret", new)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Set
 from typing import Any
 
 from ledger.fates import State
-from ledger.keys import message
+from ledger.item_keys import message
 from ledger.stories import story
 from ledger.values import Item, unmarshalled
 from local.aws_stand_in.items import ACCOUNT

@@ -22,7 +22,7 @@ from typing import Any, Literal
 from handler.books.page import FATE_NOT_WRITTEN
 from local.aws_stand_in import server as aws
 from local.aws_stand_in.function import FunctionError, LambdaFunction
-from local.aws_stand_in.limits import Limits
+from local.aws_stand_in.limits import ProcessLimits
 from local.aws_stand_in.poller import Poller
 from local.aws_stand_in.template import function as facts_of
 from tests.deployment import Deployment
@@ -163,7 +163,7 @@ class Run:
         self._calm = threading.Event()
         self._over = threading.Event()
         self._still = Stillness()
-        self._limits: list[Limits] = []
+        self._limits: list[ProcessLimits] = []
 
     def carry_out(self) -> Report:
         """Send everything, wait until nothing waits, and look at what there is."""
@@ -190,7 +190,7 @@ class Run:
 
             def function(name: str, number: int) -> LambdaFunction:
                 facts = facts_of(FUNCTIONS[name])
-                limits = Limits(facts.memory_mb, settings.processor_share)
+                limits = ProcessLimits(facts.memory_mb, settings.processor_share)
                 self._limits.append(limits)
                 # A file for each: what two processes write to one may land in one another's lines.
                 log = stack.enter_context((self._logs / f"{name}-{number}.log").open("w"))

@@ -7,7 +7,7 @@ import pytest
 from handler.books.barometer import TableBarometer
 from klaviyo_client.delivery import Klaviyo
 from klaviyo_client.sending.shared import Outlook
-from ledger import keys
+from ledger import item_keys
 from ledger.allowance import Allowance
 from ledger.table import Table
 from local.klaviyo_stand_in import Account, Weather, serve
@@ -111,7 +111,7 @@ def test_a_pause_that_is_longer_than_any_stops_nobody(
 def test_an_item_that_makes_no_sense_stops_nobody(
     account: Account, url: str, table: Table, nonsense: dict[str, object]
 ) -> None:
-    pk, sk = keys.KLAVIYO
+    pk, sk = item_keys.KLAVIYO
     table.write([{"pk": pk, "sk": sk, **nonsense}], Allowance(30.0))
     assert said(client(url, table, "fresh").deliver(events(1), KEY, 5.0)) == ["delivered"]
 

@@ -19,7 +19,7 @@ from klaviyo_client.in_order import InOrder
 from klaviyo_client.people.claims import Written
 from klaviyo_client.results import Delivery
 from klaviyo_client.sending.transport import HttpTransport
-from ledger import keys
+from ledger import item_keys
 from ledger.allowance import Allowance
 from ledger.people import People
 from ledger.table import Table, TableError
@@ -212,7 +212,10 @@ def test_events_are_never_asked_about(pair: Pair) -> None:
     words = pair.client("one")
     pair.allowance.fail("before", 1)
     assert said(deliver(words, event)) == ["delivered"]
-    assert pair.table.query(keys.person(PEOPLE.hash("email", ADA)), Allowance(30.0)) == ([], True)
+    assert pair.table.query(item_keys.person(PEOPLE.hash("email", ADA)), Allowance(30.0)) == (
+        [],
+        True,
+    )
 
 
 # What failed is not counted as said
@@ -807,7 +810,7 @@ def test_what_was_taken_and_could_not_be_noted_is_told(pair: Pair) -> None:
 def test_a_record_that_no_release_has_written_costs_no_message(
     pair: Pair, account: Account
 ) -> None:
-    item = {"pk": keys.person(PEOPLE.hash("email", ADA)), "sk": keys.WORDS, "w": "?"}
+    item = {"pk": item_keys.person(PEOPLE.hash("email", ADA)), "sk": item_keys.WORDS, "w": "?"}
     pair.table.write([item], Allowance(30.0))
     batch = (upsert(5, plan="x"), upsert(5, "bob@acme-store.example", plan="x"))
     assert said(deliver(pair.one, *batch)) == ["delivered order_not_checked", "delivered"]

@@ -19,11 +19,11 @@ from operations import CreateEvent, Json
 from preview import (
     ADVICE,
     Advice,
+    MappingVerdict,
     MessagePreview,
     Preview,
     Source,
-    Unreadable,
-    Verdict,
+    UnreadableText,
     WayOut,
     explain,
     to_json,
@@ -87,7 +87,7 @@ def _told(source: Source) -> str:
 
 def test_mapped_message_names_the_requests_that_carry_it() -> None:
     message = the_message(preview_of(TRACK))
-    assert (message.verdict, message.requests) == (Verdict.MAPPED, (1,))
+    assert (message.verdict, message.requests) == (MappingVerdict.MAPPED, (1,))
     assert (message.message_id, message.type, message.event_name) == (
         "m-1",
         "track",
@@ -97,7 +97,7 @@ def test_mapped_message_names_the_requests_that_carry_it() -> None:
 
 def test_dropped_message_has_its_reason_and_the_switch_that_lets_it_through() -> None:
     message = the_message(preview_of({**TRACK, "properties": {}}))
-    assert message.verdict is Verdict.DROPPED
+    assert message.verdict is MappingVerdict.DROPPED
     assert message.reason == ADVICE["missing_email"]
     assert message.ways_out == (WayOut("enforce_email", False),)
 
@@ -124,21 +124,27 @@ def test_way_out_is_tried_with_the_other_settings_as_they_are() -> None:
 
 def test_malformed_message_names_the_field() -> None:
     message = the_message(preview_of({**TRACK, "userId": [1]}))
-    assert message.verdict is Verdict.REJECTED
+    assert message.verdict is MappingVerdict.REJECTED
     assert message.reason == ADVICE["invalid_message"]
     assert (message.field, message.detail) == ("userId", "must be string or number or null")
 
 
 def test_rejected_message_costs_its_neighbours_nothing() -> None:
     preview = preview_of({**TRACK, "event": 7}, IDENTIFY)
-    assert [message.verdict for message in preview.messages] == [Verdict.REJECTED, Verdict.MAPPED]
+    assert [message.verdict for message in preview.messages] == [
+        MappingVerdict.REJECTED,
+        MappingVerdict.MAPPED,
+    ]
     assert preview.messages[1].requests == (1,)
 
 
 def test_message_that_nests_too_deeply_is_rejected() -> None:
     deep = '{"type":"track","properties":{"a":' + "[" * 100_000 + "]" * 100_000 + "}}"
     message = the_message(explain(deep, Settings(), NOW))
-    assert (message.verdict, message.detail) == (Verdict.REJECTED, "nests too deeply to be read")
+    assert (message.verdict, message.detail) == (
+        MappingVerdict.REJECTED,
+        "nests too deeply to be read",
+    )
 
 
 def test_warnings_come_with_their_advice() -> None:
@@ -354,7 +360,7 @@ def test_without_tracing_there_are_no_traces() -> None:
 def test_text_that_is_no_json_is_told_with_its_place(
     text: str, line: int, column: int, detail: str
 ) -> None:
-    with pytest.raises(Unreadable, match=f"^line {line}, column {column}: {detail}$") as caught:
+    with pytest.raises(UnreadableText, match=f"^line {line}, column {column}: {detail}$") as caught:
         explain(text, Settings(), NOW)
     error = caught.value
     assert (error.code, error.line, error.column, error.detail) == (
@@ -369,7 +375,7 @@ def test_text_that_is_no_json_is_told_with_its_place(
     ("text", "code"), [("", "no_message"), ("7", "no_message"), ("x" * 6_300_000, "too_large")]
 )
 def test_text_without_a_message_has_no_place_to_point_at(text: str, code: str) -> None:
-    with pytest.raises(Unreadable) as caught:
+    with pytest.raises(UnreadableText) as caught:
         explain(text, Settings(), NOW)
     assert (caught.value.code, caught.value.line, caught.value.column) == (code, None, None)
 

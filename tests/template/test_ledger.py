@@ -1,7 +1,7 @@
 """The ledger's table, which exists only where somebody wants it."""
 
 from handler.report.telemetry import Metric
-from ledger.keys import INDEX
+from ledger.item_keys import INDEX
 from tests.template.stack import DEFAULT, WITH_LEDGER
 from tests.template.template import properties
 from tests.template.test_alarms import goes_off

@@ -10,7 +10,7 @@ from handler.report.message_ids import shown_id
 from local.aws_stand_in.http_api import Exchange
 from local.sample_answers import answer
 from local.web_console.watching.journal import KEPT, Journal, Line
-from local.web_console.watching.queues import Books, Dead, Waiting
+from local.web_console.watching.queues import Dead, QueueContents, Waiting
 
 TRACK = {"type": "track", "event": "Lid Lost", "userId": "u-1"}
 
@@ -41,12 +41,12 @@ def fates(journal: Journal) -> list[tuple[str | None, str, str | None]]:
     return [(line.message_id, line.outcome, line.reason) for line in journal.latest(KEPT)[::-1]]
 
 
-def waiting(*message_ids: str) -> Books:
-    return Books([Waiting((each,), "create_event", 1, 0.0, 0.0) for each in message_ids])
+def waiting(*message_ids: str) -> QueueContents:
+    return QueueContents([Waiting((each,), "create_event", 1, 0.0, 0.0) for each in message_ids])
 
 
-def dead(message_id: str, **reason: Any) -> Books:
-    return Books((), [Dead(message_id, "create_event", reason, 0.0, "key", Entry())])
+def dead(message_id: str, **reason: Any) -> QueueContents:
+    return QueueContents((), [Dead(message_id, "create_event", reason, 0.0, "key", Entry())])
 
 
 def queued(message_id: str) -> Journal:
@@ -166,9 +166,9 @@ def test_message_that_is_mapped_late_may_be_dropped() -> None:
     lines = answer(told("m-1", "queued", reason="not_mapped_yet"), queued=1)
     journal.take_exchange(exchange(track("m-1"), lines))
     late = Waiting(("m-1",), "message", 0, 0.0, 0.0, {"reason": "unsupported_type"})
-    journal.observe(Books([late]), journal.number)
+    journal.observe(QueueContents([late]), journal.number)
     assert fates(journal) == [("m-1", "queued", "not_mapped_yet")]
-    journal.observe(Books(), journal.number)
+    journal.observe(QueueContents(), journal.number)
     assert fates(journal) == [("m-1", "dropped", "unsupported_type")]
 
 
@@ -176,7 +176,7 @@ def test_message_of_a_bulk_import_waits_until_klaviyo_has_judged_it() -> None:
     journal = Journal(Clock())
     journal.take_exchange(exchange([track("a"), track("b")], answer(delivered=2)))
     check = Waiting(("a", "b"), "check_import", 0, 0.0, 0.0)
-    journal.observe(Books([check]), journal.number)
+    journal.observe(QueueContents([check]), journal.number)
     assert fates(journal) == [(each, "queued", "import_pending") for each in "ab"]
     journal.observe(dead("b", code="refused"), journal.number)
     assert fates(journal) == [("a", "delivered", None), ("b", "rejected", "refused")]

@@ -13,7 +13,7 @@ from klaviyo_client.delivery import Klaviyo
 from klaviyo_mapping import Settings
 from local.klaviyo_stand_in import Account, Weather, serve
 from local.web_console.acting import weather
-from local.web_console.acting.sending import renewed
+from local.web_console.acting.posting import renewed
 from local.web_console.previewing import settings
 from local.web_console.previewing.examples import examples
 from local.web_console.server import STATIC

@@ -13,7 +13,7 @@ import pytest
 from handler.queue.envelope import Entry
 from local.web_console.acting.redriving import Redriving, try_now
 from local.web_console.watching.journal import Journal
-from local.web_console.watching.queues import Bookkeeper, Books, Dead, Waiting, by_reason
+from local.web_console.watching.queues import Bookkeeper, Dead, QueueContents, Waiting, by_reason
 from local.web_console.watching.watch import Look, Watch
 from tests.deployment import Deployment
 
@@ -51,7 +51,7 @@ def bookkeeper(deployment: Deployment) -> Bookkeeper:
 
 
 def test_empty_queues_are_empty_books(bookkeeper: Bookkeeper) -> None:
-    assert bookkeeper.look() == Books([], [], 0)
+    assert bookkeeper.look() == QueueContents([], [], 0)
 
 
 def test_entry_that_waits_is_told_though_sqs_shows_it_to_nobody(

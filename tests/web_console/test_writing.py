@@ -8,7 +8,7 @@ import pytest
 from klaviyo_mapping import Settings
 from klaviyo_mapping.settings.declaration import declared
 from local.aws_stand_in.template import FILE as TEMPLATE
-from local.web_console.previewing.writing import Written, written
+from local.web_console.previewing.exporting import Exported, exported
 
 RULES = '[events]\ndeny = ["Debug *"]'
 
@@ -16,11 +16,11 @@ RULES = '[events]\ndeny = ["Debug *"]'
 @pytest.mark.parametrize(
     ("texts", "expected"),
     [
-        ({}, Written("", "", "")),
-        ({"ENFORCE_EMAIL": "true", "CONSENT_SOURCE": "Segment"}, Written("", "", "")),
+        ({}, Exported("", "", "")),
+        ({"ENFORCE_EMAIL": "true", "CONSENT_SOURCE": "Segment"}, Exported("", "", "")),
         (
             {"ENFORCE_EMAIL": "false", "CONSENT_EVENTS": "true"},
-            Written(
+            Exported(
                 "ENFORCE_EMAIL=false\nCONSENT_EVENTS=true",
                 "--no-enforce-email --consent-events",
                 "sam deploy --parameter-overrides EnforceEmail=false ConsentEvents=true",
@@ -28,7 +28,7 @@ RULES = '[events]\ndeny = ["Debug *"]'
         ),
         (
             {"AUDIENCE_LISTS": '{"vips": "Y6nRLr"}'},
-            Written(
+            Exported(
                 """AUDIENCE_LISTS='{"vips": "Y6nRLr"}'""",
                 """--audience-lists '{"vips": "Y6nRLr"}'""",
                 "sam deploy --parameter-overrides"
@@ -37,7 +37,7 @@ RULES = '[events]\ndeny = ["Debug *"]'
         ),
         (
             {"RULES": RULES},
-            Written(
+            Exported(
                 f"RULES={shlex.quote(RULES)}",
                 "--rules-file rules.toml",
                 "sam deploy --parameter-overrides RulesFile=rules.toml",
@@ -46,8 +46,8 @@ RULES = '[events]\ndeny = ["Debug *"]'
     ],
     ids=["none", "defaults", "switches", "object", "rules"],
 )
-def test_settings_are_written(texts: dict[str, str], expected: Written) -> None:
-    assert written(texts) == expected
+def test_settings_are_written(texts: dict[str, str], expected: Exported) -> None:
+    assert exported(texts) == expected
 
 
 def test_every_parameter_is_one_of_the_template() -> None:
@@ -61,7 +61,7 @@ def test_every_parameter_is_one_of_the_template() -> None:
         for each in declared(Settings)
         if each.is_switch
     }
-    words = shlex.split(written({**examples, **switches}).parameters)[3:]
+    words = shlex.split(exported({**examples, **switches}).parameters)[3:]
     template = TEMPLATE.read_text()
     names = {word.partition("=")[0] for word in words}
     assert len(names) == len(examples) + len(switches)

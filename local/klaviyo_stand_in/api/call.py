@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from local.klaviyo_stand_in.protocol.exchange import Json, Response
 from local.klaviyo_stand_in.protocol.findings import Predicate
 from local.klaviyo_stand_in.protocol.problems import Problem, Refusal
-from local.klaviyo_stand_in.records.state import State
+from local.klaviyo_stand_in.records.account_data import AccountData
 
 Entry = TypeVar("Entry")
 
@@ -22,7 +22,7 @@ class Call:
     `missing_errors` how many of its errors its list lacks.
     """
 
-    state: State
+    state: AccountData
     now: datetime
     origin: str
     path: str

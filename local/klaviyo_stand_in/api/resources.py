@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from local.klaviyo_stand_in.records import times
-from local.klaviyo_stand_in.records.events import EventRecord, Metric
+from local.klaviyo_stand_in.records.events import EventRecord, KlaviyoMetric
 from local.klaviyo_stand_in.records.jobs import KEPT, ImportFailure, ImportJob
 from local.klaviyo_stand_in.records.lists import MailingList
 from local.klaviyo_stand_in.records.profiles import ATTRIBUTES, LOCATION, Profile
@@ -77,7 +77,7 @@ def event(
     return resource
 
 
-def metric(found: Metric, origin: str, fields: Fields) -> dict[str, Any]:
+def metric(found: KlaviyoMetric, origin: str, fields: Fields) -> dict[str, Any]:
     """A metric that came by the API; `integration` names where events come from."""
     attributes = {
         "name": found.name,

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from local.klaviyo_stand_in.checks import value_checks
 from local.klaviyo_stand_in.checks.schema import compile_schema
 from local.klaviyo_stand_in.protocol.exchange import Json
-from local.klaviyo_stand_in.protocol.findings import Facts, Findings, Rule
+from local.klaviyo_stand_in.protocol.findings import CheckContext, Findings, Rule
 from local.klaviyo_stand_in.protocol.openapi import BODIES, DEFINITIONS
 from local.klaviyo_stand_in.protocol.problems import Problem, Refusal
 
@@ -132,7 +132,7 @@ def parse(body: bytes) -> Json:
         ) from None
 
 
-def judge(operation: str, document: Json, facts: Facts) -> Findings:
+def judge(operation: str, document: Json, facts: CheckContext) -> Findings:
     """Everything that is wrong with the body of the operation, and the number of its items."""
     findings = Findings(facts)
     try:

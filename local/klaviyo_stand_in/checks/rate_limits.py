@@ -35,7 +35,7 @@ class Limit:
         )
 
 
-Limits = Literal["published"] | float | Mapping[str, Limit] | None
+RateLimits = Literal["published"] | float | Mapping[str, Limit] | None
 """Which limits hold: the published ones, these times a factor, only those named, or none."""
 
 
@@ -48,7 +48,7 @@ class _Window:
 class Meter:
     """Counts the requests of each endpoint in its windows. Not safe for threads by itself."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: RateLimits) -> None:
         self._limits = limits
         self._windows: dict[tuple[str, int], _Window] = {}
 

@@ -13,7 +13,7 @@ Predicate = Callable[[JsonObject], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class CheckContext:
     """What the rules may look at beside the value itself.
 
     `refuses` picks items, by their attributes, to refuse although nothing is wrong with them;
@@ -31,7 +31,7 @@ class Facts:
 class Findings:
     """The problems found so far, and what rules have to remember between items."""
 
-    facts: Facts
+    facts: CheckContext
     problems: list[Problem] = field(default_factory=list)
     items: int = 0
     is_poisoned: bool = False

@@ -24,7 +24,7 @@ def is_poison(attributes: JsonObject) -> bool:
 class Faults:
     """Random trouble, the same for the same `seed` and order of requests.
 
-    Each `p_` is the probability that a request meets that fate; together they are at most 1.
+    Each `p_` is the probability that a request meets that treatment; together they are at most 1.
     `p_502` has a body that is no JSON; `p_cut_before` and `p_cut_after` reset the connection before
     and after the request has had its effect; `p_slow` answers after `slow` seconds.
     """
@@ -113,7 +113,7 @@ class Weather:
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class Treatment:
     """What one request meets.
 
     An `answer` replaces the honest one, and `lost` means that no answer is written. Only with
@@ -129,7 +129,7 @@ class Fate:
     missing_errors: int = 0
 
 
-FINE = Fate()
+FINE = Treatment()
 
 FATES = ("p_503", "p_502", "p_429", "p_cut_before", "p_cut_after", "p_slow")
 
@@ -158,7 +158,7 @@ class Sky:
         self._left = [each.times for each in weather]
         self._dice = [random.Random(each.faults.seed) if each.faults else None for each in weather]
 
-    def fate(self, endpoint: str) -> Fate:
+    def treatment(self, endpoint: str) -> Treatment:
         """What the next request to the endpoint meets: the first weather about it decides."""
         for position, weather in enumerate(self.weather):
             left = self._left[position]
@@ -166,40 +166,40 @@ class Sky:
                 continue
             if left is not None:
                 self._left[position] = left - 1
-            return _fate(weather, self._dice[position])
+            return _treatment(weather, self._dice[position])
         return FINE
 
 
-def _fate(weather: Weather, dice: random.Random | None) -> Fate:
+def _treatment(weather: Weather, dice: random.Random | None) -> Treatment:
     if weather.cut is not None:
-        return Fate(lost=True, effect=weather.cut == "after")
+        return Treatment(lost=True, effect=weather.cut == "after")
     if weather.hang is not None:
-        return Fate(lost=True, delay=weather.hang, effect=False)
+        return Treatment(lost=True, delay=weather.hang, effect=False)
     if weather.throttle is not None:
         return _answered(throttled(weather.throttle).response(), weather)
     status = weather.status or (503 if weather.down else None)
     if status is not None:
         return _answered(_status(status, weather.html, weather.body), weather)
-    fate = Fate(delay=weather.latency)
+    treatment = Treatment(delay=weather.latency)
     if weather.faults is not None and dice is not None:
-        fate = _random(weather.faults, dice.random()) or fate
+        treatment = _random(weather.faults, dice.random()) or treatment
     return replace(
-        fate,
+        treatment,
         refuse_items=weather.refuse_items,
         refuses=weather.refuses,
         missing_errors=weather.missing_errors,
     )
 
 
-def _random(faults: Faults, draw: float) -> Fate | None:
+def _random(faults: Faults, draw: float) -> Treatment | None:
     """What the dice say; `None` for a request that they spare."""
     outcomes = {
-        "p_503": Fate(_status(503, html=False), effect=False),
-        "p_502": Fate(_status(502, html=True), effect=False),
-        "p_429": Fate(throttled(faults.retry_after).response(), effect=False),
-        "p_cut_before": Fate(lost=True, effect=False),
-        "p_cut_after": Fate(lost=True),
-        "p_slow": Fate(delay=faults.slow),
+        "p_503": Treatment(_status(503, html=False), effect=False),
+        "p_502": Treatment(_status(502, html=True), effect=False),
+        "p_429": Treatment(throttled(faults.retry_after).response(), effect=False),
+        "p_cut_before": Treatment(lost=True, effect=False),
+        "p_cut_after": Treatment(lost=True),
+        "p_slow": Treatment(delay=faults.slow),
     }
     for name in FATES:
         draw -= getattr(faults, name)
@@ -208,8 +208,8 @@ def _random(faults: Faults, draw: float) -> Fate | None:
     return None
 
 
-def _answered(response: Response, weather: Weather) -> Fate:
-    return Fate(response, delay=weather.latency, effect=False)
+def _answered(response: Response, weather: Weather) -> Treatment:
+    return Treatment(response, delay=weather.latency, effect=False)
 
 
 def _status(status: int, html: bool, body: str | None = None) -> Response:

@@ -31,7 +31,7 @@ class EventRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
+class KlaviyoMetric:
     """What events of one name are counted as. Nobody can delete one."""
 
     id: str
@@ -50,7 +50,7 @@ class Events:
         self._sent: dict[_Key, int] = {}
         self._attributes: dict[_Key, tuple[str, Mapping[str, Any], bool]] = {}
         self._hashes: set[int] = set()
-        self.metrics: dict[str, Metric] = {}
+        self.metrics: dict[str, KlaviyoMetric] = {}
         """By name, in the order of their first events."""
         self.sent = 0
         self.recorded = 0
@@ -81,11 +81,11 @@ class Events:
             flows_off = backfill or bool(attributes.get("backfill"))
             self._attributes[key] = (time, attributes, flows_off)
 
-    def metric(self, name: str, now: datetime) -> Metric:
+    def metric(self, name: str, now: datetime) -> KlaviyoMetric:
         """The metric of this name, new if need be."""
         found = self.metrics.get(name)
         if found is None:
-            found = self.metrics[name] = Metric(f"M{len(self.metrics) + 1:05d}", name, now)
+            found = self.metrics[name] = KlaviyoMetric(f"M{len(self.metrics) + 1:05d}", name, now)
         return found
 
     def records(self) -> list[EventRecord]:

@@ -5,12 +5,12 @@ from uuid import uuid4
 
 from local.klaviyo_stand_in.protocol.problems import Problem
 from local.klaviyo_stand_in.records import phones
+from local.klaviyo_stand_in.records.account_data import AccountData
 from local.klaviyo_stand_in.records.jobs import ImportFailure, ImportJob
 from local.klaviyo_stand_in.records.profiles import Duplicate
-from local.klaviyo_stand_in.records.state import State
 
 
-def carry_out(job: ImportJob, state: State) -> None:
+def carry_out(job: ImportJob, state: AccountData) -> None:
     """Import the job's profiles. The pointers of its failures point into the job's request."""
     for position, profile in enumerate(job.profiles):
         problem = _import(job, profile, f"/data/attributes/profiles/data/{position}", state)
@@ -20,7 +20,9 @@ def carry_out(job: ImportJob, state: State) -> None:
     job.done = True
 
 
-def _import(job: ImportJob, profile: dict[str, Any], pointer: str, state: State) -> Problem | None:
+def _import(
+    job: ImportJob, profile: dict[str, Any], pointer: str, state: AccountData
+) -> Problem | None:
     attributes = profile["attributes"]
     phone = attributes.get("phone_number")
     detail = phones.refusal(phone, state.policy) if phone else None

@@ -10,8 +10,8 @@ from klaviyo_mapping import Settings
 from klaviyo_mapping.settings.declaration import declared
 from local.web_console import parts as asked
 from local.web_console.acting import weather
+from local.web_console.acting.posting import post, renewed
 from local.web_console.acting.redriving import Wrong, try_now
-from local.web_console.acting.sending import post, renewed
 from local.web_console.parts import Parts
 from local.web_console.previewing import settings
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from local.background import Background
-from local.web_console.acting.sending import post
+from local.web_console.acting.posting import post
 
 RATES = (0, 1, 5, 20)
 """Messages a second to choose from."""

@@ -57,7 +57,7 @@ class Previews:
     ) -> Computed:
         """What the text would become with the settings, which the `texts` write.
 
-        The inputs of one `page` are numbered in their order. Raises `preview.Unreadable`, and
+        The inputs of one `page` are numbered in their order. Raises `preview.UnreadableText`, and
         `Superseded` once that page has sent a later input.
         """
         with self._lock:

@@ -14,8 +14,8 @@ from local.web_console.parts import Parts
 from local.web_console.previewing import settings
 from local.web_console.previewing.computing import Computed, Superseded
 from local.web_console.previewing.examples import examples
+from local.web_console.previewing.exporting import exported
 from local.web_console.previewing.paging import page_of
-from local.web_console.previewing.writing import written
 
 
 def add(app: Flask, parts: Parts) -> None:
@@ -52,10 +52,10 @@ def add(app: Flask, parts: Parts) -> None:
         chosen = settings.read(texts)
         if isinstance(chosen, dict):
             return jsonify(settings=chosen), 200
-        copies = asdict(written(texts))
+        copies = asdict(exported(texts))
         try:
             computed = _computed(document, parts)
-        except preview.Unreadable as error:
+        except preview.UnreadableText as error:
             return jsonify(error=_told(error), copies=copies), 200
         page = page_of(
             computed.preview,
@@ -99,7 +99,7 @@ def _computed(document: Mapping[str, Any], parts: Parts) -> Computed:
     )
 
 
-def _told(error: preview.Unreadable) -> dict[str, Any]:
+def _told(error: preview.UnreadableText) -> dict[str, Any]:
     return {
         "code": error.code,
         "detail": error.detail,

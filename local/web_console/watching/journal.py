@@ -16,7 +16,7 @@ from typing import Any
 
 from local.aws_stand_in.http_api import Exchange
 from local.web_console.watching.fates import Arrival, Fate, fates
-from local.web_console.watching.queues import Books, Dead
+from local.web_console.watching.queues import Dead, QueueContents
 
 KEPT = 20_000
 """Messages that are remembered for show; those that still wait are remembered in any case."""
@@ -96,20 +96,20 @@ class Journal:
         with self._lock:
             return self._number
 
-    def observe(self, books: Books, number: int) -> None:
+    def observe(self, contents: QueueContents, number: int) -> None:
         """See what became of the messages that wait.
 
         `number` was the latest message's before the look at the queues: what came since is not
         judged by it.
         """
         now = self._clock()
-        waiting = {message_id for entry in books.waiting for message_id in entry.message_ids}
-        dead = {letter.message_id: letter for letter in books.dead}
+        waiting = {message_id for entry in contents.waiting for message_id in entry.message_ids}
+        dead = {letter.message_id: letter for letter in contents.dead}
         with self._lock:
-            self._follow_imports(books)
+            self._follow_imports(contents)
             self._unmapped.update(
                 (entry.message_ids[0], entry.message)
-                for entry in books.waiting
+                for entry in contents.waiting
                 if entry.message is not None and entry.message_ids
             )
             for message_id, numbers in list(self._open.items()):
@@ -130,9 +130,9 @@ class Journal:
         self._totals[outcome] += len(numbers)
         self._change(numbers, outcome=outcome, reason=reason, details={}, settled_at=now)
 
-    def _follow_imports(self, books: Books) -> None:
+    def _follow_imports(self, contents: QueueContents) -> None:
         """A bulk import takes profiles that Klaviyo has not judged yet."""
-        for entry in books.waiting:
+        for entry in contents.waiting:
             if entry.kind != "check_import":
                 continue
             for message_id in entry.message_ids:

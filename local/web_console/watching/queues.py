@@ -52,7 +52,7 @@ class Dead:
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class QueueContents:
     """Both queues, as they stood at one look. `messages_waiting` counts SQS messages."""
 
     waiting: Sequence[Waiting] = ()
@@ -69,7 +69,7 @@ class Bookkeeper:
         self._dead: dict[Held, list[Dead]] = {}
         self._lock = threading.Lock()
 
-    def look(self) -> Books:
+    def look(self) -> QueueContents:
         """What is in either queue; what moves from one to the other meanwhile is in one of them."""
         with self._lock:
             before = aws.held(self._queues.retry_queue_url)
@@ -78,7 +78,7 @@ class Bookkeeper:
             waiting = {each.id: each for each in (*before, *after)}.values()
             self._waiting = {each: self._waiting.get(each) or _waiting(each) for each in waiting}
             self._dead = {each: self._dead.get(each) or _dead(each) for each in dead}
-            return Books(
+            return QueueContents(
                 waiting=[entry for each in self._waiting.values() for entry in each],
                 dead=[entry for each in self._dead.values() for entry in each],
                 messages_waiting=len(after),

@@ -22,9 +22,9 @@ def add(app: Flask, parts: Parts) -> None:
     @app.get("/api/state")
     def state() -> Response:
         """How things stand, in numbers: every panel asks for it every second."""
-        books = parts.watch.look()
+        contents = parts.watch.look()
         account = parts.deployment.account
-        waiting = books.waiting
+        waiting = contents.waiting
         return jsonify(
             now=datetime.now(UTC).timestamp(),
             totals=parts.journal.totals(),
@@ -37,7 +37,7 @@ def add(app: Flask, parts: Parts) -> None:
                 "last_at": max((entry.next_at for entry in waiting), default=None),
                 "attempts": max((entry.attempts for entry in waiting), default=0),
             },
-            dead={"entries": len(books.dead), "by_reason": by_reason(books.dead)},
+            dead={"entries": len(contents.dead), "by_reason": by_reason(contents.dead)},
             looks=[asdict(look) for look in parts.watch.looks],
             holdings=None if account is None else counts(account),
             people=[] if account is None else people(account),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from local.background import Background
 from local.web_console.watching.journal import Journal
-from local.web_console.watching.queues import Bookkeeper, Books, Dead
+from local.web_console.watching.queues import Bookkeeper, Dead, QueueContents
 
 EVERY_SECONDS = 1.0
 
@@ -47,12 +47,12 @@ class Watch(Background):
         """The last looks, the oldest first."""
         return list(self._looks)
 
-    def look(self) -> Books:
+    def look(self) -> QueueContents:
         """The queues as they stand, once the journal knows of it."""
         number = self._journal.number
-        books = self._bookkeeper.look()
-        self._journal.observe(books, number)
-        return books
+        contents = self._bookkeeper.look()
+        self._journal.observe(contents, number)
+        return contents
 
     def letter(self, key: str) -> Dead | None:
         """The dead letter of this key, if it is still there."""
@@ -60,15 +60,15 @@ class Watch(Background):
 
     def work(self) -> None:
         while not self.stopped.is_set():
-            books = self.look()
+            contents = self.look()
             totals = self._journal.totals()
             self._looks.append(
                 Look(
                     self._clock(),
                     totals.get("delivered", 0),
                     totals.get("queued", 0),
-                    len(books.waiting),
-                    len(books.dead),
+                    len(contents.waiting),
+                    len(contents.dead),
                 )
             )
             self.stopped.wait(EVERY_SECONDS)

@@ -5,7 +5,7 @@ update a second of whoever sends says what is new, and brings the rest.
 """
 
 from klaviyo_client.sending.shared import ACTIVE_SECONDS, STALE_SECONDS, Outlook
-from ledger import keys
+from ledger import item_keys
 from ledger.allowance import Allowance
 from ledger.table import Table, Update
 from ledger.values import Item
@@ -51,7 +51,7 @@ class TableBarometer:
         removed = ", ".join(f"#{place}" for place in range(len(sets), len(names)))
         expression = f"SET {written}" + (f" REMOVE {removed}" if removed else "")
         values = {f":{place}": value for place, value in enumerate(sets.values())}
-        update = Update(keys.KLAVIYO, expression, values, names)
+        update = Update(item_keys.KLAVIYO, expression, values, names)
         before = self._allowance.left
         [changed] = self._table.change([update], self._allowance, most=self._most)
         self._left -= before - self._allowance.left

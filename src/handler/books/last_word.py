@@ -19,7 +19,7 @@ from klaviyo_client.people.claims import Written
 from klaviyo_client.people.newest import ONCE_SECONDS
 from klaviyo_client.people.records import Record
 from klaviyo_client.people.times import FieldId, FieldIds, Times, packed
-from ledger import keys
+from ledger import item_keys
 from ledger.allowance import Allowance
 from ledger.people import People
 from ledger.swaps import Swap, swap
@@ -87,13 +87,13 @@ class Words:
 
     def _read(self, names: Iterable[Name], again: bool, leave: float) -> dict[Name, Record]:
         pks = {name: self._pk(name) for name in names}
-        wanted = [(pk, keys.WORDS) for pk in pks.values()]
+        wanted = [(pk, item_keys.WORDS) for pk in pks.values()]
         read = self._table.read(wanted, self._allowance, leave=leave, consistent=again)
         records: dict[Name, Record] = {}
         for name, pk in pks.items():
-            if (pk, keys.WORDS) not in read.unknown:
+            if (pk, item_keys.WORDS) not in read.unknown:
                 try:
-                    records[name] = _record(read.items.get((pk, keys.WORDS)))
+                    records[name] = _record(read.items.get((pk, item_keys.WORDS)))
                 except Exception:  # one that makes no sense must not cost the others
                     self._allowance.fail("unexpected")
         return records
@@ -113,7 +113,7 @@ class Words:
     ) -> Written:
         names = list(after)
         swaps = [
-            Swap((self._pk(name), keys.WORDS), before[name].version, _item(after[name]))
+            Swap((self._pk(name), item_keys.WORDS), before[name].version, _item(after[name]))
             for name in names
         ]
         made = swap(self._table, swaps, self._allowance, leave=leave)
@@ -125,7 +125,7 @@ class Words:
     def _pk(self, name: Name) -> str:
         pk = self._pks.get(name)
         if pk is None:
-            pk = self._pks[name] = keys.person(self._people.hash(*name))
+            pk = self._pks[name] = item_keys.person(self._people.hash(*name))
         return pk
 
 

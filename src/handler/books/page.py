@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from handler.books.last_word import LastWord
-from handler.books.named import Named
 from handler.books.outcomes import NOT_MAPPED_YET, ByMessage, of_decision
+from handler.books.written_names import WrittenNames
 from handler.decision import Decision
 from handler.isolation import Account
 from handler.report.message_ids import shown_id
@@ -19,7 +19,7 @@ from handler.report.telemetry import Metric, Telemetry
 from klaviyo_client.delivery import Klaviyo
 from klaviyo_client.people.sequence import keys_of
 from klaviyo_mapping import Mapped
-from ledger import keys
+from ledger import item_keys
 from ledger.allowance import SECONDS, Allowance
 from ledger.fates import (
     Arrival,
@@ -89,7 +89,7 @@ class Books:
         self._by = by
         self._telemetry = telemetry
         self._last_word = last_word
-        self._named = Named()
+        self._written_names = WrittenNames()
 
     def open(self, ledger_key: str | None) -> "Page | None":
         """The ledger for one call; `None`, and counted, where the secret has no key for it."""
@@ -103,7 +103,7 @@ class Books:
             self._by,
             self._telemetry,
             people,
-            self._named,
+            self._written_names,
             self._last_word,
             Allowance(self.seconds),
         )
@@ -118,7 +118,7 @@ class Page:
         by: str,
         telemetry: Telemetry,
         people: People,
-        named: Named,
+        named: WrittenNames,
         last_word: LastWord,
         allowance: Allowance,
     ) -> None:
@@ -127,7 +127,7 @@ class Page:
         self._table = table
         self._by = by
         self._telemetry = telemetry
-        self._named = named
+        self._written_names = named
         self._last_word = last_word
         self._items: list[Item] = []
         self._names_items: list[Item] = []
@@ -173,14 +173,14 @@ class Page:
     def look_up(self, message_ids: Iterable[str | None]) -> None:
         """Read which of these messages have arrived before."""
         shown = {self._name(each) for each in message_ids if each is not None}
-        wanted = {(keys.message(each), keys.ARRIVAL): each for each in shown}
+        wanted = {(item_keys.message(each), item_keys.ARRIVAL): each for each in shown}
         if wanted:
             read = self._table.read(wanted, self.allowance, most=READ_SECONDS)
             self._earlier.update({wanted[key]: item for key, item in read.items.items()})
             self._new.update(each for key, each in wanted.items() if key not in read.unknown)
 
     def _is_delivered_since(self, message_id: str, names: Set[str], most: float) -> bool:
-        items, is_all = self._table.query(keys.message(message_id), self.allowance, most=most)
+        items, is_all = self._table.query(item_keys.message(message_id), self.allowance, most=most)
         found = story(message_id, items)
         if not is_all or found is None:
             return False
@@ -257,11 +257,11 @@ class Page:
             items = [*map(self._without_forgotten, self._items), *names]
             unwritten = self._table.write(items, self.allowance)
             if unwritten:
-                self._named.clear()
-                found = (keys.message_id(pk) for pk, _ in unwritten)
+                self._written_names.clear()
+                found = (item_keys.message_id(pk) for pk, _ in unwritten)
                 self._behind.update(each for each in found if each is not None)
             if self._forgotten:
-                self._named.clear()
+                self._written_names.clear()
                 _, is_all = forget(self._table, self._forgotten, self.allowance)
                 if not is_all:
                     self._telemetry.warning("not all was forgotten")
@@ -282,7 +282,7 @@ class Page:
             names = list(dict.fromkeys([*names, ("external_id", message.user_id)]))
         first, *further = self.people.hashes(names)
         for other in further:
-            if self._named.is_new((other, first)):
+            if self._written_names.is_new((other, first)):
                 self._names_items.append(names_item(other, first, message.at))
         return first
 

@@ -31,7 +31,7 @@ LONGEST_WAIT = 2 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class SqsRecord:
     """One SQS message. `sent_at` is in Unix seconds, where SQS says it."""
 
     id: str
@@ -48,7 +48,7 @@ class Batch:
     memory for; SQS shows them again.
     """
 
-    records: Sequence[Record]
+    records: Sequence[SqsRecord]
     entries: Sequence[Entry]
     merged: int = 0
     left: frozenset[str] = frozenset()
@@ -69,11 +69,11 @@ def read(lambda_event: Mapping[str, Any], now: float) -> Batch:
     return Batch(records, distinct, len(entries) - len(distinct), frozenset(left))
 
 
-def records_of(lambda_event: Mapping[str, Any]) -> list[Record]:
+def records_of(lambda_event: Mapping[str, Any]) -> list[SqsRecord]:
     """The SQS messages of an event."""
     records = lambda_event.get("Records") if isinstance(lambda_event, dict) else None
     return [
-        Record(str(record.get("messageId", "")), str(record.get("body", "")), _sent_at(record))
+        SqsRecord(str(record.get("messageId", "")), str(record.get("body", "")), _sent_at(record))
         for record in (records if isinstance(records, list) else ())
         if isinstance(record, Mapping)
     ]
@@ -92,7 +92,7 @@ def _sent_at(record: Mapping[str, Any]) -> float | None:
     )
 
 
-def _entries(record: Record, room: Room, now: float) -> list[Entry]:
+def _entries(record: SqsRecord, room: Room, now: float) -> list[Entry]:
     try:
         found = unpack(record.body, room)
     except NoRoomError:
@@ -103,7 +103,7 @@ def _entries(record: Record, room: Room, now: float) -> list[Entry]:
     return [_dated(entry, record, now) for entry in found]
 
 
-def _dated(entry: Entry, record: Record, now: float) -> Entry:
+def _dated(entry: Entry, record: SqsRecord, now: float) -> Entry:
     """The entry with its record, and with a history only where it can be its own."""
     first_failed_at, not_before = entry.first_failed_at, entry.not_before
     if _is_redriven(entry, record):
@@ -118,7 +118,7 @@ def _dated(entry: Entry, record: Record, now: float) -> Entry:
     return replace(entry, record=record.id, first_failed_at=first_failed_at, not_before=not_before)
 
 
-def _unattended(not_before: float | None, record: Record, now: float) -> float:
+def _unattended(not_before: float | None, record: SqsRecord, now: float) -> float:
     """Seconds that the entry lay on the queue, due, while nobody took it."""
     if record.sent_at is None:
         return 0.0
@@ -126,7 +126,7 @@ def _unattended(not_before: float | None, record: Record, now: float) -> float:
     return lay if lay > UNATTENDED_AFTER else 0.0
 
 
-def _is_redriven(entry: Entry, record: Record) -> bool:
+def _is_redriven(entry: Entry, record: SqsRecord) -> bool:
     """Whether SQS was given the message later than this code can have sent it.
 
     A `not_before` ahead of the first failure was written by hand, and proves nothing.

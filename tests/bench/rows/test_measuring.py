@@ -1,7 +1,7 @@
 """Whose turn it is, and what becomes of a process that fails."""
 
 from bench.figures import Figure
-from bench.rows.measuring import Figures, MeasurementError, Record, Task, in_turns
+from bench.rows.measuring import Figures, MeasurementError, Recorder, Task, in_turns
 
 
 def task(subject: str, rounds: int = 9, name: str = "work") -> Task:
@@ -30,7 +30,7 @@ def test_what_takes_long_runs_in_the_first_rounds_alone() -> None:
 
 def test_values_of_the_rounds_become_one_figure_for_each_subject() -> None:
     values = iter([1.0, 2.0, 4.0])
-    record = Record()
+    record = Recorder()
     for subject in ("present", "base", "present"):
         record.add(Task(subject, "work", 9, lambda: {"value": next(values)}))
     assert record.figures("present") == {"value": Figure.of([1.0, 4.0])}
@@ -42,7 +42,7 @@ def test_failure_is_noted_once_and_the_others_go_on() -> None:
     def fail() -> Figures:
         raise MeasurementError("not delivered: 200")
 
-    record = Record()
+    record = Recorder()
     for _ in range(2):
         record.add(Task("present", "webhook order", 9, fail))
     record.add(task("present"))

@@ -14,11 +14,11 @@ from local.aws_stand_in.function import (
     MAX_ANSWER_BYTES,
     MAX_EVENT_BYTES,
     ROOT,
+    EventTooLargeError,
     FunctionError,
     LambdaFunction,
-    TooLargeError,
 )
-from local.aws_stand_in.limits import Limits
+from local.aws_stand_in.limits import ProcessLimits
 
 HANDLERS = """
     import os, sys, time
@@ -169,7 +169,7 @@ def test_handler_that_cannot_be_loaded_is_told_at_the_start(factory: Factory) ->
 
 def test_event_larger_than_lambda_takes_is_not_sent(factory: Factory) -> None:
     with factory.function("counts") as function:
-        with pytest.raises(TooLargeError):
+        with pytest.raises(EventTooLargeError):
             function.invoke({"body": "x" * MAX_EVENT_BYTES})
         assert function.invoke({"body": "x" * (MAX_EVENT_BYTES - 100)}) == 1
 
@@ -182,7 +182,7 @@ def test_real_handler_loads(module: str, factory: Factory) -> None:
 
 
 def test_function_that_takes_more_memory_than_it_has_is_killed(factory: Factory) -> None:
-    limits = Limits(memory_mb=200, share=1.0)
+    limits = ProcessLimits(memory_mb=200, share=1.0)
     with factory.function("hoards", limits=limits) as function:
         assert function.invoke(50) == 1
         with pytest.raises(FunctionError):
@@ -193,7 +193,7 @@ def test_function_that_takes_more_memory_than_it_has_is_killed(factory: Factory)
 
 def test_function_has_its_share_of_a_processor(factory: Factory) -> None:
     """Of one second of a processor's time, 0.29 s is had in each second."""
-    with factory.function("works", seconds=20.0, limits=Limits(512)) as function:
+    with factory.function("works", seconds=20.0, limits=ProcessLimits(512)) as function:
         began = time.monotonic()
         assert function.invoke(0.5) == "fine"
         assert time.monotonic() - began > 0.5 / 0.4

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from local.aws_stand_in import http_api
-from local.aws_stand_in.function import FunctionError, TooLargeError
+from local.aws_stand_in.function import EventTooLargeError, FunctionError
 from local.aws_stand_in.http_api import Answer, Exchange, answer_of, lambda_event_of
 
 BODY = b'{"type":"identify"}'
@@ -168,7 +168,7 @@ def test_answers_404_beside_its_routes(api: Api) -> None:
     ("error", "answer"),
     [
         (FunctionError("it died"), (500, b'{"message": "Internal Server Error"}')),
-        (TooLargeError("too large"), (413, b'{"message": "Request Entity Too Large"}')),
+        (EventTooLargeError("too large"), (413, b'{"message": "Request Entity Too Large"}')),
     ],
 )
 def test_answers_for_a_function_that_has_none(

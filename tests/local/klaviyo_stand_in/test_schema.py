@@ -10,7 +10,7 @@ from openapi_client import models
 
 from local.klaviyo_stand_in.checks.schema import compile_schema
 from local.klaviyo_stand_in.protocol.exchange import Json
-from local.klaviyo_stand_in.protocol.findings import Facts, Findings
+from local.klaviyo_stand_in.protocol.findings import CheckContext, Findings
 from local.klaviyo_stand_in.protocol.openapi import BODIES, DEFINITIONS
 from local.klaviyo_stand_in.protocol.policy import Policy
 from tests.local.klaviyo_stand_in.caller import (
@@ -114,7 +114,7 @@ def test_a_rule_on_a_place_that_does_not_exist_is_an_error() -> None:
 
 
 def _is_right(operation: str, document: Json) -> bool:
-    findings = Findings(Facts(NOW, Policy()))
+    findings = Findings(CheckContext(NOW, Policy()))
     compile_schema(BODIES[operation], DEFINITIONS, {})(document, findings)
     return not findings.problems
 

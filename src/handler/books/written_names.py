@@ -6,7 +6,7 @@ MOST_NAMES = 20_000
 """Names that a process remembers."""
 
 
-class Named:
+class WrittenNames:
     """The names of people that this process has written, the latest of them."""
 
     def __init__(self) -> None:

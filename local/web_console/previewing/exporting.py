@@ -12,7 +12,7 @@ IN_A_FILE = "rules"
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class Exported:
     """The settings that are not the defaults: as environment variables for a shell, as options of
     the command line, and as parameters of `sam deploy`. Texts to copy, empty for the defaults."""
 
@@ -21,7 +21,7 @@ class Written:
     parameters: str
 
 
-def written(texts: Mapping[str, str]) -> Written:
+def exported(texts: Mapping[str, str]) -> Exported:
     """What was filled in, as far as it is not the default."""
     chosen = [
         (each, text)
@@ -29,7 +29,7 @@ def written(texts: Mapping[str, str]) -> Written:
         if (text := texts.get(each.variable, "").strip()) and text != each.default_text
     ]
     parameters = [_parameter(each, text) for each, text in chosen]
-    return Written(
+    return Exported(
         "\n".join(f"{each.variable}={shlex.quote(text)}" for each, text in chosen),
         " ".join(_option(each, text) for each, text in chosen),
         " ".join(["sam deploy --parameter-overrides", *parameters]) if parameters else "",

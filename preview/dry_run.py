@@ -1,4 +1,4 @@
-"""A delivery rehearsed: the client's own run, to a Klaviyo that is well and exists on paper only.
+"""A dry run of a delivery: the client's own code, and a made-up Klaviyo that answers every request.
 
 So the requests are those that the client sends, in the order in which it plans them. What an
 answer would say is written in angle brackets.
@@ -43,7 +43,7 @@ NOTES: Mapping[Endpoint, str] = {
     GET_PROFILES: "If there is no such profile, nothing more is sent for it.",
     GET_LIST_MEMBERS: "If the person is not on the list, nothing more is sent for them.",
 }
-"""What becomes of it where the answer is not the one that is rehearsed."""
+"""What becomes of it where the answer is another one."""
 
 CONSENTS = "Who has opted out, without a later consent, is not subscribed."
 
@@ -65,7 +65,7 @@ class Step:
 
 
 @dataclass(slots=True)
-class Rehearsal:
+class DryRun:
     """The `steps` in their order, and the `operations` that the positions in them are about.
 
     These are those given, and then the looks at import jobs. `lists` are those that were looked up
@@ -77,10 +77,10 @@ class Rehearsal:
     lists: KnownLists = field(default_factory=KnownLists)
 
 
-def rehearse(operations: Sequence[Operation]) -> Rehearsal:
+def run_dry(operations: Sequence[Operation]) -> DryRun:
     """Carry the operations out on paper, now and, where they have to wait, once that is over."""
-    rehearsal = Rehearsal(list(operations))
-    paper = _Paper(rehearsal)
+    dry_run = DryRun(list(operations))
+    paper = _Paper(dry_run)
     waiting: dict[float, dict[int, Operation]] = {0.0: dict(enumerate(operations))}
     for _ in range(ROUNDS):
         following: dict[float, dict[int, Operation]] = {}
@@ -89,7 +89,7 @@ def rehearse(operations: Sequence[Operation]) -> Rehearsal:
         if not following:
             break
         waiting = following
-    return rehearsal
+    return dry_run
 
 
 def _carry_out(
@@ -99,18 +99,18 @@ def _carry_out(
     following: dict[float, dict[int, Operation]],
 ) -> None:
     """Deliver what is due after so many seconds; `following` gets what has to wait longer."""
-    rehearsal = paper.rehearsal
+    dry_run = paper.dry_run
     positions = list(due)
     paper.begin(positions, LATER.format(_in_words(seconds)) if seconds else None)
-    delivery = OneDelivery(paper, rehearsal.lists, list(due.values()), "", 1.0, {}).carry_out()
+    delivery = OneDelivery(paper, dry_run.lists, list(due.values()), "", 1.0, {}).carry_out()
     for position, result in zip(positions, delivery.results, strict=True):
         if isinstance(result.outcome, Retryable):
             later = seconds + (result.outcome.delay or 0.0)
             following.setdefault(later, {})[position] = result.operation
     for operation in delivery.follow_ups:
         checks = following.setdefault(seconds + CHECK_SECONDS, {})
-        checks[len(rehearsal.operations)] = operation
-        rehearsal.operations.append(operation)
+        checks[len(dry_run.operations)] = operation
+        dry_run.operations.append(operation)
 
 
 class _Paper:
@@ -119,15 +119,15 @@ class _Paper:
     Where a profile, a list or a member is asked for, it is there.
     """
 
-    def __init__(self, rehearsal: Rehearsal) -> None:
-        self.rehearsal = rehearsal
+    def __init__(self, dry_run: DryRun) -> None:
+        self.dry_run = dry_run
         self._positions: Sequence[int] = ()
         self._note: str | None = None
         self._prepared: dict[int, int] = {}
         self._told_by: dict[str, int] = {}
 
     def begin(self, positions: Sequence[int], note: str | None) -> None:
-        """A delivery begins, of the operations that stand at these positions of the rehearsal."""
+        """A delivery begins, of the operations that stand at these positions of the dry_run."""
         self._positions, self._note = positions, note
         self._prepared = {}
 
@@ -143,14 +143,14 @@ class _Paper:
         on_reply: OnReply,
     ) -> int:
         """In their order, each after what came before it was settled."""
-        began = len(self.rehearsal.steps)
+        began = len(self.dry_run.steps)
         waiting: deque[tuple[Request, int]] = deque((request, 0) for request in requests)
         while waiting:
             request, parent = waiting.popleft()
             number = self._write_down(request, parent)
             further = on_reply(request, self._answer(request, number))
             waiting.extend((each, number) for each in further)
-        return len(self.rehearsal.steps) - began
+        return len(self.dry_run.steps) - began
 
     def _write_down(self, request: Request, parent: int) -> int:
         """Note the request under its number; `parent` is the one whose answer has led to it."""
@@ -165,14 +165,14 @@ class _Paper:
             path = path.replace(quote(target, safe=""), target)
         of_endpoint = CONSENTS if _asks_consents(request) else NOTES.get(request.endpoint)
         notes = [note for note in (self._note, of_endpoint) if note is not None]
-        steps = self.rehearsal.steps
+        steps = self.dry_run.steps
         placed = replace(request, items=tuple(map(self._placed, request.items)))
         steps.append(Step(placed, path, max(after) or None, " ".join(notes) or None))
         self._prepared.update(dict.fromkeys(needs | prepares, len(steps)))
         return len(steps)
 
     def _placed(self, item: Item) -> Item:
-        """The item with the rehearsal's positions for the delivery's."""
+        """The item with the dry_run's positions for the delivery's."""
         covers = tuple(self._positions[each] for each in item.covers)
         return replace(
             item, covers=covers, joins=tuple(self._positions[each] for each in item.joins)
@@ -203,7 +203,7 @@ class _Paper:
     def _id(self, pattern: str, *parts: object) -> str:
         """Words in the place of an id that only the answer tells."""
         written = NOT_IN_PATH.sub("-", pattern.format(*parts))[:200]
-        self._told_by[written] = len(self.rehearsal.steps)
+        self._told_by[written] = len(self.dry_run.steps)
         return written
 
 

@@ -111,7 +111,7 @@ class Counts:
         return cls(**known)
 
 
-class State:
+class StateFile:
     """The open file of one backfill; one process at a time. Raises `Trouble` for another one's."""
 
     def __init__(self, path: Path) -> None:

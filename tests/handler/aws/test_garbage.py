@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from handler.aws.memory import BYTES_BETWEEN_LOOKS, BYTES_OF_A_CALL, Collector
+from handler.aws.garbage import BYTES_BETWEEN_LOOKS, BYTES_OF_A_CALL, Collector
 from klaviyo_client.api.outcomes import Retryable, RetryReason
 from klaviyo_client.delivery import Klaviyo
 from local.klaviyo_stand_in import Account, Weather, serve

@@ -23,7 +23,7 @@ from local.klaviyo_stand_in.records.profiles import Profile, Profiles
 EXAMPLE_DOMAINS = ("@example.com", "@test.com")
 
 
-class State:
+class AccountData:
     """Profiles, events, lists and jobs. Not safe for threads by itself."""
 
     def __init__(self, policy: Policy, keep_events: Keep) -> None:
