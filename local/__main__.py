@@ -7,6 +7,6 @@ import sys
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 if __name__ == "__main__":
-    from local.running import main
+    from local.make_run.running import main
 
     sys.exit(main(sys.argv[1:]))

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from local.aws_stand_in.function import ROOT
-from local.configuration import AWS_PORT, CONSOLE_PORT, KLAVIYO_PORT, PORT
 from local.documenting.own_run import start
+from local.make_run.configuration import AWS_PORT, CONSOLE_PORT, KLAVIYO_PORT, PORT
 
 PAGE = ROOT / "docs" / "recording.md"
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from flask import request
 
-from local.configuration import Configuration
-from local.deployment import Deployment
+from local.make_run.configuration import Configuration
+from local.make_run.deployment import Deployment
 from local.web_console.acting.redriving import Redriving
 from local.web_console.acting.traffic import Traffic
 from local.web_console.previewing.computing import Previews

@@ -17,8 +17,8 @@ from handler.door.validation import validate
 from klaviyo_mapping import Dropped
 from local import guard
 from local.background import serving
-from local.configuration import Configuration
-from local.deployment import Deployment
+from local.make_run.configuration import Configuration
+from local.make_run.deployment import Deployment
 from local.web_console.acting import routes as acting
 from local.web_console.acting.redriving import Redriving
 from local.web_console.acting.traffic import Traffic

@@ -9,7 +9,7 @@ import pytest
 
 from cli.stack.local import FILE, LocalRun
 from handler.queue.envelope import Entry, pack
-from local.place import claimed
+from local.make_run.place import claimed
 from tests.cli.calling import answer, call, lines
 from tests.deployment import PRIVATE_KEY, SHARED_SECRET, Deployment
 from tests.handler.calls import call as signed

@@ -19,7 +19,7 @@ from local import klaviyo_stand_in as klaviyo
 from local.aws_stand_in import server as aws
 from local.klaviyo_stand_in import Account
 from tests.deployment import LEDGER_KEY, LISTS, PRIVATE_KEY, SHARED_SECRET, Deployment
-from tests.faults.reckoning import problems, table
+from tests.faults.account.reckoning import problems, table
 from tests.faults.run import Run, Settings
 
 RESULTS = Path(__file__).resolve().parent.parent.parent / "bench" / "results"

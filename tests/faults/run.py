@@ -26,13 +26,14 @@ from local.aws_stand_in.limits import ProcessLimits
 from local.aws_stand_in.poller import Poller
 from local.aws_stand_in.template import function as facts_of
 from tests.deployment import Deployment
-from tests.faults import books, changes, fates, ledger
-from tests.faults.climate import CALM, CLIMATE
-from tests.faults.ledger import Held, Klaviyo
-from tests.faults.proxy import FlakyProxy
-from tests.faults.table_weather import TableWeather
-from tests.faults.traffic import APART, LARGE, Sizes, cut, traffic
-from tests.faults.units import Unit
+from tests.faults.account import books, fates, ledger
+from tests.faults.account.ledger import Held, Klaviyo
+from tests.faults.failing.climate import CALM, CLIMATE
+from tests.faults.failing.proxy import FlakyProxy
+from tests.faults.failing.table_weather import TableWeather
+from tests.faults.messages import changes
+from tests.faults.messages.traffic import APART, LARGE, Sizes, cut, traffic
+from tests.faults.messages.units import Unit
 from tests.handler.calls import call
 
 WEBHOOKS = 2

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from tests.deployment import Deployment
-from tests.faults.reckoning import problems, table
+from tests.faults.account.reckoning import problems, table
+from tests.faults.messages.traffic import SMALL
 from tests.faults.run import Run, Settings
-from tests.faults.traffic import SMALL
 
 
 def test_whatever_fails_every_message_is_accounted_for(

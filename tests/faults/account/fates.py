@@ -1,0 +1,58 @@
+"""Whether the ledger says of each message what has become of it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Set
+from typing import Any
+
+from ledger.fates import State
+from ledger.item_keys import message
+from ledger.stories import story
+from ledger.values import Item, unmarshalled
+from local.aws_stand_in.items import ACCOUNT
+from local.aws_stand_in.server import REGION
+from tests.faults.messages.units import Place, Unit
+
+Disagreeing = tuple[str, Place]
+"""What the ledger says of a message, and which message that is."""
+
+
+def disagreeing(
+    units: Iterable[Unit], table: str, unwritten: Set[str]
+) -> tuple[list[Disagreeing], list[Disagreeing]]:
+    """The messages whose fate is not where they are: those of which the ledger is wrong, and those
+    that are behind, since a fate of theirs was `unwritten`, which a function has counted.
+
+    At the end of a run nothing waits: a message is in Klaviyo, a dead letter, or dropped.
+    """
+    items = _by_message(table)
+    wrong: list[Disagreeing] = []
+    behind: list[Disagreeing] = []
+    for unit in units:
+        for message_id in unit.message_ids:
+            told = story(message_id, items.get(message(message_id), ()))
+            state = None if told is None else told.state
+            if state is not _expected(unit):
+                found = behind if message_id in unwritten else wrong
+                found.append((f"{unit.kind}: {state}", ("message", message_id)))
+    return wrong, behind
+
+
+def _expected(unit: Unit) -> State:
+    if unit.dropped:
+        return State.DROPPED
+    return State.DEAD_LETTERED if unit.refused or unit.malformed else State.DELIVERED
+
+
+def _by_message(table: str) -> dict[str, list[Item]]:
+    found: dict[str, list[Item]] = defaultdict(list)
+    for item in _items(table):
+        found[item["pk"]].append(item)
+    return found
+
+
+def _items(table: str) -> Iterator[dict[str, Any]]:
+    """From moto itself: a scan by HTTP would take minutes."""
+    from moto.dynamodb.models import dynamodb_backends
+
+    for item in dynamodb_backends[ACCOUNT][REGION].tables[table].all_items():
+        yield unmarshalled(item.to_json()["Attributes"])
