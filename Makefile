@@ -47,7 +47,7 @@ run: $(COMMAND) ## Run everything on this machine, until Ctrl-C (ONCE=1: until t
 
 check: $(COMMAND) ## Check format, lint, types and layers, and test mapping and client (half a minute)
 	$(LINT)
-	QUICK=1 $(PARALLEL) tests/klaviyo_mapping tests/klaviyo_client
+	QUICK=1 $(PARALLEL) tests/operations tests/klaviyo_mapping tests/klaviyo_client
 
 test: $(COMMAND) ## Check format, lint, types and layers, and run every test (8 minutes on two cores)
 	$(LINT)

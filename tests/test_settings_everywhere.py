@@ -25,7 +25,7 @@ SETTINGS = [each for owner in OWNERS for each in declared(owner)]
 PARAMETERS = [each for each in SETTINGS if each.setting.origin == "parameter"]
 
 TESTS = {
-    Settings: "tests/klaviyo_mapping/test_settings.py",
+    Settings: "tests/klaviyo_mapping/settings/test_settings.py",
     Environment: "tests/handler/aws/test_environment.py",
 }
 

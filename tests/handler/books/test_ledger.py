@@ -29,7 +29,7 @@ from operations import Subscribe
 from tests.deployment import Deployment
 from tests.handler.calls import batch, call, envelope, identify, order, track
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture

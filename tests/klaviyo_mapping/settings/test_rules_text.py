@@ -8,7 +8,7 @@ import pytest
 from klaviyo_mapping.settings.rules import Fields, Patterns, Rules
 from klaviyo_mapping.settings.rules_file import TYPES, RulesError, read_rules
 
-EXAMPLE = Path(__file__).parents[2] / "src" / "rules.example.toml"
+EXAMPLE = Path(__file__).parents[3] / "src" / "rules.example.toml"
 
 
 def test_every_table_and_key() -> None:
