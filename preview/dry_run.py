@@ -28,7 +28,7 @@ from klaviyo_client.one_delivery import OneDelivery
 from klaviyo_client.planning.lists import KnownLists
 from klaviyo_client.planning.requests import Item, Request
 from klaviyo_client.sending.sender import Limits, OnReply
-from operations import Operation
+from operations import Operation, Subscribe
 
 IDENTIFIED = "<the id in the answer to request {}>"
 FOUND = "<the id of {} in the answer to request {}>"
@@ -46,6 +46,8 @@ NOTES: Mapping[Endpoint, str] = {
 """What becomes of it where the answer is another one."""
 
 CONSENTS = "Who has opted out, without a later consent, is not subscribed."
+
+WITHDRAWALS = "If there is no such profile, it is created first, so that it keeps the withdrawal."
 
 ROUNDS = 8
 """How often at most what has to wait is taken up again."""
@@ -163,13 +165,24 @@ class _Paper:
         if target in self._told_by:
             after.append(self._told_by[target])
             path = path.replace(quote(target, safe=""), target)
-        of_endpoint = CONSENTS if _asks_consents(request) else NOTES.get(request.endpoint)
+        of_endpoint = NOTES.get(request.endpoint)
+        if request.with_consents and request.endpoint is not GET_LIST_MEMBERS:
+            of_endpoint = CONSENTS if self._is_of_subscriptions(request) else WITHDRAWALS
         notes = [note for note in (self._note, of_endpoint) if note is not None]
         steps = self.dry_run.steps
         placed = replace(request, items=tuple(map(self._placed, request.items)))
         steps.append(Step(placed, path, max(after) or None, " ".join(notes) or None))
         self._prepared.update(dict.fromkeys(needs | prepares, len(steps)))
         return len(steps)
+
+    def _is_of_subscriptions(self, request: Request) -> bool:
+        """Whether it is the answer that decides who may be subscribed."""
+        operations = self.dry_run.operations
+        return any(
+            isinstance(operations[self._positions[each]], Subscribe)
+            for item in request.items
+            for each in (*item.covers, *item.joins)
+        )
 
     def _placed(self, item: Item) -> Item:
         """The item with the dry_run's positions for the delivery's."""
@@ -205,11 +218,6 @@ class _Paper:
         written = NOT_IN_PATH.sub("-", pattern.format(*parts))[:200]
         self._told_by[written] = len(self.dry_run.steps)
         return written
-
-
-def _asks_consents(request: Request) -> bool:
-    """Whether it is the answer that decides who may be subscribed."""
-    return request.with_consents and request.endpoint is not GET_LIST_MEMBERS
 
 
 def _in_words(seconds: float) -> str:

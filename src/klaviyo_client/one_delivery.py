@@ -70,17 +70,18 @@ def _plan_steps(known: Known, pending: Sequence[int]) -> list[Request]:
     return plan_steps(known.operations, pending)
 
 
-AT_ONCE = (
-    _plan_steps,
-    plan_member_lookups,
-    plan_standing_lookups,
-    plan_subscriptions,
-    plan_profile_lookups,
-)
+AT_ONCE = (_plan_steps, plan_subscriptions, plan_profile_lookups)
 """What goes first: steps that need nothing, and look-ups for the others."""
 
-LOOKED_UP = (plan_removals, plan_unsubscriptions, plan_introductions, plan_subscriptions)
-"""What goes once the look-ups have their answers."""
+BEFORE_CONSENTS = (plan_removals, plan_member_lookups, plan_standing_lookups)
+"""What goes then. The state of people's consents is looked up last of all, directly before
+something is sent on the strength of it: another function may change it meanwhile."""
+
+CONSENTS = (plan_unsubscriptions, plan_introductions, plan_subscriptions)
+
+FRESH_SECONDS = 2.0
+"""How long after an answer about a person's consents something may be sent on the strength of it.
+The answer to an upsert has them as well, so a look-up follows if the upserts took longer."""
 
 
 class OneDelivery:
@@ -166,7 +167,10 @@ class OneDelivery:
             if not (self._time_is_left() and self._pending()):
                 return
             self._find_lists()
+            began = self._courier.clock()
             self._send_upserts(doomed)
+            if self._courier.clock() > began + FRESH_SECONDS:
+                self._progress.standings.clear()
             self._hold_back_steps()
             self._send_steps()
 
@@ -192,9 +196,12 @@ class OneDelivery:
         self._judge()
         self._send_stage(*AT_ONCE)
         self._look_up()
+        self._send_stage(*BEFORE_CONSENTS)
+        self._progress.take(without_object(self._progress, self._pending()))
         self._judge()
-        self._send_stage(*LOOKED_UP)
-        self._send_stage(plan_subscriptions)
+        start_by = min(self._courier.clock() + FRESH_SECONDS, self._deadline)
+        self._send_stage(*CONSENTS, start_by=start_by)
+        self._send_stage(plan_subscriptions, plan_unsubscriptions, start_by=start_by)
 
     def _find_lists(self) -> None:
         """Give every step on a named list that list's id."""
@@ -271,7 +278,7 @@ class OneDelivery:
             return self._deadline
         return (self._courier.clock() + self._deadline) / 2
 
-    def _send_stage(self, *planners: Planner[list[Request]]) -> None:
+    def _send_stage(self, *planners: Planner[list[Request]], start_by: float | None = None) -> None:
         """Send what these plan, all at once."""
         if self._time_is_left():
             requests = self._plan(
@@ -279,7 +286,7 @@ class OneDelivery:
                     request for plan in planners for request in plan(known, pending)
                 ]
             )
-            self._send(requests, self._deadline)
+            self._send(requests, self._deadline if start_by is None else start_by)
 
     def _plan(self, plan: Planner[Planned]) -> Planned:
         """What `plan` returns, without the operations that cannot be written at all."""

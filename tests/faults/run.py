@@ -25,6 +25,7 @@ from local.aws_stand_in.function import FunctionError, LambdaFunction
 from local.aws_stand_in.limits import ProcessLimits
 from local.aws_stand_in.poller import Poller
 from local.aws_stand_in.template import function as facts_of
+from local.klaviyo_stand_in.records.consents import Reversal
 from tests.deployment import Deployment
 from tests.faults.account import books, fates, ledger
 from tests.faults.account.ledger import Held, Klaviyo
@@ -110,7 +111,8 @@ class Report:
     something else than is so, and `behind` those of which it does since a fate could not be
     written, which was counted; `everywhere` are people whose unsubscription
     from a list became one from everything, `widened` consents that nobody has given or
-    that were withdrawn; `peak_mb` is the most memory that a function has held.
+    that were withdrawn, and `overtaken` those that were withdrawn in the moment in which an older
+    consent was about to be sent; `peak_mb` is the most memory that a function has held.
     """
 
     settings: Settings
@@ -126,6 +128,7 @@ class Report:
     everywhere: list[ledger.Misfit]
     doubled: list[ledger.Misfit]
     widened: list[ledger.Misfit]
+    overtaken: list[ledger.Misfit]
     surplus: list[ledger.Misfit]
     klaviyo: Klaviyo
     dead: Held
@@ -440,17 +443,21 @@ class Run:
             for address in unit.on_list_before:
                 account.add_subscribed(address, changes.LEFT_LIST)
 
-    def _reversed(self) -> list[str]:
-        """The addresses whose opt-out a subscription has undone in Klaviyo at any time."""
+    def _reversals(self) -> dict[str, Reversal]:
+        """The addresses whose opt-out a subscription has undone in Klaviyo, and when at last."""
         account = self._deployment.account
-        people = (account.profiles.get(each.profile_id) for each in account.reversals)
-        return [person.email for person in people if person is not None and person.email]
+        return {
+            person.email: each
+            for each in account.reversals
+            if (person := account.profiles.get(each.profile_id)) is not None and person.email
+        }
 
     def _report(self, proxy: FlakyProxy, seconds: float) -> Report:
         held, waiting, dead = self._look()
         lost, stale = ledger.lost(self._units, held, Held(), dead)
         missing, changed = ledger.changed(self._units, held)
         stale += changed
+        widened, overtaken = ledger.widened(self._units, held, self._reversals())
         table = self._deployment.variables.get("LEDGER_TABLE")
         unchecked = books.warned(self._logs, "order_not_checked")
         unwritten = books.warned(self._logs, FATE_NOT_WRITTEN)
@@ -468,7 +475,8 @@ class Run:
             behind=behind,
             everywhere=[("left", ("left", each)) for each in held.everywhere],
             doubled=ledger.doubled(held),
-            widened=ledger.widened(self._units, held, self._reversed()),
+            widened=widened,
+            overtaken=overtaken,
             surplus=ledger.surplus(self._units, held, dead),
             klaviyo=held,
             dead=dead,

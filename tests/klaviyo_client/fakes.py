@@ -24,6 +24,7 @@ UPSERT_WITH_CONSENTS = "/api/profile-import?additional-fields%5Bprofile%5D=subsc
 PROFILES = "/api/profiles?"
 IMPORT = "/api/profile-bulk-import-jobs"
 SUBSCRIBE = "/api/profile-subscription-bulk-create-jobs"
+UNSUBSCRIBE = "/api/profile-subscription-bulk-delete-jobs"
 
 
 BAD_PHONE = "+15005550006"

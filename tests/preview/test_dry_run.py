@@ -171,7 +171,8 @@ def of(request: RequestPreview) -> dict[str, list[str]]:
             {"consent_events": True},
             [
                 ("POST", "/api/events", None),
-                ("POST", "/api/profile-subscription-bulk-delete-jobs", None),
+                ("GET", "/api/profiles", None),
+                ("POST", "/api/profile-subscription-bulk-delete-jobs", 2),
             ],
             id="unsubscribes from everything",
         ),

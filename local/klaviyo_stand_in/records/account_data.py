@@ -181,16 +181,17 @@ class AccountData:
         """A subscription removes the suppressions that a person or the account has set, whether or
         not a confirmation is still to come:
         https://developers.klaviyo.com/en/reference/bulk_subscribe_profiles"""
-        had_left = list_id is not None and list_id in owner.list_suppressions
         for name in sorted(consents):
-            opted_out = owner.consents.get(name) == "UNSUBSCRIBED"
+            opt_outs = [owner.consented[name]] if owner.consents.get(name) == "UNSUBSCRIBED" else []
             if name == EMAIL_MARKETING:
-                lifted = LIFTED & owner.suppressions.keys()
-                opted_out = bool(opted_out or lifted or had_left)
-                for reason in lifted:
-                    del owner.suppressions[reason]
-            if opted_out:
-                self.reversals.append(Reversal(owner.id, name, list_id, now))
+                opt_outs += [
+                    owner.suppressions.pop(reason) for reason in LIFTED & owner.suppressions.keys()
+                ]
+                if list_id is not None and list_id in owner.list_suppressions:
+                    opt_outs.append(owner.list_suppressions[list_id])
+            if opt_outs:
+                withdrawn = max(opt_outs)
+                self.reversals.append(Reversal(owner.id, name, list_id, now, withdrawn))
 
     def _join(
         self, owner: Profile, joined: MailingList | None, consents: set[str], now: datetime

@@ -46,9 +46,11 @@ class ConsentJob:
 
 @dataclass(frozen=True, slots=True)
 class Reversal:
-    """Somebody had opted out of a consent, and a subscription has undone that."""
+    """Somebody had opted out of a consent at the time `withdrawn`, and a subscription has undone
+    that."""
 
     profile_id: str
     consent: str
     list_id: str | None
     time: datetime
+    withdrawn: datetime

@@ -7,7 +7,6 @@ from msgspec.structs import replace
 
 from klaviyo_client.api import bodies
 from klaviyo_client.api.endpoints import SUBSCRIBE_PROFILES, UNSUBSCRIBE_PROFILES
-from klaviyo_client.planning.consent_lookups import needs_standing
 from klaviyo_client.planning.lookups import CHANNELS
 from klaviyo_client.planning.progress import Known
 from klaviyo_client.planning.requests import Item, Request, chunks, single_upsert
@@ -23,11 +22,13 @@ from operations.channels import identifier_of
 
 
 def needs_introduction(operation: Operation) -> bool:
-    """Whether Klaviyo drops the subscription if it does not know the person.
+    """Whether Klaviyo forgets the operation if it does not know the person.
 
-    Recorded live: without a list and without `historical_import`, an unknown address is answered
-    with 202 and forgotten.
+    Recorded live: a subscription without a list and without `historical_import`, of an unknown
+    address, is answered with 202 and forgotten. A withdrawal from everything must leave a trace.
     """
+    if isinstance(operation, Unsubscribe):
+        return operation.list_id is None
     return (
         isinstance(operation, Subscribe)
         and operation.list_id is None
@@ -36,7 +37,7 @@ def needs_introduction(operation: Operation) -> bool:
 
 
 def plan_introductions(known: Known, pending: Iterable[int]) -> list[Request]:
-    """Upserts of the subscribers that Klaviyo must know first. Singly: a job comes too late."""
+    """Upserts of those whom Klaviyo must know first. Singly: a job comes too late."""
     operations = known.operations
     persons: dict[Hashable, list[int]] = {}
     for position in pending:
@@ -107,7 +108,7 @@ def plan_unsubscriptions(known: Known, pending: Iterable[int]) -> list[Request]:
         if operation.email is None and operation.phone_number is None:
             raise ValueError("neither an e-mail address nor a phone number")
         if operation.list_id is None:
-            if needs_standing(operation) and position not in known.judged:
+            if position not in known.judged or position not in known.introduced:
                 continue
             key = (_lower(operation.email), operation.phone_number, channels_of(operation))
             everywhere.setdefault(key, []).append(position)
@@ -184,9 +185,9 @@ class _Subscriber:
 
 
 def _subscriber(operation: Operation) -> Hashable:
-    """The person of the subscription."""
-    if not isinstance(operation, Subscribe):
-        raise TypeError(f"{kind_of(operation)} is no subscription")
+    """The person of the consent."""
+    if not isinstance(operation, Subscribe | Unsubscribe):
+        raise TypeError(f"{kind_of(operation)} is no consent")
     return _lower(operation.email) or operation.phone_number
 
 

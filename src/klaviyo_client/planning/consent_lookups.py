@@ -46,9 +46,13 @@ WithdrawnByUs = Callable[[str, str], Withdrawn | None]
 
 
 def needs_standing(operation: Operation) -> bool:
-    """Whether the consents of the operation's person must be known before it is sent."""
+    """Whether Klaviyo must be asked about the operation's person before it is sent.
+
+    For a withdrawal from everything, whether it knows the person at all: of somebody whom it does
+    not know it would keep no withdrawal, and an older consent that comes later would find none.
+    """
     return isinstance(operation, Subscribe) or (
-        isinstance(operation, Unsubscribe) and _lacks_identifier(operation)
+        isinstance(operation, Unsubscribe) and operation.list_id is None
     )
 
 
@@ -106,9 +110,11 @@ def judge(known: Known, pending: Iterable[int], withdrawn_by_us: WithdrawnByUs) 
             continue
         changes.judged.add(position)
         standings = {field: known.standings[field, value] for field, value in keys}
+        if any(standings.values()):
+            changes.introduced.add(position)
         if isinstance(operation, Subscribe):
             _judge_subscription(changes, position, operation, standings, withdrawn_by_us)
-        else:
+        elif _lacks_identifier(operation):
             changes.operations[position] = _reaching(operation, standings)
     return changes
 
@@ -120,8 +126,6 @@ def _judge_subscription(
     standings: Mapping[str, Standing | None],
     withdrawn_by_us: WithdrawnByUs,
 ) -> None:
-    if any(standings.values()):
-        changes.introduced.add(position)
     kept: list[str] = []
     is_done = not operation.is_consent
     for channel in channels_of(operation):
@@ -149,8 +153,12 @@ def _stands_against(
     if not operation.is_consent:
         has_left = _has_left(standing, channel, operation.list_id)
         return has_left or standing.has_opted_out(channel)
-    said = instant(operation.consented_at if operation.historical_import else operation.time)
-    return _withdrawn_since(standing, channel, operation.list_id, said, ours)
+    return _withdrawn_since(standing, channel, operation.list_id, given_at(operation), ours)
+
+
+def given_at(operation: Subscribe) -> float | None:
+    """When the person has said yes."""
+    return instant(operation.consented_at if operation.historical_import else operation.time)
 
 
 def _withdrawn_since(
@@ -190,8 +198,8 @@ def _reaching(operation: Unsubscribe, known: Mapping[str, Standing | None]) -> U
 
 
 def _lacks_identifier(operation: Unsubscribe) -> bool:
-    """A withdrawal from a list stays with those whom the message names."""
-    if operation.list_id is not None or not operation.channels:
+    """Whether the person may have an identifier that the withdrawal needs and does not name."""
+    if not operation.channels:
         return False
     needed = {identifier_of(channel) for channel in operation.channels}
     return any(field in needed and getattr(operation, field) is None for field in IDENTIFIERS)

@@ -25,6 +25,7 @@ from operations import (
     Operation,
     RemoveFromList,
     Subscribe,
+    Unsubscribe,
     UpsertProfile,
 )
 
@@ -80,8 +81,8 @@ class Progress:
 
     Results of lookups, by position: the `profile_ids` (of a deletion all of them), and the
     `previous_ids` of the profiles that a merge removes; how many identifiers were `asked` without
-    a result; by position and channel, the profile among the `members` of a list, if any; which
-    subscribers were `introduced` to Klaviyo; by identifier, the `standings` of people's consents
+    a result; by position and channel, the profile among the `members` of a list, if any; whose
+    people were `introduced` to Klaviyo; by identifier, the `standings` of people's consents
     (`None` if there is no such person), and by which operations they were `judged`; and by name,
     the `lists` as (created, id). `gone` are lists that no longer exist, `uncreatable` names that
     Klaviyo has refused.
@@ -151,7 +152,7 @@ class Progress:
                 self._prepare(position, join, outcome)
             elif isinstance(outcome, Retryable):
                 self.outcomes[position] = waiting_for(outcome)
-            elif isinstance(join, Subscribe):
+            elif isinstance(join, Subscribe | Unsubscribe):
                 # Refused or not, two profiles perhaps: whether it will do, the job itself says.
                 self.introduced.add(position)
             else:

@@ -6,7 +6,6 @@ is unsubscribed from everything
 (https://developers.klaviyo.com/en/reference/bulk_unsubscribe_profiles).
 """
 
-import math
 from collections.abc import Iterable
 
 from msgspec import Struct
@@ -14,11 +13,11 @@ from msgspec import Struct
 from klaviyo_client.api.outcomes import Delivered, DeliveryWarning, Retryable, RetryReason
 from klaviyo_client.api.queries import comparable
 from klaviyo_client.people.newest import JOINING_SECONDS, ONCE_SECONDS
-from klaviyo_client.planning.consent_lookups import IDENTIFIERS, Withdrawn
+from klaviyo_client.planning.consent_lookups import IDENTIFIERS, Withdrawn, given_at
 from klaviyo_client.planning.progress import Changes, Known, Progress
-from operations import Operation, Subscribe, Unsubscribe, channels_of
+from operations import Operation, Subscribe, Unsubscribe, channels_of, with_channels
 from operations.channels import identifier_of
-from operations.instants import instant
+from operations.instants import NEVER, instant
 
 MOST = 20_000
 """What is kept at most; beyond it the oldest is forgotten first."""
@@ -27,13 +26,14 @@ Key = tuple[str, ...]
 
 
 class Change(Struct, frozen=True):
-    """`said` is the operation's own time; what is not `certain` got no answer. What Klaviyo dates
-    `until` then is this change. Unix seconds, and `since` the process's clock."""
+    """`said` is the operation's own time; what is not `certain` got no answer. A withdrawal that
+    Klaviyo dates `until` then is this one, where all processes know of each other's. Unix seconds,
+    and `since` the process's clock."""
 
     since: float
     said: float | None
     certain: bool
-    until: float = math.inf
+    until: float = NEVER
 
 
 class RecentConsents:
@@ -52,7 +52,9 @@ class RecentConsents:
             operation = known.operations[position]
             if isinstance(operation, Unsubscribe) and operation.list_id is not None:
                 self._apply_leaving(changes, position, operation, now)
-            elif isinstance(operation, Subscribe) and not operation.is_consent:
+            elif isinstance(operation, Subscribe) and operation.is_consent:
+                self._apply_consent(changes, position, operation, now)
+            elif isinstance(operation, Subscribe):
                 self._apply_identify(changes, position, operation, now)
         return changes
 
@@ -72,6 +74,32 @@ class RecentConsents:
         if until > now:
             wait = Retryable(RetryReason.WAITS_FOR_PROFILE, until - now, tried=False)
             changes.outcomes[position] = wait
+
+    def _apply_consent(
+        self, changes: Changes, position: int, operation: Subscribe, now: float
+    ) -> None:
+        """What was said later stands, whether or not Klaviyo shows it yet."""
+        said = given_at(operation)
+        if said is None:
+            return
+
+        def is_outdated(keys: Iterable[Key]) -> bool:
+            known = (self._get(key, now) for key in keys)
+            return any(each is not None and (each.said or NEVER) > said for each in known)
+
+        channels = channels_of(operation)
+        has_left = is_outdated(_list_keys("left", operation))
+        kept = tuple(
+            each
+            for each in channels
+            if not (has_left or is_outdated(_channel_keys(with_channels(operation, (each,)))))
+        )
+        if len(kept) < len(channels):
+            changes.warn(position, DeliveryWarning.OPTED_OUT)
+            if kept:
+                changes.operations[position] = with_channels(operation, kept)
+            else:
+                changes.outcomes[position] = Delivered()
 
     def _apply_identify(
         self, changes: Changes, position: int, operation: Subscribe, now: float
@@ -98,9 +126,11 @@ class RecentConsents:
         return said is not None and said > deleted.said
 
     def withdrawn(self, channel: str, value: str, now: float) -> Withdrawn | None:
-        """The withdrawal that was sent last, of a channel by its identifier."""
+        """The withdrawal that all processes together have sent last, of a channel by its
+        identifier. One that only this process knows of may hide a later one of another process,
+        and so excuses nothing that Klaviyo shows."""
         change = self._get(("withdrawn", channel, value), now)
-        if change is None or change.said is None:
+        if change is None or change.said is None or change.until == NEVER:
             return None
         return Withdrawn(change.said, change.until)
 

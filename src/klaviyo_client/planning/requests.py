@@ -40,6 +40,7 @@ from operations import (
     Json,
     Operation,
     Subscribe,
+    Unsubscribe,
     UpsertProfile,
     kind_of,
 )
@@ -60,7 +61,7 @@ class Item(Struct, frozen=True):
 
     `covers` are the operations that it carries out; `joins` the `AddToList` operations of the same
     person, which an import job carries out by its `lists` and a single upsert prepares by its id.
-    A single upsert also prepares those `Subscribe`s that need a profile to be there. Of a lookup,
+    A single upsert also prepares those consents that need a profile to be there. Of a lookup,
     `body` is a value of the query.
     """
 
@@ -194,7 +195,7 @@ def profile_item(
 def merged(operations: Sequence[Operation]) -> UpsertProfile:
     """The upserts as one, in order: the last word on each attribute and property wins.
 
-    A list step or a subscription counts as an upsert of its identity.
+    A list step or a consent counts as an upsert of its identity.
     """
     identity = Identity()
     attributes: dict[str, Json] = {}
@@ -208,6 +209,11 @@ def merged(operations: Sequence[Operation]) -> UpsertProfile:
             properties.update(operation.properties)
         elif isinstance(operation, Subscribe):
             identity = union(identity, Identity(operation.email, None, operation.phone_number))
+            continue
+        elif isinstance(operation, Unsubscribe):
+            # One identifier is enough for a trace: a refusal of the other one would cost a channel.
+            number = operation.phone_number if operation.email is None else None
+            identity = union(identity, Identity(operation.email, None, number))
             continue
         elif not isinstance(operation, AddToList):
             raise TypeError(f"{kind_of(operation)} is no upsert")

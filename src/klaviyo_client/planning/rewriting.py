@@ -54,8 +54,8 @@ def can_be_planned(operation: Operation) -> bool:
         ]
         progress.judged.add(0)
         requests += plan_introductions(progress, [0])
-        requests += plan_unsubscriptions(progress, [0])
         progress.introduced.add(0)
+        requests += plan_unsubscriptions(progress, [0])
         requests += plan_subscriptions(progress, [0])
         for request in requests:
             request.path, request.body()

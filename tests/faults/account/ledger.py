@@ -3,9 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
+from klaviyo_client.one_delivery import FRESH_SECONDS
 from local.klaviyo_stand_in import Account
+from local.klaviyo_stand_in.records.consents import Reversal
 from tests.faults.messages.changes import AUDIENCE_LIST, LEFT_LIST, latest
 from tests.faults.messages.traffic import LIST_ID
 from tests.faults.messages.units import Event, Place, Unit
@@ -13,6 +16,10 @@ from tests.faults.messages.units import Event, Place, Unit
 MARKETING = "email.marketing"
 
 CONSENT_GIVEN = "consent given"
+
+AT_ONCE = timedelta(seconds=FRESH_SECONDS + 1.0)
+"""Between an answer about a person's consents and what is sent on the strength of it, there and
+back."""
 
 
 Misfit = tuple[str, Place]
@@ -161,9 +168,14 @@ def doubled(klaviyo: Klaviyo) -> list[Misfit]:
     return [("event", ("event", *event)) for event, copies in klaviyo.copies.items() if copies > 1]
 
 
-def widened(units: Iterable[Unit], klaviyo: Klaviyo, reversed_: Iterable[str]) -> list[Misfit]:
+def widened(
+    units: Iterable[Unit], klaviyo: Klaviyo, reversals: Mapping[str, Reversal]
+) -> tuple[list[Misfit], list[Misfit]]:
     """The people whom Klaviyo counts as subscribed, and who have not consented or have withdrawn
-    it since; and those whose opt-out was `reversed_` on the way, though they have not."""
+    it since; and those whose opt-out was undone on the way (`reversals`), though they have not.
+
+    Those apart whose opt-out came in the moment in which it was undone.
+    """
     units = list(units)
     given = {address for unit in units for address in unit.consents}
     consented = {
@@ -175,8 +187,15 @@ def widened(units: Iterable[Unit], klaviyo: Klaviyo, reversed_: Iterable[str]) -
         address for address, consent in klaviyo.consents.items() if consent == "SUBSCRIBED"
     )
     # Of those who say both, only the end counts: in between each of it was said.
-    found = dict.fromkeys([*subscribed, *(each for each in reversed_ if each not in consented)])
-    return [("consent", ("consent", address)) for address in found if address not in given]
+    found = dict.fromkeys([*subscribed, *(each for each in reversals if each not in consented)])
+    wrong: list[Misfit] = []
+    overtaken: list[Misfit] = []
+    for address in found:
+        if address not in given:
+            undone = reversals.get(address)
+            is_at_once = undone is not None and undone.time - undone.withdrawn < AT_ONCE
+            (overtaken if is_at_once else wrong).append(("consent", ("consent", address)))
+    return wrong, overtaken
 
 
 def _wanted(unit: Unit) -> Iterator[Place]:

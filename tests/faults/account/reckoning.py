@@ -27,6 +27,7 @@ MOST_MEMORY = 400.0
 def _misfortunes(report: Report) -> dict[str, Sequence[object]]:
     """What must not be, by its name in the table."""
     stale, lost, everywhere, wrong = report.stale, report.lost, report.everywhere, report.fates
+    overtaken = report.overtaken
     if report.settings.ledger == "off":
         # Containers share nothing, and a queue has no order: what follows in one batch is kept.
         stale = [misfit for misfit in stale if misfit[0] == "identify"]
@@ -34,7 +35,7 @@ def _misfortunes(report: Report) -> dict[str, Sequence[object]]:
         # everywhere by a repeat has no consent left: that is the same misfortune, not another one.
         same = {(CONSENT_GIVEN, place[1]) for _, place in everywhere}
         lost = [misfit for misfit in lost if misfit[1] not in same]
-        everywhere, wrong = [], []
+        everywhere, wrong, overtaken = [], [], []
     elif report.settings.ledger == "failing":
         stale = [misfit for misfit in stale if misfit not in report.told]
     return {
@@ -44,6 +45,7 @@ def _misfortunes(report: Report) -> dict[str, Sequence[object]]:
         "wrong fates": wrong,
         "doubled": report.doubled,
         "consents widened": report.widened,
+        "consents overtaken": overtaken,
         "misplaced": report.surplus,
     }
 
@@ -150,6 +152,7 @@ def table(report: Report) -> str:
             f"{_listed(Counter(kind for kind, _ in report.behind)) or '-'}",
         ),
         ("everywhere", f"{len(report.everywhere):,} of those who left a list"),
+        ("overtaken", f"{len(report.overtaken):,} of those who withdrew a consent"),
         ("warnings", _listed(report.warnings)),
         ("slowest answer", f"{tally.slowest_answer:.2f} s"),
         ("peak memory", f"{report.peak_mb:.0f} MB"),

@@ -30,7 +30,11 @@ def subscriptions(*operations: Operation) -> list[Request]:
 def unsubscriptions(
     *operations: Operation, members: dict[tuple[int, str], str | None] | None = None
 ) -> list[Request]:
-    progress = Progress(list(operations), members=members or {})
+    """Of people whom Klaviyo knows."""
+    everybody = set(range(len(operations)))
+    progress = Progress(
+        list(operations), members=members or {}, judged=everybody, introduced=everybody
+    )
     return plan_unsubscriptions(progress, range(len(operations)))
 
 
