@@ -2,6 +2,8 @@
 
 import json
 import re
+import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +27,9 @@ PAGES = sorted(
     path for path in (*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *ROOT.glob(".github/**/*.md"))
 )
 LONGEST_README = 200
+MOST_MODULES = 12
+ONE_FOR_EACH = "a module for each"
+"""What the row of a folder says that has a reason to hold more."""
 
 
 def page(name: str) -> str:
@@ -111,3 +116,70 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
 def test_picture_of_the_dashboard_is_that_of_the_template() -> None:
     drawn = (DOCS / "images" / "dashboard.svg").read_text("utf-8")
     assert drawn == dashboard.dashboard(), "run: python -m local.documenting dashboard"
+
+
+def folders() -> dict[str, str]:
+    """The folders in architecture.md's table, with what is said of each."""
+    table = page("architecture.md").partition("## Folders")[2].partition("\n## ")[0]
+    found: dict[str, str] = {}
+    outer = ""
+    for first, said in re.findall(r"^\| ([^|]+) \| ([^|]+) \|", table, re.MULTILINE):
+        names = re.findall(r"`([^`]+)/`", first)
+        if not first.startswith("…"):
+            outer = names[-1] if names else ""
+        for name in names:
+            found[f"{outer}/{name}" if first.startswith("…") else name] = said
+    return found
+
+
+def modules() -> Counter[str]:
+    """How many modules each folder of the checkout holds, `__init__` and `__main__` apart."""
+    tops = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["mypy"]["files"]
+    found: Counter[str] = Counter()
+    for path in (path for top in tops for path in (ROOT / top).rglob("*.py")):
+        if "node_modules" not in path.parts:
+            folder = str(path.parent.relative_to(ROOT))
+            found[folder] += path.stem not in ("__init__", "__main__")
+    return found
+
+
+def mirrored(folder: str) -> bool:
+    """Whether a folder of tests has the name of what it tests."""
+    tested = folder.removeprefix("tests/")
+    return any((ROOT / top / tested).is_dir() for top in ("", "src"))
+
+
+@pytest.mark.parametrize("folder", sorted(modules()))
+def test_every_folder_of_modules_has_a_row_in_the_architecture(folder: str) -> None:
+    is_there = folder in folders() or (folder.startswith("tests/") and mirrored(folder))
+    assert is_there, f"docs/architecture.md, Folders: add a row for `{folder}/`"
+
+
+@pytest.mark.parametrize("folder", sorted(folders()))
+def test_every_folder_of_the_architecture_is_there(folder: str) -> None:
+    assert (ROOT / folder).is_dir(), f"docs/architecture.md, Folders: there is no `{folder}/`"
+
+
+@pytest.mark.parametrize(("folder", "number"), sorted(modules().items()))
+def test_a_folder_holds_a_dozen_modules_unless_the_architecture_says_why(
+    folder: str, number: int
+) -> None:
+    has_reason = ONE_FOR_EACH in folders().get(folder, "")
+    assert number <= MOST_MODULES or has_reason, f"{folder}: {number} modules; group them"
+
+
+UNDATED = [path for path in PAGES if path.name != "CHANGELOG.md" and "decisions" not in path.parts]
+"""The pages that say what is, not what was."""
+
+
+@pytest.mark.parametrize(
+    "path", [*UNDATED, ROOT / "Makefile"], ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_every_module_that_is_named_is_there(path: Path) -> None:
+    text = path.read_text("utf-8")
+    tops = "|".join({folder.partition("/")[0] for folder in folders()})
+    named = re.findall(rf"`((?:{tops})/[\w/-]+\.py)`", text)
+    for module in re.findall(rf"python -m ((?:{tops})[\w.]*)", text):
+        file = module.replace(".", "/")
+        named.append(f"{file}/__main__.py" if (ROOT / file).is_dir() else f"{file}.py")
+    assert [each for each in named if not (ROOT / each).exists()] == []

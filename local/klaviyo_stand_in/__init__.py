@@ -9,9 +9,9 @@ from local.klaviyo_stand_in.checks.rate_limits import Limit
 from local.klaviyo_stand_in.protocol.exchange import Reply, Request, Response
 from local.klaviyo_stand_in.protocol.log import RequestRecord
 from local.klaviyo_stand_in.protocol.policy import Policy
-from local.klaviyo_stand_in.protocol.weather import Faults, Weather
 from local.klaviyo_stand_in.records.events import EventRecord
 from local.klaviyo_stand_in.server import serve
+from local.klaviyo_stand_in.weather import Faults, Weather
 
 __all__ = [
     "Account",

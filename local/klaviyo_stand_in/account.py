@@ -19,7 +19,6 @@ from local.klaviyo_stand_in.protocol.findings import CheckContext
 from local.klaviyo_stand_in.protocol.log import UNANSWERED, RequestLog, RequestRecord
 from local.klaviyo_stand_in.protocol.policy import OptIn, Policy
 from local.klaviyo_stand_in.protocol.problems import Refusal, throttled
-from local.klaviyo_stand_in.protocol.weather import POISONED, Sky, Treatment, Weather
 from local.klaviyo_stand_in.records import import_jobs as imports
 from local.klaviyo_stand_in.records.account_data import AccountData
 from local.klaviyo_stand_in.records.consents import Reversal
@@ -27,6 +26,7 @@ from local.klaviyo_stand_in.records.events import EventRecord, Keep
 from local.klaviyo_stand_in.records.jobs import ImportJob
 from local.klaviyo_stand_in.records.lists import MailingList
 from local.klaviyo_stand_in.records.profiles import Profiles
+from local.klaviyo_stand_in.weather import POISONED, Sky, Treatment, Weather
 
 UNKNOWN = "unknown"
 """The endpoint of requests that none has answered."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from local.klaviyo_stand_in.api import resources
 from local.klaviyo_stand_in.protocol.exchange import Json, Request, Response
 from local.klaviyo_stand_in.protocol.problems import Problem, Refusal, not_found
-from local.klaviyo_stand_in.protocol.weather import Weather
+from local.klaviyo_stand_in.weather import Weather
 
 if TYPE_CHECKING:
     from local.klaviyo_stand_in.account import Account
