@@ -12,10 +12,9 @@ from typing import Any
 
 import click
 
+from cli.next_command import NAME
 from cli.terminal import complain
 from cli.troubles import Status, Trouble
-
-NAME = "klaviyo-destination"
 
 COMMANDS = {
     "preview": "Show what messages become in Klaviyo. Nothing is sent.",

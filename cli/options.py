@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from cli.next_command import LOCAL, how_to_set
 from cli.terminal import note
 from cli.troubles import Misuse, Trouble
 from handler.aws.environment import DEFAULT_API_URL, read_settings
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from cli.stack.aws import Stack
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-LOCAL = "--local"
-"""Stands where the name of a stack would: `make run` on this machine."""
 
 IN_A_FILE = "rules"
 """The setting that is no option of its own: `--rules-file` names a file with its text."""
@@ -158,8 +156,7 @@ class CommandContext:
             key = str(self._secret.get("klaviyo_private_key") or "").strip()
             if not key:
                 raise Trouble(
-                    "the stack's secret has no klaviyo_private_key: run "
-                    "`klaviyo-destination secret set --stack NAME`"
+                    f"the stack's secret has no klaviyo_private_key: {how_to_set(self.stack_name)}"
                 )
         return key or asked("KLAVIYO_PRIVATE_KEY", "Klaviyo private key")
 
@@ -175,8 +172,8 @@ class CommandContext:
             listed = [each for each in (found if isinstance(found, list) else [found]) if each]
             if not listed:
                 raise Trouble(
-                    "the stack's secret has no segment_shared_secret: run "
-                    "`klaviyo-destination secret set --stack NAME`"
+                    "the stack's secret has no segment_shared_secret: "
+                    f"{how_to_set(self.stack_name)}"
                 )
             return [str(each) for each in listed]
         return [asked("SEGMENT_SHARED_SECRET", "Segment shared secret")]

@@ -17,7 +17,7 @@ from preview.model import (
 )
 from preview.offers import Offer, offers
 from preview.reading import UnreadableText, read
-from preview.writing import to_json
+from preview.writing import offer_to_json, to_json
 
 __all__ = [
     "ADVICE",
@@ -32,6 +32,7 @@ __all__ = [
     "UnreadableText",
     "WayOut",
     "explain",
+    "offer_to_json",
     "offers",
     "read",
     "to_json",

@@ -5,6 +5,7 @@ from dataclasses import asdict
 import operations
 from operations import Json
 from preview.model import MessagePreview, Preview, RequestPreview
+from preview.offers import Offer
 
 
 def to_json(preview: Preview) -> dict[str, Json]:
@@ -17,6 +18,11 @@ def to_json(preview: Preview) -> dict[str, Json]:
         "requests": [_request(request) for request in preview.requests],
         "is_traced": preview.is_traced,
     }
+
+
+def offer_to_json(offer: Offer) -> dict[str, Json]:
+    """What another setting would change; `text` says it for people."""
+    return {**asdict(offer), "variable": offer.variable, "text": offer.text}
 
 
 def _message(message: MessagePreview) -> dict[str, Json]:

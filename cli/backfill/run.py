@@ -554,8 +554,8 @@ def _about_the_key(trouble: Retryable) -> str:
     if trouble.reason is RetryReason.UNAUTHORIZED:
         return "Klaviyo does not know the key (401): set a valid one and run the same command again"
     return (
-        "Klaviyo forbids this to the key (403): give it every scope in docs/settings.md (`doctor` "
-        "names what is missing) and run the same command again"
+        "Klaviyo forbids this to the key (403): give it every scope in docs/settings.md and run "
+        "the same command again"
     )
 
 

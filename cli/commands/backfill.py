@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import terminal as console
+from cli.next_command import next_command
 from cli.options import (
     CommandContext,
     json_option,
@@ -265,7 +266,7 @@ def _carry_out(
     as_json: bool,
 ) -> int:
     from cli.backfill.rejects import Rejects
-    from cli.backfill.run import PATIENCE_SECONDS, Run
+    from cli.backfill.run import PATIENCE_SECONDS, NotTaken, Run
     from klaviyo_client.delivery import Klaviyo
 
     key = context.private_key()
@@ -292,6 +293,8 @@ def _carry_out(
     status = _report(_counts(state), state, rejects_path, as_json)
     if trouble is not None:
         console.complain(str(trouble))
+        if isinstance(trouble, NotTaken):
+            console.note(f"{next_command('doctor', context.stack_name)} looks at the key.")
         return Status.UNFINISHED
     return status
 

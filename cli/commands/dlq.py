@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import terminal as console
+from cli.next_command import aimed, next_command
 from cli.options import Command, CommandContext, json_option, stack_option
 from cli.troubles import Misuse, Status, Trouble
 
@@ -109,7 +110,7 @@ def list_letters(queue_url: str | None, stack_name: str | None, as_json: bool) -
     elif not entries:
         console.say("The dead-letter queue is empty.")
     else:
-        _show_groups(ordered, letters, entries)
+        _show_groups(ordered, letters, entries, stack_name)
     return Status.OK
 
 
@@ -121,7 +122,9 @@ def _group_json(group: "ReasonGroup") -> dict[str, Any]:
     return document
 
 
-def _show_groups(groups: "list[ReasonGroup]", letters: int, entries: int) -> None:
+def _show_groups(
+    groups: "list[ReasonGroup]", letters: int, entries: int, stack_name: str | None
+) -> None:
     from preview import ADVICE
 
     console.write_table(
@@ -144,7 +147,8 @@ def _show_groups(groups: "list[ReasonGroup]", letters: int, entries: int) -> Non
     advice = {each.code: each for each in ADVICE.values()}
     for code in dict.fromkeys(group.code for group in groups):
         if code in advice:
-            console.say(f"{code}: {advice[code].meaning} {advice[code].remedy}")
+            remedy = aimed(advice[code].remedy, stack_name)
+            console.say(f"{code}: {advice[code].meaning} {remedy}")
 
 
 @command.command(
@@ -271,6 +275,8 @@ def redrive(
         moved = queue.take(selection, lambda entries: put(target, entries), dry_run=dry_run)
         unit = "entries"
     _tell("moved back to the retry queue", "redrive", moved, unit, dry_run, as_json)
+    if not moved and not as_json:
+        console.note(_nothing(queue_url, stack_name))
     return Status.OK
 
 
@@ -324,7 +330,7 @@ def edit_letters(
     with queue.letters() as letters:
         chosen = [each for letter in letters for each in letter.entries if selection.holds(each)]
     if not chosen:
-        raise Misuse("no entry matches; `dlq list` shows what there is")
+        raise Misuse(_nothing(queue_url, stack_name))
     edited = {
         key_of(entry): new for entry in chosen if (new := edit(entry, _editor, _again)) is not None
     }
@@ -388,8 +394,9 @@ def purge(
         if not yes:
             if not sys.stdin.isatty():
                 raise Misuse("there is no terminal to ask for confirmation: give --yes")
+            keeping = _next("export", queue_url, stack_name, *_named(selection), "letters.jsonl")
             click.confirm(
-                f"Delete {_amount(number, unit)} for good? (`dlq export` keeps a copy)",
+                f"Delete {_amount(number, unit)} for good? ({keeping} keeps a copy)",
                 abort=True,
                 err=True,
             )
@@ -398,6 +405,8 @@ def purge(
         else:
             number = queue.take(selection, _drop, dry_run=False)
     _tell("deleted", "purge", number, unit, dry_run, as_json)
+    if not number and not as_json:
+        console.note(_nothing(queue_url, stack_name))
     return Status.OK
 
 
@@ -412,8 +421,23 @@ def _tell(what: str, verb: str, number: int, unit: str, dry_run: bool, as_json: 
         return
     would = "would be " if dry_run else ""
     console.say(f"{_amount(number, unit)} {would}{what}.")
-    if not number:
-        console.note("No entry matches; `dlq list` shows what there is.")
+
+
+def _next(verb: str, queue_url: str | None, stack_name: str | None, *arguments: str) -> str:
+    """Another command on the same queue."""
+    named = ("--queue-url", queue_url) if queue_url is not None else ()
+    return next_command(f"dlq {verb}", stack_name, *named, *arguments)
+
+
+def _nothing(queue_url: str | None, stack_name: str | None) -> str:
+    return f"no entry matches; {_next('list', queue_url, stack_name)} shows what there is"
+
+
+def _named(selection: "Selection") -> list[str]:
+    """The selection's options."""
+    reasons = [word for each in sorted(selection.reasons) for word in ("--reason", each)]
+    ids = [word for each in sorted(selection.message_ids) for word in ("--message-id", each)]
+    return reasons + ids
 
 
 def _amount(number: int, unit: str) -> str:

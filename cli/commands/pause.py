@@ -3,6 +3,7 @@
 import click
 
 from cli import terminal as console
+from cli.next_command import next_command
 from cli.options import required_stack_option
 from cli.troubles import Status
 
@@ -26,7 +27,7 @@ def command(stack_name: str) -> int:
     if change(stack_name, "on"):
         console.say(
             f"{stack_name} is paused. It accepts everything and delivers nothing, until "
-            f"`klaviyo-destination resume --stack {stack_name}`."
+            f"{next_command('resume', stack_name)}."
         )
     else:
         console.say(f"{stack_name} was paused already.")

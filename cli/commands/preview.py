@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 LIMIT = 4_000
 """The most messages in a batch of the webhook."""
 
+OFFERED = 100
+"""The most messages for which every other setting is tried: that takes 5 ms a message."""
+
 EPILOG = """\b
 Examples:
   klaviyo-destination preview events/order-completed.json
@@ -40,9 +43,10 @@ sent now: no setting changes it any more. The payload is shown as it is, persona
 \b
 With --json: {"messages": [{"number", "message_id", "type", "event_name", "verdict" (mapped,
 dropped, rejected), "operations", "warnings", "reason", "field", "detail", "ways_out",
-"requests"}], "requests": [{"number", "title", "method", "path", "body", "messages", …}],
-"unreadable": [{"file", "line", "detail"}], "is_traced"}. Exit status: 1 when something would be
-rejected or cannot be read.
+"requests", "offers": [{"variable", "value", "text", …}] (what other settings would change; null
+in an input of more than 100 messages)}], "requests": [{"number", "title", "method", "path", "body",
+"messages", …}], "unreadable": [{"file", "line", "detail"}], "is_traced"}. Exit status: 1 when
+something would be rejected or cannot be read.
 """
 
 
@@ -85,7 +89,9 @@ def command(
         raise Misuse("there is no message in the input")
     preview = explain(values, settings, datetime.now(UTC), is_traced=as_json)
     if as_json:
-        console.write_json({**to_json(preview), "unreadable": unreadable})
+        document = to_json(preview)
+        _add_offers(document["messages"], values, settings)
+        console.write_json({**document, "unreadable": unreadable})
     else:
         _show(preview, unreadable, bodies=len(values) == 1 if bodies is None else bodies)
         if len(values) == 1:
@@ -159,6 +165,19 @@ def _show_offers(message: Any, settings: "Settings") -> None:
         console.say()
     for offer in found:
         console.say(offer.text)
+
+
+def _add_offers(messages: list[dict[str, Any]], values: list[Any], settings: "Settings") -> None:
+    """What other settings would change about each message; `None` where they are too many."""
+    from preview import offer_to_json, offers
+
+    now = datetime.now(UTC)
+    for message, value in zip(messages, values, strict=True):
+        message["offers"] = (
+            [offer_to_json(offer) for offer in offers(value, settings, now)]
+            if len(values) <= OFFERED
+            else None
+        )
 
 
 def _message_row(message: "MessagePreview") -> tuple[console.Cell, ...]:

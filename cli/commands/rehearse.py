@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli import terminal as console
+from cli.next_command import next_command
 from cli.options import CommandContext, json_option, stack_option
 from cli.troubles import Misuse, Status, Trouble
 
@@ -93,9 +94,10 @@ def command(
     else:
         _show(outcome)
     if not outcome.is_gone:
+        aimed_at = () if url is None else ("--url", url)
         console.note(
-            "Klaviyo has accepted the deletion and still shows the person. Look again with "
-            "--clean-up in a few minutes."
+            "Klaviyo has accepted the deletion and still shows the person. Look again in a few "
+            f"minutes: {next_command('rehearse', stack_name, '--clean-up', *aimed_at, address)}"
         )
     if not outcome.holds:
         return Status.PROBLEMS

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import terminal as console
+from cli.next_command import next_command
 from cli.options import CommandContext, json_option, required_stack_option
 from cli.troubles import Misuse, Status
 
@@ -102,7 +103,7 @@ def set_fields(stack_name: str, with_token: bool, yes: bool, as_json: bool) -> i
         write(before.arn, document)
     _tell(sorted(changes), owner, lacking, as_json)
     if not as_json and changes:
-        _show_made(made)
+        _show_made(made, stack_name)
         console.say("The functions read it within five minutes.")
     return Status.PROBLEMS if lacking else Status.OK
 
@@ -138,10 +139,10 @@ def rotate(what: str, stack_name: str, finish: bool, cancel: bool, yes: bool, as
         write(before.arn, document)
         _tell([name], None, (), as_json)
         return Status.OK
-    return _begin(before, name, as_json)
+    return _begin(stack_name, before, name, as_json)
 
 
-def _begin(before: "StoredSecret", name: str, as_json: bool) -> int:
+def _begin(stack_name: str, before: "StoredSecret", name: str, as_json: bool) -> int:
     from cli.stack.secret import begun, made_up, write
 
     new = _new_value(before, name, "[Enter makes one] ")
@@ -151,17 +152,20 @@ def _begin(before: "StoredSecret", name: str, as_json: bool) -> int:
     write(before.arn, begun(before, name, value))
     _tell([name], None, (), as_json)
     if not as_json:
-        _show_made(made)
+        _show_made(made, stack_name)
         console.say("The new one and the old one are both valid. Now:")
         console.say("1. Wait five minutes: functions that run keep the secret for so long.")
-        console.say(f"2. Give Segment the new one: {HOW_IN_SEGMENT[name]}.")
-        console.say("3. A day later run this again with --finish.")
+        by_hand = HOW_IN_SEGMENT[name]
+        console.say(f"2. Give Segment the new one: {_connect(stack_name)}, or {by_hand}.")
+        what = next(word for word, field in FIELDS.items() if field == name)
+        finish = next_command(f"secret rotate {what}", stack_name, "--finish")
+        console.say(f"3. A day later: {finish}.")
     return Status.OK
 
 
 HOW_IN_SEGMENT = {
-    "segment_shared_secret": "`connect`, or the destination's settings",
-    "webhook_token": "`connect`, or the header Authorization of the mapping",
+    "segment_shared_secret": "the destination's settings",
+    "webhook_token": "the header Authorization of the mapping",
 }
 
 
@@ -182,7 +186,12 @@ def _rotate_key(stack_name: str, before: "StoredSecret", as_json: bool) -> int:
         old_owner = owner_of(_inquirer(stack_name, before.values(KEY)[0]))
     except (Trouble, IndexError):
         old_owner = owner  # An old key that is no longer valid cannot be compared.
-    require_same_account(owner, old_owner)
+    try:
+        require_same_account(owner, old_owner)
+    except Misuse as trouble:
+        raise Misuse(
+            f"{trouble}. If it is meant: {next_command('secret set', stack_name)}"
+        ) from None
     write(before.arn, document)
     _tell([KEY], owner, lacking, as_json)
     if not as_json:
@@ -307,10 +316,16 @@ def _tell(
     console.say(f"Written: {', '.join(written)}." if written else "Nothing was changed.")
 
 
-def _show_made(made: dict[str, str]) -> None:
+def _connect(stack_name: str) -> str:
+    return next_command("connect", stack_name, "--source", "NAME")
+
+
+def _show_made(made: dict[str, str], stack_name: str) -> None:
     """Secrets that were made up, for Segment; on a terminal only, since a log would keep them."""
     for name, value in made.items():
         if sys.stdout.isatty():
             console.say(f"{TITLES[name]}, new, for Segment: {value}")
         else:
-            console.note(f"{TITLES[name]}: a new random one. `connect` gives it to Segment.")
+            console.note(
+                f"{TITLES[name]}: a new random one. {_connect(stack_name)} gives it to Segment."
+            )

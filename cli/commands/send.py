@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import terminal as console
+from cli.next_command import aimed, next_command
 from cli.options import CommandContext, json_option, stack_option
 from cli.troubles import Misuse, Status, Trouble
 
 if TYPE_CHECKING:
-    from cli.segment.webhook import WebhookAnswer
+    from cli.segment.webhook import Webhook, WebhookAnswer
 
 EPILOG = """\b
 Examples:
@@ -67,6 +68,8 @@ def command(
     as_json: bool,
 ) -> int:
     """Post messages to the webhook, signed as Segment signs them, and show each answer."""
+    from cli.segment.webhook import Webhook
+
     if bool(files) == bool(test_event):
         raise Misuse("name files, or --test-event with an address")
     context = CommandContext(stack_name)
@@ -76,14 +79,15 @@ def command(
         url = context.stack.output("WebhookUrl")
     elif not url.startswith(("http://", "https://")):
         raise Misuse("--url: expected a URL that begins with https:// or http://")
-    values = iter([_test_event(test_event)]) if test_event else _values(files)
+    values = iter([_test_event(test_event)]) if test_event else _values(files, stack_name)
     try:
         first = next(values, None)
     except _NoMessage as error:
         raise Misuse(f"{error}. Nothing was sent") from None
     if first is None:
         raise Misuse("there is no message in the input")
-    post = _Post(url, context.shared_secrets(secret)[0], context.webhook_token(), as_json)
+    webhook = Webhook(url, context.shared_secrets(secret)[0], context.webhook_token())
+    post = _Post(webhook, stack_name, as_json)
     try:
         for body, number in _bodies(first, values, 1 if single else batch_size):
             post.send(body, number)
@@ -116,7 +120,7 @@ def _test_event(address: str) -> str:
     return json.dumps(message, ensure_ascii=False)
 
 
-def _values(files: Sequence[str]) -> Iterator[str]:
+def _values(files: Sequence[str], stack_name: str | None) -> Iterator[str]:
     """Each message as JSON."""
     from cli.archive import all_records
     from cli.contents import problem_of
@@ -135,8 +139,8 @@ def _values(files: Sequence[str]) -> Iterator[str]:
                 yield value.text
             elif isinstance(value, Operation):
                 raise _NoMessage(
-                    f"{place}: a queue's entry that is no message any more; `dlq redrive` or "
-                    "`backfill` delivers it"
+                    f"{place}: a queue's entry that is no message any more; "
+                    f"{next_command('backfill', stack_name, source.name)} delivers it"
                 )
             else:
                 yield json.dumps(value, separators=(",", ":"), ensure_ascii=False)
@@ -156,10 +160,9 @@ def _bodies(first: str, others: Iterator[str], size: int) -> Iterator[tuple[byte
 class _Post:
     """Posts bodies in order, shows the answers, and keeps the worst status."""
 
-    def __init__(self, url: str, secret: str, token: str | None, as_json: bool) -> None:
-        from cli.segment.webhook import Webhook
-
-        self._webhook = Webhook(url, secret, token)
+    def __init__(self, webhook: "Webhook", stack_name: str | None, as_json: bool) -> None:
+        self._webhook = webhook
+        self._stack_name = stack_name
         self._as_json = as_json
         self.status = Status.OK
         self.messages = 0
@@ -199,11 +202,11 @@ class _Post:
         for line in _exceptions(answer.document):
             console.say(f"     {line}")
         for line in _advice(answer.document):
-            console.say(line)
+            console.say(aimed(line, self._stack_name))
         if answer.status == 401:
             console.note(
                 "The webhook has another secret than the one used here: check the stack's secret "
-                "and SEGMENT_SHARED_SECRET, and try `klaviyo-destination verify`."
+                "and SEGMENT_SHARED_SECRET."
             )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import terminal as console
+from cli.next_command import aimed, next_command
 from cli.options import CommandContext, json_option, stack_option
 from cli.troubles import Misuse, Status
 
@@ -71,13 +72,17 @@ def command(
 
     table = ledger.table(stack)
     if name is None:
-        return _trace(table, stack, str(message_id), as_json)
+        return _trace(table, stack, str(message_id), stack_name, as_json)
     people = ledger.people(stack)
     hashes = _hashes(people, name, _asked(name))
-    return _forget(table, hashes, as_json) if forget else _trace_person(table, hashes, as_json)
+    if forget:
+        return _forget(table, hashes, as_json)
+    return _trace_person(table, hashes, stack_name, as_json)
 
 
-def _trace(table: "Table", stack: "Stack", message_id: str, as_json: bool) -> int:
+def _trace(
+    table: "Table", stack: "Stack", message_id: str, stack_name: str | None, as_json: bool
+) -> int:
     from cli.stack.ledger import patient
     from handler.report.message_ids import shown_id
     from ledger.stories import document_of, told
@@ -96,7 +101,7 @@ def _trace(table: "Table", stack: "Stack", message_id: str, as_json: bool) -> in
     if as_json:
         console.write_json({**document_of(found), "moved_by_sqs": is_moved})
     else:
-        _show(found, table.now(), is_moved=is_moved)
+        _show(found, table.now(), stack_name, is_moved=is_moved)
     return Status.OK
 
 
@@ -108,16 +113,14 @@ def _is_overdue(found: "Story", now: float) -> bool:
 
 def _is_moved(stack: "Stack", message_id: str) -> bool:
     """Whether SQS has moved it to the dead-letter queue: that is told to nobody."""
-    from cli.dead_letters.queue import DeadLetterQueue, message_id_of
+    from cli.dead_letters.queue import DeadLetterQueue, names_of
 
     console.note("Nothing was noted since it was due: looking into the dead-letter queue …")
     with DeadLetterQueue(stack.output("DeadLetterQueueUrl")).letters() as letters:
-        return any(
-            message_id_of(entry) == message_id for letter in letters for entry in letter.entries
-        )
+        return any(message_id in names_of(entry) for letter in letters for entry in letter.entries)
 
 
-def _show(found: "Story", now: float, *, is_moved: bool) -> None:
+def _show(found: "Story", now: float, stack_name: str | None, *, is_moved: bool) -> None:
     state = found.state.value
     article = "an" if (found.kind or "")[:1] in {"a", "i"} else "a"
     about = f"{article} {found.kind} message" if found.kind else "a message"
@@ -132,7 +135,7 @@ def _show(found: "Story", now: float, *, is_moved: bool) -> None:
     console.write_table(
         ("time (UTC)", "after", "function", "operations", "became", "why"), list(_rows(found))
     )
-    _show_advice(found, now, is_moved=is_moved)
+    _show_advice(found, now, stack_name, is_moved=is_moved)
 
 
 def _rows(found: "Story") -> Iterable[tuple[Any, ...]]:
@@ -162,7 +165,7 @@ def _why(group: "Group", at: float) -> str | None:
     return "; ".join(each for each in parts if each) or None
 
 
-def _show_advice(found: "Story", now: float, *, is_moved: bool) -> None:
+def _show_advice(found: "Story", now: float, stack_name: str | None, *, is_moved: bool) -> None:
     """What there is to do about what is not delivered."""
     from ledger.fates import State
     from preview import ADVICE
@@ -177,16 +180,17 @@ def _show_advice(found: "Story", now: float, *, is_moved: bool) -> None:
         if advice is not None:
             console.say()
             console.say(f"{reason}: {advice.meaning}")
-            console.say(f"What to do: {advice.remedy}")
+            console.say(f"What to do: {aimed(advice.remedy, stack_name)}")
+    named = ("--message-id", found.message_id)
     if found.state is State.DEAD_LETTERED:
         console.say()
-        console.say(f"The content: `klaviyo-destination dlq show --message-id {found.message_id}`")
+        console.say(f"The content: {next_command('dlq show', stack_name, *named)}")
     if is_moved:
         console.say()
         console.say(
             "It is in the dead-letter queue: SQS itself has moved it, since the retry function "
-            f"failed on it a hundred times. `klaviyo-destination dlq redrive --message-id "
-            f"{found.message_id}` tries it again."
+            f"failed on it a hundred times. {next_command('dlq redrive', stack_name, *named)} "
+            "tries it again."
         )
     elif _is_overdue(found, now):
         console.say()
@@ -206,7 +210,7 @@ def _operations(names: Iterable[str]) -> str:
     )
 
 
-def _trace_person(table: "Table", hashes: list[str], as_json: bool) -> int:
+def _trace_person(table: "Table", hashes: list[str], stack_name: str | None, as_json: bool) -> int:
     from cli.stack.ledger import patient
     from ledger.forgetting import messages_of
     from ledger.stories import document_of, told
@@ -233,10 +237,9 @@ def _trace_person(table: "Table", hashes: list[str], as_json: bool) -> int:
         )
         console.say()
         of = f" of {len(ids):,}" if len(ids) > len(latest) else ""
-        console.say(
-            f"{console.counted(len(stories), 'message')}{of}. "
-            "`klaviyo-destination trace MESSAGE_ID` tells more of one."
-        )
+        console.say(f"{console.counted(len(stories), 'message')}{of}.")
+        last = next_command("trace", stack_name, "--", stories[-1].message_id)
+        console.say(f"More of the last one: {last}")
     else:
         console.note("The ledger knows no message of this person.")
     return Status.OK if stories else Status.PROBLEMS

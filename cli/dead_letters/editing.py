@@ -24,7 +24,7 @@ def as_text(entry: Entry) -> str:
     elif entry.message is not None:
         document = {"message": entry.message}
     else:
-        raise Misuse("what cannot be read as one message cannot be edited: use `dlq export`")
+        raise Misuse("what cannot be read as one message cannot be edited; it can be exported")
     reason = json.dumps(entry.reason or {}, ensure_ascii=False)
     head = (
         f"{COMMENT} {reason}",

@@ -18,6 +18,7 @@ from handler.door.validation import validate
 from handler.queue.envelope import Entry, document_of, encode
 from handler.queue.queues import Queue, QueueUnavailable
 from handler.queue.unpacking import unpack
+from handler.report.message_ids import shown_id
 from klaviyo_client.api.redaction import redact, redact_code, redact_pointer
 from operations import Json, kind_of
 
@@ -55,10 +56,11 @@ class Selection:
         return not self.reasons and not self.message_ids and not self.keys
 
     def holds(self, entry: Entry) -> bool:
-        """Whether the entry is meant. A reason is our code or Klaviyo's."""
+        """Whether the entry is meant. A reason is our code or Klaviyo's, an id the message's or its
+        hash."""
         return not (
             (self.reasons and not self.reasons & codes_of(entry))
-            or (self.message_ids and message_id_of(entry) not in self.message_ids)
+            or (self.message_ids and self.message_ids.isdisjoint(names_of(entry)))
             or (self.keys and key_of(entry) not in self.keys)
         )
 
@@ -80,6 +82,13 @@ def message_id_of(entry: Entry) -> str | None:
     if entry.operation is not None:
         return entry.operation.message_id
     return None if entry.message is None else validate(entry.message).message_id
+
+
+def names_of(entry: Entry) -> set[str]:
+    """What its message is called: its id, and the hash by which answers, logs and the ledger name
+    an id that may be an address."""
+    message_id = message_id_of(entry)
+    return set() if message_id is None else {message_id, str(shown_id(message_id))}
 
 
 def kind_in(entry: Entry) -> str:

@@ -34,7 +34,9 @@ def examine(context: CommandContext, on_pause: Callable[[float], None]) -> Itera
         ("queues", stack.queues),
         ("ledger", stack.ledger),
     )
-    segment = SegmentExamination(stack.webhook_url, stack.settings, stack.has_token, on_pause)
+    segment = SegmentExamination(
+        context.stack_name, stack.webhook_url, stack.settings, stack.has_token, on_pause
+    )
     yield from _each(
         ("metrics", klaviyo.metrics),
         ("alarms", stack.alarms),

@@ -5,28 +5,29 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from cli.examination.check import Check, Health
+from cli.next_command import next_command
 from cli.segment.connection import MOST_IN_A_BATCH, lacking, posts_to, types_of, webhooks
 from cli.segment.public_api import SegmentApi, api_url
 from klaviyo_mapping.settings.settings import Settings
 
 TOKEN = "SEGMENT_TOKEN"  # noqa: S105 - a variable's name
 
-CONNECT = "run `klaviyo-destination connect`"
-
 SMALL_BATCH = 100
 """Below this a batch costs more requests than it saves."""
 
 
 class SegmentExamination:
-    """The mappings, in the whole workspace, that post to `url`."""
+    """The mappings, in the whole workspace, that post to `url`, the webhook of a stack."""
 
     def __init__(
         self,
+        stack_name: str | None,
         url: str | None,
         settings: Settings | None,
         has_token: bool,
         on_pause: Callable[[float], None],
     ) -> None:
+        self._stack_name = stack_name
         self._url = url
         self._settings = settings or Settings()
         self._has_token = has_token
@@ -48,30 +49,38 @@ class SegmentExamination:
             if posts_to(mapping, self._url)
         ]
         if not found:
-            yield Check("Segment", Health.BAD, "no mapping posts to the webhook", CONNECT)
+            remedy = _connect("NAME", self._stack_name)
+            yield Check("Segment", Health.BAD, "no mapping posts to the webhook", remedy)
         for destination, mapping in found:
-            yield mapping_check(destination, mapping, self._settings, self._has_token)
+            connect = _connect(destination["sourceId"], self._stack_name)
+            yield mapping_check(destination, mapping, self._settings, self._has_token, connect)
 
 
-def mapping_check(destination: Any, mapping: Any, settings: Settings, has_token: bool) -> Check:
-    """What is wrong with a mapping, the worst first."""
+def _connect(source: str, stack_name: str | None) -> str:
+    return f"run {next_command('connect', stack_name, '--source', source)}"
+
+
+def mapping_check(
+    destination: Any, mapping: Any, settings: Settings, has_token: bool, connect: str
+) -> Check:
+    """What is wrong with a mapping, the worst first. `connect` says how to bring it up to date."""
     name = destination.get("name") or destination["id"]
     fields = mapping.get("settings") or {}
     if not destination["enabled"] or not mapping["enabled"]:
-        return Check("Segment", Health.BAD, f"{name}: not enabled", CONNECT)
+        return Check("Segment", Health.BAD, f"{name}: not enabled", connect)
     headers = {each.lower() for each in fields.get("headers") or {}}
     if has_token and "authorization" not in headers:
         found = f"{name}: no header Authorization, and a webhook token is required"
-        return Check("Segment", Health.BAD, found, CONNECT)
+        return Check("Segment", Health.BAD, found, connect)
     missing = lacking(mapping["trigger"], types_of(settings))
     if missing:
         found = f"{name}: the trigger leaves out {', '.join(missing)}"
-        return Check("Segment", Health.DOUBTFUL, found, CONNECT)
+        return Check("Segment", Health.DOUBTFUL, found, connect)
     if not fields.get("enable_batching"):
-        return Check("Segment", Health.DOUBTFUL, f"{name}: batching is off", CONNECT)
+        return Check("Segment", Health.DOUBTFUL, f"{name}: batching is off", connect)
     size = int(fields["batch_size"]) if str(fields.get("batch_size")).isdecimal() else 0
     if not SMALL_BATCH <= size <= MOST_IN_A_BATCH:
         found = f"{name}: batch size {size}"
-        return Check("Segment", Health.DOUBTFUL, found, "give it 1000: `connect --batch-size 1000`")
+        return Check("Segment", Health.DOUBTFUL, found, f"{connect}, with --batch-size 1000")
     header = ", with the header" if "authorization" in headers else ""
     return Check("Segment", Health.GOOD, f"{name}: {mapping['trigger']}, batches of {size}{header}")

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from cli.examination.check import Check, Health
 from cli.klaviyo.asking import SECONDS
+from cli.next_command import how_to_set, next_command
 from cli.options import CommandContext
 from cli.stack.aws import client, reaching
 from cli.terminal import counted
@@ -19,14 +20,13 @@ from klaviyo_mapping.settings.settings import Settings
 OUTPUTS = ("WebhookUrl", "CredentialsSecretArn", "RetryQueueUrl", "DeadLetterQueueUrl")
 """What this command and its user need of the stack."""
 
-HOW_TO_SET = "run `klaviyo-destination secret set --stack NAME`"
-
 
 class StackExamination:
     """The checks of one stack, or of the environment where none is named."""
 
     def __init__(self, context: CommandContext) -> None:
         self._context = context
+        self._name = context.stack_name
         self.settings: Settings | None = None
         self.key: str | None = None
         self.has_token = False
@@ -91,7 +91,7 @@ class StackExamination:
         try:
             credentials = CredentialStore(environment, self._fetch, lambda: 0.0).get(SECONDS)
         except CredentialsUnavailable as error:
-            yield Check("secret", Health.BAD, str(error), HOW_TO_SET)
+            yield Check("secret", Health.BAD, str(error), how_to_set(self._name))
             return
         self.key = credentials.klaviyo_private_key
         number = len(credentials.shared_secrets)
@@ -113,13 +113,15 @@ class StackExamination:
         named = stack.outputs.get("RetryQueueUrl") if stack else variables.get("RETRY_QUEUE_URL")
         waiting = DeadLetterQueue(named or dead.retry_queue_url())
         if variables.get("PAUSE") == "on":
-            remedy = "`klaviyo-destination resume --stack NAME` ends it"
+            ends = next_command("resume", self._name) if self._name else "PAUSE=off"
+            remedy = f"{ends} ends it"
             yield Check("pause", Health.DOUBTFUL, "nothing is delivered, everything waits", remedy)
         number = waiting.size()
         yield Check("retry queue", Health.GOOD, f"{counted(number, 'SQS message')} waiting")
         number = dead.size()
         if number:
-            remedy = "`klaviyo-destination dlq list` says why"
+            which = ("--queue-url", url) if url else ()
+            remedy = f"{next_command('dlq list', self._name, *which)} says why"
             found = counted(number, "SQS message")
             yield Check("dead letters", Health.DOUBTFUL, found, remedy)
         else:
@@ -135,7 +137,7 @@ class StackExamination:
         key = str(stack.secret().get("ledger_key") or "").strip()
         if len(key) < SHORTEST_LEDGER_KEY:
             found = "is off: ledger_key in the secret is missing or too short"
-            yield Check("ledger", Health.DOUBTFUL, found, HOW_TO_SET)
+            yield Check("ledger", Health.DOUBTFUL, found, how_to_set(self._name))
         else:
             yield Check("ledger", Health.GOOD, f"is on: {stack.output(OUTPUT)}")
 

@@ -136,10 +136,7 @@ def owner_in(reply: Reply) -> Owner | None:
 def require_same_account(new: Owner, old: Owner) -> None:
     """Raise `Misuse` for keys of two accounts, as far as the keys may tell."""
     if None not in (new.public_key, old.public_key) and new.public_key != old.public_key:
-        raise Misuse(
-            f"the new key is of {new}, the old one of {old}: nothing was written. If it is meant, "
-            "use `secret set`"
-        )
+        raise Misuse(f"one key is of {new}, the other of {old}: nothing was done")
 
 
 def owner_of(inquirer: Inquirer) -> Owner:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from cli.next_command import how_to_set
 from cli.troubles import Misuse, Trouble
 from handler.aws.environment import Environment
 from klaviyo_mapping.settings.declaration import declared
@@ -129,7 +130,16 @@ class Stack:
 
     def secret(self) -> dict[str, Any]:
         """The secret's fields. Raises `Trouble`."""
-        return secret(self.output("CredentialsSecretArn"))
+        arn = self.output("CredentialsSecretArn")
+        with reaching("the secret"):
+            text = client("secretsmanager").get_secret_value(SecretId=arn).get("SecretString")
+        try:
+            document = json.loads(text or "")
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            raise Trouble(f"the secret is not a JSON object: {how_to_set(self.name)}")
+        return document
 
 
 def stack(name: str) -> Stack:
@@ -152,18 +162,3 @@ def stack(name: str) -> Stack:
         {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", ())},
         {each["ParameterKey"]: each["ParameterValue"] for each in found.get("Parameters", ())},
     )
-
-
-def secret(arn: str) -> dict[str, Any]:
-    """The secret's fields. Raises `Trouble`."""
-    with reaching("the secret"):
-        text = client("secretsmanager").get_secret_value(SecretId=arn).get("SecretString")
-    try:
-        document = json.loads(text or "")
-    except ValueError:
-        document = None
-    if not isinstance(document, dict):
-        raise Trouble(
-            "the secret is not a JSON object: run `klaviyo-destination secret set --stack NAME`"
-        )
-    return document

@@ -114,7 +114,7 @@ def begun(before: StoredSecret, name: str, new: str) -> dict[str, Any]:
     """A rotation's first step: the new value and the old one are both valid."""
     old = before.values(name)
     if not old:
-        raise Misuse(f"the secret has no {name} yet: `secret set` sets it")
+        raise Misuse(f"the secret has no {name} yet, which a rotation needs: set it first")
     if len(old) > 1:
         raise Misuse(f"{name} is being rotated: end that with --finish, or take it back: --cancel")
     if new == old[0]:

@@ -1,12 +1,23 @@
-"""Stacks for `--stack`, whose outputs name a test's deployment."""
+"""Stacks for `--stack` and runs for `--local`, made of a test's deployment."""
 
 import json
 import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import boto3
 
-from tests.deployment import Deployment
+from cli.stack.local import LocalRun
+from local.make_run.place import claimed
+from tests.deployment import LEDGER_KEY, PRIVATE_KEY, SHARED_SECRET, Deployment
+
+SECRET = {
+    "klaviyo_private_key": PRIVATE_KEY,
+    "segment_shared_secret": SHARED_SECRET,
+    "ledger_key": LEDGER_KEY,
+}
 
 
 class MakeStack:
@@ -55,3 +66,27 @@ class MakeStack:
         )
         formation.close()
         return name
+
+
+@contextmanager
+def running(
+    folder: Path,
+    deployment: Deployment,
+    port: int = 8080,
+    secret: Mapping[str, str] = SECRET,
+    **settings: str,
+) -> Iterator[Path]:
+    """As `make run` keeps its file while it lives."""
+    names = ("AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    with claimed(folder) as own:
+        yield LocalRun(
+            webhook_url=f"http://127.0.0.1:{port}/segment",
+            klaviyo_url=deployment.variables["KLAVIYO_API_URL"],
+            retry_queue_url=deployment.queues.retry_queue_url,
+            dead_letter_queue_url=deployment.queues.dead_letter_queue_url,
+            secret_arn=deployment.queues.secret_arn,
+            ledger_table=deployment.variables.get("LEDGER_TABLE", "none"),
+            aws={name: deployment.variables[name] for name in names},
+            settings=settings,
+            secret=secret,
+        ).write(own)

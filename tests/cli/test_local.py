@@ -1,22 +1,20 @@
 """`--local`: every command aimed at `make run`, by the file that it keeps in its folder."""
 
 import json
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from cli.stack.local import FILE, LocalRun
+from cli.stack.local import FILE
 from handler.queue.envelope import Entry, pack
-from local.make_run.place import claimed
 from tests.cli.calling import answer, call, lines
-from tests.deployment import PRIVATE_KEY, SHARED_SECRET, Deployment
+from tests.cli.stacks import running
+from tests.deployment import SHARED_SECRET, Deployment
 from tests.handler.calls import call as signed
 from tests.handler.calls import track
 from tests.klaviyo_client.fakes import event
 
-SECRET = {"klaviyo_private_key": PRIVATE_KEY, "segment_shared_secret": SHARED_SECRET}
 NAMES = ("KLAVIYO_PRIVATE_KEY", "SEGMENT_SHARED_SECRET", "PORT", "RUN_FOLDER")
 
 
@@ -27,30 +25,6 @@ def away_from_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RUN_FOLDER", str(tmp_path / ".run"))
     return tmp_path / ".run"
-
-
-@contextmanager
-def running(
-    folder: Path,
-    deployment: Deployment,
-    port: int = 8080,
-    secret: dict[str, str] = SECRET,
-    **settings: str,
-) -> Iterator[Path]:
-    """As `make run` keeps its file while it lives."""
-    names = ("AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-    with claimed(folder) as own:
-        yield LocalRun(
-            webhook_url=f"http://127.0.0.1:{port}/segment",
-            klaviyo_url=deployment.variables["KLAVIYO_API_URL"],
-            retry_queue_url=deployment.queues.retry_queue_url,
-            dead_letter_queue_url=deployment.queues.dead_letter_queue_url,
-            secret_arn=deployment.queues.secret_arn,
-            ledger_table=deployment.variables.get("LEDGER_TABLE", "none"),
-            aws={name: deployment.variables[name] for name in names},
-            settings=settings,
-            secret=secret,
-        ).write(own)
 
 
 def test_every_command_finds_what_it_needs(away_from_home: Path, deployment: Deployment) -> None:

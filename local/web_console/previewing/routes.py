@@ -64,8 +64,7 @@ def add(app: Flask, parts: Parts) -> None:
         )
         for message in page["messages"]:
             message["offers"] = [
-                {**asdict(offer), "variable": offer.variable, "text": offer.text}
-                for offer in computed.offers(message["number"])
+                preview.offer_to_json(offer) for offer in computed.offers(message["number"])
             ]
         return jsonify(preview=page, copies=copies), 200
 

@@ -305,7 +305,7 @@ def test_doctor_judges_a_mapping(
     has_token: bool,
     expected: tuple[Health, str],
 ) -> None:
-    check = mapping_check(DESTINATION | destination, GOOD | mapping, Settings(), has_token)
+    check = mapping_check(DESTINATION | destination, GOOD | mapping, Settings(), has_token, "")
     assert (check.health, check.found) == expected
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from cli.commands.preview import OFFERED
 from handler.queue.envelope import Entry, pack
 from klaviyo_mapping import Settings
 from local.aws_stand_in.function import ROOT
-from preview import ADVICE, explain, to_json
+from preview import ADVICE, explain, offer_to_json, offers, to_json
 from tests.cli.calling import answer, call, lines
 from tests.handler.calls import identify, order, track
 from tests.klaviyo_client.fakes import event
@@ -34,7 +35,26 @@ def test_json_is_the_previews_own_with_what_cannot_be_read(file: Path) -> None:
     messages = [identify(), order(), ANONYMOUS]
     file.write_text(json.dumps(messages))
     expected = to_json(explain(messages, Settings(), datetime.now(UTC)))
+    for message, value in zip(expected["messages"], messages, strict=True):
+        found = offers(value, Settings(), datetime.now(UTC))
+        message["offers"] = [offer_to_json(each) for each in found]
     assert answer("preview", file) == (0, {**expected, "unreadable": []})
+
+
+def test_json_has_what_other_settings_would_change() -> None:
+    _, document = answer("preview", ROOT / "events" / "user-subscribed.json")
+    [first, *_] = document["messages"][0]["offers"]
+    assert (first["variable"], first["value"], first["text"]) == (
+        "CONSENT_EVENTS",
+        "true",
+        "With CONSENT_EVENTS=true it would also record the consent to e-mail and SMS on the list "
+        "WmB7kT.",
+    )
+
+
+def test_json_of_many_messages_has_no_offers(file: Path) -> None:
+    _, document = answer("preview", write(file, *map(track, range(OFFERED + 1))))
+    assert {message["offers"] for message in document["messages"]} == {None}
 
 
 @pytest.mark.parametrize("form", ["array", "lines", "gzip", "pretty", "http event"])
