@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cli.next_command import next_command
 from handler.queue.envelope import Entry, pack
 from operations import to_json
 from tests.cli.calling import answer, call, lines
@@ -236,7 +237,8 @@ def test_reason_of_ours_that_nothing_has_is_none(queue: tuple[str, str]) -> None
         0,
         ["0 entries moved back to the retry queue."],
     )
-    assert result.stderr == "No entry matches; `dlq list` shows what there is.\n"
+    there = next_command("dlq list", None, *queue)
+    assert result.stderr == f"no entry matches; {there} shows what there is\n"
 
 
 def test_export_is_read_by_preview_and_backfill(deployment: Deployment, tmp_path: Path) -> None:

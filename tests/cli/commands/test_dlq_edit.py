@@ -148,5 +148,5 @@ def test_one_may_go_on_editing() -> None:
 
 
 def test_what_cannot_be_read_is_not_edited() -> None:
-    with pytest.raises(Misuse, match="use `dlq export`"):
+    with pytest.raises(Misuse, match="it can be exported"):
         as_text(Entry(unreadable="{", reason={"code": "unreadable"}))

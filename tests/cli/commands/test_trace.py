@@ -63,7 +63,9 @@ def test_a_dead_letter_names_klaviyos_code_and_where_its_content_is(ledger: Depl
     assert shown[3].endswith(
         "dead-lettered refused (Klaviyo's 400, code invalid, /data/attributes)"
     )
-    assert shown[-1] == "The content: `klaviyo-destination dlq show --message-id identify-1`"
+    assert shown[-1] == (
+        "The content: `klaviyo-destination dlq show --stack here --message-id identify-1`"
+    )
 
 
 def test_a_repeated_message_and_one_of_which_the_mapping_warns(ledger: Deployment) -> None:
@@ -131,11 +133,14 @@ def test_the_messages_of_a_person_are_found_by_an_address_on_standard_input(
     ledger.webhook(signed([track(1)]))
     status, shown = traced("--email", stdin="Person1@acme-store.example\n")
     assert status == 0
-    assert [line.split()[2:] for line in shown[1:-1]] == [
+    assert [line.split()[2:] for line in shown[1:-2]] == [
         ["identify", "identify-1", "delivered"],
         ["track", "track-1", "delivered"],
     ]
-    assert shown[-1].startswith("2 messages. ")
+    assert shown[-2:] == [
+        "2 messages.",
+        "More of the last one: `klaviyo-destination trace --stack here -- track-1`",
+    ]
     status, found = answer(
         "trace", "--email", "--stack", "here", stdin="person2@acme-store.example"
     )
