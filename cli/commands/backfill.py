@@ -3,7 +3,6 @@
 import hashlib
 import json
 import sqlite3
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import terminal as console
+from cli.backfill.reporting import document_of, progress_shown, report, write_counts
 from cli.next_command import next_command
 from cli.options import (
     CommandContext,
@@ -29,18 +29,12 @@ from klaviyo_mapping.segment.message import FORWARDABLE
 
 if TYPE_CHECKING:
     from cli.archive import ArchiveFile
-    from cli.backfill.run import BackfillProgress, Run
+    from cli.backfill.run import Run
     from cli.backfill.state_file import Counts, StateFile
     from cli.backfill.translation import Selection, Translator
 
 STEADY = 150
 """Bulk requests that Klaviyo accepts in a minute. All keys of an account share this limit."""
-
-MOST_NAMES = 5
-"""Files that are named where there are more."""
-
-NOTE_SECONDS = 30.0
-"""Seconds between two lines of progress without a terminal."""
 
 EPILOG = """\b
 Examples:
@@ -204,7 +198,7 @@ def command(
             rejects_path.unlink(missing_ok=True)
         if state.fact("is_done"):
             console.note("This backfill is complete. To do it again: --restart")
-            return _report(_counts(state), state, rejects_path, as_json)
+            return report(_counts(state), state, rejects_path, as_json)
         return _carry_out(
             sources, translator, state, rejects_path, context, share, give_up_after, as_json
         )
@@ -273,7 +267,7 @@ def _carry_out(
     before = _counts(state)
     if before.messages:
         console.note(f"Continuing after {console.counted(before.messages, 'message')}.")
-    with _progress(sources, before) as show:
+    with progress_shown(sources, before) as show:
         run = Run(
             sources,
             translator,
@@ -290,7 +284,7 @@ def _carry_out(
         done = console.counted(_counts(state).messages, "message")
         console.complain(f"interrupted; {done} done so far. Run the same command to continue")
         return Status.INTERRUPTED
-    status = _report(_counts(state), state, rejects_path, as_json)
+    status = report(_counts(state), state, rejects_path, as_json)
     if trouble is not None:
         console.complain(str(trouble))
         if isinstance(trouble, NotTaken):
@@ -318,13 +312,13 @@ def _counts(state: "StateFile") -> "Counts":
 
 def _rehearse(sources: Sequence["ArchiveFile"], translator: "Translator", as_json: bool) -> int:
     """Read and map everything, and report what would be sent."""
-    from cli.backfill.run import EVENTS_A_ROUND, ArchiveReading, add_counts
+    from cli.backfill.archive_reading import EVENTS_A_ROUND, ArchiveReading, add_counts
     from cli.backfill.state_file import Counts, Position
     from operations import kind_of
 
     counts = Counts()
     reading = ArchiveReading(sources, translator, Position())
-    with _progress(sources, counts) as show:
+    with progress_shown(sources, counts) as show:
         from cli.backfill.run import BackfillProgress
 
         try:
@@ -340,120 +334,13 @@ def _rehearse(sources: Sequence["ArchiveFile"], translator: "Translator", as_jso
         finally:
             reading.close()
     rejected = sum(counts.rejected.values())
-    document = {"finished": False, "dry_run": True, **_document(counts), "waiting": 0}
+    document = {"finished": False, "dry_run": True, **document_of(counts), "waiting": 0}
     document["would_deliver"] = document.pop("delivered")
     if as_json:
         console.write_json(document)
     else:
-        _write_counts(counts, "would be delivered")
+        write_counts(counts, "would be delivered")
         events = counts.delivered["create_event"]
         minutes = max(-(-events // 1000) / STEADY, 0.0)
         console.say(f"At Klaviyo's limits its events take about {minutes:,.1f} minutes.")
     return Status.PROBLEMS if rejected else Status.OK
-
-
-def _report(counts: "Counts", state: "StateFile", rejects_path: Path, as_json: bool) -> int:
-    """Report the result. The status says whether anything was rejected."""
-    waiting = state.count()
-    finished = bool(state.fact("is_done"))
-    rejected = sum(counts.rejected.values())
-    rejects = str(rejects_path) if rejected else None
-    if as_json:
-        places = {"state": str(state.path), "rejects": rejects}
-        console.write_json({"finished": finished, **_document(counts), "waiting": waiting} | places)
-    else:
-        _write_counts(counts, "delivered")
-        if waiting:
-            console.say(f"{console.counted(waiting, 'operation')} wait in {state.path}.")
-        if rejects:
-            console.say(f"What was rejected, and why, is in {rejects}.")
-        if finished:
-            rate = counts.messages / max(counts.seconds, 0.001)
-            console.say(f"Complete: {counts.seconds:,.0f} seconds, {rate:,.0f} messages a second.")
-    return Status.PROBLEMS if rejected else Status.OK
-
-
-def _document(counts: "Counts") -> dict[str, Any]:
-    document = counts.to_json()
-    del document["bytes_done"]
-    document["seconds"] = round(counts.seconds, 1)
-    return document
-
-
-def _write_counts(counts: "Counts", delivered: str) -> None:
-    rows: list[Sequence[console.Cell]] = [("messages", "read", counts.messages)]
-    rows.append(("", "mapped", counts.mapped))
-    rows += [("", f"left out: {reason}", n) for reason, n in counts.left_out.most_common()]
-    rows += [
-        ("operations", f"{delivered}: {kind}", n) for kind, n in counts.delivered.most_common()
-    ]
-    rows += [("", f"left out: {name}", n) for name, n in counts.steps_left_out.most_common()]
-    rows += [
-        (console.painted("rejected", console.BAD), code, n)
-        for code, n in counts.rejected.most_common()
-    ]
-    console.write_table(("", "", "number"), rows)
-    if counts.skipped:
-        files = console.counted(len(counts.skipped), "file")
-        named = ", ".join(counts.skipped[:MOST_NAMES])
-        console.say(f"{files} left out, which hold no JSON: {named}")
-
-
-@contextmanager
-def _progress(sources: Sequence["ArchiveFile"], before: "Counts") -> "Iterator[Any]":
-    """Shows progress: a bar on a terminal, else a line from time to time."""
-    terminal = console.messages()
-    size = sum(source.size for source in sources)
-    began = time.monotonic()
-    start = before.messages
-
-    def rate(progress: "BackfillProgress") -> str:
-        spent = max(time.monotonic() - began, 0.001)
-        return f"{(progress.counts.messages - start) / spent:,.0f}/s"
-
-    if not terminal.is_terminal:
-        noted = began
-
-        def note(progress: "BackfillProgress") -> None:
-            nonlocal noted
-            if progress.trouble or time.monotonic() - noted >= NOTE_SECONDS:
-                noted = time.monotonic()
-                done, all_ = progress.messages(size)
-                read = f"{done:,} of about {console.counted(all_, 'message')}"
-                console.note(f"{read}, {rate(progress)} {progress.trouble}".rstrip())
-
-        yield note
-        return
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[read]}  {task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[said]}", markup=False),
-    )
-    with Progress(*columns, console=terminal) as bar:
-        task = bar.add_task("", total=None, read=f"{start:,} messages", rate="", said="")
-
-        def show(progress: "BackfillProgress") -> None:
-            done, all_ = progress.messages(size)
-            bar.update(
-                task,
-                completed=done,
-                total=max(all_, 1),
-                read=f"{done:,} of about {console.counted(all_, 'message')}",
-                rate=rate(progress),
-                said=progress.trouble or progress.doing,
-            )
-
-        yield show

@@ -113,7 +113,8 @@ def _is_overdue(found: "Story", now: float) -> bool:
 
 def _is_moved(stack: "Stack", message_id: str) -> bool:
     """Whether SQS has moved it to the dead-letter queue: that is told to nobody."""
-    from cli.dead_letters.queue import DeadLetterQueue, names_of
+    from cli.dead_letters.entries import names_of
+    from cli.dead_letters.queue import DeadLetterQueue
 
     console.note("Nothing was noted since it was due: looking into the dead-letter queue …")
     with DeadLetterQueue(stack.output("DeadLetterQueueUrl")).letters() as letters:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cli.dead_letters.queue import key_of
+from cli.dead_letters.entries import key_of
 from cli.troubles import Misuse
 from handler.door.validation import Malformed, validate
 from handler.queue.envelope import Entry

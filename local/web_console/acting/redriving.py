@@ -7,7 +7,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from cli.dead_letters.queue import DeadLetterQueue, Selection, put
+from cli.dead_letters.entries import Selection
+from cli.dead_letters.queue import DeadLetterQueue, put
 from handler.door.validation import Malformed, validate
 from handler.queue.envelope import Entry, pack
 from handler.queue.queues import Queue

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cli.dead_letters.queue import key_of, kind_in, message_id_of
+from cli.dead_letters.entries import key_of, kind_in, message_id_of
 from handler.queue.envelope import Entry, document_of
 from handler.queue.unpacking import unpack
 from local.aws_stand_in import server as aws
