@@ -5,6 +5,7 @@ whether there is one: https://developers.klaviyo.com/en/reference/bulk_subscribe
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from math import floor
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
@@ -172,6 +173,7 @@ def _withdrawn_since(
 
     Where either time is unknown, the person's word counts. So it does where the withdrawal is one
     that we have sent, `ours`, and that was said before: Klaviyo dates it by when it came.
+    Klaviyo's times may end at the second: what was said within that second is not later.
     """
     if said is None:
         return False
@@ -179,7 +181,7 @@ def _withdrawn_since(
     times = [standing.opted_out_at(channel)]
     if _has_left(standing, channel, list_id):
         times.append(standing.left.get(list_id or ""))
-    return any(time is not None and time > since for time in times)
+    return any(time is not None and time >= floor(since) for time in times)
 
 
 def _has_left(standing: Standing, channel: str, list_id: str | None) -> bool:

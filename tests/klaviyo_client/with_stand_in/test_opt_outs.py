@@ -270,6 +270,26 @@ def test_a_consent_from_before_the_arrival_of_a_withdrawal_is_not_given(
     assert account.reversals == []
 
 
+@pytest.mark.parametrize(("second", "stays_out"), [("37", True), ("38", True), ("39", False)])
+def test_a_consent_within_the_second_of_a_withdrawal_is_not_given(
+    second: str, stays_out: bool
+) -> None:
+    """As the examples in Klaviyo's schema of get_profiles have it: …:38+00:00."""
+
+    def script(request: Sent) -> Any:
+        if request.body is not None:
+            return klaviyo_accepts(request)
+        since = "2026-03-01T10:00:38+00:00"
+        consent = {"consent": "UNSUBSCRIBED", "consent_timestamp": since}
+        attributes = {"email": ADDRESS, "subscriptions": {"email": {"marketing": consent}}}
+        return answer(200, {"data": [{"type": "profile", "id": "P", "attributes": attributes}]})
+
+    klaviyo, _ = scripted(script)
+    said = f"2026-03-01T10:00:{second}.500Z"
+    [result] = deliver(klaviyo, Subscribe("m", ADDRESS, "L1", time=said, is_consent=True)).results
+    assert (OPTED_OUT in result.warnings) == stays_out
+
+
 # An unsubscription
 
 
