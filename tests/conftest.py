@@ -5,11 +5,23 @@ from collections.abc import Iterator
 
 import boto3
 import pytest
+from hypothesis import HealthCheck, settings
 
 from local import klaviyo_stand_in as klaviyo
 from local.aws_stand_in import server as aws
 from local.klaviyo_stand_in import Account
 from tests.deployment import LEDGER_KEY, LISTS, PRIVATE_KEY, SHARED_SECRET, Deployment
+
+settings.register_profile(
+    "suite",
+    # The same examples on each run, and however busy the machine is: a failure is never a matter
+    # of luck.
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")

@@ -429,7 +429,7 @@ REPLIES: st.SearchStrategy[Answer | Retryable] = st.one_of(
 )
 
 
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(300))
 @given(
     operations=st.lists(OPERATIONS, max_size=12),
     many=st.booleans(),

@@ -108,7 +108,7 @@ def operations(draw: st.DrawFn) -> Operation:
     return draw(st.sampled_from(choices))
 
 
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(200))
 @given(st.lists(operations(), max_size=10))
 def test_a_batch_ends_as_its_operations_one_after_the_other(steps: list[Operation]) -> None:
     """As far as they name a person alike: whose number it is, only Klaviyo knows."""

@@ -191,10 +191,10 @@ choices = st.builds(
 
 
 def for_all(*strategies: Any) -> Callable[[Callable[..., None]], Callable[[], None]]:
-    """The same examples on each run, so that a failure is never a matter of luck."""
+    """For messages and settings of many kinds."""
 
     def decorate(test: Callable[..., None]) -> Callable[[], None]:
-        quick = settings(max_examples=examples(200), derandomize=True, deadline=None, database=None)
+        quick = settings(max_examples=examples(200))
         given_all: Any = given(*strategies)
         checked: Callable[[], None] = quick(given_all(test))
         return checked

@@ -142,6 +142,7 @@ def test_what_stays_throttled_is_counted(table: Table) -> None:
     assert allowance.failures == {"unwritten": 2, "unread": 1}
 
 
+@pytest.mark.alone
 def test_slow_answers_cost_no_more_than_the_allowance(table: Table) -> None:
     unwell, allowance = Unwell(table), Allowance()
     unwell.pause = 5.0

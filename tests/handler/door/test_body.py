@@ -161,7 +161,7 @@ JSON_VALUES = st.recursive(
 )
 
 
-@settings(derandomize=True, deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(JSON_VALUES, min_size=1, max_size=5), st.booleans())
 def test_an_array_is_read_as_json_reads_it_beside_an_unreadable_element_too(
     values: list[Any], ascii_only: bool
@@ -173,7 +173,7 @@ def test_an_array_is_read_as_json_reads_it_beside_an_unreadable_element_too(
     assert beside == [Unreadable(DEEP, UNREADABLE), *values]
 
 
-@settings(derandomize=True, deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.text(st.characters(categories=["Cs", "Ll"]) | st.sampled_from('\\u"d8'), max_size=8))
 def test_no_half_of_a_surrogate_pair_gets_through(text: str) -> None:
     (message,) = read_messages(json.dumps({"a": text}).encode())

@@ -68,7 +68,7 @@ JSON_VALUES = st.recursive(
 )
 
 
-@settings(derandomize=True, deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     st.lists(JSON_VALUES, max_size=5), st.sampled_from([None, 1, "\t"]), st.sampled_from([" ", ""])
 )

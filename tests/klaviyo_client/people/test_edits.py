@@ -220,7 +220,7 @@ def one_after_the_other(request: Request) -> list[tuple[str, bytes]]:
     ]
 
 
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(200))
 @given(EDITS, st.booleans())
 def test_merged_they_end_as_one_after_the_other(edits: list[dict[str, Any]], bulk: bool) -> None:
     """As far as an edit says one thing of a property, as the mapping sees to."""

@@ -1,5 +1,6 @@
 """A function's process does what an execution environment of Lambda's does."""
 
+import os
 import tempfile
 import textwrap
 import threading
@@ -63,6 +64,7 @@ HANDLERS = """
         return "x" * lambda_event
 
     def hangs(lambda_event, context):
+        print("hangs", flush=True)
         time.sleep(lambda_event)
         return "fine"
 """
@@ -86,6 +88,10 @@ class Factory:
             imports=(ROOT, self.directory),
             **options,
         )
+
+    def written(self) -> bytes:
+        """What the functions have printed, without a change to where they go on."""
+        return os.pread(self.log.fileno(), 1_000_000, 0)
 
 
 @pytest.fixture
@@ -112,8 +118,7 @@ def test_environment_serves_one_call_after_another(factory: Factory) -> None:
 def test_what_the_handler_prints_goes_to_the_log(factory: Factory) -> None:
     with factory.function("echo") as function:
         function.invoke({})
-    factory.log.seek(0)
-    assert factory.log.read() == b"loading\nhello\n"
+    assert factory.written() == b"loading\nhello\n"
 
 
 def test_error_of_the_handler_is_named_by_its_type(factory: Factory) -> None:
@@ -151,8 +156,11 @@ def test_call_ends_with_its_function(factory: Factory) -> None:
         function.wait()
         caller = threading.Thread(target=call, args=(function,))
         caller.start()
-        time.sleep(0.2)
-    caller.join(timeout=2)
+        until = time.monotonic() + 60
+        while b"hangs" not in factory.written():
+            assert time.monotonic() < until
+            time.sleep(0.01)
+    caller.join(timeout=60)
     assert [str(error) for error in errors] == [
         "TestFunction has ended, or took too long and was killed",
         "TestFunction has been stopped",

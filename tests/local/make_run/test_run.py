@@ -38,7 +38,7 @@ from tests.deployment import PRIVATE_KEY
 
 UNWANTED = ("Traceback", "Warning", '{"level"', "HTTP/1.1")
 
-SECONDS = 60
+SECONDS = 180
 """After which a test is given up."""
 
 
@@ -168,7 +168,7 @@ def test_ctrl_c_in_the_middle_leaves_no_trace() -> None:
     assert not [text for text in UNWANTED if text in output]
 
 
-@pytest.mark.parametrize("seconds", [0.15, 0.3, 0.6, 1.0, 1.5, 2.0])
+@pytest.mark.parametrize("seconds", [0.15, 0.4, 0.9, 1.6])
 def test_ctrl_c_while_it_starts_leaves_no_trace(seconds: float) -> None:
     process = run()
     time.sleep(seconds)
@@ -206,7 +206,8 @@ def test_port_that_cannot_be_had_is_one_clear_line(ports: dict[str, str], said: 
 def test_second_run_leaves_the_first_ones_log_alone(tmp_path: Path) -> None:
     with claimed(tmp_path) as first:
         (first / LOG).write_text("of the first run\n")
-        status, _ = finish(run("--once", RUN_FOLDER=str(tmp_path)))
+        real = {"KLAVIYO_PRIVATE_KEY": PRIVATE_KEY, "KLAVIYO_API_URL": "http://127.0.0.1:1"}
+        status, _ = finish(run("--once", RUN_FOLDER=str(tmp_path), **real))
     assert status == 0
     assert (first / LOG).read_text() == "of the first run\n"
     assert (tmp_path / "2" / LOG).exists()

@@ -1,10 +1,11 @@
 """Segment's own SDK (npm) as a judge: of types by TypeScript, of requests by its own calls."""
 
+import fcntl
 import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ COMPILE = (
 def require() -> None:
     """Install the SDK as the lock file pins it; skip the test where there is no npm.
 
-    With SEGMENT_SDK=required, as in CI, a missing npm is a failure.
+    With SEGMENT_SDK=required, as in CI, a missing npm is a failure. Of pytest's workers one
+    installs and the others wait: npm begins by removing what is there.
     """
     if not (shutil.which("node") and shutil.which("npm")):
         reason = "node and npm are not installed, so Segment's SDK cannot judge"
@@ -40,9 +42,11 @@ def require() -> None:
             pytest.fail(reason)
         pytest.skip(reason)
     installed = MODULES / ".package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < LOCK.stat().st_mtime:
-        run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-        installed.touch()
+    with LOCK.open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not installed.exists() or installed.stat().st_mtime < LOCK.stat().st_mtime:
+            run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+            installed.touch()
 
 
 def run(*command: str, stdin: str = "") -> str:
@@ -55,33 +59,41 @@ def run(*command: str, stdin: str = "") -> str:
     return done.stdout
 
 
-def objections(values: Iterable[tuple[str, Any]], place: Path) -> list[str]:
-    """What TypeScript says of values, each with the SDK's model that it should be.
+def objections(
+    groups: Mapping[str, Sequence[tuple[str, Any]]], place: Path
+) -> dict[str, list[str]]:
+    """What TypeScript says of each group's values, each with the SDK's model that it should be.
 
-    A key that is missing or unknown, and a value of another type, are errors.
+    A key that is missing or unknown, and a value of another type, are errors. All groups are judged
+    in one run, since each reads the whole SDK.
     """
-    named = list(values)
-    models = sorted({model for model, _ in named})
-    lines = [
-        f"import {{ {model} }} from '{PACKAGE}/dist/model/{model[0].lower()}{model[1:]}';"
-        for model in models
-    ]
-    lines += [
-        f"export const value{number}: Plain<{model}> = {json.dumps(value)};"
-        for number, (model, value) in enumerate(named)
-    ]
-    file = place / "values.ts"
-    file.write_text(PLAIN + "\n".join(lines))
+    for name, values in groups.items():
+        models = sorted({model for model, _ in values})
+        lines = [
+            f"import {{ {model} }} from '{PACKAGE}/dist/model/{model[0].lower()}{model[1:]}';"
+            for model in models
+        ]
+        lines += [
+            f"export const value{number}: Plain<{model}> = {json.dumps(value)};"
+            for number, (model, value) in enumerate(values)
+        ]
+        (place / f"{name}.ts").write_text(PLAIN + "\n".join(lines))
     (place / "node_modules").symlink_to(MODULES)
     done = subprocess.run(
-        ["node", str(MODULES / "typescript" / "bin" / "tsc"), *COMPILE, file.name],
+        [
+            *("node", str(MODULES / "typescript" / "bin" / "tsc"), *COMPILE),
+            *(f"{name}.ts" for name in groups),
+        ],
         cwd=place,
         capture_output=True,
         text=True,
         timeout=180,
         check=False,
     )
-    return [line for line in done.stdout.splitlines() if "error TS" in line]
+    said = [line for line in done.stdout.splitlines() if "error TS" in line]
+    found = {name: [line for line in said if line.startswith(f"{name}.ts(")] for name in groups}
+    assert sum(map(len, found.values())) == len(said), "it objects to something else"
+    return found
 
 
 def call(url: str, token: str, calls: Sequence[Mapping[str, Any]]) -> list[Any]:

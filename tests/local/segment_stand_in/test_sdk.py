@@ -1,7 +1,6 @@
 """Segment's own SDK judges what we send to its Public API, and what the stand-in answers."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -78,42 +77,70 @@ def test_every_operation_is_judged() -> None:
     assert {each.status for each in made} == {200}
 
 
-def test_bodies_and_answers_are_of_the_sdks_types(tmp_path: Path) -> None:
-    made = everything(Workspace(TOKEN))
-    values: list[tuple[str, Any]] = []
-    for each in made:
+Values = list[tuple[str, Any]]
+"""Each with the SDK's model that it should be."""
+
+
+def bodies_and_answers() -> Values:
+    values: Values = []
+    for each in everything(Workspace(TOKEN)):
         body, answer = MODELS[each.operation]
         values += [(answer, each.answer)] + ([] if body is None else [(body, each.body)])
-    assert sdk.objections(values, tmp_path) == []
+    return values
 
 
-def test_errors_are_of_the_sdks_type(tmp_path: Path) -> None:
+def errors() -> list[tuple[int, Any]]:
     workspace = Workspace(TOKEN)
     source = workspace.add_source("shop", "Shop")
     body = f'{{"sourceId": "{source}", "metadataId": "x", "settings": {{}}}}'.encode()
     headers = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
-    answers = [
+    return [
         workspace.answer("GET", "/sources", {}, {}, b""),
         workspace.answer("GET", "/nothing", {}, headers, b""),
         workspace.answer("GET", "/sources", {}, headers, b""),
         workspace.answer("POST", "/destinations", {}, headers, body),
     ]
-    assert [status for status, _ in answers] == [401, 404, 422, 404]
-    values = [("RequestErrorEnvelope", document) for _, document in answers]
-    assert sdk.objections(values, tmp_path) == []
 
 
-@pytest.mark.parametrize(
-    ("bent", "objection"),
-    [
-        ({"sourceId": "s", "metadataId": "m"}, "''settings'' is missing"),
-        ({"sourceId": "s", "metadataId": "m", "settings": {}, "x": 1}, "does not exist in type"),
-        ({"sourceId": 1, "metadataId": "m", "settings": {}}, "Type 'number' is not assignable"),
-    ],
-)
-def test_the_judge_objects(bent: Any, objection: str, tmp_path: Path) -> None:
-    [said] = sdk.objections([("CreateDestinationV1Input", bent)], tmp_path)
-    assert objection in said
+BENT = {
+    "missing": ({"sourceId": "s", "metadataId": "m"}, "''settings'' is missing"),
+    "unknown": (
+        {"sourceId": "s", "metadataId": "m", "settings": {}, "x": 1},
+        "does not exist in type",
+    ),
+    "type": (
+        {"sourceId": 1, "metadataId": "m", "settings": {}},
+        "Type 'number' is not assignable",
+    ),
+}
+"""Bodies that are wrong, and what has to be said of them."""
+
+
+@pytest.fixture(scope="module")
+def objections(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    return sdk.objections(
+        {
+            "calls": bodies_and_answers(),
+            "errors": [("RequestErrorEnvelope", document) for _, document in errors()],
+            **{name: [("CreateDestinationV1Input", body)] for name, (body, _) in BENT.items()},
+        },
+        tmp_path_factory.mktemp("sdk"),
+    )
+
+
+def test_bodies_and_answers_are_of_the_sdks_types(objections: dict[str, list[str]]) -> None:
+    assert objections["calls"] == []
+
+
+def test_errors_are_of_the_sdks_type(objections: dict[str, list[str]]) -> None:
+    assert [status for status, _ in errors()] == [401, 404, 422, 404]
+    assert objections["errors"] == []
+
+
+@pytest.mark.parametrize("name", BENT)
+def test_the_judge_objects(name: str, objections: dict[str, list[str]]) -> None:
+    [said] = objections[name]
+    assert BENT[name][1] in said
 
 
 def _pagination(exchange: Exchange) -> dict[str, Any]:

@@ -26,8 +26,8 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE = 10_000
-"""Milliseconds that the browser waits for what should be there."""
+PATIENCE = 30_000
+"""Milliseconds that the browser waits for what should be there, on a busy machine as well."""
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +50,7 @@ def browser() -> "Iterator[Browser]":
     sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     if CHROMIUM is None:
         pytest.skip("there is no Chromium: apt install chromium, or set CHROMIUM to its path")
+    sync_api.expect.set_options(timeout=PATIENCE)
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         yield browser
