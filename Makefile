@@ -14,17 +14,22 @@ COMMAND := $(BIN)/klaviyo-destination
 REQUIREMENTS := src/requirements.txt requirements-dev.txt
 
 export PYTHONPATH := src
+# Whoever forbids it (images of Python do) has each of pytest's workers, and each process that a test
+# starts, compile everything anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 # Each test of a time runs by itself, when nothing else does.
 PARALLEL := $(BIN)/python -m pytest -n auto --dist worksteal -m "not alone"
-ALONE := $(BIN)/python -m pytest -m alone
+ALONE = $(BIN)/python -m pytest -m alone $(shell grep -rl --include='test_*.py' 'mark\.alone' tests)
 
 define LINT
 $(BIN)/ruff format --check
 $(BIN)/ruff check
-$(BIN)/mypy
-$(BIN)/lint-imports
 endef
+
+# Tests, and types and layers meanwhile.
+beside = { $(BIN)/mypy && $(BIN)/lint-imports; } & others=$$!; \
+  status=0; $(1) || status=$$?; wait $$others || status=$$?; exit $$status
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -47,12 +52,12 @@ run: $(COMMAND) ## Run everything on this machine, until Ctrl-C (ONCE=1: until t
 
 check: $(COMMAND) ## Check format, lint, types and layers, and test mapping and client (half a minute)
 	$(LINT)
-	QUICK=1 $(PARALLEL) tests/operations tests/klaviyo_mapping tests/klaviyo_client
+	$(call beside,QUICK=1 $(PARALLEL) tests/operations tests/klaviyo_mapping tests/klaviyo_client)
 
 test: $(COMMAND) ## Check format, lint, types and layers, and run every test (8 minutes on two cores)
 	$(LINT)
-	$(PARALLEL) tests
-	$(ALONE) tests
+	$(call beside,$(PARALLEL) tests)
+	$(ALONE)
 
 faults: $(COMMAND) ## Send 100,000 messages through everything that can fail, three times (12 minutes; LEDGER=on or failing)
 	$(BIN)/python -m tests.faults $(if $(LEDGER),--ledger $(LEDGER))

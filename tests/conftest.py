@@ -3,14 +3,20 @@
 import uuid
 from collections.abc import Iterator
 
-import boto3
 import pytest
 from hypothesis import HealthCheck, settings
 
 from local import klaviyo_stand_in as klaviyo
 from local.aws_stand_in import server as aws
 from local.klaviyo_stand_in import Account
-from tests.deployment import LEDGER_KEY, LISTS, PRIVATE_KEY, SHARED_SECRET, Deployment
+from tests.deployment import (
+    LEDGER_KEY,
+    LISTS,
+    PRIVATE_KEY,
+    SHARED_SECRET,
+    Deployment,
+    client,
+)
 
 settings.register_profile(
     "suite",
@@ -58,12 +64,10 @@ def deployment(aws_variables: dict[str, str], account: Account) -> Iterator[Depl
         "segment_shared_secret": SHARED_SECRET,
         "ledger_key": LEDGER_KEY,
     }
-    queues = aws.create(f"test-{uuid.uuid4().hex}", secret)
-    sqs = boto3.client("sqs")
+    queues = aws.create(f"test-{uuid.uuid4().hex}", secret, client)
     with klaviyo.serve(account) as klaviyo_url:
         variables = {**aws_variables, **queues.variables(), "KLAVIYO_API_URL": klaviyo_url}
-        yield Deployment(variables, account, queues, sqs)
-    sqs.close()
+        yield Deployment(variables, account, queues, client("sqs"))
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
 """What the `deployment` fixture gives: a function's environment, and the far ends to look at."""
 
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import boto3
 from moto.sqs.models import Queue, sqs_backends
 
 from handler import assembly
@@ -29,6 +31,11 @@ LISTS: tuple[tuple[str, str, OptIn], ...] = (
 )
 
 
+client = functools.cache(boto3.client)
+"""A service's client of moto's server, which is one for all tests of a process: to make a client
+takes longer than what a test asks of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Deployment:
     """`variables` is the environment of either function, for `handler.assembly`."""
@@ -45,7 +52,7 @@ class Deployment:
     def with_ledger(self) -> "Deployment":
         """The same far ends, and functions that have a ledger, which is empty."""
         name = self.queues.retry_queue_url.rsplit("/", 1)[1]
-        return self.with_settings(LEDGER_TABLE=create_ledger(name))
+        return self.with_settings(LEDGER_TABLE=create_ledger(name, client))
 
     def story(self, message_id: str) -> Story | None:
         """What the ledger knows of a message."""

@@ -110,9 +110,12 @@ def variables(url: str) -> dict[str, str]:
     }
 
 
-def create(name: str, secret: Mapping[str, Any]) -> Queues:
-    """Make both queues and the secret, all called after `name`, as the template makes them."""
-    sqs = boto3.client("sqs")
+def create(name: str, secret: Mapping[str, Any], client: Any = boto3.client) -> Queues:
+    """Make both queues and the secret, all called after `name`, as the template makes them.
+
+    `client` gives a service's client, as `boto3.client` does.
+    """
+    sqs = client("sqs")
     dead_letter_queue_url = sqs.create_queue(QueueName=f"{name}-dead-letters")["QueueUrl"]
     redrive_policy = {
         "deadLetterTargetArn": arn_of(sqs, dead_letter_queue_url),
@@ -125,25 +128,25 @@ def create(name: str, secret: Mapping[str, Any]) -> Queues:
             "RedrivePolicy": json.dumps(redrive_policy),
         },
     )["QueueUrl"]
-    secrets = boto3.client("secretsmanager")
+    secrets = client("secretsmanager")
     secret_arn = secrets.create_secret(Name=name, SecretString=json.dumps(secret))["ARN"]
     return Queues(retry_queue_url, dead_letter_queue_url, secret_arn)
 
 
-def create_ledger(name: str) -> str:
-    """Make the ledger's table, as the template makes it; gives its name.
+def create_ledger(name: str, client: Any = boto3.client) -> str:
+    """Make the ledger's table, as the template makes it; gives its name. `client` as in `create`.
 
     Moto expires no items (`update_time_to_live` is only remembered), nor does DynamoDB at once: the
     ledger passes over what has expired.
     """
     table = properties("LedgerTable")
-    client = boto3.client("dynamodb")
-    client.create_table(
+    dynamodb = client("dynamodb")
+    dynamodb.create_table(
         TableName=name,
         **{key: table[key] for key in ("AttributeDefinitions", "KeySchema", "BillingMode")},
         GlobalSecondaryIndexes=table["GlobalSecondaryIndexes"],
     )
-    client.update_time_to_live(
+    dynamodb.update_time_to_live(
         TableName=name, TimeToLiveSpecification=table["TimeToLiveSpecification"]
     )
     return name

@@ -7,11 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import boto3
-
 from cli.stack.local import LocalRun
 from local.make_run.place import claimed
-from tests.deployment import LEDGER_KEY, PRIVATE_KEY, SHARED_SECRET, Deployment
+from tests.deployment import LEDGER_KEY, PRIVATE_KEY, SHARED_SECRET, Deployment, client
 
 SECRET = {
     "klaviyo_private_key": PRIVATE_KEY,
@@ -56,7 +54,7 @@ class MakeStack:
             "Resources": {"AlarmTopic": topic},
             "Outputs": {each: {"Value": value} for each, value in outputs.items()},
         }
-        formation = boto3.client("cloudformation")
+        formation = client("cloudformation")
         formation.create_stack(
             StackName=name,
             TemplateBody=json.dumps(template),
@@ -64,7 +62,6 @@ class MakeStack:
                 {"ParameterKey": key, "ParameterValue": value} for key, value in given.items()
             ],
         )
-        formation.close()
         return name
 
 
