@@ -29,6 +29,8 @@ def ignored_options(message: Message, settings: Settings) -> tuple[Warned, ...]:
         options += _of_consent(message)
     if settings.audience_lists is not None:
         options += _of_audience(message)
+    if not options:
+        return ()
     return tuple(
         Warned(MappingWarning.OPTION_IGNORED, name)
         for name, document, keys, read in options

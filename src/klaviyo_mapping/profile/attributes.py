@@ -98,11 +98,9 @@ _NAMES = {
     for owner in OWNERS
 }
 
-Candidate = tuple[int, str, Callable[[Json], Json], bool]
-"""A source that is there: its owner's place in `OWNERS`, its key, `read` and `stays`."""
-
-Candidates = Sequence[tuple[str, Sequence[Candidate]]]
-"""Attributes, and for each the sources that are there, the first choice first."""
+Candidates = Sequence[tuple[str, int, str, Callable[[Json], Json], bool]]
+"""The sources that are there, of each attribute the first choice first: the attribute, the owner's
+place in `OWNERS`, the key, `read` and `stays`."""
 
 
 @remembered
@@ -114,15 +112,11 @@ def candidates_in(shapes: tuple[Shape, Shape, Shape]) -> tuple[Candidates, Candi
     }
 
     def there(table: Table) -> Candidates:
-        found = []
-        for attribute, sources in table.items():
-            candidates = [
-                (OWNERS.index(source.owner), key, source.read, source.stays)
-                for source in sources
-                for key in keys[source.owner][source.name]
-            ]
-            if candidates:
-                found.append((attribute, candidates))
-        return found
+        return [
+            (attribute, OWNERS.index(source.owner), key, source.read, source.stays)
+            for attribute, sources in table.items()
+            for source in sources
+            for key in keys[source.owner][source.name]
+        ]
 
     return there(ATTRIBUTES), there(LOCATION)

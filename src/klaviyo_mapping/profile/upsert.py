@@ -95,17 +95,14 @@ def _fill(
 ) -> dict[str, Json]:
     """The attributes' values, which are taken from what is `unsaid` of each owner."""
     filled: dict[str, Json] = {}
-    for attribute, sources in candidates:
-        for owner, key, read, stays in sources:
-            value = owners[owner][key]
-            if value is not None:
-                value = read(value)
-                if value is None:
-                    continue
+    for attribute, owner, key, read, stays in candidates:
+        if attribute in filled:
+            continue
+        value = owners[owner][key]
+        if value is None or (value := read(value)) is not None:
             filled[attribute] = value
             if not stays:
-                unsaid[owner].pop(key, None)
-            break
+                del unsaid[owner][key]
     return filled
 
 

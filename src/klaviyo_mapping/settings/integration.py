@@ -14,8 +14,9 @@ _BOOLEANS = {"true": True, "false": False}
 def is_disabled(message: Message) -> bool:
     """Whether the sender turned Klaviyo off for this message, by name and with `false`."""
     integrations = message.integrations
-    keys = INTEGRATIONS.keys_in(integrations)["Klaviyo"]
-    return bool(keys) and any(integrations[key] is False for key in keys)
+    if not integrations:
+        return False
+    return any(integrations[key] is False for key in INTEGRATIONS.keys_in(integrations)["Klaviyo"])
 
 
 def list_id_of(message: Message) -> str | None:
