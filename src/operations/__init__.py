@@ -18,8 +18,10 @@ Json = Any
 JsonObject = Mapping[str, Json]
 
 
-class Identity(Struct, frozen=True):
+class Identity(Struct, frozen=True, omit_defaults=True):
     """The identifiers that name one Klaviyo profile; at least one of them is set.
+
+    As JSON it has those that are set, under Klaviyo's attribute names.
 
     `anonymous_id` is an identifier of events only: no other endpoint takes it.
     """

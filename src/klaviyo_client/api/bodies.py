@@ -56,11 +56,9 @@ def single_event(operation: CreateEvent) -> bytes:
 def event_item(operation: CreateEvent) -> bytes:
     """One entry of `events-bulk-create`: a profile with one event."""
     return (
-        b'{"type":"event-bulk-create","attributes":{"profile":'
-        + _profile_reference(operation.identity)
-        + b',"events":{"data":[{"type":"event","attributes":'
-        + _bytes(_event(operation))
-        + b"}]}}}"
+        b'{"type":"event-bulk-create","attributes":{"profile":%b,"events":{"data":['
+        b'{"type":"event","attributes":%b}]}}}'
+        % (_profile_reference(operation.identity), _bytes(_event(operation)))
     )
 
 
@@ -263,7 +261,7 @@ def _consent_job(
 
 
 def _profile_reference(identity: Identity) -> bytes:
-    return b'{"data":{"type":"profile","attributes":' + _bytes(identity.attributes()) + b"}}"
+    return b'{"data":{"type":"profile","attributes":' + _bytes(identity) + b"}}"
 
 
 def _event(operation: CreateEvent) -> _Event:

@@ -29,16 +29,13 @@ def first_time(
     `2026-03-01T10:00:00Z`, with what there is below the second: `2026-03-01T10:00:00.123Z`,
     `2026-03-01T10:00:00.123456Z`.
     """
-    latest = now + ahead
     for source in sources:
-        if isinstance(source, str):
-            time = _parse(source) if source else None
-            if time is not None and EARLIEST <= time <= latest:
-                return _in_segments_form(source) or _write(time)
-        elif source is not None:
-            time = _from_unix(source)
-            if time is not None and EARLIEST <= time <= latest:
-                return _write(time)
+        if not source:
+            continue
+        time = _parse(source) if isinstance(source, str) else _from_unix(source)
+        if time is not None and time >= EARLIEST and (time <= now or time - now <= ahead):
+            as_sent = _in_segments_form(source) if isinstance(source, str) else None
+            return as_sent or _write(time)
     return None
 
 
@@ -61,9 +58,9 @@ def _parse(text: str) -> datetime | None:
 
 def _in_segments_form(text: str) -> str | None:
     """What `_write` gives of a time as Segment writes it: `2026-03-01T10:00:00.000Z`."""
-    if len(text) == 24 and text[7] + text[10] + text[19] + text[23] == "-T.Z":
-        return f"{text[:19]}Z" if text[20:23] == "000" else text
-    return None
+    if len(text) != 24 or text[7] != "-" or text[10] != "T" or text[19] != "." or text[23] != "Z":
+        return None
+    return f"{text[:19]}Z" if text.endswith(".000Z") else text
 
 
 def _write(time: datetime) -> str:
