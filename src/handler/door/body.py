@@ -104,11 +104,11 @@ def read_values(body: bytes) -> Iterator[Json | Unreadable]:
 def _elements(body: bytes) -> Sequence[Raw | Json | Unreadable]:
     if not body.strip(JSON_SPACE):
         raise NoMessage("The body is empty. Send one message or an array of messages.")
-    text = _text(body)
+    _require_utf8(body)
     try:
         elements = raw_elements(body)
     except (DecodeError, RecursionError):
-        return _read_leniently(_repaired(text))
+        return _read_leniently(_repaired(body.decode()))
     if not elements:
         raise NoMessage(NO_MESSAGE)
     return elements
@@ -126,9 +126,12 @@ def _read_leniently(text: str) -> list[Json | Unreadable]:
     raise NoMessage(NO_MESSAGE)
 
 
-def _text(body: bytes) -> str:
+def _require_utf8(body: bytes) -> None:
+    """Raises `NotJson` for another encoding. What is ASCII is not decoded to find out."""
+    if body.isascii():
+        return
     try:
-        return body.decode()
+        body.decode()
     except UnicodeDecodeError:
         raise NotJson("The body is not UTF-8.") from None
 
