@@ -1,8 +1,8 @@
 """Messages in files: JSON, JSON Lines, gzip, a folder or an S3 prefix of them, standard input.
 
-A file is read line by line, in constant memory. Whether it is compressed, and whether it is JSON
-Lines or one document, is seen in its bytes and not in its name. Segment's own archives are JSON
-Lines in gzip: https://segment.com/docs/connections/storage/catalog/amazon-s3/.
+A file is read line by line, in constant memory. Its bytes, not its name, tell whether it is
+compressed, and whether it is JSON Lines or one document. Segment's own archives are JSON Lines in
+gzip: https://segment.com/docs/connections/storage/catalog/amazon-s3/.
 """
 
 import gzip
@@ -54,7 +54,7 @@ class ArchiveFile:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveEntry:
-    """What stands at one place of a file: a line of JSON Lines, or an element of an array.
+    """One entry of a file: a line of JSON Lines, or an element of an array.
 
     `number` counts from 1. `problem` says why `text` cannot be read at all.
     """
@@ -81,7 +81,7 @@ def expand(arguments: Iterable[str], *, stdin: bool = False) -> list[ArchiveFile
     for argument in arguments:
         if argument == STDIN:
             if not stdin:
-                raise Misuse("standard input cannot be read twice: put it into a file first")
+                raise Misuse("standard input cannot be read twice: save it to a file first")
             sources.append(ArchiveFile("standard input", 0, "", lambda: sys.stdin.buffer))
         elif argument.startswith(S3):
             sources.extend(_objects(argument))
@@ -134,7 +134,7 @@ def _decompressed(stream: IO[bytes]) -> IO[bytes]:
 
 
 def _line(text: IO[bytes]) -> bytes:
-    """The next line. Of one that is too long, enough to tell; the rest is skipped."""
+    """The next line. A line that is too long is cut, and its rest skipped."""
     line = text.readline(LONGEST_LINE + 2)
     rest = line
     while len(rest) == LONGEST_LINE + 2 and not rest.endswith(b"\n"):
@@ -186,11 +186,11 @@ def _files(path: Path) -> Iterator[ArchiveFile]:
     if not is_named:
         found = sorted(each for each in path.rglob("*") if each.is_file() and _counts(each, path))
         if not found:
-            raise Misuse(f"{path}: there is no file in the folder")
+            raise Misuse(f"{path}: the folder has no files")
     elif path.exists():
         found = [path]
     else:
-        raise Misuse(f"{path}: there is no such file or folder")
+        raise Misuse(f"{path}: no such file or folder")
     for each in found:
         facts = each.stat()
         yield ArchiveFile(str(each), facts.st_size, str(facts.st_mtime_ns), _opener(each), is_named)
@@ -248,7 +248,7 @@ def _objects(url: str) -> Iterator[ArchiveFile]:
             is_named = name == url
             yield ArchiveFile(name, entry["Size"], entry["ETag"].strip('"'), opener(key), is_named)
     if not found:
-        raise Misuse(f"{url}: there is no object with this prefix")
+        raise Misuse(f"{url}: no object has this prefix")
 
 
 def read_whole(name: str) -> bytes:

@@ -22,7 +22,7 @@ OTHERS = re.compile("^AWS_|PROXY$", re.IGNORECASE)
 
 
 def read(path: Path) -> dict[str, str]:
-    """The settings in the file. Raises `Misuse` naming the line that is none."""
+    """The settings in the file. Raises `Misuse` naming a line that is not a setting."""
     from dotenv.parser import parse_stream
 
     found: dict[str, str] = {}
@@ -58,5 +58,5 @@ def meant(name: str) -> str | None:
 
 
 def misspelt(variables: Iterable[str]) -> list[str]:
-    """What is wrong with names in an environment, where they look like settings and are none."""
+    """A warning for each name in an environment that looks like a misspelt setting."""
     return [unknown(name) for name in variables if meant(name)]

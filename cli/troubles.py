@@ -9,13 +9,13 @@ class Status(IntEnum):
     OK = 0
     """Done. No problem found."""
     PROBLEMS = 1
-    """Done. A problem was found: a rejection, a wrong signature, a fault in the set-up."""
+    """Done. A problem was found: a rejection, a wrong signature, a fault in the setup."""
     USAGE = 2
-    """Called wrongly. Nothing was done."""
+    """Wrong usage. Nothing was done."""
     UNFINISHED = 3
-    """Not finished: something is out of reach or refused as a whole. Run it again."""
+    """Not finished: something cannot be reached or was refused as a whole. Run it again."""
     FAULT = 4
-    """A fault of the command itself."""
+    """A bug in the command."""
     INTERRUPTED = 130
     """Ctrl-C."""
 

@@ -12,7 +12,7 @@ from moto.sqs.models import Queue, sqs_backends
 from handler import assembly
 from handler.aws.dynamodb import DynamoDb
 from ledger.allowance import Allowance
-from ledger.stories import Story, told
+from ledger.stories import Story, read_story
 from ledger.table import Table
 from local.aws_stand_in.server import REGION, Queues, create_ledger
 from local.klaviyo_stand_in import Account
@@ -58,7 +58,7 @@ class Deployment:
         """What the ledger knows of a message."""
         variables = self.variables
         table = Table(variables["LEDGER_TABLE"], DynamoDb().call, 86_400.0)
-        return told(table, message_id, Allowance(30.0))
+        return read_story(table, message_id, Allowance(30.0))
 
     def webhook(self, lambda_event: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
         """Call a webhook function that has just started; gives the status and the body."""

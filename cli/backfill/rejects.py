@@ -1,4 +1,5 @@
-"""What will never be delivered, with its reason: JSON Lines that only its owner can read.
+"""Messages and operations that will never be delivered, with their reasons: JSON Lines that only
+the owner can read.
 
     {"source": "2026-11-01.gz", "line": 17, "reason": {"code": …}, "message": {…}}
     {"source": …, "line": …, "reason": {"code": "refused", "status": 400, …}, "operation": {…}}

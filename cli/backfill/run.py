@@ -65,7 +65,7 @@ FAILURES = frozenset(
 """Failures that count as an attempt. Being throttled does not."""
 
 OURS_TO_FIX = frozenset({RetryReason.UNAUTHORIZED, RetryReason.FORBIDDEN})
-"""Failures that waiting does not repair."""
+"""Failures that waiting does not fix."""
 
 LONGEST_PAUSE = 60.0
 """Seconds between two rounds that have delivered nothing, doubled up to this."""
@@ -108,8 +108,8 @@ class BackfillProgress:
     def messages(self, size: int) -> tuple[int, int]:
         """The messages that are done, and about how many all `size` bytes hold.
 
-        Nobody knows how many messages a compressed file holds. As many as the bytes that were read
-        held, so many the others are taken to hold.
+        The number of messages in a compressed file is unknown. The estimate assumes that the rest
+        is like the part already read.
         """
         read = self.counts.messages
         share = min(self.counts.bytes_done / size, 1.0) if size else 1.0
@@ -133,10 +133,10 @@ class _Settled:
 
 
 class Run:
-    """A backfill on its way. What is interrupted is done again by the next run.
+    """One run of a backfill. Interrupted work is repeated by the next run.
 
     `requests_a_minute` below Klaviyo's bulk limit leaves the rest to others; `give_up_seconds` is
-    for how long Klaviyo may take nothing. `show` is told after each round.
+    for how long Klaviyo may take nothing. `show` is called after each round.
     """
 
     def __init__(
@@ -372,7 +372,7 @@ class Run:
     def _pause(
         self, settled: _Settled, delivery: Delivery, began: float, *, has_read: bool
     ) -> None:
-        """Wait if the next round would be of no use yet."""
+        """Wait if the next round could not deliver anything yet."""
         trouble = settled.trouble
         if trouble is not None and trouble.reason in OURS_TO_FIX:
             raise NotTaken(_about_the_key(trouble))
@@ -394,7 +394,7 @@ class Run:
         self._sleep(min(max(named, 2.0 ** min(self._failures - 1, 6)), LONGEST_PAUSE))
 
     def _await_check(self) -> None:
-        """Nothing but import jobs is left for now."""
+        """Wait for the next check of an import job: only such jobs are left for now."""
         if self._now() - self._moved_at > self._give_up_seconds:
             raise NotTaken(
                 "Klaviyo has been working on an import job for "

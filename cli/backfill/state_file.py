@@ -1,7 +1,7 @@
 """What is done and what waits, in one SQLite file: after a SIGKILL the last commit holds.
 
-Everything in front of `position` is settled or waits in here. The file holds personal data while
-something waits, so only its owner can read it, and what is deleted is overwritten.
+Everything before `position` is done, or waits in here. The file holds personal data while something
+waits, so only its owner can read it, and what is deleted is overwritten.
 """
 
 import json
@@ -124,8 +124,10 @@ class StateFile:
         except sqlite3.DatabaseError as error:
             self._database.close()
             if "locked" in str(error):
-                raise Trouble(f"another backfill is at work with {path}: let it end") from None
-            raise Misuse(f"{path} is not the state of a backfill: name another --state") from None
+                raise Trouble(f"another backfill is using {path}: wait until it ends") from None
+            raise Misuse(
+                f"{path} is not the state file of a backfill: name another with --state"
+            ) from None
 
     def _prepare(self) -> None:
         database = self._database
@@ -154,7 +156,7 @@ class StateFile:
         self._database.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", rows)
 
     def commit(self, change: Callable[[], None]) -> None:
-        """Make a change as a whole: after a crash it has happened, or has not."""
+        """Make a change as a whole: after a crash, all of it has happened or none of it."""
         self._database.execute("BEGIN IMMEDIATE")
         try:
             change()

@@ -56,7 +56,7 @@ MISSING_TIME = "missing_time"
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which messages count. Times have a zone; `since` is included, `until` is not.
+    """Which messages are wanted. Times have a zone; `since` is included, `until` is not.
 
     With `events`, normalised names, only tracks of these.
     """

@@ -44,7 +44,7 @@ RESEMBLES = "a flow may listen to the old name"
     type=click.IntRange(0, 100_000),
     default=1_000,
     show_default=True,
-    help="How many people in Klaviyo to look at.",
+    help="How many people in Klaviyo to sample.",
 )
 @stack_option
 @setting_options
@@ -67,7 +67,7 @@ def command(
     inquirer, sees_events = _inquirer(context)
     reading = _read(archive, settings, now)
     if not reading.messages:
-        raise Misuse("there is no message in the archive")
+        raise Misuse("the archive has no messages")
     account = _account(inquirer)
     held, ids = holdings(account, people)
     if sees_events:
@@ -162,7 +162,7 @@ def _show(
     if found.deserves_a_look:
         console.say("Flows, segments or reports may have to change. Nothing was sent.")
     else:
-        console.say("Nothing that the account listens to would change. Nothing was sent.")
+        console.say("No metric or list of the account would change. Nothing was sent.")
 
 
 def _show_metrics(found: "Difference") -> None:
@@ -206,7 +206,7 @@ def _show_properties(found: "Difference", held: "Holdings", sees_events: bool) -
     console.say()
     people = console.counted(held.sampled_people, "person", "people")
     events = "" if sees_events else " Properties of events were not: the key lacks events:read."
-    console.say(f"Properties of {people} in Klaviyo were looked at.{events}")
+    console.say(f"Compared with the properties of {people} in Klaviyo.{events}")
 
 
 def _whose(metric: str | None) -> str:

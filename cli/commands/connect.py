@@ -34,7 +34,7 @@ With --json: {"dry_run", "source", "changes": [{"what", "action", "fields"}], "s
 @click.option("--name", metavar="TEXT", help="The destination's name. [default: Klaviyo (STACK)]")
 @click.option("--batch-size", type=click.IntRange(1, 4_000), help="[default: as it is, or 1000]")
 @click.option("--region", type=click.Choice(("us", "eu")), help="Where the workspace is.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be done.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @stack_option
 @json_option

@@ -86,7 +86,7 @@ def command(
     settings = context.settings
     values, unreadable = _read(files, limit)
     if not values and not unreadable:
-        raise Misuse("there is no message in the input")
+        raise Misuse("the input has no messages")
     preview = explain(values, settings, datetime.now(UTC), is_traced=as_json)
     if as_json:
         document = to_json(preview)

@@ -159,7 +159,7 @@ def _clean_up(rehearsal: "Rehearsal", inquirer: "Inquirer", address: str) -> int
 
     person = Witness(KlaviyoAccount(inquirer), address).person()
     if person is not None and not is_made_up(person):
-        raise Misuse("this is nobody that a rehearsal made up: nobody was deleted")
+        raise Misuse("no rehearsal created this person: nobody was deleted")
     is_gone = rehearsal.clean_up()
     console.say("Nobody in Klaviyo has the address." if is_gone else "The person is still there.")
     return Status.OK if is_gone else Status.UNFINISHED

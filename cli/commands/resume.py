@@ -24,7 +24,7 @@ def command(stack_name: str) -> int:
 
     console.note(f"Resuming {stack_name}; about a minute …")
     if change(stack_name, "off"):
-        console.say(f"{stack_name} delivers again. What has waited leaves in bulk jobs.")
+        console.say(f"{stack_name} delivers again. The backlog leaves in bulk jobs.")
     else:
         console.say(f"{stack_name} was not paused.")
     return Status.OK

@@ -29,7 +29,7 @@ secret or a prompt. With --json: {"matches", "signed" (body, first_element, null
 @click.option(
     "--secret",
     metavar="TEXT",
-    help="The shared secret. Lists of processes show it; SEGMENT_SHARED_SECRET is safer.",
+    help="The shared secret. Other processes can see it; SEGMENT_SHARED_SECRET is safer.",
 )
 @stack_option
 @json_option
@@ -46,7 +46,7 @@ def command(
         body, of_event = found
         signature = signature or of_event
     elif signature is None:
-        raise Misuse("--signature: give the value of the header X-Signature")
+        raise Misuse("--signature: expected the value of the header X-Signature")
     secrets = CommandContext(stack_name).shared_secrets(secret)
     finding = examine(body, signature, secrets)
     if as_json:

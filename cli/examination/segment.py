@@ -39,7 +39,7 @@ class SegmentExamination:
         if self._url is None:
             return
         if not token:
-            yield Check("Segment", Health.SKIPPED, f"not looked at: {TOKEN} is not set")
+            yield Check("Segment", Health.SKIPPED, f"not checked: {TOKEN} is not set")
             return
         api = SegmentApi(api_url(), token, self._on_pause)
         found = [

@@ -146,7 +146,7 @@ class StackExamination:
         return json.dumps({} if stack is None else stack.secret())
 
     def alarms(self) -> Iterator[Check]:
-        """Whether somebody is told of an alarm: a confirmed subscription to the topic."""
+        """Whether anybody is notified of an alarm: a confirmed subscription to the topic."""
         stack = self._context.stack
         if stack is None or not stack.is_deployed:
             return
@@ -182,7 +182,7 @@ class StackExamination:
 
 
 def alarm_check(subscriptions: Sequence[Mapping[str, str]]) -> Check:
-    """Who is told of an alarm. A subscription that is not confirmed has no ARN yet:
+    """Who is notified of an alarm. A subscription that is not confirmed has no ARN yet:
     https://docs.aws.amazon.com/sns/latest/api/API_ListSubscriptionsByTopic.html"""
     confirmed = [each for each in subscriptions if each["SubscriptionArn"].startswith("arn:")]
     if confirmed:
@@ -196,7 +196,7 @@ def alarm_check(subscriptions: Sequence[Mapping[str, str]]) -> Check:
     return Check("alarms", Health.DOUBTFUL, "nobody is told: no subscription", remedy)
 
 
-DEPLOY_AGAIN = "deploy it again with today's template; is it this destination's stack?"
+DEPLOY_AGAIN = "deploy it again with the current template; is it this destination's stack?"
 
 SECONDS_OF_A_REQUEST = 0.3
 """What a request of one message takes, mostly Klaviyo's answer (docs/operating.md, its costs).

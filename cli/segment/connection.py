@@ -89,7 +89,7 @@ def find_source(api: SegmentApi, wanted: str) -> Json:
     listed = ", ".join(f"{each['slug']} ({each['id']})" for each in found or sources[:20])
     if not found:
         raise Misuse(f"--source: there is no source {wanted}; there are {listed or 'none'}")
-    raise Misuse(f"--source: {wanted} is not one source; name the id of one: {listed}")
+    raise Misuse(f"--source: {wanted} matches several sources; give the id of one: {listed}")
 
 
 def webhooks(api: SegmentApi, source_id: str | None, url: str) -> list[tuple[Json, list[Json]]]:

@@ -77,7 +77,9 @@ class SegmentApi:
         for action in actions:
             if action.get("slug") == SEND:
                 return str(action["id"])
-        raise Trouble("Segment's catalog names no action for Webhooks (Actions): map it by hand")
+        raise Trouble(
+            "Segment's catalog has no action for Webhooks (Actions): create the mapping by hand"
+        )
 
     def create_destination(self, source_id: str, name: str, settings: Json) -> Json:
         """A new Webhooks (Actions), enabled."""

@@ -13,7 +13,7 @@ SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class WebhookAnswer:
-    """The webhook's answer. `document` is its JSON, `None` where it is none."""
+    """The webhook's answer. `document` is its JSON, `None` if it is not JSON."""
 
     status: int
     milliseconds: int
@@ -21,11 +21,11 @@ class WebhookAnswer:
 
     @property
     def is_accepted(self) -> bool:
-        """Whether Segment would be content."""
+        """Whether Segment would count it as delivered."""
         return 200 <= self.status < 300
 
     def count(self, name: str) -> int:
-        """One of the numbers in the answer; 0 where there is none."""
+        """One of the counts in the answer; 0 if it is missing."""
         found = self.document.get(name) if isinstance(self.document, dict) else None
         return found if isinstance(found, int) else 0
 

@@ -1,4 +1,4 @@
-"""AWS from the terminal: clients, a stack's outputs and settings, and its secret.
+"""AWS for the commands: clients, a stack's outputs and settings, and its secret.
 
 boto3 reads region and credentials as the aws command does (AWS_PROFILE, AWS_REGION, …).
 """
@@ -34,7 +34,7 @@ def client(service: str) -> Any:
     try:
         return boto3.client(service, config=config)  # type: ignore[call-overload]
     except NoRegionError:
-        raise Misuse("no AWS region is set: set AWS_REGION, or one in ~/.aws/config") from None
+        raise Misuse("no AWS region is set: set AWS_REGION, or add one to ~/.aws/config") from None
     except ProfileNotFound as error:
         raise Misuse(f"{error}: set AWS_PROFILE to one of ~/.aws/config") from None
 
@@ -98,7 +98,7 @@ class Stack:
         except KeyError:
             raise Trouble(
                 f"the stack {self.name} has no output {name}: is it this destination's? "
-                "If so, deploy it again with today's template"
+                "If so, deploy it again with the current template"
             ) from None
 
     def resource(self, logical_id: str) -> str | None:

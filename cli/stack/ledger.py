@@ -1,4 +1,4 @@
-"""A stack's ledger, for who has all the time in the world."""
+"""A stack's ledger, for commands, which are in no hurry."""
 
 import re
 from typing import Any
@@ -37,7 +37,7 @@ def people(stack: Stack) -> People:
     """The hashes of people in the stack's ledger. Raises `Trouble` without the key."""
     key = str(stack.secret().get("ledger_key") or "").strip()
     if not key:
-        raise Trouble("the stack's secret has no ledger_key, so its ledger knows no people")
+        raise Trouble("the stack's secret has no ledger_key, so its ledger knows nobody")
     return People(key)
 
 

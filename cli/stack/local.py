@@ -63,13 +63,13 @@ def stack() -> Stack:
     """
     runs = {run.port: run for run in _alive()}
     if not runs:
-        raise Misuse("--local: nothing is running here; start it with `make run`")
+        raise Misuse("--local: nothing is running on this machine; start it with `make run`")
     port = os.environ.get("PORT", "").strip()
     if len(runs) > 1 or port:
         listed = " or ".join(f"PORT={each}" for each in runs)
         chosen = [run for each, run in runs.items() if str(each) == port]
         if not chosen:
-            raise Misuse(f"--local: say which run is meant: {listed} in front of the command")
+            raise Misuse(f"--local: to choose the run, put {listed} in front of the command")
     else:
         chosen = list(runs.values())
     return _as_stack(chosen[0])

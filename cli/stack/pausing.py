@@ -19,11 +19,11 @@ def change(name: str, value: str) -> bool:
     """
     stack = aws.stack(name)
     if PARAMETER not in stack.parameters:
-        raise Trouble(f"the stack {name} cannot be paused: deploy it with today's template")
+        raise Trouble(f"the stack {name} cannot be paused: deploy it with the current template")
     if stack.parameters[PARAMETER] == value:
         return False
     if not stack.status.endswith("_COMPLETE") or stack.status == "ROLLBACK_COMPLETE":
-        raise Trouble(f"the stack {name} is {stack.status}: wait until it is complete")
+        raise Trouble(f"the stack {name} is {stack.status}: wait until the update is complete")
     parameters: list[dict[str, Any]] = [
         {"ParameterKey": each, "ParameterValue": value}
         if each == PARAMETER

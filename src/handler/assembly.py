@@ -23,17 +23,18 @@ if TYPE_CHECKING:
     from handler.books.page import Books
 
 CHANCE = random.SystemRandom().random
-"""The machine's own chance: a generator in memory would repeat itself in every copy that SnapStart
-makes of the process."""
+"""Randomness of the operating system. A generator in memory would give the same numbers in every
+copy that SnapStart makes of the process."""
 
 PROBE_SECONDS = 0.75
-"""What a webhook call may spend on finding out whether Klaviyo is back."""
+"""Seconds that a webhook call may spend on a probe of whether Klaviyo is back."""
 
 REMEMBER_SECONDS = 30.0
-"""So long a failed upsert may take through the queue, and later ones of its person follow it."""
+"""Seconds that a failed upsert may take through the queue. Later upserts of its person wait for
+it."""
 
 PATIENCE_SECONDS = 5.0
-"""So long the retry function waits out a pause of Klaviyo's rather than re-queue for it."""
+"""Seconds that the retry function waits out a pause that Klaviyo names, instead of requeueing."""
 
 
 def webhook(variables: Mapping[str, str], *, once_seconds: float = ONCE_SECONDS) -> Intake:

@@ -3,8 +3,8 @@ knows the shares.
 
 Segment gives up on a webhook call after 5 seconds
 (https://segment.com/docs/connections/destinations/catalog/actions-webhook/), Lambda ends either
-function at its time-out. A call that is ended from outside keeps nothing, so each part of it stops
-in time by itself and leaves the rest of its work to the next.
+function at its time-out. A call that is ended from outside loses everything. So each part stops
+itself in time and leaves the rest of its work to the next part.
 """
 
 from dataclasses import dataclass
@@ -12,21 +12,23 @@ from dataclasses import dataclass
 MAPPING_SHARE = 1 / 3
 
 MOST_MESSAGES = 10_000
-"""From where on a call looks at no further message by itself: Segment sends up to 4,000."""
+"""The number of messages beyond which a call looks at none individually. Segment sends up to
+4,000."""
 
 MOST_OPERATIONS = 10_000
-"""From where on a call maps no further message. Planning, sending and queueing operations takes
-time in proportion, and Klaviyo takes ten bulk jobs of 1,000 events a second."""
+"""The number of operations beyond which a call maps no more messages. Planning, sending and
+queueing operations takes time in proportion, and Klaviyo takes ten bulk jobs of 1,000 events a
+second."""
 
 
 def is_enough(messages: int, operations: int) -> bool:
-    """Whether a call that has come to so much leaves the rest to the next."""
+    """Whether a call with this much work leaves the rest to the next call."""
     return messages >= MOST_MESSAGES or operations >= MOST_OPERATIONS
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When each part of a call has to be done, on the clock that it began on (seconds).
+    """When each part of a call must end, in seconds on the call's clock.
 
     A part that is done early leaves its time to those after it.
 
@@ -40,17 +42,18 @@ class Schedule:
     queues: float
 
     def mapping_until(self, now: float) -> float:
-        """When mapping that begins now has to end: it gets a third of what is left until Klaviyo
-        has to have answered.
+        """When mapping that begins now must end: it gets a third of the time until Klaviyo must
+        have answered.
 
         The largest batch of ordinary messages takes a fraction of it on Lambda's share of a
-        processor. What takes longer is meant to: anybody can send with a site's public write key.
+        processor. Messages that take longer are an attack: anybody can send with a site's public
+        write key.
         """
         return now + max(self.delivery - now, 0.0) * MAPPING_SHARE
 
     def delivery_until(self, mapped_in: float) -> float:
-        """When Klaviyo has to have answered, after so many seconds of mapping: to write operations
-        to the queues takes about as long as it took to make them."""
+        """When Klaviyo must have answered, after mapping took this many seconds. Writing operations
+        to the queues takes about as long as mapping did."""
         return self.delivery - mapped_in
 
 

@@ -14,7 +14,7 @@ from operations import Json
 
 @dataclass(frozen=True, slots=True)
 class Unmapped:
-    """A message on which the mapping failed. That is our fault, so the message is kept."""
+    """A message on which the mapping failed. That is a bug here, so the message is kept."""
 
     raw: Json = field(repr=False)
     error: Exception = field(repr=False)
@@ -27,7 +27,8 @@ Sender = tuple[str | None, str | None]
 
 
 def decide(arrival: Message | Malformed, settings: Settings, now: datetime) -> Decision:
-    """Map a message that the door has read. Never raises: one must never cost its neighbours."""
+    """Map a message that the door has read. Never raises, so that one message cannot affect its
+    neighbours."""
     if isinstance(arrival, Malformed):
         return arrival
     try:

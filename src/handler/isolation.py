@@ -1,7 +1,7 @@
 """A delivery that survives an operation which the client cannot carry out.
 
-The client never raises for what Klaviyo answers. Where it raises all the same, an operation is to
-blame that nobody has foreseen, and it must not cost those beside it.
+The client never raises for an answer of Klaviyo's. If it raises nevertheless, one operation has a
+form that nobody foresaw, and the others must not suffer for it.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ UNEXPECTED = Retryable(RetryReason.UNEXPECTED_FAILURE)
 
 
 class Account(Protocol):
-    """A Klaviyo account: `Klaviyo`, or what stands before it."""
+    """A Klaviyo account: `Klaviyo`, or a wrapper around it."""
 
     def deliver(
         self,
@@ -41,8 +41,8 @@ def deliver(
     """Carry the operations out, and say what became of each; `left` gives the seconds for it, and
     `attempts` how often each has failed.
 
-    After an unexpected failure all of them are to be tried again. With `apart` they are first tried
-    in halves, so that only the one to blame is left; what was carried out twice does no harm.
+    After an unexpected failure, all of them must be retried. With `apart` they are first tried in
+    halves, until only the one that fails is left. Carrying out an operation twice does no harm.
     """
     try:
         return klaviyo.deliver(operations, key, left(), attempts)

@@ -1,4 +1,4 @@
-"""Stands in Klaviyo's place while the stack is paused: nothing is delivered, everything waits.
+"""Replaces Klaviyo while the stack is paused: nothing is delivered, everything waits.
 
 Only the webhook function needs it. The retry queue's event source is disabled during a pause.
 """
@@ -11,11 +11,11 @@ from klaviyo_client.results import Delivery, Result
 from operations import Operation
 
 PAUSED = Retryable(RetryReason.PAUSED, delay=1.0, tried=False)
-"""Without a long delay: when the pause ends, what has waited is due at once."""
+"""The delay is short, so that waiting entries are due soon after the pause ends."""
 
 
 class Pause:
-    """What `Klaviyo` is to a function, without any request."""
+    """Has the interface of `Klaviyo`, and sends nothing."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock

@@ -1,4 +1,5 @@
-"""One batch of the retry queue: what is due is delivered, the rest goes where it belongs."""
+"""One batch of the retry queue: what is due is delivered, and the rest is put back or
+dead-lettered."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -208,7 +209,8 @@ class Redelivery:
             self._leave(arrivals, entry, now, found)
 
     def _leave(self, arrivals: Arrivals, entry: Entry, now: datetime, found: Sorted) -> None:
-        """What of the entry nobody has looked at waits, as long as it may."""
+        """Put the unread part of the entry back on the queue, unless its retry window has
+        passed."""
         if is_exhausted(entry, now.timestamp(), self.retry_seconds):
             found.hopeless += [
                 dead_letter(replace(entry, message=value, messages=None), overdue_reason())
@@ -226,7 +228,7 @@ class Redelivery:
     def _map(
         self, arrival: Message | Malformed, entry: Entry, now: datetime, found: Sorted
     ) -> None:
-        """A message that never became operations tries the mapping."""
+        """Map a message that has not become operations yet."""
         before = found.number
         self._decide(arrival, entry, now, found)
         counted = found.mapped if entry.reason is None else found.redriven

@@ -37,7 +37,7 @@ def lambda_handler(lambda_event: dict[str, Any], context: Any) -> dict[str, Any]
 
 
 def _size(lambda_event: Any) -> int:
-    """The characters of the body; what is no HTTP request has none."""
+    """The characters of the body; 0 for an event that is not an HTTP request."""
     body = lambda_event.get("body") if isinstance(lambda_event, dict) else None
     return len(body) if isinstance(body, str) else 0
 

@@ -26,7 +26,7 @@ from operations import Operation, Unsubscribe
 class Klaviyo:
     """A Klaviyo account, for one process. One `deliver` at a time.
 
-    `patience` is for how many seconds a pause of Klaviyo's is waited out in place; whatever has to
+    `patience` is how many seconds a pause of Klaviyo's is waited out here; an operation that has to
     wait longer is returned untried. `probe_seconds` is what a probe of an open circuit may take.
     `share` is what this process may use of Klaviyo's limits, which hold for all processes together.
     For `remember_seconds` after an upsert has failed, later ones of its person are returned untried
@@ -73,7 +73,7 @@ class Klaviyo:
     ) -> Delivery:
         """Carry the operations out within `seconds`, and say what became of each.
 
-        `attempts` says of each how often it has failed; without them none has.
+        `attempts` says how often each has failed; without it, none has.
         """
         waiting = self._waiting.at(self.clock())
         run = OneDelivery(
@@ -110,7 +110,7 @@ class Klaviyo:
 
 
 def _failed(delivery: Delivery) -> dict[Key, Retryable]:
-    """What must come again, other than for waiting behind something that must."""
+    """What must be retried, except what only waits behind something else."""
     return {
         key: result.outcome
         for result in delivery.results

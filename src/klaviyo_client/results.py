@@ -9,7 +9,7 @@ from operations import Operation
 
 
 class Result(Struct, frozen=True):
-    """An operation as it was last sent, what became of it, and what it goes on without."""
+    """An operation as it was last sent, what became of it, and what was left out of it."""
 
     operation: Operation
     outcome: Outcome

@@ -1,6 +1,6 @@
-"""Options of a message that cannot be read: the settings decide in their place.
+"""Options of a message that cannot be read, so that the settings decide instead.
 
-What a message may leave out is left out by null and by blank text as well.
+Null and blank text count as absent.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -77,7 +77,7 @@ def _of_audience(message: Message) -> Iterator[Option]:
 
 
 def _is_unread(values: Sequence[Json], read: Read) -> bool:
-    """Whether something was sent, and none of it can be read."""
+    """Whether values were sent and none of them can be read."""
     sent = [each for each in values if each is not None and not _is_blank(each)]
     return bool(sent) and all(read(each) is None for each in sent)
 

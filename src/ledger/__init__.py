@@ -6,7 +6,7 @@ Plain values come in and go out: the ledger knows neither HTTP nor the client no
   what failed of it. Make one for each call, pass it to every method of the table.
 - `table.Table`: `read` (100 keys a request), `write` (25 items a request), `change` (conditional
   updates, side by side), `query`. None of them raises; what failed is counted in the allowance.
-  An answer that did not come is told apart from "there is no such item".
+  A missing answer is kept apart from "there is no such item".
 - `people.People(key)`: `hash(name, value)` of one identifier, `hashes(keys)` of several.
 - `keys`: every kind of key in the table. Begin a new kind there.
 - `fates`: the events of a message, and how they add up to where it is.

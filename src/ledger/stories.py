@@ -85,7 +85,7 @@ def arrival_of(item: Item) -> float:
     return float(item.get("arrived") or item["at"])
 
 
-def told(table: Table, message_id: str, allowance: Allowance) -> Story | None:
+def read_story(table: Table, message_id: str, allowance: Allowance) -> Story | None:
     """The story of one message, by its id as logs show it."""
     items, _ = table.query(item_keys.message(message_id), allowance, is_consistent=True)
     return story(message_id, items)

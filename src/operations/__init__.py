@@ -256,7 +256,7 @@ def channels_of(operation: Subscribe | Unsubscribe) -> tuple[str, ...]:
 
 
 def with_channels(consent: ConsentT, channels: tuple[str, ...]) -> ConsentT:
-    """The consent on these channels, without an address or a number that none of them needs."""
+    """The consent for these channels, without an address or a number that they do not need."""
     needed = {identifier_of(each) for each in channels}
     narrowed = replace(
         consent,
@@ -291,7 +291,7 @@ def to_json(operation: Operation) -> dict[str, Json]:
 def from_json(document: JsonObject) -> Operation:
     """The operation that `to_json` wrote.
 
-    Raises `ValueError` naming the field when the document is none of ours. Fields that this
+    Raises `ValueError` naming the field if the document is not an operation. Fields that this
     release does not know are ignored, so that a newer release's queue can be read.
     """
     try:
@@ -307,7 +307,7 @@ def from_json(document: JsonObject) -> Operation:
 
 
 _ABSENT: JsonObject = {"message_id": None, "email": None, "list_id": None}
-"""Fields without a default that `to_json` leaves out where they hold `None`."""
+"""Fields without a default that `to_json` leaves out if they hold `None`."""
 
 _CHANNELS = ("email", "phone_number")
 _LISTS = ("list_id", "list_name")

@@ -18,8 +18,8 @@ EVERY_CHANNEL = (
     "whatsapp.transactional",
     "whatsapp.conversational",
 )
-"""What somebody withdraws who withdraws all consent. Not push: the schema demands the tokens of the
-devices, which no message has."""
+"""The channels of a withdrawal of all consent. Push is not among them: the schema demands device
+tokens, which no message has."""
 
 SUBSCRIBABLE = frozenset(
     {

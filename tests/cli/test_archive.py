@@ -148,7 +148,7 @@ def test_s3_prefix_is_read_in_the_order_of_its_keys(bucket: str) -> None:
 
 
 def test_s3_prefix_without_objects_is_told(bucket: str) -> None:
-    with pytest.raises(Misuse, match="there is no object with this prefix"):
+    with pytest.raises(Misuse, match="no object has this prefix"):
         expand([f"s3://{bucket}/nothing/"])
     with pytest.raises(Trouble, match="there is no such bucket"):
         expand(["s3://no-bucket-of-this-name/x"])

@@ -71,7 +71,7 @@ def test_of_several_runs_the_port_says_which(away_from_home: Path, deployment: D
         result = call("dlq", "list", "--local")
         assert (result.exit_code, result.stderr) == (
             2,
-            "error: --local: say which run is meant: PORT=8080 or PORT=9090 in front of the "
+            "error: --local: to choose the run, put PORT=8080 or PORT=9090 in front of the "
             "command\n",
         )
         assert lines(call("dlq", "list", "--local", PORT="9090")) == [
@@ -87,7 +87,7 @@ def test_run_that_was_killed_is_none(away_from_home: Path, deployment: Deploymen
     result = call("dlq", "list", "--local")
     assert (result.exit_code, result.stderr) == (
         2,
-        "error: --local: nothing is running here; start it with `make run`\n",
+        "error: --local: nothing is running on this machine; start it with `make run`\n",
     )
 
 

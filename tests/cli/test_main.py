@@ -58,7 +58,7 @@ def test_help_says_what_the_exit_statuses_mean() -> None:
     [
         (("no-such-verb",), 2, "No such command 'no-such-verb'"),
         (("preview",), 2, "Missing argument 'FILE|-...'"),
-        (("preview", "/nowhere.json"), 2, "error: /nowhere.json: there is no such file or folder"),
+        (("preview", "/nowhere.json"), 2, "error: /nowhere.json: no such file or folder"),
         (
             ("preview", "--default-country", "Germany", "events/track.json"),
             2,

@@ -57,7 +57,7 @@ def test_healthy_stack_is_said_to_be_healthy(make_stack: MakeStack) -> None:
             "metrics": ("good", "0 of 200 in use"),
             "alarms": ("doubtful", "nobody is told: no subscription"),
             "concurrency": ("good", "1,000 of the account, unreserved; ThrottlingRate 200"),
-            "Segment": ("skipped", "not looked at: SEGMENT_TOKEN is not set"),
+            "Segment": ("skipped", "not checked: SEGMENT_TOKEN is not set"),
         },
     )
 

@@ -1,6 +1,6 @@
 """No name means two things. A name stands twice only where it means one thing in two layers.
 
-Functions are left out: they are called by their module (`weather.told`, `bodies.deletion`).
+Functions are left out: they are called by their module (`weather.to_json`, `bodies.deletion`).
 """
 
 import ast

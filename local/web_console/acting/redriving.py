@@ -59,7 +59,7 @@ class Redriving:
         return DeadLetterQueue(self.queues.dead_letter_queue_url, look_seconds=0)
 
 
-class Wrong(ValueError):  # noqa: N818 - what somebody typed, told beside it
+class Wrong(ValueError):  # noqa: N818 - what somebody typed, shown beside it
     """A correction that cannot be; the text says why, for people."""
 
 

@@ -105,7 +105,7 @@ def _klaviyo(app: Flask, parts: Parts) -> None:
         if account is None:
             raise ValueError("This is the real Klaviyo, which has a weather of its own.")
         account.set_weather(*weather.read(asked.document()))
-        return jsonify(weather=weather.told(account.weather))
+        return jsonify(weather=weather.to_json(account.weather))
 
     @app.post("/api/traffic")
     def set_traffic() -> Response:

@@ -94,7 +94,7 @@ def read(document: Any) -> tuple[Weather, ...]:
     return mood.make(None)
 
 
-def told(weather: tuple[Weather, ...]) -> dict[str, Any]:
+def to_json(weather: tuple[Weather, ...]) -> dict[str, Any]:
     """The other way round; `kind` is `other` for what somebody else has ordered."""
     if not weather:
         return {"kind": "fine"}

@@ -39,7 +39,7 @@ class Computed:
         return preview.offers(self.given[number - 1], self.settings, self.now)
 
 
-class Superseded(Exception):  # noqa: N818 - a state of ours, told to the page
+class Superseded(Exception):  # noqa: N818 - a state, not an error
     """The page has sent newer input, so nobody waits for this result."""
 
 

@@ -25,15 +25,15 @@ def page_of(found: Preview, first_message: int, first_request: int) -> dict[str,
         found.requests[first_request : first_request + REQUESTS],
         found.is_traced,
     )
-    told = preview.to_json(part)
-    for message in told["messages"]:
+    document = preview.to_json(part)
+    for message in document["messages"]:
         del message["operations"]
     counts: dict[str, int] = {}
     for each in found.messages:
         counts[each.verdict.value] = counts.get(each.verdict.value, 0) + 1
     return {
-        **told,
-        "requests": list(map(_shortened, told["requests"], part.requests)),
+        **document,
+        "requests": list(map(_shortened, document["requests"], part.requests)),
         "first_message": first_message,
         "first_request": first_request,
         "number": {"messages": len(found.messages), "requests": len(found.requests)},
@@ -41,7 +41,7 @@ def page_of(found: Preview, first_message: int, first_request: int) -> dict[str,
     }
 
 
-def _shortened(told: dict[str, Any], request: RequestPreview) -> dict[str, Any]:
+def _shortened(document: dict[str, Any], request: RequestPreview) -> dict[str, Any]:
     """The request with the beginnings of its arrays, and how much of each is left out."""
     left_out: dict[str, int] = {}
     body = _cut(request.body, (), left_out)
@@ -54,11 +54,13 @@ def _shortened(told: dict[str, Any], request: RequestPreview) -> dict[str, Any]:
         return True
 
     return {
-        **told,
+        **document,
         "body": body,
         "left_out": left_out,
         "items": len(request.items),
-        "traces": {place: sources for place, sources in told["traces"].items() if is_shown(place)},
+        "traces": {
+            place: sources for place, sources in document["traces"].items() if is_shown(place)
+        },
         "messages": list(request.messages[:MOST_NAMED]),
         "number_of_messages": len(request.messages),
     }

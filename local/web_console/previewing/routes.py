@@ -56,7 +56,7 @@ def add(app: Flask, parts: Parts) -> None:
         try:
             computed = _computed(document, parts)
         except preview.UnreadableText as error:
-            return jsonify(error=_told(error), copies=copies), 200
+            return jsonify(error=_as_json(error), copies=copies), 200
         page = page_of(
             computed.preview,
             asked.number_of(document, "first_message", 0),
@@ -98,7 +98,7 @@ def _computed(document: Mapping[str, Any], parts: Parts) -> Computed:
     )
 
 
-def _told(error: preview.UnreadableText) -> dict[str, Any]:
+def _as_json(error: preview.UnreadableText) -> dict[str, Any]:
     return {
         "code": error.code,
         "detail": error.detail,

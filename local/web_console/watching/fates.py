@@ -56,11 +56,11 @@ def fates(exchange: Exchange) -> Iterator[tuple[Arrival, Fate]]:
     without_line = LEFT_OUT if answer.get("messages_left_out") else DELIVERED
     left = len(arrivals)
     for arrival in arrivals:
-        is_told = bool(lines) and (
+        is_listed = bool(lines) and (
             left == len(lines) or lines[0].get("message_id") == shown_id(arrival.message_id)
         )
         left -= 1
-        if not is_told:
+        if not is_listed:
             yield arrival, DELIVERED if lines else without_line
             continue
         details = dict(lines.popleft())

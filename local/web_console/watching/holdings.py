@@ -44,7 +44,7 @@ def holdings(account: Account, kind: str, text: str, first: int, number: int) ->
     with account.standing_still():
         found = KINDS[kind](account, wanted)
         shown = found[first : first + number]
-        return {"entries": [TOLD[kind](each, account) for each in shown], "number": len(found)}
+        return {"entries": [AS_JSON[kind](each, account) for each in shown], "number": len(found)}
 
 
 def _holds(wanted: str, texts: Iterable[Any]) -> bool:
@@ -130,4 +130,4 @@ def _list(each: Any, account: Account) -> dict[str, Any]:
     }
 
 
-TOLD = {"profiles": _profile, "events": _event, "lists": _list}
+AS_JSON = {"profiles": _profile, "events": _event, "lists": _list}

@@ -78,11 +78,11 @@ class Journal:
     def take_exchange(self, exchange: Exchange) -> None:
         """One request to the HTTP API, and its answer."""
         now = self._clock()
-        told = list(fates(exchange))
+        found = list(fates(exchange))
         with self._lock:
             self._exchange += 1
             self._bodies.append((self._exchange, exchange.sent))
-            for arrival, fate in told:
+            for arrival, fate in found:
                 self._add(arrival, fate, now)
 
     def exchange_of(self, body: bytes) -> int | None:

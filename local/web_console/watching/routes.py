@@ -41,7 +41,7 @@ def add(app: Flask, parts: Parts) -> None:
             looks=[asdict(look) for look in parts.watch.looks],
             holdings=None if account is None else counts(account),
             people=[] if account is None else people(account),
-            weather=None if account is None else weather.told(account.weather),
+            weather=None if account is None else weather.to_json(account.weather),
             per_second=parts.traffic.per_second,
         )
 
@@ -63,8 +63,8 @@ def add(app: Flask, parts: Parts) -> None:
     def waiting() -> Response:
         """The entries that are tried next, in the order of their time."""
         entries = sorted(parts.watch.look().waiting, key=lambda entry: entry.next_at)
-        told = [asdict(replace(entry, message=None)) for entry in entries[:SHOWN]]
-        return jsonify(entries=told, number=len(entries))
+        shown = [asdict(replace(entry, message=None)) for entry in entries[:SHOWN]]
+        return jsonify(entries=shown, number=len(entries))
 
     @app.get("/api/dead")
     def dead() -> Response:
@@ -131,7 +131,7 @@ def _letter(letter: Dead) -> dict[str, Any]:
 def _holds(letter: Dead, wanted: str) -> bool:
     if not wanted:
         return True
-    told = _letter(letter)
-    texts = (told["message_id"], told["kind"], told["name"], told["who"])
+    document = _letter(letter)
+    texts = (document["message_id"], document["kind"], document["name"], document["who"])
     codes = (letter.reason.get("code"), letter.reason.get("klaviyo_code"))
     return any(isinstance(each, str) and wanted in each.casefold() for each in (*texts, *codes))

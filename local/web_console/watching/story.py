@@ -5,7 +5,7 @@ from flask import Flask, Response, jsonify, request
 from handler.aws.dynamodb import DynamoDb
 from handler.report.message_ids import shown_id
 from ledger.allowance import Allowance
-from ledger.stories import document_of, told
+from ledger.stories import document_of, read_story
 from ledger.table import Table
 from local.web_console.parts import Parts
 
@@ -24,5 +24,5 @@ def add(app: Flask, parts: Parts) -> None:
     def story_of() -> Response:
         """The message's attempts; `null` where the ledger knows nothing of it."""
         message_id = str(shown_id(request.args.get("message_id", "")))
-        found = told(table, message_id, Allowance(PATIENCE_SECONDS))
+        found = read_story(table, message_id, Allowance(PATIENCE_SECONDS))
         return jsonify(story=None if found is None else document_of(found))

@@ -1,4 +1,4 @@
-"""The secret: Klaviyo's key and what vouches for Segment, from Secrets Manager."""
+"""The secret, from Secrets Manager: Klaviyo's key, and what proves that a request is Segment's."""
 
 import json
 import re
@@ -13,14 +13,15 @@ KEEP_SECONDS = 300.0
 """A rotated secret is in use everywhere after this."""
 
 REFRESH_SECONDS = 10.0
-"""The least time between two reads of the secret, however often one is asked for: a stranger with
-wrong signatures must not run up our bill."""
+"""The least time between two reads of the secret, however many are asked for. A stranger with wrong
+signatures must not run up the bill."""
 
 SHORTEST_LEDGER_KEY = 32
-"""Characters of the key of the ledger's hashes: whoever has the table must not guess it."""
+"""The least number of characters in the key of the ledger's hashes, so that nobody who has the
+table can guess it."""
 
 SCHEME = re.compile(r"bearer\s+", re.IGNORECASE)
-"""What people copy along with the token."""
+"""What people paste together with the token."""
 
 
 class CredentialsUnavailable(Exception):  # noqa: N818 - the reader's word for a state, not a bug
@@ -31,8 +32,8 @@ class CredentialsUnavailable(Exception):  # noqa: N818 - the reader's word for a
 class Credentials:
     """The secret's fields, checked. `shared_secrets` holds one, or more during a rotation.
 
-    Without `webhook_tokens` none is required. `ledger_key` is `None` where it is missing or
-    too short: that costs the ledger, and no message.
+    Without `webhook_tokens` none is required. `ledger_key` is `None` where it is missing or too
+    short. That turns the ledger off and affects no message.
     """
 
     klaviyo_private_key: str = field(repr=False)
@@ -42,10 +43,10 @@ class Credentials:
 
 
 class CredentialStore:
-    """Reads the secret when it is first needed, and again when it is old or was found wrong.
+    """Reads the secret when it is first needed, and again when it is old or seems wrong.
 
-    `fetch` returns the secret's text, within so many seconds. The environment's stand-ins take
-    precedence over its fields; when both are there, the secret is never read.
+    `fetch` returns the secret's text, within so many seconds. The environment's variables take
+    precedence over its fields; if both variables are set, the secret is never read.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class CredentialStore:
     def get(self, seconds: float) -> Credentials:
         """The credentials, within so many seconds. Raises `CredentialsUnavailable`.
 
-        When the secret store is out of reach, credentials that were once read stay in use.
+        If the secret store cannot be reached, credentials that were read before stay in use.
         """
         with self._lock:
             kept = self._credentials
@@ -82,9 +83,9 @@ class CredentialStore:
     def fresh(self, seconds: float) -> Credentials:
         """The credentials as the store has them, or had them `REFRESH_SECONDS` ago at most.
 
-        For when they were found wrong. Raises `CredentialsUnavailable` when nobody can say whether
-        they have changed: what seems wrong may then be right. However often it is called, the store
-        is asked once in `REFRESH_SECONDS`.
+        For use when they seem wrong. Raises `CredentialsUnavailable` if the store cannot say
+        whether they have changed, because they may then be right. The store is asked at most once
+        in `REFRESH_SECONDS`.
         """
         with self._lock:
             kept = self._credentials

@@ -17,7 +17,7 @@ MOST_BYTES = 17_000_000
 """Of an answer. DynamoDB gives 16 MB at most."""
 
 NOTHING = b"{}"
-"""The answer to what asks for nothing back."""
+"""The answer to a request that asks for no data."""
 
 
 class DynamoDb:

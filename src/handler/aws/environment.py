@@ -53,9 +53,9 @@ def _text(_: str, text: str) -> str:
 class Environment:
     """What a function needs to know about where it runs.
 
-    A field's variable is its name in capitals. The secret's three fields are development's
-    stand-ins for the secret itself. boto3 reads `aws_endpoint_url`, and both HTTP clients read the
-    proxy: they are declared here to be checked at start.
+    A field's variable is its name in capitals. The secret's three fields replace the secret itself
+    during development. boto3 reads `aws_endpoint_url`, and both HTTP clients read the proxy: they
+    are declared here to be checked at start.
     """
 
     settings: Settings
@@ -200,7 +200,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
     if name is None:
         return settings
     if settings.rules is not None:
-        raise SettingError("RULES_FILE", "no file beside RULES: set one of the two")
+        raise SettingError("RULES_FILE", "no file together with RULES: set only one of them")
     # Imported here, with the parser of TOML, since few have rules.
     from klaviyo_mapping.settings.rules_file import RulesError, read_rules
 

@@ -1,9 +1,9 @@
-"""When Python looks for garbage that only its cycle collector can find.
+"""When Python's cycle collector runs.
 
-What a call makes is freed without the collector, as nothing in it holds itself. By default Python
-would look for such garbage all the same, every 700 to 2,000 new containers: a tenth of the time of
-a large batch. So it looks between calls, once enough has come in. That bounds what cycles of a
-library's, of which one may hold a whole batch, can keep.
+A call's objects form no cycles, so they are freed without the collector. By default Python would
+still run it every 700 to 2,000 new containers, which takes a tenth of the time of a large batch. So
+it runs between calls, once enough has come in. That bounds the memory that a library's cycles can
+hold; one may hold a whole batch.
 """
 
 import gc
@@ -12,7 +12,8 @@ CONTAINERS_WITHIN_A_CALL = 500_000
 """More than a batch of 4 MB makes: within an ordinary call the collector does not run at all."""
 
 BYTES_BETWEEN_LOOKS = 32_000_000
-"""Of calls. A look takes some milliseconds, these calls take more than a second."""
+"""Bytes of calls between two collections. A collection takes a few milliseconds; these calls take
+more than a second."""
 
 BYTES_OF_A_CALL = 20_000
 """What any call counts besides its body."""
@@ -30,7 +31,7 @@ class Collector:
         gc.set_threshold(CONTAINERS_WITHIN_A_CALL)
 
     def call_ended(self, size: int) -> bool:
-        """A call of so many bytes is over; says whether that was the time to look."""
+        """Note that a call of this size has ended. Returns whether the collector ran."""
         self._bytes += size + BYTES_OF_A_CALL
         if self._bytes < BYTES_BETWEEN_LOOKS:
             return False

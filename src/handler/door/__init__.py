@@ -1,1 +1,1 @@
-"""What stands between Segment and the mapping: who sent it, is it JSON, is it a message."""
+"""The checks between Segment and the mapping: who sent it, is it JSON, is it a message."""

@@ -31,8 +31,8 @@ class Slice:
 class Arrivals:
     """Messages in order, each of them valid or `Malformed`.
 
-    Each is read and checked when it is asked for. `rest` has those that were not asked for: as
-    they came, since a million of them must not take the time that one would.
+    Each is read and checked when it is asked for. `rest` has the messages that were not asked for,
+    unread: a million of them must not take up the call's time.
     """
 
     __slots__ = ("_body",)

@@ -36,12 +36,12 @@ class Unreadable:
 
 
 class Body:
-    """The values of a JSON array, or the one object, each of which is taken once and in order.
+    """The values of a JSON array, or the one object. Each can be taken once, in order.
 
-    That all is JSON is known at once; an element is read when it is asked for, so that a large
-    batch needs little more memory than the body. What msgspec rejects is read once more by `json`:
-    then a number beyond the range of a double is `None`, as JavaScript writes it, and half a
-    surrogate pair U+FFFD. An element that nests too deeply to be read is `Unreadable`; its
+    The whole is checked to be JSON at once. An element is read when it is asked for, so that a
+    large batch needs little more memory than the body. What msgspec rejects is read once more by
+    `json`: then a number beyond the range of a double is `None`, as JavaScript writes it, and half
+    a surrogate pair U+FFFD. An element that nests too deeply to be read is `Unreadable`; its
     neighbours are read. Raises `NotJson` (also for `NaN`, `Infinity` and a byte order mark) and
     `NoMessage` (an empty body, an empty array, or a scalar).
     """

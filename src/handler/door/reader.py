@@ -1,12 +1,12 @@
 """JSON read straight into messages, as far as they are spelled as Segment spells them.
 
-Most of a message is context that the mapping never reads (the page, the device, the campaign):
-what has no place in `Message` is skipped over instead of built. A message with a key in another
+Most of a message is context that the mapping never reads (the page, the device, the campaign).
+Fields without a place in `Message` are skipped, not built. A message with a key in another
 spelling, or with a field of another type, is read as plain JSON, and `handler.door.validation`
 looks at its keys in every spelling, or says what is wrong with it.
 
-Most messages are read at one go: those with no keys but those that Segment's libraries send, and
-which nest no deeper than people's data does. Of the others the keys and the depth are looked at.
+Most messages are read in one step: those that have only the keys that Segment's libraries send, and
+nest no deeper than people's data does. For the others, keys and depth are checked.
 """
 
 from collections.abc import Callable, Collection
@@ -98,7 +98,7 @@ _value_of = Decoder(Raw).decode
 def raw_elements(body: bytes) -> list[Raw]:
     """The elements of an array, or the one object, each as its bytes. None of a scalar.
 
-    The whole is checked to be JSON, but for its encoding and the range of its numbers. Raises
+    The whole is checked to be JSON, except for its encoding and the range of its numbers. Raises
     msgspec's `DecodeError` or a `RecursionError`.
     """
     try:
@@ -122,7 +122,8 @@ _id_of = Decoder(_Id).decode
 
 
 def read_id(text: str) -> str | None:
-    """A message's id, read without the rest of it; none where there is none. Never raises."""
+    """A message's id, read without the rest of the message; `None` if it has no id. Never
+    raises."""
     try:
         return _id_of(text).message_id
     except (DecodeError, RecursionError, UnicodeError):
@@ -147,8 +148,8 @@ def read_element(element: Raw) -> Json:
 def _unfamiliar_message_of(element: Raw) -> _Message:
     """A message that may nest deeply, with keys that nobody reads.
 
-    Raises `ValidationError` also where it nests too deeply, and where a key may be a field's in
-    another spelling.
+    Also raises `ValidationError` if it nests too deeply, or if a key may be another spelling of a
+    field.
     """
     fields = dict(_fields_of(element))
     if _names_a_field_loosely(tuple(fields)) or (

@@ -1,7 +1,7 @@
-"""Why a whole request is refused: one exception for each answer that a retry cannot repair.
+"""Why a whole request is refused: one exception for each failure that a retry cannot fix.
 
-Segment discards for good what is answered with a 4xx, so nothing else may end in a refusal: our
-own trouble is a 503, and one bad message of a batch is a `Malformed`, not a refusal.
+Segment discards a request that gets a 4xx. So nothing else may be a refusal: a failure of this
+destination is a 503, and one bad message of a batch is a `Malformed`.
 
     Refusal
     ├── InvalidSignature   401  invalid_signature
@@ -22,14 +22,14 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a fault of ours
 
 
 class InvalidSignature(Refusal):
-    """`X-Signature` is missing or is not the body's."""
+    """`X-Signature` is missing or does not match the body."""
 
     status = 401
     code = "invalid_signature"
 
 
 class InvalidToken(Refusal):
-    """A token is required in `Authorization`, and another one or none came."""
+    """The token that `Authorization` must carry is wrong or missing."""
 
     status = 401
     code = "invalid_token"
@@ -43,14 +43,14 @@ class NotJson(Refusal):
 
 
 class NoMessage(Refusal):
-    """There is no message in what came."""
+    """The request has no message."""
 
     status = 400
     code = "no_message"
 
 
 class TooLarge(Refusal):
-    """The body is larger than what Lambda takes."""
+    """The body is larger than Lambda accepts."""
 
     status = 413
     code = "too_large"

@@ -21,7 +21,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 
 @dataclass(frozen=True, slots=True)
 class WebhookRequest:
-    """One request of Segment's webhook: the body as it was signed, and what vouches for it."""
+    """One request of Segment's webhook: the body as it was signed, its signature and its token."""
 
     body: bytes = dataclasses.field(repr=False)
     signature: str | None = dataclasses.field(default=None, repr=False)

@@ -1,9 +1,9 @@
 """One JSON value to a `Message`, or to a `Malformed` that names the field and not its value.
 
-What `handler.door.reader` has not read as a `Message` already is put to JSON Schema, through
+A value that `handler.door.reader` could not read as a `Message` is checked by JSON Schema, with
 fastjsonschema as in Powertools' validation utility. (Powertools' own `validate()` compiles the
-schema at each call and puts the data into its error.) Most processes never need it, so that it is
-imported then.
+schema at each call and puts the data into its error.) Most processes never need it, so it is
+imported on first use.
 """
 
 import dataclasses
@@ -20,11 +20,11 @@ from operations import Json, JsonObject
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """A message that cannot be mapped, and why; nothing of it but its id is in `detail` or `repr`.
+    """A message that cannot be mapped, and why. `detail` and `repr` show nothing of it except its
+    id.
 
-    `field` is a message's key in Segment's spelling, or empty when the whole is at fault. `raw` is
-    what came. Where that nests too deeply to be written out again as a value, it is the text of
-    it: whole, so that nobody who tries again takes a part of the message for all of it.
+    `field` is a message's key in Segment's spelling, or empty if the whole message is wrong. `raw`
+    is the value that came, or its whole text if it nests too deeply to be written as a value again.
     """
 
     message_id: str | None
@@ -52,7 +52,7 @@ def validate(raw: Message | Json | Unreadable) -> Message | Malformed:
 
 
 def _check(document: JsonObject, raw: Json) -> Malformed | None:
-    """What JSON Schema has against it."""
+    """Why it does not match the JSON Schema; `None` if it does."""
     import fastjsonschema
 
     try:

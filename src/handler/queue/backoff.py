@@ -1,4 +1,4 @@
-"""When to try again: arithmetic, without a clock and without chance of its own."""
+"""When to try again: arithmetic, without a clock or randomness of its own."""
 
 from dataclasses import dataclass
 

@@ -15,7 +15,8 @@ from handler.report.codes import RejectionCode
 from operations import Operation
 
 MOVED_AFTER = 60.0
-"""Seconds. What SQS was given so long after an entry's `not_before` was not sent by this code.
+"""Seconds. A message that SQS received this long after an entry's `not_before` was not sent by this
+code.
 
 Every entry that is sent with a history has a `not_before` in the future. SQS keeps the time of
 sending (`SentTimestamp`) when it moves a message to the dead-letter queue, and a redrive resets
@@ -23,11 +24,12 @@ it: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/s
 """
 
 UNATTENDED_AFTER = 3600.0
-"""Seconds. What lay on the queue for so long after it was due, nobody took: the stack was paused,
-or the function could not run. That time was no time of trying."""
+"""Seconds. If an entry lay on the queue this long after it was due, nobody received it: the stack
+was paused, or the function could not run. That time does not count against the retry window."""
 
 LONGEST_WAIT = 2 * 3600.0
-"""Seconds. Klaviyo's longest pause that counts is an hour, so a `not_before` beyond is wrong."""
+"""Seconds. The longest pause of Klaviyo's that is honoured is an hour, so a later `not_before` is
+wrong."""
 
 
 @dataclass(frozen=True, slots=True)

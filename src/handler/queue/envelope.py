@@ -123,7 +123,7 @@ class Packer:
             yield _envelope(parts, held)
 
     def _write(self, entry: Entry) -> str:
-        """The entry's text; empty where it has none that SQS takes."""
+        """The entry's text; empty if SQS would not accept it."""
         try:
             text = encode(document_of(entry))
         except (ValueError, TypeError, RecursionError):
@@ -149,7 +149,7 @@ def _envelope(parts: Sequence[str], entries: Sequence[Entry]) -> Envelope:
 def _by_person(entries: Iterable[Entry]) -> list[list[Entry]]:
     """The entries in groups, each about one person, in the order of their first ones.
 
-    People are known by any of their identifiers; what has none is a group of its own.
+    Any shared identifier means the same person; an entry without one is a group of its own.
     """
     groups: list[list[Entry]] = []
     known: dict[tuple[str, str], list[Entry]] = {}

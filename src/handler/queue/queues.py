@@ -12,7 +12,7 @@ LONGEST_DELAY = 900
 """Seconds. SQS delays a message no longer; an entry's `not_before` goes beyond."""
 
 PATIENT_SECONDS = 60.0
-"""For who has all the time in the world: a command on somebody's machine."""
+"""Seconds for a command on somebody's machine, which is in no hurry."""
 
 
 REPEAT_AFTER = 0.1
@@ -34,16 +34,16 @@ class QueueUnavailable(Exception):  # noqa: N818 - a state of ours, answered wit
 
 
 class _TurnedDown(Exception):  # noqa: N818 - caught below
-    """SQS has answered, and not taken the message."""
+    """SQS has answered and did not accept the message."""
 
 
 class _Silent(Exception):  # noqa: N818 - caught below
-    """There was no answer of SQS's in time."""
+    """SQS did not answer in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The SQS messages that it took, and the entries that no SQS message can hold."""
+    """The SQS messages that were accepted, and the entries that no SQS message can hold."""
 
     messages: int
     unfit: Sequence[Entry] = ()
@@ -61,9 +61,9 @@ class Queue:
     ) -> Receipt:
         """Put the entries on the queue within `seconds`, to be seen after `delay` seconds.
 
-        Raises `QueueUnavailable` unless all that fit are safely there. Those that it names may be
-        there all the same: who sends them again may repeat some, never lose one. After a failure
-        nothing is sent of which the SQS message, or the call, comes again anyway.
+        Raises `QueueUnavailable` unless all that fit are safely there. Entries that it names may be
+        there nevertheless: sending them again may repeat some, but never loses one. After a
+        failure, no entry is sent whose SQS message or call is repeated anyway.
         """
         until = time.monotonic() + seconds
         packer = Packer()

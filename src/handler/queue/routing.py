@@ -1,7 +1,8 @@
-"""Where each operation goes after a delivery: nowhere, back to the queue, or to the dead letters.
+"""Where each operation goes after a delivery: nowhere, to the retry queue, or to the dead-letter
+queue.
 
-Pure, and the same for both functions. What was delivered in an entry's group is done; the rest
-travels on with its own history.
+Pure, and the same for both functions. Delivered operations are done; the others travel on, each
+with its own history.
 """
 
 import math
@@ -28,7 +29,7 @@ LONGEST_TEXT = 4_000
 """Of what is kept of Klaviyo's error texts. A refusal may not make its dead letter too large."""
 
 FULL_REQUESTS_SECONDS = 1
-"""For how long events wait for others to fill a bulk job."""
+"""Seconds that events wait for others, to fill a bulk job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,8 @@ def refused_reason(refused: Refused) -> dict[str, Json]:
 
 
 def rejected_reason(decision: Malformed | Unmapped) -> dict[str, Json]:
-    """Why a message became no operations: it is none of Segment's, or our mapping failed."""
+    """Why a message became no operations: it is not a valid Segment message, or the mapping
+    failed."""
     if isinstance(decision, Unmapped):
         return {"code": RejectionCode.INTERNAL_ERROR.value}
     return _invalid_reason(decision.field, decision.detail)
@@ -135,7 +137,7 @@ def overdue_reason() -> dict[str, Json]:
 
 
 def exhausted_reason(last: Retryable) -> dict[str, Json]:
-    """Tried for as long as is allowed; `last` is why it failed the last time."""
+    """The retry window has passed; `last` is why the last attempt failed."""
     reason: dict[str, Json] = {
         "code": RejectionCode.RETRIES_EXHAUSTED.value,
         "last": last.reason.value,
@@ -185,7 +187,7 @@ def full_requests(entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
 
 
 def is_exhausted(entry: Entry, now: float, retry_seconds: int) -> bool:
-    """Whether the entry has been tried, or has waited, for as long as is allowed."""
+    """Whether the entry's retry window has passed, or it has waited too long."""
     return entry.first_failed_at is not None and now - entry.first_failed_at >= retry_seconds
 
 

@@ -1,7 +1,7 @@
-"""Puts what is left of a call on the queues, and says what could not be put there.
+"""Puts what a call could not finish on the queues, and says what could not be stored.
 
-Who sends again repeats what was stored already. So an SQS message of which something could not be
-stored stores nothing further: it is shown again, whole.
+A repeat stores again what was stored before. So once a part of an SQS message cannot be stored, no
+more of it is stored: SQS shows the whole message again.
 """
 
 from collections.abc import Callable, Mapping, Sequence

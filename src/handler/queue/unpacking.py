@@ -1,7 +1,7 @@
 """Reads what `handler.queue.envelope` writes, and whatever else lies in a queue.
 
-Nothing that a queue holds may cost more than itself: not its neighbours in the envelope, not the
-other SQS messages of the batch, not the memory of the function.
+A bad entry must not harm its neighbours in the envelope, the other SQS messages of the batch, or
+the function's memory.
 """
 
 import base64
@@ -23,7 +23,8 @@ LATEST_TIME = 1e11
 
 
 class Room:
-    """How many bytes one batch may still unpack; it bounds the memory of what strangers packed."""
+    """How many bytes one batch may still unpack. It bounds the memory that entries packed by
+    strangers can take."""
 
     def __init__(self, limit: int = MAX_PACKED_BYTES) -> None:
         self.left = self.limit = limit

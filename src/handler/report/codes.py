@@ -48,7 +48,7 @@ class DeferralCode(StrEnum):
 
 
 class TroubleCode(StrEnum):
-    """Why a whole call was answered with a 503: trouble of our own."""
+    """Why a whole call was answered with a 503: a failure of this destination."""
 
     CREDENTIALS_UNAVAILABLE = "credentials_unavailable"
     QUEUE_UNAVAILABLE = "queue_unavailable"

@@ -34,7 +34,8 @@ def report_delivery(telemetry: Telemetry, delivery: Delivery) -> None:
 
 
 def _report_warnings(telemetry: Telemetry, results: Iterable[Result]) -> None:
-    """What the delivered goes without, by warning; each message is named in the log."""
+    """Count and log what delivered operations went without, by warning; the log names each
+    message."""
     by_warning: dict[str, list[str | None]] = {}
     for result in results:
         for warning in result.warnings:

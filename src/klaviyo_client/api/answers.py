@@ -17,7 +17,8 @@ from klaviyo_client.api.endpoints import Endpoint, Shape, fits_path
 from klaviyo_client.api.outcomes import Delivered, Outcome, Refused, Retryable, RetryReason
 
 MAX_DELAY = 3600.0
-"""Seconds. A longer `Retry-After` is cut to this, so that a wrong one cannot park data for days."""
+"""Seconds. A longer `Retry-After` is cut to this, so that a wrong one cannot delay data for
+days."""
 
 MAX_RESET = 60.0
 """Seconds. Klaviyo's limits are for windows of a second and of a minute. A longer
@@ -31,9 +32,10 @@ AUTHENTICATION_CODES = frozenset({"authentication_failed", "not_authenticated", 
 """Klaviyo's guides give a missing or wrong key the status 400; these codes tell it apart."""
 
 REFUSALS = frozenset({400, 404, 409, 422})
-"""Statuses by which Klaviyo refuses what it was sent, with `errors` in the body. Without these a
-proxy, a firewall or another host has answered. Every other 4xx is about the way, the method, the
-revision or the address: ours to repair. https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling"""
+"""Statuses by which Klaviyo refuses what it was sent, with `errors` in the body. Without `errors`,
+a proxy, a firewall or another host has answered. Every other 4xx is about the network, the method,
+the revision or the address, which the operator can fix.
+https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling"""
 
 TOO_LARGE = frozenset({413, 414})
 """Refusals that a server in front of Klaviyo also gives, in a body of its own."""
@@ -201,7 +203,7 @@ def next_page(answer: Answer) -> str | None:
 def resources(answer: Answer) -> list[tuple[str, Mapping[str, Any]]]:
     """The id and the attributes of each resource that the answer holds, one or many.
 
-    What has an id that cannot stand in a path is none of Klaviyo's.
+    A resource whose id cannot stand in a path is not Klaviyo's, and is left out.
     """
     data = answer.document.get("data")
     found: list[tuple[str, Mapping[str, Any]]] = []

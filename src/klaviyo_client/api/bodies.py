@@ -125,7 +125,7 @@ def import_job(items: Sequence[bytes], list_ids: Sequence[str], _settings: bytes
 
 
 def subscription_item(operation: Subscribe) -> bytes:
-    """One profile of a subscription job: the address and its consent, and nothing else.
+    """One profile of a subscription job: only the address and its consent.
 
     Klaviyo refuses the whole job for any further attribute (names, properties).
     """

@@ -202,7 +202,8 @@ UNSUBSCRIBE_PROFILES = Endpoint(
     repeatable=False,
     in_parts=True,
 )
-"""Sent again after it has taken somebody off a list, it would unsubscribe them everywhere."""
+"""If it were sent again after it has taken somebody off a list, it would unsubscribe them
+everywhere."""
 ADD_TO_LIST = Endpoint(
     name="add_profiles_to_list",
     title="Add to a list at once",
@@ -328,7 +329,7 @@ ENDPOINTS = tuple(each for each in list(globals().values()) if isinstance(each, 
 """Every row above."""
 
 NOT_IN_PATH = re.compile(r"[\s/?#%\\\x00-\x1f\x7f]")
-"""What no id may hold that stands in a path."""
+"""Characters that no id in a path may have."""
 
 LONGEST_PATH_ID = 256
 

@@ -1,7 +1,7 @@
 """The words of Klaviyo's error texts that name no person: what may stand in logs and answers.
 
-Whatever is not here is masked (`redaction.py`). A word that is missing costs a little
-understanding, and the dead-letter queue has the whole text; a word too many could be a name.
+Whatever is not here is masked (`redaction.py`). A missing word makes a text a little harder to
+understand, and the dead-letter queue has the whole text. A word too many could be a name.
 """
 
 FIELD_NAMES = """
@@ -67,7 +67,7 @@ NUMBERED = """
     bytes character characters days digits elements events hours items kb kilobytes levels mb
     minutes profiles properties second seconds times years
 """
-"""What a number before it counts; any other number may be somebody's."""
+"""Nouns that a number may stand before; any other number may be personal."""
 
 
 def _parts(words: str) -> frozenset[str]:

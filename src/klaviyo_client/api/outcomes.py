@@ -95,7 +95,7 @@ class RetryReason(Explained):
 
 
 class DeliveryWarning(StrEnum):
-    """What was left undone of an operation, by Klaviyo or on purpose; the rest of it is done."""
+    """What was left out of an operation, by Klaviyo or on purpose; the rest was delivered."""
 
     CHANNEL_LEFT_OUT = "channel_left_out"
     OPTED_OUT = "opted_out"
@@ -113,7 +113,7 @@ class Delivered(Struct, frozen=True):
 
 
 class Retryable(Struct, frozen=True):
-    """Not accepted for a reason that passes, or that is ours to repair. Send it again.
+    """Not accepted, for a reason that passes or that the operator can fix. Send it again.
 
     `delay` is the time that Klaviyo named, in seconds. `tried` is false when the operation was
     never sent, so that waiting behind a pause does not count as an attempt.

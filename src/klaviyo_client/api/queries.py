@@ -32,7 +32,7 @@ def asked_for(field: str, value: str) -> bytes:
 
 
 WITH_CONSENTS = "additional-fields%5Bprofile%5D=subscriptions"
-"""An answer shows consents only to who asks for them:
+"""An answer shows consents only if the request asks for them:
 https://developers.klaviyo.com/en/reference/get_profiles"""
 
 

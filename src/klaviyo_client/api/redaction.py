@@ -1,8 +1,8 @@
 """Klaviyo's error texts without the personal data that they quote, so that they can be logged.
 
 Klaviyo quotes values escaped, cut short, glued to other words, and those of an item's neighbours or
-of whatever it merged. So nothing is looked for that must not stay: only what is known to name
-nobody stays (`klaviyo_client.api.error_words`). Every step is linear in the text's length.
+of whatever it merged. So redaction is an allow-list: only words that are known to name nobody stay
+(`klaviyo_client.api.error_words`). Every step is linear in the text's length.
 """
 
 import re

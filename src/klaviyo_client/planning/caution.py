@@ -1,11 +1,12 @@
-"""One item that makes every request fail must not cost the others. Pure.
+"""One item that makes every request fail must not hold back the others. Pure.
 
 A 500, a firewall's 403, a 408 or a cut connection does not say which item it is about, or whether
-it is about one at all. So what has failed several times with others is sent in a series of smaller
-requests: first a sample. Where that fails as well, Klaviyo is in trouble, and nothing more is sent.
-Where it is taken, pieces follow that grow with each success and shrink with each failure. A piece
-that fails waits for its next attempt, whose sample is smaller. So an outage costs one small request
-a delivery, its end about ten more for a thousand items, and a poison item is soon by itself.
+it is about one at all. So items that have failed together several times are sent in a series of
+smaller requests. The first is a sample. If it fails as well, Klaviyo is in trouble, and nothing
+more is sent. If it is accepted, pieces follow, which grow with each success and shrink with each
+failure. A piece that fails waits for its next attempt, whose sample is smaller. So an outage costs
+one small request a delivery, its end about ten more for a thousand items, and a poison item is soon
+by itself.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,7 +20,7 @@ SUSPECT_AFTER = 3
 """Failed attempts after which an item may be what makes its requests fail."""
 
 MOST_ATTEMPTS = 1000
-"""More are counted as so many: in the queue a count may have been edited by hand."""
+"""Higher counts are cut to this: a count in the queue may have been edited by hand."""
 
 MOST_MISSES = 8
 """Pieces of one series that may fail: then the rest waits for its next attempt."""
@@ -36,7 +37,8 @@ MAY_BE_ONE_ITEM = frozenset(
 """Failures that may be about one item of a request."""
 
 GOLDEN = 0.618
-"""Of the length, by which the sample moves on with each attempt: it comes by everywhere soon."""
+"""The part of the length by which the sample moves at each attempt, so that it soon reaches every
+item."""
 
 
 def cautious(requests: Iterable[Request], attempts: Sequence[int]) -> Iterator[Request]:
@@ -67,7 +69,7 @@ def _series(request: Request, suspects: Sequence[tuple[Item, int]]) -> Request:
 
 
 def following(request: Request, series: Series, outcome: Outcome) -> list[Request]:
-    """The next piece of the series after this one has met its outcome; none ends the series."""
+    """The next piece of the series after this one has its outcome; `None` ends the series."""
     size = 2 * len(request.items)
     if isinstance(outcome, Retryable):
         series = replace(series, misses=series.misses + 1)

@@ -1,4 +1,4 @@
-"""What Klaviyo knows of people's consents, and what that leaves of a consent. Pure.
+"""What Klaviyo knows about people's consents, and what is left to send of a consent then. Pure.
 
 A subscription removes earlier opt-outs at Klaviyo, so nobody is subscribed before it is known
 whether there is one: https://developers.klaviyo.com/en/reference/bulk_subscribe_profiles
@@ -150,7 +150,7 @@ def _judge_subscription(
 def _stands_against(
     standing: Standing, channel: str, operation: Subscribe, ours: Withdrawn | None
 ) -> bool:
-    """Whether an opt-out keeps the person from being subscribed: any, unless they have said yes."""
+    """Whether an opt-out forbids the subscription. Any does, unless the person has said yes."""
     if not operation.is_consent:
         has_left = _has_left(standing, channel, operation.list_id)
         return has_left or standing.has_opted_out(channel)

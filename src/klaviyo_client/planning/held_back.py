@@ -19,7 +19,7 @@ Blocked = tuple[Request, Item, Outcome]
 
 
 class HeldBack:
-    """What must be sent again in one delivery, by what it keeps from going."""
+    """What must be sent again in one delivery, by what it holds back."""
 
     def __init__(self, waiting: Mapping[Key, Retryable]) -> None:
         self._by_key = dict(waiting)

@@ -1,9 +1,9 @@
-"""Lists that are known only by name: found, or created if there is none.
+"""Lists that are known only by name: looked up, and created if they do not exist.
 
 Klaviyo does not promise that names are unique. It creates at most 150 lists a day. Of several lists
 of one name the oldest is used, so that two functions that create one at the same moment look again
-and agree on one. The other stays, empty: somebody may already have put it into a flow, so it is not
-ours to delete.
+and agree on one. The other stays, empty. It is not deleted, because somebody may already have used
+it in a flow.
 """
 
 from collections.abc import Iterable
@@ -47,7 +47,7 @@ class KnownLists:
         (self._new.add if is_new else self._new.discard)(name)
 
     def forget(self, list_ids: Iterable[str]) -> None:
-        """These lists are no more."""
+        """Forget these lists: they no longer exist."""
         gone = set(list_ids)
         self._ids = {name: known for name, known in self._ids.items() if known not in gone}
 

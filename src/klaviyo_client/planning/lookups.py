@@ -1,4 +1,4 @@
-"""Which profile an operation is about, and whether it is on a list: asked of Klaviyo in bulk. Pure.
+"""Looks up in bulk which profile an operation is about, and whether it is on a list. Pure.
 
 A hundred identifiers go into one request. A profile that is not found by one identifier is looked
 up by the next that the operation has.

@@ -68,7 +68,7 @@ class Changes:
     introduced: set[int] = field(default_factory=set)
 
     def warn(self, position: int, warning: DeliveryWarning) -> None:
-        """What the operation goes on without."""
+        """What is left out of the operation."""
         self.warnings.append((position, warning))
 
 
@@ -115,13 +115,13 @@ class Progress:
         return [n for n in range(len(self.operations)) if n not in self.outcomes]
 
     def warn(self, position: int, warning: DeliveryWarning) -> None:
-        """Note what the operation goes on without, once."""
+        """Note, once, what is left out of the operation."""
         known = self.warnings.get(position, ())
         if warning not in known:
             self.warnings[position] = (*known, warning)
 
     def take(self, changes: Changes) -> None:
-        """Make true what was decided."""
+        """Apply what was decided."""
         for position, operation in changes.operations.items():
             self.operations[position] = operation
         self.outcomes.update(changes.outcomes)
@@ -136,7 +136,7 @@ class Progress:
             self.record_item(request, item, outcome)
 
     def record_item(self, request: Request, item: Item, outcome: Outcome) -> None:
-        """The outcome of one item, and what it means for the list steps that hang on it."""
+        """The outcome of one item, and what it means for the list steps that depend on it."""
         if request.endpoint.subject in CONSENTS and isinstance(outcome, Delivered):
             self.carried_out.update(item.covers)
         for position in item.covers:

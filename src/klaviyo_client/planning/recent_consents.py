@@ -20,7 +20,7 @@ from operations.channels import identifier_of
 from operations.instants import NEVER, instant
 
 MOST = 20_000
-"""What is kept at most; beyond it the oldest is forgotten first."""
+"""The most that is kept; beyond it, the oldest is forgotten first."""
 
 Key = tuple[str, ...]
 

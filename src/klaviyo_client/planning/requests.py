@@ -53,7 +53,8 @@ BODY_OVERHEAD = 10_000
 
 
 UNPLANNABLE = (ValueError, TypeError, AttributeError, RecursionError)
-"""What planning raises for an invalid operation, such as one that was put into a queue by hand."""
+"""Errors that planning raises for an invalid operation, such as one that was put into a queue by
+hand."""
 
 
 class Item(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""What a bulk import job has to say once it has judged its profiles. Pure.
+"""What a bulk import job reports once it has checked its profiles. Pure.
 
 https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_job and
 https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_job

@@ -15,7 +15,7 @@ from klaviyo_client.planning.requests import Item, Request
 from operations import AddToList
 
 MOST_PAGES = 100
-"""A thousand lists of the same few names; more than that goes round in circles."""
+"""Pages of a thousand lists with these few names. More than that means that the pages repeat."""
 
 UNDATED = "~"
 """Sorts after every date."""
@@ -57,7 +57,7 @@ def read_created(progress: Progress, request: Request, answer: Answer) -> list[R
 
 
 def look_again(progress: Progress, request: Request, refused: Refused) -> list[Request]:
-    """Klaviyo does not create the list; perhaps because somebody else just has."""
+    """Klaviyo does not create the list, perhaps because somebody else has just created it."""
     [item] = request.items
     name = needs_name(progress.operations[item.covers[0]])
     if name is None:

@@ -1,4 +1,5 @@
-"""What the answer to a look-up means: which profile has the value, and who must be asked next."""
+"""What the answer to a look-up means: which profile has the value, and what must be looked up
+next."""
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -16,7 +17,7 @@ from klaviyo_client.planning.requests import Item, Request
 from operations import DeleteProfile, MergeProfiles, RemoveFromList, Subscribe
 
 MOST_PAGES = 20
-"""A hundred identifiers cannot have more, unless the pages go round in circles."""
+"""A hundred identifiers cannot have more, unless the pages repeat."""
 
 SHOWN_AS_OTHERS = frozenset({"email", "_kx"})
 """Identifiers that lead to a profile which does not show them: a second address, an exchange id."""
@@ -81,7 +82,7 @@ def _with_more(progress: Progress, items: Iterable[Item]) -> Iterator[Item]:
 
 
 def refuse_lookup(progress: Progress, request: Request, refused: Refused) -> None:
-    """Klaviyo does not take the values. What has another identifier is looked up by that."""
+    """Klaviyo rejects the values. Operations with another identifier are looked up by that."""
     for item in request.items:
         for position in item.covers:
             if _is_known_enough(progress, request, position):

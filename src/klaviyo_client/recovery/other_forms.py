@@ -1,7 +1,8 @@
-"""What gives way when Klaviyo refuses a part of an operation, so that the rest is sent again. Pure.
+"""What is left out when Klaviyo refuses a part of an operation, so that the rest can be sent again.
+Pure.
 
-One bad phone number must not cost a profile, one wrong time zone not an address, and one conflict
-of Klaviyo's not an event. What a profile gives up stays a custom property.
+A bad phone number must not lose the profile, a wrong time zone the address, or a conflict at
+Klaviyo the event. What is taken out of a profile stays in a custom property.
 """
 
 import re

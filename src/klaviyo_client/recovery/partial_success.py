@@ -1,4 +1,4 @@
-"""A 2xx that took the rest and left something out: what is sent once more, and what is warned of.
+"""A 2xx that left something out: what is sent again, and what gets a warning.
 
 Klaviyo names what it left out in the header `X-Klaviyo-Partial-Failure`, and not whose it was.
 """

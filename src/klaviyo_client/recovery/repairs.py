@@ -1,4 +1,4 @@
-"""What is sent again after a refusal, so that one bad item does not cost its neighbours.
+"""What is sent again after a refusal, so that one bad item does not affect its neighbours.
 
 Klaviyo refuses a bulk request as a whole. The items that it names are taken out and the others
 sent again; if it names none, the request is halved until only the bad item is left. What is refused
@@ -188,7 +188,7 @@ def _lists_to_blame(request: Request, answer: Answer) -> frozenset[str]:
 def _without_lists(
     progress: Progress, request: Request, lists: frozenset[str], refused: Refused
 ) -> list[Request]:
-    """The lists are the trouble: refuse the steps that need them, and keep the profiles."""
+    """The lists are refused: refuse the steps that need them, and keep the profiles."""
     if request.endpoint is not BULK_IMPORT_PROFILES:
         for item in request.items:
             for position in item.covers:

@@ -43,7 +43,7 @@ from operations.instants import latest
 SURELY_NOT_DONE = frozenset(
     {RetryReason.THROTTLED, RetryReason.UNAUTHORIZED, RetryReason.FORBIDDEN}
 )
-"""Answers of a Klaviyo that has done nothing."""
+"""Answers that mean that Klaviyo has done nothing."""
 
 
 class ReplyReader:
@@ -268,7 +268,7 @@ of a call's messages, until the garbage collector looks."""
 
 
 def _is_uncertain(outcome: Outcome) -> TypeGuard[Retryable]:
-    """Whether Klaviyo may have done it all the same."""
+    """Whether Klaviyo may have carried it out nevertheless."""
     return (
         isinstance(outcome, Retryable) and outcome.tried and outcome.reason not in SURELY_NOT_DONE
     )

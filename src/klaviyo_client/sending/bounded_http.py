@@ -46,7 +46,7 @@ class HttpAnswer(NamedTuple):
 
 
 class NoAnswerError(Exception):
-    """There was no answer; the class says why, and so does the text, which names no value."""
+    """There was no answer. The class and the text say why; the text quotes no value."""
 
 
 class TimedOutError(NoAnswerError):
@@ -54,7 +54,7 @@ class TimedOutError(NoAnswerError):
 
 
 class CutError(NoAnswerError):
-    """There was no connection, it was cut, or what came was no HTTP."""
+    """There was no connection, it was cut, or the answer was not HTTP."""
 
 
 class TooLargeError(NoAnswerError):

@@ -1,7 +1,7 @@
 """A circuit breaker: during an outage a call costs no timeout. Pure.
 
-Closed, everything goes. Failures open it: nothing goes. When its time is up one request goes ahead
-as a probe, and its answer closes the circuit or opens it again, for twice as long.
+While it is closed, every request goes. Failures open it, and none goes. When its time is up, one
+request goes as a probe; its answer closes the circuit, or opens it again for twice as long.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ LOOK_AGAIN_SECONDS = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Go:
-    """The request may be sent; `probe` when the circuit's fate hangs on it."""
+    """The request may be sent; `probe` if its answer decides about the circuit."""
 
     probe: bool = False
 
@@ -57,7 +57,7 @@ class Circuit:
 
     @property
     def open_seconds(self) -> float:
-        """For how long it opens next."""
+        """Seconds for which it opens next."""
         return self._open_seconds
 
     def learn(self, open_until: float, open_seconds: float) -> None:

@@ -1,9 +1,9 @@
 """Host names to addresses, in bounded time.
 
 `getaddrinfo` has no time-out, and the system's resolver may take half a minute over a name whose
-servers are silent. So a look-up runs in a thread of its own, and its caller gives up at
-its own deadline. A look-up that hangs is left behind, and another one started for later callers: at
-most one every `STUCK_SECONDS`, so that few threads hang at a time and none of them is a worker.
+servers are silent. So a look-up runs in a thread of its own, and its caller gives up at its own
+deadline. A look-up that hangs is abandoned, and later callers start another: at most one every
+`STUCK_SECONDS`, so that few threads hang at a time. None of them is a worker.
 """
 
 import socket

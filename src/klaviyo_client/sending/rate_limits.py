@@ -38,7 +38,7 @@ Also the shortest pause, since Klaviyo names whole seconds and may round them do
 """
 
 LONGEST_WAIT_SECONDS = 2.0
-"""What is longer is no matter of spreading a batch, but a pause."""
+"""A longer wait is a pause, not a way to spread a batch."""
 
 SLOW_SECONDS = 1.0
 """A request that was given up sooner may just have started too late; it says nothing of Klaviyo."""
@@ -90,7 +90,7 @@ class _Traffic:
     paused_until: float = 0.0
     remaining: int = 0
     known_until: float = 0.0
-    """Until when `remaining` holds."""
+    """Until when `remaining` is valid."""
 
     def learn(self, now: float, remaining: int, reset: float) -> None:
         if now < self.known_until:
@@ -150,7 +150,7 @@ class Gate:
         self._wall = wall
         self._senders = 1
         self._exchanged_at = NEVER
-        self._told = Outlook(open_until=0.0)
+        self._shared = Outlook(open_until=0.0)
         self._lock = threading.Lock()
         self._circuit = Circuit()
         self._traffic: defaultdict[str, _Traffic] = defaultdict(_Traffic)
@@ -158,7 +158,7 @@ class Gate:
     def exchange(self, *, at_end: bool = False) -> None:
         """Tell the other processes what is new, and learn from them; at most once a second.
 
-        `at_end` of what is sent only news is told, but at once: nobody knows when more is sent.
+        `at_end` of what is sent only news is shared, but at once: nobody knows when more is sent.
         """
         barometer = self.barometer
         if barometer is None:
@@ -174,7 +174,7 @@ class Gate:
         self._exchanged_at = now
         heard = barometer.exchange(news)
         if heard is not None:
-            self._told = mine
+            self._shared = mine
             with self._lock:
                 self._learn(heard)
 
@@ -193,13 +193,13 @@ class Gate:
         )
 
     def _news(self, mine: Outlook) -> Outlook:
-        """What has changed since it was told or heard."""
-        told = self._told
-        same = abs((mine.open_until or 0.0) - (told.open_until or 0.0)) < TOLERANCE
+        """What has changed since the last exchange."""
+        shared = self._shared
+        same = abs((mine.open_until or 0.0) - (shared.open_until or 0.0)) < TOLERANCE
         pauses = {
             name: until
             for name, until in mine.pauses.items()
-            if until > told.pauses.get(name, 0.0) + TOLERANCE
+            if until > shared.pauses.get(name, 0.0) + TOLERANCE
         }
         return Outlook(None if same else mine.open_until, mine.open_seconds, pauses)
 
@@ -208,7 +208,7 @@ class Gate:
         until = heard.open_until or 0.0
         if not -STALE_SECONDS < until - self._wall() <= LONGEST_OPEN_SECONDS + CLOCKS_DIFFER:
             until = 0.0  # long ago, or of a clock that is wrong
-        known = self._told.open_until or 0.0
+        known = self._shared.open_until or 0.0
         if abs(until - known) > TOLERANCE:
             self._circuit.learn(until + behind if until else 0.0, heard.open_seconds)
         longest = self._wall() + MAX_DELAY + CLOCKS_DIFFER
@@ -217,7 +217,7 @@ class Gate:
                 traffic = self._traffic[name]
                 traffic.paused_until = max(traffic.paused_until, paused_until + behind)
         self._senders = heard.senders
-        self._told = self._outlook()
+        self._shared = self._outlook()
 
     def admit(self, endpoint: Endpoint, probe_seconds: float) -> Go | Wait | Retryable:
         """Whether a request to the endpoint may go now.

@@ -1,9 +1,9 @@
 """Sends requests side by side, as far as rate limits and time allow. Knows no operations.
 
-What comes back goes to an `on_reply` function, which may answer with further requests. A request
-that is alone is sent by the thread that asks for it, and stopped when the time is up. Of several
-each has a worker; those that are not answered in time are abandoned, not stopped: repeats do no
-harm in Klaviyo, and a late answer tells the circuit breaker that all is well again.
+What comes back goes to an `on_reply` function, which may answer with further requests. A single
+request is sent by the calling thread, and stopped when the time is up. Several requests have a
+worker each. Those that are not answered in time are abandoned, not stopped: repeats do no harm at
+Klaviyo, and a late answer tells the circuit breaker that Klaviyo is back.
 """
 
 import time
@@ -28,7 +28,7 @@ CONNECTIONS = BULK_EVENTS_FROM
 At 100 ms an answer that is 240 a second, near the burst limits."""
 
 WORKERS = 4 * CONNECTIONS
-"""Threads at most: abandoned requests must not keep others from being sent."""
+"""The most threads. It leaves room for others when requests were abandoned."""
 
 LONGEST_SECONDS = 10.0
 """How long a request, abandoned or not, waits for its answer."""
@@ -79,7 +79,7 @@ class Transport(Protocol):
 
 
 class Sender:
-    """A way to Klaviyo, for one process. One `send` at a time.
+    """Sends requests to Klaviyo, for one process. One `send` at a time.
 
     `patience` is for how many seconds a pause of Klaviyo's is waited out in place; what would have
     to wait longer is answered untried. `probe_seconds` is what a probe of an open circuit may take.

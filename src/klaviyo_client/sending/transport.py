@@ -46,7 +46,7 @@ class HttpTransport:
         *,
         repeatable: bool = True,
     ) -> Answer | Retryable:
-        """The answer, or why there was none. Never raises for trouble on the way."""
+        """The answer, or why there was none. Never raises for network errors."""
         if not (private_key.isascii() and private_key.isprintable()):
             # A key that no header can hold (a line break, a typographic dash) is a wrong key.
             return Retryable(RetryReason.UNAUTHORIZED)

@@ -74,7 +74,7 @@ class DropReason(Explained):
 
 
 class MappingWarning(Explained):
-    """What a message got by with, though it should be repaired where it is sent."""
+    """A fault that did not stop the message, and should be fixed where it is sent."""
 
     PRODUCT_WITHOUT_ID = (
         "product_without_id",

@@ -10,7 +10,7 @@ from operations import Json
 Amount = int | float
 
 LIMIT = 2**63
-"""Klaviyo's integers have 64 bits; what is beyond is no amount."""
+"""Klaviyo's integers have 64 bits; a larger number is not an amount."""
 
 _LONGEST_TEXT = 40
 """Longer text is not read as an amount, so that no text takes long."""

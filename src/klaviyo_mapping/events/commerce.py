@@ -169,7 +169,8 @@ def _cart_event(
 
 
 def _order_event(metric: str, message: Message, identity: Identity, now: datetime) -> Mapped:
-    """As the order placed, with its `unique_id`: else Klaviyo's lifetime value passes it over."""
+    """Like the order placed, and with its `unique_id`: Klaviyo's lifetime value ignores it
+    otherwise."""
     sent = message.properties
     keys = ORDER_COMPLETED.keys_in(sent)
     currency = currency_of(sent, keys)
@@ -191,7 +192,7 @@ def _named(names: Mapping[str, str], product: Product) -> dict[str, Json]:
 
 
 def _present(generated: JsonObject) -> dict[str, Json]:
-    """What there is; of the rest nothing is said."""
+    """The properties that have a value."""
     return {name: value for name, value in generated.items() if value not in (None, [])}
 
 

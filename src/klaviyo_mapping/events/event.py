@@ -117,7 +117,7 @@ def _value_of(sent: JsonObject, keys: Mapping[str, Shape], currency: str | None)
 def moved_in(sent: JsonObject, keys: Mapping[str, Shape]) -> Shape:
     """The keys of Klaviyo's old names whose values fill a field; what cannot be read stays.
 
-    A null says nothing, so that it goes as well.
+    A null holds no value, so it is left out as well.
     """
     if not keys[VALUE] and not keys[EVENT_ID]:
         return ()

@@ -1,4 +1,4 @@
-"""The e-commerce events that are more than a name: one table of all their spellings.
+"""The e-commerce events that have rules of their own: one table of all their spellings.
 
 Both versions of Segment's e-commerce spec count, "Order Completed" and "Completed Order":
 https://segment.com/docs/connections/spec/ecommerce/v2/

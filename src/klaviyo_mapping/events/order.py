@@ -47,7 +47,7 @@ def map_order(
     wanted = [
         f"{prefix}_{product.identifier or f'#{position}'}" for position, product in products.items()
     ]
-    unique_ids = _told_apart(wanted, order.unique_id)
+    unique_ids = _made_distinct(wanted, order.unique_id)
     ordered_products = [
         _ordered_product(order, order_id, product, unique_id, currency, names)
         for product, unique_id in zip(products.values(), unique_ids, strict=True)
@@ -73,7 +73,8 @@ def order_properties(
     currency: str | None,
     names: OrderNames,
 ) -> dict[str, Json]:
-    """What an order's event says of it and its products; nothing is said of what is not."""
+    """The properties of an order's event about the order and its products. Absent values are left
+    out."""
     fields = [product.fields for product in products]
     generated = {
         "Categories": [entry for item in fields for entry in item.get("Categories", ())],
@@ -117,7 +118,7 @@ def _short(repeated: str) -> str:
     return repeated if len(repeated) <= LONGEST_REPEATED else within_limit(repeated)
 
 
-def _told_apart(wanted: Sequence[str], taken: str) -> list[str]:
+def _made_distinct(wanted: Sequence[str], taken: str) -> list[str]:
     """The ids, with `_2`, `_3`, … after one that another before it has; all differ from `taken`."""
     seen = {taken}
     appearances: dict[str, int] = {}

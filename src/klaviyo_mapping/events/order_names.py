@@ -1,4 +1,4 @@
-"""What an order's events call their properties: as the old destination did, or as Klaviyo does.
+"""The names of the properties of an order's events: those of the old destination, or Klaviyo's own.
 
 Klaviyo's: https://developers.klaviyo.com/en/docs/guide_to_integrating_a_platform_without_a_pre_built_klaviyo_integration
 """

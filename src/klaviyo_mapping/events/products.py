@@ -61,7 +61,8 @@ def read_products(sent: JsonObject, keys: Shape, currency: str | None) -> Produc
 
 
 def _as_list(value: Json) -> Sequence[Json] | None:
-    """A list, or what stands for one: JSON text, an object by position or by SKU, one product."""
+    """A list, or a value that means one: JSON text, an object by position or by SKU, one
+    product."""
     if isinstance(value, str):
         value = _decoded(value)
     if isinstance(value, list):
@@ -75,7 +76,7 @@ def _as_list(value: Json) -> Sequence[Json] | None:
 
 
 def _decoded(text: str) -> Json:
-    """What the text says as JSON; None where that is nothing, or nests too deeply to be sent."""
+    """The JSON value of the text; `None` if it is not JSON, or nests too deeply to be sent."""
     try:
         value = msgspec.json.decode(text)
     except (msgspec.MsgspecError, ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Ids by which Klaviyo knows an event that it has already: the same each time, never random.
+"""Ids by which Klaviyo recognises a repeated event: the same each time, never random.
 
 Klaviyo keeps the first event of each (profile, metric, unique_id).
 """
@@ -17,7 +17,7 @@ def within_limit(unique_id: str) -> str:
 
 
 def content_id(message: Message, metric: str) -> str:
-    """An id for an event that brought none: a hash of what it says."""
+    """An id for an event that has none: a hash of its content."""
     content = [metric, message.timestamp, message.properties]
     return _digest(json.dumps(content, sort_keys=True, separators=(",", ":")))
 

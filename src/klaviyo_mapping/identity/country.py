@@ -16,7 +16,7 @@ LONGEST_NAME = 100
 """Longer text is no country's name, and is not looked at."""
 
 UNKNOWN = ""
-"""A country that is named, and not recognised."""
+"""A country that is named but not recognised."""
 
 
 def region_of(message: Message, traits: JsonObject, default: str | None) -> str | None:
@@ -34,7 +34,7 @@ def region_of(message: Message, traits: JsonObject, default: str | None) -> str 
 
 
 def region_named(country: Json) -> str | None:
-    """The region that a value names; `UNKNOWN` where it names another, None where it names none.
+    """The region that a value names; `UNKNOWN` if it names an unknown one, `None` if it names none.
 
     Two characters that are no country's code name none: `XX`, `EU`, `T1`.
     """

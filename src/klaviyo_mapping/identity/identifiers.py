@@ -136,7 +136,7 @@ def _find(
 
 
 def _is_anything_sent(places: Sequence[Place], identifier: str) -> bool:
-    """Whether something was sent for it, of use or not; null and blank text are nothing."""
+    """Whether any value was sent for it, usable or not. Null and blank text do not count."""
     return any(
         document[key] is not None and not _is_blank(document[key])
         for document, keys in places
@@ -145,7 +145,8 @@ def _is_anything_sent(places: Sequence[Place], identifier: str) -> bool:
 
 
 def named_in_event(named: Named, message: Message, settings: Settings) -> Identity:
-    """The identifiers that an event names its profile by: with the anonymous id, if it is wanted.
+    """The identifiers by which an event names its profile; with the anonymous id, if a setting asks
+    for it.
 
     It is then no external id, as it is elsewhere if there is no user id.
     """
@@ -185,7 +186,7 @@ def as_own_id(value: Json) -> str | None:
 
 
 def _has_placeholder_only(message: Message, settings: Settings) -> bool:
-    """Whether there is a placeholder in place of the user id, and no id that may stand in for it.
+    """Whether the user id is a placeholder, and no other id may replace it.
 
     Engage addresses people by e-mail, so that it need not send a user id.
     """

@@ -48,7 +48,7 @@ _PLAIN = re.compile(
 
 
 def is_plain(text: str) -> bool:
-    """Whether the text is a number in E.164 that there is nothing to repair in."""
+    """Whether the text is a number in E.164 that needs no repair."""
     return _PLAIN.fullmatch(text) is not None
 
 

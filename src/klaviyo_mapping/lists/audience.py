@@ -1,4 +1,5 @@
-"""Engage audiences as Klaviyo lists: who enters joins the list, who exits leaves it.
+"""Engage audiences as Klaviyo lists: a person who enters joins the list, and one who exits leaves
+it.
 
 https://segment.com/docs/engage/audiences/send-audience-data/ says what Engage sends.
 """
@@ -25,7 +26,7 @@ AUDIENCE_SETTINGS = Precedence({"list_id": ("listId",)})
 
 CLASSES = frozenset({"audience", "journey_step"})
 OPT_IN_PROCESSES = {"account": None, "single": "single_opt_in", "double": "double_opt_in"}
-"""Klaviyo's names for the settings; the account's default needs none."""
+"""Klaviyo's names for the settings; the account's default is left out."""
 
 
 def audience_step(

@@ -38,7 +38,8 @@ CONSENT = Precedence(
 _BEFORE_KIND = re.compile(
     r"(?<=\w)[\s_.-]+(?=(?:marketing|transactional|conversational|open|click|tracking)\b)", re.I
 )
-"""What parts a channel from its kind in a text: "sms transactional" is one channel, not SMS."""
+"""The separator of a channel and its kind in a text: "sms transactional" is one channel, not
+SMS."""
 
 Step = tuple[Subscribe | Unsubscribe | None, tuple[Warned, ...]]
 
@@ -89,7 +90,8 @@ def _subscribe(message: Message, identity: Identity, settings: Settings, now: da
 
 
 def _unsubscribe(message: Message, identity: Identity, settings: Settings, now: datetime) -> Step:
-    """The list is the message's own: that of the settings would narrow what somebody withdraws."""
+    """The list is the one that the message names. That of the settings would narrow what the person
+    withdraws."""
     sent = message.properties
     keys = CONSENT.keys_in(sent)
     time = time_of(message, now)
@@ -117,7 +119,8 @@ def _channels(
     phone_number: str | None,
     allowed: Set[str],
 ) -> tuple[tuple[str, ...], tuple[Warned, ...]]:
-    """What the consent is about; a warning where some of it cannot be had.
+    """The channels that the consent is about, with a warning if one of them has no address or
+    number.
 
     The channels are those that the message names, else those for which the event itself has
     something: a number in the context's traits is no consent to SMS.
@@ -158,7 +161,7 @@ def _list_id(message: Message, keys: Mapping[str, Shape]) -> str | None:
 
 
 def _consented_at(message: Message, keys: Mapping[str, Shape], now: datetime) -> str | None:
-    """The time of the consent; Klaviyo takes none of the future."""
+    """The time of the consent. Klaviyo rejects one in the future."""
     sent = message.properties
     texts = [sent[key] for key in keys["consented_at"] if isinstance(sent[key], str)]
     return first_time(texts, now, ahead=timedelta(0))
@@ -167,7 +170,7 @@ def _consented_at(message: Message, keys: Mapping[str, Shape], now: datetime) ->
 def _as_channels(value: Json) -> Sequence[str] | None:
     """The channels of a list, or of a text in which something stands between them, each once.
 
-    A word that is none stays, so that it is missed.
+    An unknown word stays, so that a warning can name it.
     """
     listed: Iterable[Json] | Json = value
     if isinstance(value, str):

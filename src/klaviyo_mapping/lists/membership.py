@@ -11,7 +11,7 @@ def join_list(
 ) -> Subscribe | AddToList | None:
     """The list step of an identify; None without a list id or without an e-mail address.
 
-    An identify is no consent: the subscription does not touch people who have opted out. `time` is
+    An identify is not a consent: the subscription leaves out people who have opted out. `time` is
     that of the message.
     """
     list_id = list_id_of(message) or settings.list_id

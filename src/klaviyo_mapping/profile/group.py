@@ -17,7 +17,7 @@ GROUP_ID = "group_id"
 def upsert_of_group(message: Message, identity: Identity, now: datetime) -> UpsertProfile:
     """The traits as `group_<trait>`, in their own spelling, and the id as `group_id`.
 
-    They are the group's own: none of them fills an attribute or names the person.
+    They describe the group, so none of them fills an attribute or names the person.
     """
     properties = {f"{PREFIX}{name}": value for name, value in message.traits.items()}
     group_id = as_identifier(message.group_id)

@@ -81,7 +81,7 @@ def with_context(upsert: UpsertProfile, message: Message) -> UpsertProfile:
 def with_user_id(upsert: UpsertProfile, message: Message, settings: Settings) -> UpsertProfile:
     """The upsert with the user id as the custom property `keep_user_id`.
 
-    As it is when the id names the profile anyway, or there is none.
+    The upsert stays as it is if the id names the profile anyway, or there is no id.
     """
     user_id = as_own_id(message.user_id)
     if settings.keep_user_id is None or not settings.enforce_email or user_id is None:
@@ -107,7 +107,7 @@ def _fill(
 
 
 def _as_address(value: Json) -> str | None:
-    """An IP address that is one; Klaviyo would refuse the whole profile for another text."""
+    """A valid IP address. Klaviyo would refuse the whole profile for any other text."""
     # Imported here, since few settings ask for it.
     from ipaddress import ip_address
 

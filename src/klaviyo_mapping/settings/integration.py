@@ -26,7 +26,7 @@ def list_id_of(message: Message) -> str | None:
 
 
 def confirm_optin_of(message: Message) -> bool | None:
-    """Whether the message says that the person must confirm; None when it does not say."""
+    """Whether the message demands that the person confirm; `None` if it does not say."""
     options = options_of(message)
     return first(options, OPTIONS.keys_in(options)["confirm_optin"], as_boolean)
 

@@ -96,8 +96,8 @@ class Fields:
         return self._renamed(changed) if self.renames else changed
 
     def _renamed(self, document: dict[str, Json]) -> dict[str, Json]:
-        """With the new names. What has its new name beside it already, in any spelling, keeps its
-        own: neither of the two is lost."""
+        """With the new names. A key keeps its name if the new one is already there, in any
+        spelling, so that neither value is lost."""
         taken = {normalise(key) for key in document if normalise(key) not in self.renames}
         renamed: dict[str, Json] = {}
         for key, value in document.items():
@@ -174,8 +174,8 @@ def hashed(value: Json) -> Json:
     """The SHA-256 of a text without the white space around it, or of a number written out, as 64
     hexadecimal digits.
 
-    Of a list each entry; null and blank text stay. Everything else is nothing: of the few values
-    that it may have, a hash hides none.
+    In a list, each entry is hashed; null and blank text stay. Anything else is left out: it has
+    so few possible values that a hash would not hide them.
     """
     if value is None:
         return None

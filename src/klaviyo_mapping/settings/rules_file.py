@@ -35,7 +35,7 @@ TYPES = ("identify", "track", "delete", "alias", *FORWARDABLE)
 
 
 class RulesError(ValueError):
-    """Rules that cannot be: `where` names table and key, `expected` what may stand there."""
+    """Rules that cannot be read: `where` names the table and key, `expected` what they may hold."""
 
     def __init__(self, where: str, expected: str) -> None:
         super().__init__(f"{where}: expected {expected}")
@@ -156,12 +156,14 @@ def _lists(
         ):
             raise RulesError(f"[{table}] {key}", 'a list of texts such as ["One", "Another"]')
         if not names:
-            raise RulesError(f"[{table}] {key}", "at least one name; leave the key out for none")
+            raise RulesError(
+                f"[{table}] {key}", "at least one name; omit the key if there are none"
+            )
     return {key: [name.strip() for name in names] for key, names in content.items()}
 
 
 def _refuse_both(table: str, lists: Mapping[str, list[str]], one: str, other: str) -> None:
-    """What stands in both lists is a contradiction."""
+    """Raise `RulesError` for a name in both lists, which is a contradiction."""
     known = {normalise(name) for name in lists.get(one, ())}
     for name in lists.get(other, ()):
         if normalise(name) in known:

@@ -205,5 +205,5 @@ class Settings:
         """
         settings = cls(**read_declared(cls, environment))
         if normalise(settings.subscribe_event) == normalise(settings.unsubscribe_event):
-            raise SettingError("UNSUBSCRIBE_EVENT", "another event than SUBSCRIBE_EVENT's")
+            raise SettingError("UNSUBSCRIBE_EVENT", "a different event than SUBSCRIBE_EVENT")
         return settings

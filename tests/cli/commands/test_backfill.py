@@ -453,7 +453,7 @@ def test_two_at_once_do_not_share_a_state(backfill: Backfill, account: Account) 
         process.kill()
         process.communicate()
     assert result.exit_code == 3
-    assert "another backfill is at work" in result.stderr
+    assert "another backfill is using" in result.stderr
 
 
 def _is_busy(backfill: Backfill) -> bool:
@@ -549,7 +549,9 @@ def test_file_that_is_no_archive_is_left_out_and_named(
         [str(backfill.folder / name) for name in names],
     )
     assert ids(account) == ["track-1"]
-    assert f"3 files left out, which hold no JSON: {backfill.folder}" in backfill.run().stdout
+    assert (
+        f"3 files left out, because they hold no JSON: {backfill.folder}" in backfill.run().stdout
+    )
 
 
 def test_file_that_is_named_is_read_whatever_it_holds(backfill: Backfill) -> None:

@@ -188,7 +188,7 @@ def test_source_that_is_not_one_is_refused(
     workspace.add_source("my-shop-2", "my shop")
     arguments = ("connect", "--stack", make_stack(), "--source", "My shop", "--dry-run")
     result = call(*arguments, **variables)
-    assert (result.exit_code, "is not one source" in result.stderr) == (2, True)
+    assert (result.exit_code, "matches several sources" in result.stderr) == (2, True)
 
 
 def test_steps_by_hand_are_printed_where_segment_refuses(
@@ -323,7 +323,7 @@ def test_doctor_looks_at_segment_with_a_token(
 def test_doctor_says_that_segment_was_not_looked_at(make_stack: MakeStack) -> None:
     document = answer("doctor", "--stack", make_stack())[1]
     [found] = [each for each in document["checks"] if each["name"] == "Segment"]
-    said = "not looked at: SEGMENT_TOKEN is not set"
+    said = "not checked: SEGMENT_TOKEN is not set"
     assert (found["health"], found["found"]) == ("skipped", said)
 
 

@@ -72,7 +72,7 @@ def test_a_stack_that_is_older_than_the_pause_has_to_be_deployed_first(old_stack
     result = call("pause", "--stack", old_stack)
     assert result.exit_code == 3
     assert result.stderr.splitlines()[-1] == (
-        f"error: the stack {old_stack} cannot be paused: deploy it with today's template"
+        f"error: the stack {old_stack} cannot be paused: deploy it with the current template"
     )
 
 

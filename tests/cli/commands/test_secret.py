@@ -169,7 +169,7 @@ def test_rotation_is_taken_back(make_stack: MakeStack, deployment: Deployment) -
 @pytest.mark.parametrize(
     ("before", "new", "said"),
     [
-        (held(), SHARED_SECRET, "the new value is the old one"),
+        (held(), SHARED_SECRET, "the new value is the same as the old one"),
         (held(segment_shared_secret=["a", "b"]), "c", "is being rotated"),
         (held(segment_shared_secret=None), "c", "has no segment_shared_secret yet"),
     ],

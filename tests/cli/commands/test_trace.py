@@ -173,8 +173,8 @@ def test_a_person_can_be_forgotten_by_one_name_under_all(ledger: Deployment) -> 
     [
         ([], "name a message id, or --email, or --user-id"),
         (["m", "--email"], "name a message id, or --email, or --user-id"),
-        (["m"], "whose ledger? Add --stack NAME or --local"),
-        (["m", "--forget", "--stack", "here"], "--forget is about a person"),
+        (["m"], "name the ledger: --stack NAME or --local"),
+        (["m", "--forget", "--stack", "here"], "--forget needs a person"),
         (["--email", "--stack", "here"], "E-mail address: expected one on standard input"),
     ],
 )

@@ -186,7 +186,10 @@ def test_a_mistake_in_the_file_is_named_with_file_table_and_key(
 def test_rules_stand_in_a_file_or_in_a_variable_not_in_both() -> None:
     with pytest.raises(SettingError) as caught:
         Environment.read(LEAST | {"RULES_FILE": "rules.example.toml", "RULES": "[traits]"})
-    assert str(caught.value) == "RULES_FILE: expected no file beside RULES: set one of the two"
+    assert (
+        str(caught.value)
+        == "RULES_FILE: expected no file together with RULES: set only one of them"
+    )
 
 
 def test_the_parser_of_rules_is_not_loaded_without_a_file() -> None:

@@ -105,7 +105,11 @@ NAMES = 'a list of texts such as ["One", "Another"]'
         ("[events]\ndeny = [1]", "[events] deny", NAMES),
         ('[traits]\nhash = [" "]', "[traits] hash", NAMES),
         ("[types]\nallow = true", "[types] allow", NAMES),
-        ("[events]\nallow = []", "[events] allow", "at least one name; leave the key out for none"),
+        (
+            "[events]\nallow = []",
+            "[events] allow",
+            "at least one name; omit the key if there are none",
+        ),
         (
             '[types]\ndeny = ["video"]',
             "[types] deny",

@@ -154,7 +154,7 @@ def test_a_blank_variable_means_the_default(variable: str, text: str) -> None:
         (
             "UNSUBSCRIBE_EVENT",
             "user_subscribed",
-            "UNSUBSCRIBE_EVENT: expected another event than SUBSCRIBE_EVENT's",
+            "UNSUBSCRIBE_EVENT: expected a different event than SUBSCRIBE_EVENT",
         ),
         (
             "ORDER_PROPERTY_NAMES",

@@ -71,7 +71,7 @@ def test_rules_of_a_file_are_shown_as_its_text(tmp_path: Path) -> None:
 
 def test_settings_that_contradict_each_other_are_told_at_one_of_them() -> None:
     assert settings.read({"SUBSCRIBE_EVENT": "Joined", "UNSUBSCRIBE_EVENT": "joined"}) == {
-        "UNSUBSCRIBE_EVENT": "expected another event than SUBSCRIBE_EVENT's"
+        "UNSUBSCRIBE_EVENT": "expected a different event than SUBSCRIBE_EVENT"
     }
 
 
@@ -115,13 +115,13 @@ def test_mood_is_weather_and_is_told_again(
     document: dict[str, Any], made: tuple[Weather, ...]
 ) -> None:
     assert weather.read(document) == made
-    assert weather.told(made) == document
+    assert weather.to_json(made) == document
 
 
 def test_person_is_refused_in_profiles_and_in_events() -> None:
     document = {"kind": "refusing", "email": "Maria@acme-store.example"}
     [made] = weather.read(document)
-    assert weather.told((made,)) == document
+    assert weather.to_json((made,)) == document
     profile = {"email": "maria@acme-store.example"}
     assert made.refuses(profile)
     assert made.refuses({"profile": {"data": {"attributes": profile}}})
@@ -130,8 +130,8 @@ def test_person_is_refused_in_profiles_and_in_events() -> None:
 
 
 def test_weather_of_somebody_else_is_told_as_such() -> None:
-    assert weather.told((Weather(hang=3),)) == {"kind": "other"}
-    assert weather.told((Weather(down=True), Weather(latency=1))) == {"kind": "other"}
+    assert weather.to_json((Weather(hang=3),)) == {"kind": "other"}
+    assert weather.to_json((Weather(down=True), Weather(latency=1))) == {"kind": "other"}
 
 
 @pytest.mark.parametrize(
