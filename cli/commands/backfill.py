@@ -117,24 +117,22 @@ def _types(_context: click.Context, _parameter: click.Parameter, text: str) -> f
     type=click.IntRange(1, 100),
     default=100,
     show_default=True,
-    help="Percentage of Klaviyo's bulk limit to use; the rest is left to live traffic.",
+    help="Percentage of Klaviyo's bulk limit to use; the rest is for live traffic.",
 )
 @click.option("--dry-run", is_flag=True, help="Read and map everything; send nothing.")
 @click.option(
     "--state",
     "state_path",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The file that keeps progress. [default: backfill-….state, by the files' names]",
+    help="The file for the progress. [default: backfill-….state, by the files' names]",
 )
 @click.option(
     "--rejects",
     "rejects_path",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The file that keeps rejects. [default: as the state, .rejects.jsonl]",
+    help="The file for the rejects. [default: like the state file, .rejects.jsonl]",
 )
-@click.option(
-    "--restart", is_flag=True, help="Forget the state, and start again from the beginning."
-)
+@click.option("--restart", is_flag=True, help="Discard the progress and start from the beginning.")
 @click.option(
     "--give-up-after",
     type=click.FloatRange(0.01),
@@ -231,7 +229,9 @@ def _state(path: Path, began_with: Mapping[str, Any], restart: bool) -> "Iterato
     try:
         state = StateFile(path)
     except OSError as error:
-        raise Trouble(f"{path}: cannot be written ({error.strerror}): name --state") from None
+        raise Trouble(
+            f"{path}: cannot be written ({error.strerror}): name another with --state"
+        ) from None
     try:
         began_with = json.loads(json.dumps(began_with))  # as it is kept: a tuple is a list there
         before = state.fact("began_with")
@@ -300,7 +300,9 @@ def _through(run: "Run") -> Trouble | KeyboardInterrupt | None:
     except (Trouble, KeyboardInterrupt) as stopped:
         return stopped
     except sqlite3.OperationalError as error:
-        return Trouble(f"the state cannot be written ({error}): make room and run it again")
+        return Trouble(
+            f"the state file cannot be written ({error}): free some space and run it again"
+        )
     return None
 
 

@@ -111,8 +111,8 @@ def set_fields(stack_name: str, with_token: bool, yes: bool, as_json: bool) -> i
 @command.command("rotate")
 @click.argument("what", type=click.Choice(tuple(FIELDS)))
 @required_stack_option
-@click.option("--finish", is_flag=True, help="Let the new value alone be valid.")
-@click.option("--cancel", is_flag=True, help="Let the old value alone be valid again.")
+@click.option("--finish", is_flag=True, help="Make the old value invalid.")
+@click.option("--cancel", is_flag=True, help="Make the new value invalid.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 def rotate(what: str, stack_name: str, finish: bool, cancel: bool, yes: bool, as_json: bool) -> int:
@@ -131,7 +131,7 @@ def rotate(what: str, stack_name: str, finish: bool, cancel: bool, yes: bool, as
     before = _held(stack_name)
     if name == KEY:
         if finish or cancel:
-            raise Misuse("Klaviyo's key is replaced in one step: there is nothing to end")
+            raise Misuse("Klaviyo's key is replaced in one step: there is no rotation to end")
         return _rotate_key(stack_name, before, as_json)
     if finish or cancel:
         document = ended(before, name, cancel=cancel)
@@ -154,7 +154,7 @@ def _begin(stack_name: str, before: "StoredSecret", name: str, as_json: bool) ->
     if not as_json:
         _show_made(made, stack_name)
         console.say("The new one and the old one are both valid. Now:")
-        console.say("1. Wait five minutes: functions that run keep the secret for so long.")
+        console.say("1. Wait five minutes: running functions keep the secret that long.")
         by_hand = HOW_IN_SEGMENT[name]
         console.say(f"2. Give Segment the new one: {_connect(stack_name)}, or {by_hand}.")
         what = next(word for word, field in FIELDS.items() if field == name)
@@ -176,10 +176,10 @@ def _rotate_key(stack_name: str, before: "StoredSecret", as_json: bool) -> int:
 
     new = _new_value(before, KEY, "")
     if new is None:
-        raise Misuse(f"{KEY}: there is no new key")
+        raise Misuse(f"{KEY}: no new key was given")
     key = check_key(new)
     if before.values(KEY) == [key]:
-        raise Misuse(f"{KEY}: the new key is the old one")
+        raise Misuse(f"{KEY}: the new key is the same as the old one")
     document = changed(before, {KEY: key})
     owner, lacking = _examined(_inquirer(stack_name, key))
     try:
@@ -195,7 +195,9 @@ def _rotate_key(stack_name: str, before: "StoredSecret", as_json: bool) -> int:
     write(before.arn, document)
     _tell([KEY], owner, lacking, as_json)
     if not as_json:
-        console.say("Delete the old key in Klaviyo in ten minutes: what runs keeps it for five.")
+        console.say(
+            "Delete the old key in Klaviyo in ten minutes: running functions keep it for five."
+        )
     return Status.PROBLEMS if lacking else Status.OK
 
 

@@ -53,7 +53,7 @@ accepted (Segment would retry it).
 @click.option(
     "--secret",
     metavar="TEXT",
-    help="The shared secret. Lists of processes show it; SEGMENT_SHARED_SECRET is safer.",
+    help="The shared secret. Other processes can see it; SEGMENT_SHARED_SECRET is safer.",
 )
 @stack_option
 @json_option
@@ -85,7 +85,7 @@ def command(
     except _NoMessage as error:
         raise Misuse(f"{error}. Nothing was sent") from None
     if first is None:
-        raise Misuse("there is no message in the input")
+        raise Misuse("the input has no messages")
     webhook = Webhook(url, context.shared_secrets(secret)[0], context.webhook_token())
     post = _Post(webhook, stack_name, as_json)
     try:

@@ -64,10 +64,10 @@ def command(
     if (message_id is None) is (name is None):
         raise Misuse("name a message id, or --email, or --user-id")
     if forget and name is None:
-        raise Misuse("--forget is about a person: add --email or --user-id")
+        raise Misuse("--forget needs a person: add --email or --user-id")
     stack = CommandContext(stack_name).stack
     if stack is None:
-        raise Misuse("whose ledger? Add --stack NAME or --local")
+        raise Misuse("name the ledger: --stack NAME or --local")
     from cli.stack import ledger
 
     table = ledger.table(stack)
@@ -85,10 +85,10 @@ def _trace(
 ) -> int:
     from cli.stack.ledger import patient
     from handler.report.message_ids import shown_id
-    from ledger.stories import document_of, told
+    from ledger.stories import document_of, read_story
 
     # Logs and answers name some ids by their hash: such a name is found as well.
-    found = told(table, str(shown_id(message_id)), patient())
+    found = read_story(table, str(shown_id(message_id)), patient())
     if found is None:
         if as_json:
             console.write_json(None)
@@ -112,7 +112,7 @@ def _is_overdue(found: "Story", now: float) -> bool:
 
 
 def _is_moved(stack: "Stack", message_id: str) -> bool:
-    """Whether SQS has moved it to the dead-letter queue: that is told to nobody."""
+    """Whether SQS has moved it to the dead-letter queue: the ledger does not know of it."""
     from cli.dead_letters.entries import names_of
     from cli.dead_letters.queue import DeadLetterQueue
 
@@ -214,11 +214,13 @@ def _operations(names: Iterable[str]) -> str:
 def _trace_person(table: "Table", hashes: list[str], stack_name: str | None, as_json: bool) -> int:
     from cli.stack.ledger import patient
     from ledger.forgetting import messages_of
-    from ledger.stories import document_of, told
+    from ledger.stories import document_of, read_story
 
     ids, _ = messages_of(table, hashes, patient())
     latest = ids[-MOST_SHOWN:]
-    stories = [found for each in latest if (found := told(table, each, patient())) is not None]
+    stories = [
+        found for each in latest if (found := read_story(table, each, patient())) is not None
+    ]
     if as_json:
         left_out = len(ids) - len(latest)
         messages = [document_of(found) for found in stories]

@@ -24,7 +24,9 @@ def as_text(entry: Entry) -> str:
     elif entry.message is not None:
         document = {"message": entry.message}
     else:
-        raise Misuse("what cannot be read as one message cannot be edited; it can be exported")
+        raise Misuse(
+            "the entry cannot be read as a message, so it cannot be edited; it can be exported"
+        )
     reason = json.dumps(entry.reason or {}, ensure_ascii=False)
     head = (
         f"{COMMENT} {reason}",
@@ -69,7 +71,7 @@ def edit(
 ) -> Entry | None:
     """The entry as somebody leaves it, `None` if it was not changed.
 
-    `again` is told what is wrong, and says whether to go on editing; if not, `Misuse` is raised.
+    `again` gets what is wrong, and returns whether to go on editing; if not, `Misuse` is raised.
     """
     text: str | None = as_text(entry)
     before = text

@@ -168,6 +168,6 @@ def put(queue: Queue, entries: list[Entry]) -> None:
     try:
         receipt = queue.send(entries)
     except QueueUnavailable as error:
-        raise Trouble(f"the queue did not take the entries ({error}); none is lost") from None
+        raise Trouble(f"the queue did not accept the entries ({error}); none was lost") from None
     if receipt.unfit:
-        raise Trouble("an entry is larger than SQS takes; none is lost")
+        raise Trouble("an entry is larger than SQS accepts; none was lost")

@@ -45,7 +45,7 @@ class StoredSecret:
 
 
 def made_up() -> str:
-    """A new random secret, which no shell and no header spoils."""
+    """A new random secret of characters that are safe in shells and headers."""
     return secrets.token_hex(32)
 
 
@@ -57,7 +57,7 @@ def held(stack: Stack) -> StoredSecret:
     if arn is None:
         raise Trouble(
             f"the stack {stack.name} has no secret: is it this destination's? If so, deploy it "
-            "again with today's template"
+            "again with the current template"
         )
     with reaching("the secret"):
         try:
@@ -106,7 +106,7 @@ def check_key(text: str) -> str:
             f"{KEY}: a private key begins with pk_, and {what}: see Settings, API keys in Klaviyo"
         )
     if not (key.isascii() and key.isprintable()) or " " in key:
-        raise Misuse(f"{KEY}: a character in it is in no key: was it pasted whole?")
+        raise Misuse(f"{KEY}: it has a character that no key has: was all of it pasted?")
     return key
 
 
@@ -116,14 +116,14 @@ def begun(before: StoredSecret, name: str, new: str) -> dict[str, Any]:
     if not old:
         raise Misuse(f"the secret has no {name} yet, which a rotation needs: set it first")
     if len(old) > 1:
-        raise Misuse(f"{name} is being rotated: end that with --finish, or take it back: --cancel")
+        raise Misuse(f"{name} is being rotated: end the rotation with --finish or --cancel")
     if new == old[0]:
-        raise Misuse(f"{name}: the new value is the old one")
+        raise Misuse(f"{name}: the new value is the same as the old one")
     return changed(before, {name: [new, old[0]]})
 
 
 def ended(before: StoredSecret, name: str, *, cancel: bool = False) -> dict[str, Any]:
-    """A rotation's last step: the new value alone is valid, or with `cancel` the old one."""
+    """A rotation's last step: only the new value is valid, or with `cancel` only the old one."""
     values = before.values(name)
     if len(values) < 2:
         raise Misuse(f"{name} is not being rotated: the secret holds {len(values)} of it")

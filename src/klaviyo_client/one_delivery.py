@@ -1,6 +1,6 @@
 """One delivery: plans, sends within the time left, and accounts for every operation.
 
-Planners and decisions read what is known so far, and return requests or changes. Only
+Functions that plan and decide read what is known so far, and return requests or changes. Only
 `OneDelivery` and the reader of replies change anything.
 """
 
@@ -62,7 +62,7 @@ UNWRITABLE = Refused(0, "not_serialisable", "the operation cannot be written as 
 
 Planned = TypeVar("Planned")
 
-Planner = Callable[[Known, Sequence[int]], Planned]
+PlanFunction = Callable[[Known, Sequence[int]], Planned]
 """Gets what is known, and the positions of the operations that have no outcome yet."""
 
 
@@ -278,17 +278,19 @@ class OneDelivery:
             return self._deadline
         return (self._courier.clock() + self._deadline) / 2
 
-    def _send_stage(self, *planners: Planner[list[Request]], start_by: float | None = None) -> None:
+    def _send_stage(
+        self, *functions: PlanFunction[list[Request]], start_by: float | None = None
+    ) -> None:
         """Send what these plan, all at once."""
         if self._time_is_left():
             requests = self._plan(
                 lambda known, pending: [
-                    request for plan in planners for request in plan(known, pending)
+                    request for plan in functions for request in plan(known, pending)
                 ]
             )
             self._send(requests, self._deadline if start_by is None else start_by)
 
-    def _plan(self, plan: Planner[Planned]) -> Planned:
+    def _plan(self, plan: PlanFunction[Planned]) -> Planned:
         """What `plan` returns, without the operations that cannot be written at all."""
         progress = self._progress
         try:

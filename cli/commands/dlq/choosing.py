@@ -50,7 +50,7 @@ def examples(*calls: str) -> str:
     return "\n".join(("\b", "Examples:", *lines))
 
 
-dry_run_option = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Only show what would be done.")
 
 
 def selection_of(

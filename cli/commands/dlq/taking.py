@@ -32,7 +32,11 @@ LOOK_SECONDS = 1.0
 )
 @queue_options
 @selecting
-@click.option("--retry-queue-url", metavar="URL", help="Where to, if not the stack's retry queue.")
+@click.option(
+    "--retry-queue-url",
+    metavar="URL",
+    help="The queue to move them to, if not the stack's retry queue.",
+)
 @dry_run_option
 @json_option
 def redrive(
@@ -91,7 +95,11 @@ def _move_all(queue: "DeadLetterQueue", retry_url: str) -> int:
 @click.command("edit", epilog=examples("edit --message-id msg-17", "edit --reason refused"))
 @queue_options
 @selecting
-@click.option("--retry-queue-url", metavar="URL", help="Where to, if not the stack's retry queue.")
+@click.option(
+    "--retry-queue-url",
+    metavar="URL",
+    help="The queue to move them to, if not the stack's retry queue.",
+)
 @json_option
 def edit_letters(
     reasons: tuple[str, ...],
@@ -112,7 +120,7 @@ def edit_letters(
     from handler.queue.queues import Queue
 
     if not reasons and not message_ids:
-        raise Misuse("say which entries: --message-id ID or --reason CODE")
+        raise Misuse("name the entries: --message-id ID or --reason CODE")
     queue = queue_of(queue_url, stack_name)
     selection = selection_of(queue, reasons, message_ids)
     # Read first and edit afterwards: SQS would show the messages to others while somebody types.
@@ -131,7 +139,7 @@ def edit_letters(
 
         moved = queue.take(Selection(keys=frozenset(edited)), send, dry_run=False)
         if moved < len(edited):
-            raise Trouble("an edited entry is no longer in the queue: somebody has redriven it")
+            raise Trouble("an edited entry is no longer in the queue: it was redriven meanwhile")
     unchanged = len(chosen) - len(edited)
     if as_json:
         console.write_json({"edited": len(edited), "unchanged": unchanged})
