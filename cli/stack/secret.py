@@ -101,7 +101,7 @@ def check_key(text: str) -> str:
     key = text.strip()
     if not key.startswith("pk_"):
         is_public = len(key) == 6 and key.isalnum()
-        what = "this is a public API key" if is_public else "this is none"
+        what = "this is a public API key" if is_public else "this does not"
         raise Misuse(
             f"{KEY}: a private key begins with pk_, and {what}: see Settings, API keys in Klaviyo"
         )

@@ -109,9 +109,12 @@ def test_folder_is_read_in_the_order_of_its_names(tmp_path: Path) -> None:
     assert names == ["a.jsonl", "b/0.gz", "b/1.gz"]
 
 
-@pytest.mark.parametrize("name", ["nowhere", ""])
-def test_what_names_nothing_is_told(name: str, tmp_path: Path) -> None:
-    with pytest.raises(Misuse, match="there is no"):
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("nowhere", "no such file or folder"), ("", "the folder has no files")],
+)
+def test_what_names_nothing_is_told(name: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(Misuse, match=said):
         expand([str(tmp_path / name)])
 
 

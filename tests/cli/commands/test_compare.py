@@ -122,7 +122,7 @@ def test_missing_scope_is_named(archive: str, make_stack: MakeStack) -> None:
 def test_archive_without_a_message_is_refused(tmp_path: Path, make_stack: MakeStack) -> None:
     (tmp_path / "empty.jsonl").write_text("\n")
     result = call("compare", "--stack", make_stack(), tmp_path / "empty.jsonl")
-    assert (result.exit_code, "there is no message" in result.stderr) == (2, True)
+    assert (result.exit_code, "the archive has no messages" in result.stderr) == (2, True)
 
 
 def facts(metrics: dict[str, int], **people: Any) -> Facts:
