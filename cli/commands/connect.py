@@ -74,8 +74,8 @@ def command(
 def _desired(context: CommandContext, name: str | None, batch_size: int | None) -> "Desired":
     from cli.segment.connection import Desired, types_of
 
-    if context.stack is None:
-        raise Misuse("name the stack: --stack NAME")
+    if context.stack is None or not context.stack.is_deployed:
+        raise Misuse("Segment reaches only what is deployed: --stack NAME")
     return Desired(
         name=name or f"Klaviyo ({context.stack.name})",
         url=context.stack.output("WebhookUrl"),

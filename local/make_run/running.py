@@ -17,7 +17,7 @@ from local import web_console as console
 from local.aws_stand_in import server as aws
 from local.aws_stand_in.http_api import Exchange
 from local.make_run import tour
-from local.make_run.configuration import Configuration, ConfigurationError
+from local.make_run.configuration import RUN_FOLDER, Configuration, ConfigurationError
 from local.make_run.deployment import KEY_OF_STAND_IN, LEDGER_KEY, Deployment, start
 from local.make_run.narrator import Narrator
 from local.make_run.place import claimed
@@ -160,7 +160,7 @@ def _show_places(
             ("AWS", deployment.aws_url, "moto: SQS, Secrets Manager and DynamoDB"),
             (
                 "logs",
-                "here" if configuration.verbose else os.path.relpath(folder / LOG),
+                "here" if configuration.verbose else _shown(folder / LOG),
                 "of both functions",
             ),
         ]
@@ -171,6 +171,12 @@ def _show_places(
         screen.line("  They are not the defaults, so it is not checked what the samples come to.")
     if is_real and not configuration.samples:
         screen.line("\n  No samples are sent to a real account unless asked: SAMPLES=1.")
+
+
+def _shown(path: Path) -> str:
+    """Seen from here, if it lies below."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _show_commands(
@@ -196,15 +202,19 @@ def _show_commands(
     -d "$BODY\""""
     )
     screen.heading("Aim the command line at it")
-    is_first = folder == configuration.run_folder
-    command = f"{'' if is_first else f'PORT={urlsplit(url).port} '}.venv/bin/klaviyo-destination"
+    which = ""
+    if configuration.run_folder != RUN_FOLDER:
+        which += f"RUN_FOLDER={shlex.quote(str(configuration.run_folder))} "
+    if folder != configuration.run_folder:
+        which += f"PORT={urlsplit(url).port} "
+    command = f"{which}.venv/bin/klaviyo-destination"
     screen.line(
         f"""
   {command} send --local --test-event you@acme-store.example
   {command} dlq list --local
 
-  Every command takes --local. The addresses and variables that it stands for are in
-  {os.path.relpath(folder / FILE)}."""
+  So does every command that needs no stack in AWS. The addresses and variables that --local
+  stands for are in {_shown(folder / FILE)}."""
     )
     if deployment.account is not None:
         options = f"--config-file {folder / sam_files.OPTIONS}"

@@ -105,3 +105,12 @@ def test_secret_of_ones_own_is_only_in_the_environment(
 def test_stack_and_local_contradict_each_other() -> None:
     result = call("dlq", "list", "--local", "--stack", "other")
     assert (result.exit_code, result.stderr) == (2, "error: --stack or --local, not both\n")
+
+
+def test_connect_is_not_about_a_run(away_from_home: Path, deployment: Deployment) -> None:
+    with running(away_from_home, deployment):
+        result = call("connect", "--local", "--source", "my-shop")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "error: Segment reaches only what is deployed: --stack NAME\n",
+    )

@@ -1,8 +1,11 @@
 """Settings as other tools take them, so that what was tried here can be used there."""
 
+import math
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+import yaml
 
 from klaviyo_mapping import Settings
 from klaviyo_mapping.settings.declaration import Declared, declared
@@ -14,7 +17,8 @@ IN_A_FILE = "rules"
 @dataclass(frozen=True, slots=True)
 class Exported:
     """The settings that are not the defaults: as environment variables for a shell, as options of
-    the command line, and as parameters of `sam deploy`. Texts to copy, empty for the defaults."""
+    the command line, and as lines of the stack's file that `make deploy` reads. Texts to copy,
+    empty for the defaults."""
 
     environment: str
     options: str
@@ -28,11 +32,10 @@ def exported(texts: Mapping[str, str]) -> Exported:
         for each in declared(Settings)
         if (text := texts.get(each.variable, "").strip()) and text != each.default_text
     ]
-    parameters = [_parameter(each, text) for each, text in chosen]
     return Exported(
         "\n".join(f"{each.variable}={shlex.quote(text)}" for each, text in chosen),
         " ".join(_option(each, text) for each, text in chosen),
-        " ".join(["sam deploy --parameter-overrides", *parameters]) if parameters else "",
+        "\n".join(_parameter(each, text) for each, text in chosen),
     )
 
 
@@ -46,15 +49,8 @@ def _option(each: Declared, text: str) -> str:
 
 
 def _parameter(each: Declared, text: str) -> str:
+    """A line of the stack's file; `deploy.parameters` reads each value as a text."""
     if each.name == IN_A_FILE:
-        return f"{each.parameter}File={each.name}.toml"
-    return shlex.quote(f"{each.parameter}={_value(text)}")
-
-
-def _value(text: str) -> str:
-    """A value of `Name=value`, which SAM takes in double quotes where it is not one word:
-    https://github.com/aws/aws-sam-cli/blob/develop/samcli/cli/types.py"""
-    if all(letter.isalnum() or letter in "_-.,:/" for letter in text):
-        return text
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+        return f"{each.parameter}File: {each.name}.toml"
+    line: str = yaml.safe_dump({each.parameter: text}, width=math.inf, allow_unicode=True)
+    return line.rstrip()

@@ -1,12 +1,12 @@
 // A JSON value, line by line and colour-coded, and beside each line where it came from.
 import { html, useMemo, useState } from "./dom.js";
+import { NARROW } from "./parts.js";
 import { visible } from "./visible.js";
 import { number } from "./words.js";
 
 const LONGEST_TEXT = 160;
 const LINES_AT_FIRST = 250;
 const LINES_ON_A_PHONE = 40;
-const NARROW = "(max-width: 960px)";
 const MOST_LINES = 5000;
 const SOURCES_SHOWN = 3;
 
@@ -82,7 +82,7 @@ function Line({ line, sources, withMessages }) {
 export function Sources({ sources, withMessages }) {
   const shown = sources.slice(0, SOURCES_SHOWN);
   const rest = sources.length - shown.length;
-  return html`<span class="from"><span class="from-arrow" aria-label="comes from">←</span>${
+  return html`<span class="from"><span class="from-arrow" role="img" aria-label="comes from">←</span>${
     shown.map((source) => html`<${Source} key=${`${source.message}:${source.path}`}
       source=${source} withMessages=${withMessages} />`)}${
     rest > 0 && html`<span class="source rest" title=${sources.map((each) => each.path).join(", ")}

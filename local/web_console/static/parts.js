@@ -3,6 +3,9 @@ import { html, useState } from "./dom.js";
 import { visible } from "./visible.js";
 import { number, OUTCOMES, warningsOf } from "./words.js";
 
+// Where one column is all that fits, as in console.css.
+export const NARROW = "(max-width: 960px)";
+
 export function Badge({ tone, children }) {
   return html`<span class=${`badge ${tone}`}>${children}</span>`;
 }

@@ -1,9 +1,9 @@
 // Send: through the real handler, and what becomes of it.
 import { ask } from "./api.js";
-import { html, useEffect, useState } from "./dom.js";
+import { html, useEffect, useRef, useState } from "./dom.js";
 import { Editor } from "./editor.js";
 import { JsonView } from "./json-view.js";
-import { Empty, Notice, Outcome, Said, Switch, Warnings } from "./parts.js";
+import { Empty, NARROW, Notice, Outcome, Said, Switch, Warnings } from "./parts.js";
 import { visible } from "./visible.js";
 import { counted, detailOf, duration, explained, timeOfDay } from "./words.js";
 
@@ -14,6 +14,13 @@ export function Send({ start, state, draft, setDraft, sent, setSent, refresh }) 
   const [isStranger, setIsStranger] = useState(false);
   const [isBusy, setIsBusy] = useState(false);
   const [problem, setProblem] = useState("");
+  const result = useRef(null);
+  const isToBeShown = useRef(false);
+  useEffect(() => {
+    // In one column the result is below, out of sight.
+    if (isToBeShown.current && matchMedia(NARROW).matches) result.current.scrollIntoView();
+    isToBeShown.current = false;
+  }, [sent?.at]);
 
   const send = async () => {
     setIsBusy(true);
@@ -24,6 +31,7 @@ export function Send({ start, state, draft, setDraft, sent, setSent, refresh }) 
       });
       setSent({ ...answer, at: Date.now() / 1000, messages: [], number: 0 });
       refresh();
+      isToBeShown.current = true;
     } catch (error) {
       setProblem(error.message);
     }
@@ -80,7 +88,7 @@ export function Send({ start, state, draft, setDraft, sent, setSent, refresh }) 
     </div>
     <div class="column">
       ${sent
-        ? html`<${Result} sent=${sent} start=${start} now=${state.now} waiting=${state.waiting} />`
+        ? html`<${Result} sent=${sent} start=${start} now=${state.now} waiting=${state.waiting} at=${result} />`
         : html`<${Empty} title="Nothing sent yet">
             Press Send: the message is signed as Segment signs it, goes through the real handler, and
             you see here whether it is delivered, waits, is dropped or is refused.
@@ -89,10 +97,10 @@ export function Send({ start, state, draft, setDraft, sent, setSent, refresh }) 
   </div>`;
 }
 
-function Result({ sent, start, now, waiting }) {
+function Result({ sent, start, now, waiting, at }) {
   const { status, answer, seconds, messages, number } = sent;
   const isTaken = status === 200;
-  return html`<section class="card" aria-labelledby="result-title">
+  return html`<section class="card" aria-labelledby="result-title" ref=${at}>
       <div class="card-head">
         <h2 id="result-title">What became of it</h2>
         <span class="aside">sent at ${timeOfDay(sent.at)}</span>

@@ -87,7 +87,7 @@ def _object(text: str) -> dict[str, Any]:
 def _arrival(message: Any) -> Arrival:
     said = canonical(message) if isinstance(message, dict) else {}
     return Arrival(
-        validate(message).message_id, _text(said, "type"), _text(said, "event"), _who(said)
+        validate(message).message_id, _text(said, "type"), _text(said, "event"), who_of(said)
     )
 
 
@@ -96,8 +96,8 @@ def _text(value: Any, name: str) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _who(said: Mapping[str, Any]) -> str | None:
-    """Something to know the person by."""
+def who_of(said: Mapping[str, Any]) -> str | None:
+    """Something to know the person of a message by; `said` has the canonical keys."""
     context = said.get("context")
     places = (
         said.get("traits"),

@@ -6,9 +6,11 @@ from typing import Any
 
 from flask import Flask, Response, jsonify, request
 
+from klaviyo_mapping import canonical
 from local.web_console.acting import weather
 from local.web_console.parts import Parts
 from local.web_console.watching.abridging import abridged
+from local.web_console.watching.fates import who_of
 from local.web_console.watching.holdings import counts, holdings, people
 from local.web_console.watching.queues import Dead, by_reason
 
@@ -110,7 +112,7 @@ def _letter(letter: Dead) -> dict[str, Any]:
     message = entry.message if isinstance(entry.message, dict) else {}
     name = getattr(operation, "metric", None) or message.get("event")
     identity = getattr(operation, "identity", None)
-    who = getattr(operation, "email", None) or message.get("userId")
+    who = getattr(operation, "email", None) or who_of(canonical(message))
     if identity is not None:
         who = next(iter(identity.attributes().values()), None)
     found: dict[str, Any] = abridged(

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -23,7 +24,7 @@ import pytest
 from local import klaviyo_stand_in as klaviyo
 from local.aws_stand_in.function import ROOT
 from local.aws_stand_in.template import source
-from local.documenting.own_run import FOLDER, run, until
+from local.documenting.own_run import run, until
 from local.klaviyo_stand_in import Account
 from local.make_run import tour
 from local.make_run.configuration import Configuration
@@ -102,10 +103,11 @@ def test_curl_line_works_as_printed(
 
 def test_command_line_works_as_printed(serving: tuple["subprocess.Popen[str]", str]) -> None:
     section = serving[1].partition("Aim the command line")[2].partition("Ask the stand-in")[0]
-    printed = re.findall(r"^  (?:PORT=\d+ )?\.venv/bin/klaviyo-destination (.+)$", section, re.M)
+    printed = re.findall(r"^  (.*)\.venv/bin/klaviyo-destination (.+)$", section, re.MULTILINE)
     outputs = []
-    for line in printed:
-        process = start_command(*line.split(), RUN_FOLDER=FOLDER)
+    for variables, words in printed:
+        named = dict(each.split("=", 1) for each in shlex.split(variables))
+        process = start_command(*words.split(), **named)
         outputs.append(process.communicate(timeout=SECONDS)[0])
         assert process.returncode == 0
     assert "1 message: 1 delivered" in outputs[0]

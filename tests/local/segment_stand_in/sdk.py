@@ -1,19 +1,15 @@
 """Segment's own SDK (npm) as a judge: of types by TypeScript, of requests by its own calls."""
 
-import fcntl
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.npm import install, run
 
 FOLDER = Path(__file__).parent
 MODULES = FOLDER / "node_modules"
-LOCK = FOLDER / "package-lock.json"
 PACKAGE = "@segment/public-api-sdk-typescript"
 
 PLAIN = """
@@ -31,32 +27,8 @@ COMPILE = (
 
 
 def require() -> None:
-    """Install the SDK as the lock file pins it; skip the test where there is no npm.
-
-    With SEGMENT_SDK=required, as in CI, a missing npm is a failure. Of pytest's workers one
-    installs and the others wait: npm begins by removing what is there.
-    """
-    if not (shutil.which("node") and shutil.which("npm")):
-        reason = "node and npm are not installed, so Segment's SDK cannot judge"
-        if os.environ.get("SEGMENT_SDK") == "required":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    installed = MODULES / ".package-lock.json"
-    with LOCK.open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not installed.exists() or installed.stat().st_mtime < LOCK.stat().st_mtime:
-            run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-            installed.touch()
-
-
-def run(*command: str, stdin: str = "") -> str:
-    """What a command in the SDK's folder writes."""
-    done = subprocess.run(
-        command, cwd=FOLDER, input=stdin, capture_output=True, text=True, timeout=180, check=False
-    )
-    if done.returncode:
-        pytest.fail(f"{' '.join(command)}: {done.stdout}{done.stderr}")
-    return done.stdout
+    """Install the SDK; skip the test where that cannot be."""
+    install(FOLDER, "Segment's SDK")
 
 
 def objections(
@@ -99,5 +71,5 @@ def objections(
 def call(url: str, token: str, calls: Sequence[Mapping[str, Any]]) -> list[Any]:
     """The SDK's calls, and what it read of each answer."""
     told = json.dumps({"url": url, "token": token, "calls": calls})
-    bodies: list[Any] = json.loads(run("node", "calls.js", stdin=told))
+    bodies: list[Any] = json.loads(run(FOLDER, "node", "calls.js", stdin=told))
     return bodies

@@ -50,7 +50,7 @@ function Apply({ values, isChanged, renewStart }) {
 const FORMS = [
   ["environment", "Environment", "as environment variables, for make run and --env-file"],
   ["options", "Options", "for the command line: klaviyo-destination preview …"],
-  ["parameters", "Deploy", "as parameters of a deployment"],
+  ["parameters", "Deploy", "in stacks/<name of the stack>.yaml, for make deploy"],
 ];
 
 // What is not the default, as other tools take it.
@@ -61,7 +61,7 @@ function Copies({ copies }) {
     ${FORMS.map(([key, word, use]) => html`<div class="copy" key=${key}>
       <span class="row-head"><strong>${word}</strong> <span class="aside">${use}</span>
         <${Copy} text=${() => copies[key]} label=${`Copy ${word.toLowerCase()}`} /></span>
-      <pre tabindex="0" aria-label=${word}>${copies[key]}</pre>
+      <pre tabindex="0" role="group" aria-label=${word}>${copies[key]}</pre>
     </div>`)}
   </div>`;
 }

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
+PANELS = ("preview", "send", "live", "weather")
+
 MARIA = "maria.lindqvist@acme-store.example"
 TOM = "tom.okafor@acme-store.example"
 
@@ -61,3 +63,18 @@ def paste(page: "Page", text: str) -> None:
     page.evaluate("text => navigator.clipboard.writeText(text)", text)
     editor(page).press("Control+A")
     editor(page).press("Control+V")
+
+
+def open_everything(page: "Page", panel: str) -> None:
+    """The panel with all that can be unfolded, and with a setting that is not the default."""
+    if panel == "preview":
+        open_panel(page, panel, track(event="User Subscribed"))
+        page.get_by_label("Only people with an e-mail address", exact=True).uncheck()
+        page.get_by_label("Deploy", exact=True).wait_for()
+    else:
+        open_panel(page, panel)
+    if panel == "live":
+        page.locator("button.open").first.click()
+        page.locator(".letter").first.wait_for()
+    page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
+    page.wait_for_timeout(500)

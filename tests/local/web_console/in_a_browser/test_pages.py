@@ -10,9 +10,11 @@ from klaviyo_mapping import Settings
 from klaviyo_mapping.settings.declaration import declared
 from tests.local.web_console.in_a_browser.browsing import (
     MARIA,
+    PANELS,
     TOM,
     editor,
     line,
+    open_everything,
     open_panel,
     outcome,
     send,
@@ -269,8 +271,6 @@ def tabbed_to(page: "Page", selector: str) -> None:
     raise AssertionError(f"the keyboard does not reach {selector}")
 
 
-PANELS = ("preview", "send", "live", "weather")
-
 OVERFLOWING = """() => document.documentElement.scrollWidth - innerWidth"""
 
 UNREADABLE = """() => {
@@ -311,21 +311,6 @@ UNREADABLE = """() => {
 def is_dark(page: "Page") -> bool:
     colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
     return sum(map(int, re.findall(r"\d+", colour)[:3])) < 3 * 64
-
-
-def open_everything(page: "Page", panel: str) -> None:
-    """The panel with all that can be unfolded, and with a setting that is not the default."""
-    if panel == "preview":
-        open_panel(page, panel, track(event="User Subscribed"))
-        page.get_by_label("Only people with an e-mail address", exact=True).uncheck()
-        page.get_by_label("Deploy", exact=True).wait_for()
-    else:
-        open_panel(page, panel)
-    if panel == "live":
-        page.locator("button.open").first.click()
-        page.locator(".letter").first.wait_for()
-    page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
-    page.wait_for_timeout(500)
 
 
 @pytest.mark.parametrize("panel", PANELS)

@@ -172,7 +172,7 @@ def test_settings_are_copied_for_other_tools(page: "Page") -> None:
         "--no-enforce-email --consent-source 'The Shop'"
     )
     expect(page.get_by_label("Deploy", exact=True)).to_have_text(
-        "sam deploy --parameter-overrides EnforceEmail=false 'ConsentSource=\"The Shop\"'"
+        "EnforceEmail: 'false'\nConsentSource: The Shop"
     )
 
 

@@ -1,13 +1,13 @@
 """Settings as other tools take them: what is copied is what those tools read."""
 
-import re
 import shlex
+from pathlib import Path
 
 import pytest
 
+from deploy.parameters import read
 from klaviyo_mapping import Settings
 from klaviyo_mapping.settings.declaration import declared
-from local.aws_stand_in.template import FILE as TEMPLATE
 from local.web_console.previewing.exporting import Exported, exported
 
 RULES = '[events]\ndeny = ["Debug *"]'
@@ -23,7 +23,7 @@ RULES = '[events]\ndeny = ["Debug *"]'
             Exported(
                 "ENFORCE_EMAIL=false\nCONSENT_EVENTS=true",
                 "--no-enforce-email --consent-events",
-                "sam deploy --parameter-overrides EnforceEmail=false ConsentEvents=true",
+                "EnforceEmail: 'false'\nConsentEvents: 'true'",
             ),
         ),
         (
@@ -31,8 +31,7 @@ RULES = '[events]\ndeny = ["Debug *"]'
             Exported(
                 """AUDIENCE_LISTS='{"vips": "Y6nRLr"}'""",
                 """--audience-lists '{"vips": "Y6nRLr"}'""",
-                "sam deploy --parameter-overrides"
-                r""" 'AudienceLists="{\"vips\": \"Y6nRLr\"}"'""",
+                """AudienceLists: '{"vips": "Y6nRLr"}'""",
             ),
         ),
         (
@@ -40,7 +39,7 @@ RULES = '[events]\ndeny = ["Debug *"]'
             Exported(
                 f"RULES={shlex.quote(RULES)}",
                 "--rules-file rules.toml",
-                "sam deploy --parameter-overrides RulesFile=rules.toml",
+                "RulesFile: rules.toml",
             ),
         ),
     ],
@@ -50,7 +49,7 @@ def test_settings_are_written(texts: dict[str, str], expected: Exported) -> None
     assert exported(texts) == expected
 
 
-def test_every_parameter_is_one_of_the_template() -> None:
+def test_make_deploy_reads_every_parameter_as_it_was_filled_in(tmp_path: Path) -> None:
     examples = {
         each.variable: each.setting.example or next(iter(each.choices[1:]), "other")
         for each in declared(Settings)
@@ -61,8 +60,11 @@ def test_every_parameter_is_one_of_the_template() -> None:
         for each in declared(Settings)
         if each.is_switch
     }
-    words = shlex.split(exported({**examples, **switches}).parameters)[3:]
-    template = TEMPLATE.read_text()
-    names = {word.partition("=")[0] for word in words}
-    assert len(names) == len(examples) + len(switches)
-    assert [name for name in names if not re.search(rf"^  {name}:$", template, re.MULTILINE)] == []
+    file = tmp_path / "shop.yaml"
+    file.write_text(exported({**examples, **switches}).parameters)
+    by_variable = {each.variable: each for each in declared(Settings)}
+    assert read(file) == {
+        each.parameter: text
+        for name, text in {**examples, **switches}.items()
+        if (each := by_variable[name]).name != "rules"
+    } | {"RulesFile": "rules.toml"}

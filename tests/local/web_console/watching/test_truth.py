@@ -20,7 +20,7 @@ from local.aws_stand_in import server as aws
 from local.aws_stand_in.http_api import Exchange
 from local.aws_stand_in.poller import Poller
 from local.klaviyo_stand_in import Account, Weather
-from local.web_console.acting.redriving import try_now
+from local.web_console.acting.redriving import Redriving, try_now
 from local.web_console.watching.journal import Journal
 from local.web_console.watching.queues import Bookkeeper
 from local.web_console.watching.watch import Watch
@@ -82,6 +82,7 @@ class Kind:
 
     messages: list[Message]
     is_there: Callable[[Account, Message], bool]
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 ORDER = {
@@ -90,6 +91,8 @@ ORDER = {
     "products": [{"sku": "sku-1", "price": 2}, {"sku": "sku-2", "price": 3}],
 }
 AT_ONCE = {"integrations": {"Klaviyo": {"listId": "WmB7kT", "confirmOptin": False}}}
+
+CONSENT: dict[str, Any] = {"event": "User Subscribed", "properties": {"list_id": "WmB7kT"}}
 
 KINDS = {
     "track": Kind([track("a")], has_event),
@@ -109,6 +112,17 @@ KINDS = {
         lambda account, _: has_event(account, {"messageId": "a"}),
     ),
     "batch": Kind([track("a"), track("b"), track("c")], has_event),
+    "some that are dropped or refused": Kind(
+        [track("a"), track("b", type="page"), track("c"), track("d", userId={})],
+        lambda account, message: message["type"] == "track" and has_event(account, message),
+    ),
+    "consent": Kind([track("a", **CONSENT)], is_on_list, {"CONSENT_EVENTS": "true"}),
+    "page that is forwarded": Kind([track("a", type="page")], has_event, {"FORWARD_TYPES": "page"}),
+    "deletion": Kind(
+        [{"type": "delete", "messageId": "a", "userId": "u"}],
+        lambda account, _: account.profiles.by_email("a@acme-store.example") is None,
+        {"FORWARD_DELETIONS": "true", "ENFORCE_EMAIL": "false"},
+    ),
     "bulk import": Kind([identify(f"p{n}") for n in range(30)], has_profile),
 }
 
@@ -127,6 +141,8 @@ WEATHERS = {
     "refusing in silence": (Weather(refuse_items="silent", refuses=refuses_some),),
     "refusing in imports": (Weather(refuse_items="import", refuses=refuses_some),),
 }
+
+REFUSING = frozenset(name for name in WEATHERS if name.startswith("refusing"))
 
 
 @dataclass
@@ -194,20 +210,48 @@ def texts_in(queue_url: str) -> str:
     )
 
 
+def check(case: Case, kind: Kind, weather: str, times: int = 1) -> None:
+    """Each message `times` in this weather, then in a fine one, then its dead letters redriven."""
+    account = case.deployment.account
+    account.set_weather(*WEATHERS[weather])
+    for sent in range(1, times + 1):
+        case.send(kind.messages)
+        assert case.said() == case.truth(kind) * sent
+    case.retry()
+    assert case.said() == case.truth(kind) * times
+    if weather not in REFUSING:
+        account.set_weather()
+    for _ in range(6):
+        case.retry()
+    assert case.said() == case.truth(kind) * times
+    assert "queued" not in case.said() or weather == "refusing in silence"
+    account.set_weather()
+    if "rejected" in case.said():
+        assert Redriving(case.deployment.queues).all() > 0
+        assert case.said() == case.truth(kind) * times
+    for _ in range(6):
+        case.retry()
+    assert case.said() == case.truth(kind) * times
+
+
 @pytest.mark.parametrize("weather", WEATHERS)
 @pytest.mark.parametrize("name", KINDS)
 def test_console_says_what_klaviyo_and_the_queues_say(
     name: str, weather: str, deployment: Deployment
 ) -> None:
-    case, kind = Case(deployment), KINDS[name]
-    deployment.account.set_weather(*WEATHERS[weather])
-    case.send(kind.messages)
-    assert case.said() == case.truth(kind)
-    case.retry()
-    assert case.said() == case.truth(kind)
-    if weather not in ("refusing", "refusing in silence", "refusing in imports"):
-        deployment.account.set_weather()
-    for _ in range(6):
-        case.retry()
-    assert case.said() == case.truth(kind)
-    assert "queued" not in case.said() or weather == "refusing in silence"
+    kind = KINDS[name]
+    check(Case(deployment.with_settings(**kind.settings)), kind, weather)
+
+
+REPEATED = ("track", "identify", "identify with a list", "order", "malformed", "batch", "page")
+
+
+@pytest.mark.usefixtures("ledger_has_time")
+@pytest.mark.parametrize("has_ledger", [False, True], ids=["no ledger", "ledger"])
+@pytest.mark.parametrize("weather", ["fine", "down", "refusing"])
+@pytest.mark.parametrize("name", REPEATED)
+def test_it_says_so_of_a_message_that_segment_sends_again(
+    name: str, weather: str, has_ledger: bool, deployment: Deployment
+) -> None:
+    case = Case(deployment.with_ledger() if has_ledger else deployment)
+    check(case, KINDS[name], weather, times=2)
