@@ -1,6 +1,7 @@
 """The commands that somebody is told to run next, written so that they run as they stand."""
 
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -10,6 +11,8 @@ NAME = "klaviyo-destination"
 
 LOCAL = "--local"
 """Stands where the name of a stack would: `make run` on this machine."""
+
+OF_SOME_STACK = re.compile(rf"`{NAME} ([a-z ]+) --stack NAME([^`]*)`")
 
 OF_A_RUN = ("RUN_FOLDER", "PORT")
 """Variables in front of a command with `--local` that say which run is meant."""
@@ -31,11 +34,11 @@ def next_command(verb: str, stack_name: str | None, *arguments: str) -> str:
 
 
 def aimed(remedy: str, stack_name: str | None) -> str:
-    """A remedy of the functions, which do not know the stack's name, with the command in it."""
-    if stack_name in (LOCAL, None):
+    """A remedy of the functions, which do not know the stack's name, with its command aimed."""
+    if stack_name is None:
         return remedy
-    return remedy.replace(
-        "`klaviyo-destination resume --stack NAME`", next_command("resume", stack_name)
+    return OF_SOME_STACK.sub(
+        lambda found: next_command(found[1], stack_name, *found[2].split()), remedy
     )
 
 

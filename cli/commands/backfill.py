@@ -343,6 +343,7 @@ def _rehearse(sources: Sequence["ArchiveFile"], translator: "Translator", as_jso
     else:
         write_counts(counts, "would be delivered")
         events = counts.delivered["create_event"]
-        minutes = max(-(-events // 1000) / STEADY, 0.0)
-        console.say(f"At Klaviyo's limits its events take about {minutes:,.1f} minutes.")
+        minutes = -(-events // 1000) / STEADY
+        said = f"about {minutes:,.1f} minutes" if minutes > 1 else "less than a minute"
+        console.say(f"At Klaviyo's limits its events take {said}.")
     return Status.PROBLEMS if rejected else Status.OK

@@ -172,10 +172,34 @@ def test_command_is_named_as_it_was_called(
     assert next_command("doctor", None) == expected
 
 
-def test_remedy_of_the_functions_names_the_stack() -> None:
-    remedy = ADVICE["paused"].remedy
-    assert "`klaviyo-destination resume --stack shop`" in aimed(remedy, "shop")
-    assert aimed(remedy, None) == aimed(remedy, "--local") == remedy
+@pytest.mark.parametrize(
+    ("code", "stack_name", "expected"),
+    [
+        ("paused", "shop", "`klaviyo-destination resume --stack shop`"),
+        ("paused", None, "`klaviyo-destination resume --stack NAME`"),
+        (
+            "invalid_message",
+            "shop",
+            "`klaviyo-destination dlq edit --stack shop --reason invalid_message`",
+        ),
+        (
+            "invalid_message",
+            "--local",
+            "`klaviyo-destination dlq edit --local --reason invalid_message`",
+        ),
+    ],
+)
+def test_remedy_of_the_functions_names_the_stack(
+    code: str, stack_name: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PORT", "RUN_FOLDER"):
+        monkeypatch.delenv(name, raising=False)
+    assert printed(aimed(ADVICE[code].remedy, stack_name)) == [expected]
+
+
+def test_every_command_of_the_functions_remedies_can_be_aimed() -> None:
+    found = [each for advice in ADVICE.values() for each in re.findall(r"`[^`]+`", advice.remedy)]
+    assert [each for each in found if aimed(each, "shop") == each and " " in each] == []
 
 
 def test_secret_is_set_where_it_is_read() -> None:

@@ -11,7 +11,8 @@ class RejectionCode(Explained):
     INVALID_MESSAGE = (
         "invalid_message",
         "It is not a valid Segment message.",
-        "Correct the field at its source. A redrive does not change the message: `dlq edit`"
+        "Correct the field at its source. A redrive does not change the message: "
+        "`klaviyo-destination dlq edit --stack NAME --reason invalid_message`"
         " corrects it and sends it again.",
     )
     INTERNAL_ERROR = (
