@@ -289,10 +289,10 @@ class Intake:
 
     def _report(self, fates: Sequence[MessageFate], unnamed: int, delivery: Delivery) -> None:
         counts = dict.fromkeys(Fate, 0)
-        by_reason: dict[tuple[str, str], list[str | None]] = {}
+        by_reason: dict[tuple[Fate, str], list[str | None]] = {}
         for message in fates:
             counts[message.fate] += 1
-            key = (message.fate.value, message.reason or "")
+            key = (message.fate, message.reason or "")
             by_reason.setdefault(key, []).append(message.message_id)
         counts[Fate.QUEUED] += unnamed
         telemetry = self.telemetry
@@ -303,9 +303,9 @@ class Intake:
         telemetry.count(Metric.REJECTED, counts[Fate.REJECTED])
         report_delivery(telemetry, delivery)
         for (fate, reason), ids in by_reason.items():
-            if fate == Fate.DROPPED:
+            if fate is Fate.DROPPED:
                 telemetry.count_reason(Metric.DROPPED, reason, len(ids))
-            telemetry.messages(fate, reason or None, ids)
+            telemetry.messages(fate.value, reason or None, ids)
         telemetry.info(
             "webhook answered",
             received=len(fates) + unnamed,
@@ -333,14 +333,11 @@ NOT_ANSWERED = frozenset({DeliveryWarning.ORDER_NOT_CHECKED})
 def _mapped_fate(
     message_id: str | None, decision: Mapped, results: Sequence[Result]
 ) -> MessageFate:
-    details: dict[str, Json] = {}
-    warnings = dict.fromkeys(warning.text for warning in decision.warnings)
-    for result in results:
-        warnings.update(
-            dict.fromkeys(each.value for each in result.warnings if each not in NOT_ANSWERED)
-        )
-    if warnings:
-        details["warnings"] = list(warnings)
+    warnings = [warning.text for warning in decision.warnings]
+    warnings += [
+        each.value for result in results for each in result.warnings if each not in NOT_ANSWERED
+    ]
+    details: dict[str, Json] = {"warnings": list(dict.fromkeys(warnings))} if warnings else {}
     for result in results:
         if isinstance(result.outcome, Refused):
             details.update(refusal_details(result))

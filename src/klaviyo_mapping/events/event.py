@@ -58,6 +58,7 @@ FIELDS = {
 }
 
 
+@remembered
 def fields_of(event_name: str) -> Precedence:
     """The table by which an event of this name is read."""
     commerce = commerce_of(event_name)
