@@ -1,4 +1,4 @@
-"""The commands that somebody is told to run next, written so that they run as they stand."""
+"""The commands to run next, written so that they can be pasted as they are."""
 
 import os
 import re

@@ -144,7 +144,7 @@ def _say_what_is_next(name: str, stack: aws.Stack) -> None:
         stack.parameters.get(each) for each in ("AlarmEmail", "SlackChannel", "TeamsChannel")
     ):
         print(
-            "Nobody is told when an alarm goes off: set AlarmEmail in "
+            "Nobody is notified when an alarm goes off: set AlarmEmail in "
             f"{parameters.file_of(name)} and deploy again."
         )
     for verb in ("secret set", "doctor"):

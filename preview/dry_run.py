@@ -129,7 +129,7 @@ class _Paper:
         self._told_by: dict[str, int] = {}
 
     def begin(self, positions: Sequence[int], note: str | None) -> None:
-        """A delivery begins, of the operations that stand at these positions of the dry_run."""
+        """A delivery begins, of the operations that stand at these positions of the dry run."""
         self._positions, self._note = positions, note
         self._prepared = {}
 
@@ -185,7 +185,7 @@ class _Paper:
         )
 
     def _placed(self, item: Item) -> Item:
-        """The item with the dry_run's positions for the delivery's."""
+        """The item with the dry run's positions for the delivery's."""
         covers = tuple(self._positions[each] for each in item.covers)
         return replace(
             item, covers=covers, joins=tuple(self._positions[each] for each in item.joins)

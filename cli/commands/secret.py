@@ -44,7 +44,7 @@ FIELDS = {
     "shared-secret": "segment_shared_secret",
     "webhook-token": "webhook_token",
 }
-"""What `rotate` is told, and the secret's field that it means."""
+"""The words that `rotate` takes, each with the field of the secret that it means."""
 
 
 @click.group("secret", epilog=EPILOG)

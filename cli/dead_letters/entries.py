@@ -24,7 +24,7 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which entries are meant: by reason, by message id and by key; by default all."""
+    """Which entries are selected: by reason, by message id and by key; by default all."""
 
     reasons: frozenset[str] = frozenset()
     message_ids: frozenset[str] = frozenset()

@@ -10,7 +10,7 @@ class Health(StrEnum):
 
     GOOD = "good"
     DOUBTFUL = "doubtful"
-    """Works, and deserves a look."""
+    """Works, but should be checked."""
     BAD = "bad"
     UNKNOWN = "unknown"
     """Could not be checked."""

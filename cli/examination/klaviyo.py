@@ -122,7 +122,7 @@ class KlaviyoExamination:
                 yield Check("list", Health.GOOD, found)
 
     def _lists_of_messages(self) -> Iterator[Check]:
-        """Without LIST_ID a message may name any list: those that ask nobody are worth a look."""
+        """Without LIST_ID a message may name any list. Warn of those that ask nobody to confirm."""
         unset = "LIST_ID is not set: people join only the lists that messages name"
         if not self._settings.confirm_optin:
             yield Check("list", Health.SKIPPED, unset)

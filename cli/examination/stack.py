@@ -191,9 +191,9 @@ def alarm_check(subscriptions: Sequence[Mapping[str, str]]) -> Check:
         return Check("alarms", Health.GOOD, f"{subscribers} ({kinds})")
     if subscriptions:
         remedy = 'open the e-mail "AWS Notification - Subscription Confirmation", and confirm'
-        return Check("alarms", Health.DOUBTFUL, "nobody is told: not confirmed yet", remedy)
+        return Check("alarms", Health.DOUBTFUL, "nobody is notified: not confirmed yet", remedy)
     remedy = "set AlarmEmail and deploy, or subscribe to the topic yourself"
-    return Check("alarms", Health.DOUBTFUL, "nobody is told: no subscription", remedy)
+    return Check("alarms", Health.DOUBTFUL, "nobody is notified: no subscription", remedy)
 
 
 DEPLOY_AGAIN = "deploy it again with the current template; is it this destination's stack?"

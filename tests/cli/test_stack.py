@@ -55,7 +55,7 @@ def test_healthy_stack_is_said_to_be_healthy(make_stack: MakeStack) -> None:
             "retry queue": ("good", "0 SQS messages waiting"),
             "dead letters": ("good", "none"),
             "metrics": ("good", "0 of 200 in use"),
-            "alarms": ("doubtful", "nobody is told: no subscription"),
+            "alarms": ("doubtful", "nobody is notified: no subscription"),
             "concurrency": ("good", "1,000 of the account, unreserved; ThrottlingRate 200"),
             "Segment": ("skipped", "not checked: SEGMENT_TOKEN is not set"),
         },
@@ -340,8 +340,8 @@ CONFIRMED = {"SubscriptionArn": "arn:aws:sns:us-east-1:1:alarms:1", "Protocol": 
 @pytest.mark.parametrize(
     ("subscriptions", "health", "found"),
     [
-        ([], Health.DOUBTFUL, "nobody is told: no subscription"),
-        ([PENDING], Health.DOUBTFUL, "nobody is told: not confirmed yet"),
+        ([], Health.DOUBTFUL, "nobody is notified: no subscription"),
+        ([PENDING], Health.DOUBTFUL, "nobody is notified: not confirmed yet"),
         ([PENDING, CONFIRMED], Health.GOOD, "1 confirmed subscription (https)"),
     ],
 )
