@@ -1,1 +1,1 @@
-"""What the functions need of AWS besides the queues: the secret, the environment, memory."""
+"""What the functions need besides the queues: the secret, the environment, signed requests, memory."""
