@@ -1,1 +1,1 @@
-"""What the functions need besides the queues: the secret, the environment, signed requests, memory."""
+"""What the functions need besides the queues: secret, environment, signed requests, memory."""

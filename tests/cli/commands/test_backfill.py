@@ -409,7 +409,7 @@ def test_file_of_something_else_is_no_state(backfill: Backfill) -> None:
     backfill.write(track())
     backfill.state.write_text("my diary, and nobody else's business")
     result = backfill.run()
-    assert (result.exit_code, "is not the state of a backfill" in result.stderr) == (2, True)
+    assert (result.exit_code, "is not the state file of a backfill" in result.stderr) == (2, True)
     assert backfill.state.read_text().startswith("my diary")
 
 
