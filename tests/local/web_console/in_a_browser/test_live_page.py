@@ -97,6 +97,14 @@ def test_message_that_is_dropped_once_it_is_corrected_says_so(
     expect(page.locator("tbody .fate > .badge")).to_have_text(["Dropped"], timeout=30_000)
 
 
+@pytest.mark.usefixtures("no_dead_letters")
+def test_letter_of_a_malformed_message_names_its_person(page: "Page", running: Running) -> None:
+    running.send(json.loads(track(event="Lid Lost", userId={})), renew=True)
+    open_panel(page, "live")
+    summary = page.locator(".letters summary", has_text="Message: Lid Lost")
+    expect(summary.first).to_contain_text(TOM)
+
+
 # What waits
 
 

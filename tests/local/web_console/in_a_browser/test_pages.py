@@ -332,6 +332,11 @@ def test_text_can_be_read_in_light_and_in_dark(panel: str, page: "Page", running
         assert unreadable == []
 
 
+def test_result_of_send_comes_into_sight_on_a_phone(phone: "Page") -> None:
+    send(phone, track())
+    expect(phone.get_by_text("Klaviyo has it")).to_be_in_viewport()
+
+
 def test_dark_is_dark_without_asking_and_light_when_asked(dark_page: "Page") -> None:
     open_panel(dark_page, "preview")
     assert is_dark(dark_page)
