@@ -139,9 +139,10 @@ class Intake:
         decided = [] if page is None else _decided(work, since)
         if page is not None:
             work.leave_out(page.repeated(decided))
+        new = [each for place, each in enumerate(decided) if place not in work.repeated]
         delivery_until = schedule.delivery_until(self.klaviyo.clock() - began)
         delivery = deliver(
-            self.klaviyo if page is None else page.in_order(self.klaviyo),
+            self.klaviyo if page is None else page.in_order(self.klaviyo, new),
             work.operations,
             credentials.klaviyo_private_key,
             lambda: self._left(delivery_until),
@@ -150,7 +151,6 @@ class Intake:
         )
         routing, stored = self._keep(work, delivery, received_at, schedule.queues)
         if page is not None:
-            new = [each for place, each in enumerate(decided) if place not in work.repeated]
             self._record(page, new, work.later, delivery, routing, stored, since)
         if stored.missing:
             self.telemetry.warning(

@@ -86,9 +86,17 @@ class Klaviyo:
             attempts,
             self._recent,
         )
-        delivery = run.carry_out()
+        try:
+            delivery = run.carry_out()
+        finally:
+            self._sender.meanwhile.clear()
         self._waiting.remember(_failed(delivery), self.clock())
         return delivery
+
+    def meanwhile(self, work: Callable[[], object]) -> None:
+        """Have this done in another thread while Klaviyo answers the next delivery's first request;
+        not at all, if none is sent."""
+        self._sender.meanwhile.append(work)
 
     def share(self, barometer: Barometer) -> None:
         """From here on, exchange with other processes what is known of Klaviyo."""

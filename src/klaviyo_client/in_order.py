@@ -6,6 +6,7 @@ Where the records cannot be read or written in time, operations are sent without
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -32,6 +33,7 @@ from klaviyo_client.people.sequence import held_by_deletions
 from klaviyo_client.people.stakes import Key, Stake, stake_of
 from klaviyo_client.people.times import NOTHING, FieldId, Times
 from klaviyo_client.results import Delivery, Result
+from klaviyo_client.sending.ahead import Ahead
 from klaviyo_client.sending.sender import LONGEST_SECONDS
 from operations import DeleteProfile, MergeProfiles, Operation, Unsubscribe, UpsertProfile
 from operations.instants import NEVER
@@ -108,17 +110,25 @@ class InOrder:
             for position in _in_time(operations, now)
             if position not in verdicts or verdicts[position].outcome is None
         ]
+        batch = [
+            verdicts[position].operation if position in verdicts else operations[position]
+            for position in sent
+        ]
+        usual = Ahead(partial(self._if_all_is_taken, sent, batch, operations, stakes, checked))
+        if _are_upserts(batch):
+            self._klaviyo.meanwhile(usual.get)
         delivery = self._klaviyo.deliver(
-            [
-                verdicts[position].operation if position in verdicts else operations[position]
-                for position in sent
-            ],
+            batch,
             private_key,
             until - self.clock(),
             [attempts[position] for position in sent] if attempts else (),
         )
         results = dict(zip(sent, delivery.results, strict=True))
-        unnoted = self._settle(results, operations, stakes, checked)
+        if _is_taken(batch, delivery.results):
+            after = usual.get()
+        else:
+            after = self._afterwards(results, operations, stakes, checked)
+        unnoted = self._settle(after, checked)
         for position in stakes.keys() & results.keys() if unnoted else ():
             if not unnoted.isdisjoint(keys_of(stakes[position])):
                 results[position] = _with(results[position], DeliveryWarning.ORDER_NOT_CHECKED)
@@ -222,14 +232,26 @@ class InOrder:
 
     # After
 
-    def _settle(
+    def _if_all_is_taken(
+        self,
+        sent: Sequence[int],
+        batch: Sequence[Operation],
+        operations: Sequence[Operation],
+        stakes: Mapping[int, Stake],
+        checked: Checked,
+    ) -> "_Afterwards":
+        """What there will be to note in the usual case."""
+        results = [Result(operation, Delivered()) for operation in batch]
+        return self._afterwards(dict(zip(sent, results, strict=True)), operations, stakes, checked)
+
+    def _afterwards(
         self,
         results: Mapping[int, Result],
         operations: Sequence[Operation],
         stakes: Mapping[int, Stake],
         checked: Checked,
-    ) -> set[Key]:
-        """Note what was taken, and end the claims; of whom nobody knows whether it was noted."""
+    ) -> "_Afterwards":
+        """What is to be noted, and the records as they are then if nobody has changed them."""
         found = Settling()
         for position, result in results.items():
             if position in checked.verdicts:
@@ -237,20 +259,28 @@ class InOrder:
                 if result.operation is not operations[position]:
                     stake = stake_of(result.operation) or stake
                 self._note(result, stake, checked.now, found)
+        return found, self._all_settled(checked.records, found, checked)
+
+    def _settle(self, afterwards: "_Afterwards", checked: Checked) -> set[Key]:
+        """Note what was taken, and end the claims; of whom nobody knows whether it was noted."""
+        found, after = afterwards
         records: Mapping[Key, Record] = checked.records
         open_ = set(records)
         for attempt in range(ROUNDS):
             if attempt:  # Somebody has claimed other fields of them meanwhile.
                 records = self._words.read(records, again=True)
-            after = {
-                key: self._settled(key, record, found, checked) for key, record in records.items()
-            }
+                after = self._all_settled(records, found, checked)
             written = self._words.write(records, after)
             open_.difference_update(written.made)
             if not written.refused:
                 break
             records = {key: records[key] for key in written.refused}
         return open_
+
+    def _all_settled(
+        self, records: Mapping[Key, Record], found: Settling, checked: Checked
+    ) -> dict[Key, Record]:
+        return {key: self._settled(key, record, found, checked) for key, record in records.items()}
 
     def _settled(self, key: Key, record: Record, found: Settling, checked: Checked) -> Record:
         taken_back: dict[FieldId, float] = {}
@@ -312,6 +342,24 @@ class InOrder:
             may_be_sent = self._klaviyo.may_have_left(operation) if of_list else may_land
             if is_sent or may_be_sent:
                 take_in(found.facts, self._judge.sent(operation, now))
+
+
+_Afterwards = tuple[Settling, dict[Key, Record]]
+
+
+def _are_upserts(batch: Iterable[Operation]) -> bool:
+    """Whether nothing but what was taken decides what is noted of them."""
+    return {type(operation) for operation in batch} == {UpsertProfile}
+
+
+def _is_taken(batch: Sequence[Operation], results: Sequence[Result]) -> bool:
+    """Whether these are upserts, and Klaviyo has taken each as it was."""
+    return _are_upserts(batch) and all(
+        result.operation is operation
+        and isinstance(result.outcome, Delivered)
+        and not result.warnings
+        for operation, result in zip(batch, results, strict=True)
+    )
 
 
 def replace_results(delivery: Delivery, results: Iterable[Result]) -> Delivery:

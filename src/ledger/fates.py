@@ -16,7 +16,7 @@ from msgspec.structs import asdict, astuple
 
 from ledger import item_keys
 from ledger.table import Update
-from ledger.values import Item
+from ledger.values import Attributes, Item, marshalled
 from operations import Operation
 
 
@@ -69,7 +69,6 @@ class Arrival(Struct, frozen=True):
     message_id: str
     at: float
     by: str
-    outcomes: Outcomes
     kind: str | None = None
     content: str | None = None
     person: str | None = None
@@ -77,36 +76,40 @@ class Arrival(Struct, frozen=True):
     repeats: int = 0
     warnings: tuple[str, ...] = ()
 
-    def item(self, *, is_first: bool) -> Item:
-        """As it stands in the table.
+    def attributes(self, *, is_first: bool) -> Attributes:
+        """As it stands in the table, but for what it came to: see `with_outcomes`.
 
         `is_first` is false where nobody could look whether it has arrived before: then it stands
         beside what may be there, and not in its place.
         """
-        return {
-            "pk": item_keys.message(self.message_id),
-            "sk": item_keys.ARRIVAL if is_first else _beside(self.at),
-            "at": self.at,
-            "by": self.by,
-            "type": self.kind,
-            "content": self.content,
-            "person": self.person,
-            "arrived": self.arrived_at,
-            "repeats": self.repeats or None,
-            "warnings": self.warnings or None,
-            "outcomes": _written(self.outcomes),
-        }
+        return marshalled(
+            {
+                "pk": item_keys.message(self.message_id),
+                "sk": item_keys.ARRIVAL if is_first else _beside(self.at),
+                "at": self.at,
+                "by": self.by,
+                "type": self.kind,
+                "content": self.content,
+                "person": self.person,
+                "arrived": self.arrived_at,
+                "repeats": self.repeats or None,
+                "warnings": self.warnings or None,
+            }
+        )
 
 
-def attempt(message_id: str, at: float, by: str, outcomes: Outcomes) -> Item:
+def with_outcomes(attributes: Attributes, outcomes: Outcomes) -> Attributes:
+    """The item, with what became of the operations.
+
+    As one text: an item that is nested costs ten times as long to write.
+    """
+    return {**attributes, "outcomes": {"S": _text_of(tuple(outcomes.items()))}}
+
+
+def attempt(message_id: str, at: float, by: str, outcomes: Outcomes) -> Attributes:
     """A later attempt as it stands in the table."""
-    return {
-        "pk": item_keys.message(message_id),
-        "sk": _beside(at),
-        "at": at,
-        "by": by,
-        "outcomes": _written(outcomes),
-    }
+    found = {"pk": item_keys.message(message_id), "sk": _beside(at), "at": at, "by": by}
+    return with_outcomes(marshalled(found), outcomes)
 
 
 def _beside(at: float) -> str:
@@ -150,11 +153,6 @@ def groups_of(outcomes: Outcomes) -> list[Group]:
     for name, outcome in outcomes.items():
         groups.setdefault(outcome, []).append(name)
     return [Group(**asdict(outcome), operations=tuple(names)) for outcome, names in groups.items()]
-
-
-def _written(outcomes: Outcomes) -> str:
-    """As one text: an item that is nested costs ten times as long to write."""
-    return _text_of(tuple(outcomes.items()))
 
 
 @lru_cache(maxsize=256)

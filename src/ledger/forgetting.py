@@ -6,17 +6,19 @@ from ledger import item_keys
 from ledger.allowance import Allowance
 from ledger.item_keys import Key
 from ledger.table import Table
-from ledger.values import Item
+from ledger.values import Attributes, Item, marshalled
 
 
-def names_item(hashed: str, first: str, at: float) -> Item:
+def names_item(hashed: str, first: str, at: float) -> Attributes:
     """Another name of the person whose messages stand under the hash `first`; found by either."""
-    return {
-        "pk": item_keys.person(hashed),
-        "sk": f"{item_keys.NAME}{first}",
-        "person": first,
-        "at": at,
-    }
+    return marshalled(
+        {
+            "pk": item_keys.person(hashed),
+            "sk": f"{item_keys.NAME}{first}",
+            "person": first,
+            "at": at,
+        }
+    )
 
 
 def messages_of(

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from ledger.allowance import Allowance
 from ledger.item_keys import INDEX, Key
-from ledger.values import Item, marshalled, unmarshalled, written
+from ledger.values import Attributes, Item, marshalled, unmarshalled, written
 
 Document = dict[str, Any]
 
@@ -113,15 +113,18 @@ class Table:
     ) -> Read:
         """The items of these keys, within `most` seconds and with `leave` of the allowance left."""
         read = Read(unknown=set(keys))
+        left_undone = 0
         with allowance.spending(most, leave) as until:
             for attempt in range(ROUNDS):
                 if not read.unknown or self._is_over(attempt, until, allowance):
                     break
-                self.each(
+                numbers = self.each(
                     partial(self._read, read, consistent, until, allowance),
                     list(chunks(sorted(read.unknown), ITEMS_A_READ)),
                 )
-        allowance.fail("unread", len(read.unknown))
+                left_undone = sum(numbers)
+        allowance.fail("throttled", left_undone)
+        allowance.fail("unread", len(read.unknown) - left_undone)
         return read
 
     def _read(
@@ -131,33 +134,36 @@ class Table:
         until: float,
         allowance: Allowance,
         keys: Sequence[Key],
-    ) -> None:
+    ) -> int:
+        """Reads the items, and gives the number of those that DynamoDB has left undone: that is how
+        it throttles a part."""
         wanted = {"Keys": [_key(key) for key in keys], "ConsistentRead": consistent}
         answer = self._ask(
             "BatchGetItem", {"RequestItems": {self.name: wanted}}, until, allowance, len(keys)
         )
         if answer is None:
-            return
+            return 0
         items = self._living(answer["Responses"].get(self.name, ()))
         read.items.update({(item["pk"], item["sk"]): item for item in items})
         left = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", ())
         unread = {(key["pk"]["S"], key["sk"]["S"]) for key in left}
         read.unknown.difference_update(set(keys) - unread)
+        return len(unread)
 
     def write(
-        self, items: Iterable[Item], allowance: Allowance, *, deleted: Iterable[Key] = ()
+        self, items: Iterable[Attributes], allowance: Allowance, *, deleted: Iterable[Key] = ()
     ) -> list[Key]:
         """Put items in the place of what is there, and delete others; which were not written.
 
-        The last of several items of one key counts.
+        The items are as `marshalled` writes them. The last of several items of one key counts.
         """
         expires = written(self.expires())
         requests: dict[Key, Document] = {
             key: {"DeleteRequest": {"Key": _key(key)}} for key in deleted
         }
-        for item in items:
-            attributes = {"expires": expires, **marshalled(item)}
-            requests[item["pk"], item["sk"]] = {"PutRequest": {"Item": attributes}}
+        for attributes in items:
+            key = attributes["pk"]["S"], attributes["sk"]["S"]
+            requests[key] = {"PutRequest": {"Item": {"expires": expires, **attributes}}}
         left = list(requests.values())
         with allowance.spending() as until:
             for attempt in range(ROUNDS):

@@ -8,8 +8,11 @@ from typing import Any
 
 Item = dict[str, Any]
 
+Attributes = dict[str, dict[str, Any]]
+"""An item with the types of its values."""
 
-def marshalled(item: Mapping[str, Any]) -> dict[str, Any]:
+
+def marshalled(item: Mapping[str, Any]) -> Attributes:
     """An item's attributes; those that are `None` are left out."""
     return {
         name: {"S": value} if isinstance(value, str) else written(value)

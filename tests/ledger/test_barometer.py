@@ -10,6 +10,7 @@ from klaviyo_client.sending.shared import Outlook
 from ledger import item_keys
 from ledger.allowance import Allowance
 from ledger.table import Table
+from ledger.values import marshalled
 from local.klaviyo_stand_in import Account, Weather, serve
 from operations import CreateEvent, Identity
 from tests.ledger.test_last_word import KEY, said
@@ -112,7 +113,7 @@ def test_an_item_that_makes_no_sense_stops_nobody(
     account: Account, url: str, table: Table, nonsense: dict[str, object]
 ) -> None:
     pk, sk = item_keys.KLAVIYO
-    table.write([{"pk": pk, "sk": sk, **nonsense}], Allowance(30.0))
+    table.write([marshalled({"pk": pk, "sk": sk, **nonsense})], Allowance(30.0))
     assert said(client(url, table, "fresh").deliver(events(1), KEY, 5.0)) == ["delivered"]
 
 

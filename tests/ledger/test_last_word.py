@@ -23,6 +23,7 @@ from ledger import item_keys
 from ledger.allowance import Allowance
 from ledger.people import People
 from ledger.table import Table, TableError
+from ledger.values import marshalled
 from local.klaviyo_stand_in import Account, Faults, Policy, Weather, serve
 from operations import (
     AddToList,
@@ -811,7 +812,7 @@ def test_a_record_that_no_release_has_written_costs_no_message(
     pair: Pair, account: Account
 ) -> None:
     item = {"pk": item_keys.person(PEOPLE.hash("email", ADA)), "sk": item_keys.WORDS, "w": "?"}
-    pair.table.write([item], Allowance(30.0))
+    pair.table.write([marshalled(item)], Allowance(30.0))
     batch = (upsert(5, plan="x"), upsert(5, "bob@acme-store.example", plan="x"))
     assert said(deliver(pair.one, *batch)) == ["delivered order_not_checked", "delivered"]
     assert pair.allowance.failures == {"unexpected": 1}

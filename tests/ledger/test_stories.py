@@ -2,10 +2,11 @@
 
 import pytest
 
-from ledger.fates import Arrival, Outcome, Outcomes, State, attempt, outcomes_of
+from ledger import fates
+from ledger.fates import Arrival, Outcome, Outcomes, State, outcomes_of, with_outcomes
 from ledger.operation_names import WHOLE
 from ledger.stories import story
-from ledger.values import Item, marshalled, unmarshalled
+from ledger.values import Item, unmarshalled
 
 DELIVERED = Outcome(State.DELIVERED, warnings=("opted_out",))
 WAITING = Outcome(State.WAITING, "throttled", status=429, until=9.5)
@@ -15,13 +16,18 @@ DROPPED = Outcome(State.DROPPED, "unsupported_type")
 
 def arrival(at: float, outcomes: Outcomes, arrived_at: float | None = None) -> Item:
     """As it is read again."""
-    found = Arrival("m", at, "webhook", outcomes, kind="track", arrived_at=arrived_at)
-    return unmarshalled(marshalled(found.item(is_first=True)))
+    found = Arrival("m", at, "webhook", kind="track", arrived_at=arrived_at)
+    return unmarshalled(with_outcomes(found.attributes(is_first=True), outcomes))
+
+
+def attempt(at: float, by: str, outcomes: Outcomes) -> Item:
+    """As it is read again."""
+    return unmarshalled(fates.attempt("m", at, by, outcomes))
 
 
 def test_outcomes_are_read_as_they_were_written() -> None:
     outcomes = {"a": DELIVERED, "b": WAITING, "c": WAITING, "d": DEAD, WHOLE: DROPPED}
-    assert outcomes_of(attempt("m", 1.0, "retry", outcomes)) == outcomes
+    assert outcomes_of(attempt(1.0, "retry", outcomes)) == outcomes
 
 
 @pytest.mark.parametrize(
@@ -31,18 +37,18 @@ def test_outcomes_are_read_as_they_were_written() -> None:
         ([arrival(1, {"a": DELIVERED, "b": WAITING})], State.WAITING),
         ([arrival(1, {"a": DEAD, "b": WAITING})], State.DEAD_LETTERED),
         ([arrival(1, {WHOLE: DROPPED})], State.DROPPED),
-        ([arrival(1, {"a": WAITING}), attempt("m", 2, "retry", {"a": DELIVERED})], State.DELIVERED),
+        ([arrival(1, {"a": WAITING}), attempt(2, "retry", {"a": DELIVERED})], State.DELIVERED),
         # What was delivered can be refused afterwards, by an import job.
-        ([arrival(1, {"a": DELIVERED}), attempt("m", 2, "retry", {"a": DEAD})],
+        ([arrival(1, {"a": DELIVERED}), attempt(2, "retry", {"a": DEAD})],
          State.DEAD_LETTERED),
         # The order of the items is not that of the times.
-        ([attempt("m", 3, "retry", {"a": DELIVERED}), attempt("m", 2, "retry", {"a": WAITING})],
+        ([attempt(3, "retry", {"a": DELIVERED}), attempt(2, "retry", {"a": WAITING})],
          State.DELIVERED),
         # A message that has been mapped waits no more to be mapped.
-        ([attempt("m", 1, "webhook", {WHOLE: WAITING}), arrival(2, {"a": DELIVERED})],
+        ([attempt(1, "webhook", {WHOLE: WAITING}), arrival(2, {"a": DELIVERED})],
          State.DELIVERED),
         # A repeat that was answered from the ledger changes nothing.
-        ([arrival(1, {"a": DELIVERED}), attempt("m", 2, "webhook", {})], State.DELIVERED),
+        ([arrival(1, {"a": DELIVERED}), attempt(2, "webhook", {})], State.DELIVERED),
     ],
 )  # fmt: skip
 def test_a_message_is_where_the_part_is_that_is_worst_off(items: list[Item], state: State) -> None:
@@ -52,9 +58,7 @@ def test_a_message_is_where_the_part_is_that_is_worst_off(items: list[Item], sta
 
 
 def test_a_message_arrived_when_it_was_first_seen() -> None:
-    found = story(
-        "m", [arrival(5, {"a": DELIVERED}, arrived_at=2.0), attempt("m", 4, "webhook", {})]
-    )
+    found = story("m", [arrival(5, {"a": DELIVERED}, arrived_at=2.0), attempt(4, "webhook", {})])
     assert found is not None
     assert (found.arrived_at, found.repeats, found.kind) == (2.0, 1, "track")
 

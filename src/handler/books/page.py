@@ -5,7 +5,7 @@ sent again of which every operation is known to be delivered.
 """
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -18,25 +18,26 @@ from handler.report.message_ids import shown_id
 from handler.report.telemetry import Metric, Telemetry
 from klaviyo_client.delivery import Klaviyo
 from klaviyo_client.people.sequence import keys_of
+from klaviyo_client.sending.ahead import Ahead
 from klaviyo_mapping import Mapped
 from ledger import item_keys
 from ledger.allowance import SECONDS, Allowance
 from ledger.fates import (
     Arrival,
-    Outcome,
     Outcomes,
     State,
     attempt,
     content_of,
     outcomes_of,
     undoing,
+    with_outcomes,
 )
 from ledger.forgetting import forget, names_item
 from ledger.operation_names import name_of
 from ledger.people import People
 from ledger.stories import arrival_of, story
 from ledger.table import Table
-from ledger.values import Item
+from ledger.values import Attributes, Item
 from operations import DeleteProfile, Operation
 
 DELETE = "delete"
@@ -129,18 +130,25 @@ class Page:
         self._telemetry = telemetry
         self._written_names = named
         self._last_word = last_word
-        self._items: list[Item] = []
-        self._names_items: list[Item] = []
+        self._items: list[Attributes] = []
+        self._names_items: list[Attributes] = []
+        self._prepared: Ahead[dict[int, Attributes]] | None = None
         self._earlier: dict[str, Item] = {}
         self._new: set[str] = set()
         self._names: dict[str | None, str] = {}
         self._forgotten: set[str] = set()
         self._behind: set[str] = set()
 
-    def in_order(self, account: Account) -> Account:
-        """The account, with the order that all functions share; a pause needs none."""
+    def in_order(self, account: Account, messages: Sequence[Decided] = ()) -> Account:
+        """The account, with the order that all functions share; a pause needs none.
+
+        While it waits for Klaviyo, what is to be noted of the `messages` is prepared.
+        """
         if not isinstance(account, Klaviyo):
             return account
+        if messages:
+            self._prepared = Ahead(lambda: {id(each): self._arrival(each) for each in messages})
+            account.meanwhile(self._prepared.get)
         return self._last_word.around(account, self.people, self.allowance)
 
     def repeated(self, messages: Sequence[Decided]) -> frozenset[int]:
@@ -190,23 +198,30 @@ class Page:
     def arrived(self, messages: Iterable[Decided], outcomes: ByMessage) -> None:
         """Note messages that this function has mapped, and what became of each."""
         with self._guarded():
+            prepared = {} if self._prepared is None else self._prepared.get()
             for message in messages:
-                if message.message_id is not None:
-                    found = of_decision(message.decision) or outcomes.get(message.message_id, {})
-                    self._note(message, found)
+                if message.message_id is None:
+                    continue
+                found = of_decision(message.decision) or outcomes.get(message.message_id, {})
+                if self._earlier:
+                    self._keep_earlier(self._name(message.message_id))
+                self._add(with_outcomes(prepared.get(id(message)) or self._arrival(message), found))
 
-    def _note(self, message: Decided, outcomes: Mapping[str, Outcome]) -> None:
+    def _keep_earlier(self, message_id: str) -> None:
+        """What is there of an earlier arrival, in whose place the new one comes."""
+        earlier = self._earlier.get(message_id)
+        if earlier is not None:
+            self._add(attempt(message_id, earlier["at"], earlier["by"], outcomes_of(earlier)))
+
+    def _arrival(self, message: Decided) -> Attributes:
         message_id = self._name(message.message_id)
         decision = message.decision
         operations = decision.operations if isinstance(decision, Mapped) else ()
         earlier = self._earlier.get(message_id)
-        if earlier is not None:
-            self._add(attempt(message_id, earlier["at"], earlier["by"], outcomes_of(earlier)))
         arrival = Arrival(
             message_id,
             message.at,
             self._by,
-            outcomes,
             kind=message.kind,
             content=content_of(operations) if operations else None,
             person=self._person(message, operations),
@@ -214,7 +229,7 @@ class Page:
             repeats=0 if earlier is None else earlier.get("repeats", 0) + 1,
             warnings=_warnings(decision),
         )
-        self._add(arrival.item(is_first=message_id in self._new))
+        return arrival.attributes(is_first=message_id in self._new)
 
     def unread(self, message_ids: Iterable[str | None], at: float) -> None:
         """Note messages that wait to be mapped."""
@@ -293,12 +308,12 @@ class Page:
             name = self._names[message_id] = str(shown_id(message_id))
         return name
 
-    def _without_forgotten(self, item: Item) -> Item:
-        if item.get("person") in self._forgotten:
-            return {**item, "person": None}
+    def _without_forgotten(self, item: Attributes) -> Attributes:
+        if item.get("person", {}).get("S") in self._forgotten:
+            return {name: value for name, value in item.items() if name != "person"}
         return item
 
-    def _add(self, item: Item) -> None:
+    def _add(self, item: Attributes) -> None:
         self._items.append(item)
 
     @contextmanager

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -104,6 +105,14 @@ class Sender:
         self.sleep = sleep
         self.gate = Gate(clock, share, wall)
         self.workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="klaviyo")
+        self.meanwhile: deque[Callable[[], object]] = deque()
+        """What is to be done once a request is on its way, in a thread of its own."""
+
+    def departs(self) -> None:
+        """A request is written, and about to be sent."""
+        with suppress(IndexError):
+            while True:
+                self.workers.submit(self.meanwhile.popleft())
 
     def send(
         self, requests: Iterable[Request], private_key: str, limits: Limits, on_reply: OnReply
@@ -213,10 +222,12 @@ class _Sending:
         self.sent += 1
 
     def _exchange(self, request: Request, seconds: float) -> Reply:
+        body = request.body()
+        self._sender.departs()
         return self._sender.transport.send(
             request.endpoint.method,
             request.path,
-            request.body(),
+            body,
             self._private_key,
             seconds,
             repeatable=request.endpoint.repeatable,
