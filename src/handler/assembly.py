@@ -20,7 +20,7 @@ from klaviyo_client.delivery import Klaviyo
 from klaviyo_client.people.newest import ONCE_SECONDS
 
 if TYPE_CHECKING:
-    from handler.books.page import Books
+    from handler.books.opening import Books
 
 CHANCE = random.SystemRandom().random
 """Randomness of the operating system. A generator in memory would give the same numbers in every
@@ -104,14 +104,13 @@ def _books(
     from handler.aws.dynamodb import DynamoDb
     from handler.books import recording  # noqa: F401 - at start, not within the first call
     from handler.books.last_word import LastWord
-    from handler.books.page import Books
+    from handler.books.opening import Books
     from ledger.allowance import PATIENT_SECONDS
     from ledger.table import Table
 
     table = Table(environment.ledger_table, DynamoDb().call, environment.ledger_seconds)
-    is_webhook = function == "webhook"
-    last_word = LastWord(table, once_seconds=once_seconds, defers=is_webhook)
-    seconds = None if is_webhook else PATIENT_SECONDS
+    last_word = LastWord(table, once_seconds=once_seconds)
+    seconds = None if function == "webhook" else PATIENT_SECONDS
     return Books(table, function, telemetry, last_word, seconds)
 
 

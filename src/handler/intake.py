@@ -30,7 +30,8 @@ from klaviyo_mapping import Dropped, Mapped, Message, Settings
 from operations import Json, Operation
 
 if TYPE_CHECKING:
-    from handler.books.page import Books, Decided, Page
+    from handler.books.opening import Books
+    from handler.books.page import Decided, Page
 
 
 @dataclass(slots=True)

@@ -46,7 +46,8 @@ from klaviyo_mapping import Dropped, Message, Settings
 from operations.instants import NEVER, instant
 
 if TYPE_CHECKING:
-    from handler.books.page import Books, Page
+    from handler.books.opening import Books
+    from handler.books.page import Page
 
 
 @dataclass(slots=True)
@@ -139,7 +140,11 @@ class Redelivery:
         now = self.now()
         found = self._sort(batch.entries, now, schedule.mapping_until(self.klaviyo.clock()))
         page = None if self.books is None else self.books.open(credentials.ledger_key)
-        account = self.klaviyo if page is None else page.in_order(self.klaviyo)
+        account = (
+            self.klaviyo
+            if page is None
+            else page.in_order(self.klaviyo, urgent=_urgent(found.ready, now.timestamp()))
+        )
         key = credentials.klaviyo_private_key
         routing, delivery = self._deliver(found.ready, account, key, schedule)
         waiting = {delay: list(entries) for delay, entries in routing.waiting.items()}
@@ -368,6 +373,20 @@ class Redelivery:
             delivered=len(delivered),
             requests=delivery.requests,
         )
+
+
+LEDGER_PATIENCE_SECONDS = 3_600.0
+"""So long an operation waits for a ledger that is late: then it goes without."""
+
+
+def _urgent(entries: Iterable[Entry], moment: float) -> frozenset[int]:
+    """The operations, by their `id`, that have waited for so long."""
+    return frozenset(
+        id(entry.operation)
+        for entry in entries
+        if entry.first_failed_at is not None
+        and entry.first_failed_at + LEDGER_PATIENCE_SECONDS < moment
+    )
 
 
 def _arrivals_in(entry: Entry) -> Arrivals:

@@ -5,41 +5,35 @@ out, and what is to be sent is claimed; then it is sent; then it is noted what K
 Where the records cannot be read or written in time, operations are sent without, and say so.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import partial
 
 from msgspec.structs import replace
 
 from klaviyo_client.api.outcomes import (
     UNTRIED,
-    Delivered,
     DeliveryWarning,
-    Refused,
     Retryable,
     RetryReason,
 )
 from klaviyo_client.delivery import Klaviyo
-from klaviyo_client.people.claims import Checked, Settling, Words
+from klaviyo_client.people.claims import Checked, Words
 from klaviyo_client.people.newest import (
     ONCE_SECONDS,
     Judge,
     Verdict,
     keys_of,
     said_at,
-    take_in,
 )
-from klaviyo_client.people.records import Record, claimed, settled, without_fields
+from klaviyo_client.people.records import claimed
 from klaviyo_client.people.sequence import held_by_deletions
-from klaviyo_client.people.stakes import Key, Stake, stake_of
-from klaviyo_client.people.times import NOTHING, FieldId, Times
+from klaviyo_client.people.stakes import Stake, stake_of
+from klaviyo_client.people.times import NOTHING
 from klaviyo_client.results import Delivery, Result
 from klaviyo_client.sending.ahead import Ahead
-from klaviyo_client.sending.sender import LONGEST_SECONDS
-from operations import DeleteProfile, MergeProfiles, Operation, Unsubscribe, UpsertProfile
+from klaviyo_client.settling import ROUNDS, Notes, are_upserts, is_taken
+from operations import DeleteProfile, MergeProfiles, Operation, UpsertProfile
 from operations.instants import NEVER
-
-ROUNDS = 3
-"""How often a claim is tried of whom somebody else has claimed meanwhile."""
 
 CONTENDED = Retryable(RetryReason.PERSON_BUSY, 1.0, tried=False)
 """Somebody else was faster each time."""
@@ -51,25 +45,13 @@ and nobody would learn of it."""
 MARGIN = 1.0
 """Seconds by which a claim outlasts its delivery, for clocks that differ."""
 
-NOT_SENT = frozenset({DeliveryWarning.OPTED_OUT, DeliveryWarning.SUPERSEDED})
-"""Warnings of what counts as done without a request: nothing was said by it."""
-
-MAY_LAND_LATER = frozenset(
-    {
-        RetryReason.TIMEOUT,
-        RetryReason.CONNECTION_FAILED,
-        RetryReason.UNAVAILABLE,
-        RetryReason.UNEXPECTED_FAILURE,
-    }
-)
-"""Failures after which Klaviyo may still take the request."""
-
 
 class InOrder:
     """A Klaviyo account, for one process, as `Klaviyo` is. `wall` gives Unix seconds.
 
-    With `defers`, what could not be checked in time comes again, to a process that has more time.
-    Else it is sent unchecked, and so it is where the records do not answer at all.
+    What could not be checked in time comes again, but for the operations that are `urgent` (by
+    their `id`): these are sent unchecked, and so is everything where the records do not answer at
+    all.
     """
 
     def __init__(
@@ -79,14 +61,15 @@ class InOrder:
         *,
         wall: Callable[[], float],
         once_seconds: float = ONCE_SECONDS,
-        defers: bool = False,
+        urgent: Set[int] = frozenset(),
     ) -> None:
         self.clock = klaviyo.clock
-        self._defers = defers
+        self._urgent = urgent
         self._klaviyo = klaviyo
         self._words = words
         self._wall = wall
         self._judge = Judge(words.me, words.field_id, words.field_ids, once_seconds)
+        self._notes = Notes(klaviyo, words, self._judge, wall)
 
     def deliver(
         self,
@@ -101,7 +84,7 @@ class InOrder:
         stakes = _stakes_of(operations, now)
         if not stakes:
             delivery = self._klaviyo.deliver(operations, private_key, seconds, attempts)
-            self._take_back(delivery, now)
+            self._notes.take_back(delivery, now)
             return delivery
         checked = self._check(operations, stakes, seconds, now)
         verdicts = checked.verdicts
@@ -114,8 +97,10 @@ class InOrder:
             verdicts[position].operation if position in verdicts else operations[position]
             for position in sent
         ]
-        usual = Ahead(partial(self._if_all_is_taken, sent, batch, operations, stakes, checked))
-        if _are_upserts(batch):
+        usual = Ahead(
+            partial(self._notes.if_all_is_taken, sent, batch, operations, stakes, checked)
+        )
+        if are_upserts(batch):
             self._klaviyo.meanwhile(usual.get)
         delivery = self._klaviyo.deliver(
             batch,
@@ -124,15 +109,15 @@ class InOrder:
             [attempts[position] for position in sent] if attempts else (),
         )
         results = dict(zip(sent, delivery.results, strict=True))
-        if _is_taken(batch, delivery.results):
-            after = usual.get()
+        if is_taken(batch, delivery.results):
+            afterwards = usual.get()
         else:
-            after = self._afterwards(results, operations, stakes, checked)
-        unnoted = self._settle(after, checked)
+            afterwards = self._notes.afterwards(results, operations, stakes, checked)
+        unnoted = self._notes.settle(afterwards, checked)
         for position in stakes.keys() & results.keys() if unnoted else ():
             if not unnoted.isdisjoint(keys_of(stakes[position])):
                 results[position] = _with(results[position], DeliveryWarning.ORDER_NOT_CHECKED)
-        self._take_back(delivery, now)
+        self._notes.take_back(delivery, now)
         return replace_results(
             delivery,
             [
@@ -140,8 +125,6 @@ class InOrder:
                 for position, operation in enumerate(operations)
             ],
         )
-
-    # Before
 
     def _check(
         self,
@@ -159,10 +142,13 @@ class InOrder:
             open_ = self._check_once(operations, open_, seconds, checked, again=attempt > 0)
         for position in open_:
             checked.verdicts[position] = Verdict(operations[position], CONTENDED)
-        if self._defers and self._words.is_late:
+        if self._words.is_late:
             for position in stakes:
                 verdict = checked.verdicts.get(position)
-                if verdict is None or DeliveryWarning.ORDER_NOT_CHECKED in verdict.warnings:
+                is_unchecked = (
+                    verdict is None or DeliveryWarning.ORDER_NOT_CHECKED in verdict.warnings
+                )
+                if is_unchecked and id(operations[position]) not in self._urgent:
                     checked.verdicts[position] = Verdict(operations[position], UNTRIED)
         waiting = {
             position: verdict.outcome
@@ -230,137 +216,6 @@ class InOrder:
             checked.verdicts[position] = verdict
         return contended
 
-    # After
-
-    def _if_all_is_taken(
-        self,
-        sent: Sequence[int],
-        batch: Sequence[Operation],
-        operations: Sequence[Operation],
-        stakes: Mapping[int, Stake],
-        checked: Checked,
-    ) -> "_Afterwards":
-        """What there will be to note in the usual case."""
-        results = [Result(operation, Delivered()) for operation in batch]
-        return self._afterwards(dict(zip(sent, results, strict=True)), operations, stakes, checked)
-
-    def _afterwards(
-        self,
-        results: Mapping[int, Result],
-        operations: Sequence[Operation],
-        stakes: Mapping[int, Stake],
-        checked: Checked,
-    ) -> "_Afterwards":
-        """What is to be noted, and the records as they are then if nobody has changed them."""
-        found = Settling()
-        for position, result in results.items():
-            if position in checked.verdicts:
-                stake = stakes[position]
-                if result.operation is not operations[position]:
-                    stake = stake_of(result.operation) or stake
-                self._note(result, stake, checked.now, found)
-        return found, self._all_settled(checked.records, found, checked)
-
-    def _settle(self, afterwards: "_Afterwards", checked: Checked) -> set[Key]:
-        """Note what was taken, and end the claims; of whom nobody knows whether it was noted."""
-        found, after = afterwards
-        records: Mapping[Key, Record] = checked.records
-        open_ = set(records)
-        for attempt in range(ROUNDS):
-            if attempt:  # Somebody has claimed other fields of them meanwhile.
-                records = self._words.read(records, again=True)
-                after = self._all_settled(records, found, checked)
-            written = self._words.write(records, after)
-            open_.difference_update(written.made)
-            if not written.refused:
-                break
-            records = {key: records[key] for key in written.refused}
-        return open_
-
-    def _all_settled(
-        self, records: Mapping[Key, Record], found: Settling, checked: Checked
-    ) -> dict[Key, Record]:
-        return {key: self._settled(key, record, found, checked) for key, record in records.items()}
-
-    def _settled(self, key: Key, record: Record, found: Settling, checked: Checked) -> Record:
-        taken_back: dict[FieldId, float] = {}
-        if before := checked.before.get(key):
-            kept = found.facts.get(key, NOTHING).by_field()
-            claimed_facts = checked.records[key].fields
-            taken_back = {
-                name: said
-                for name, said in before.items()
-                if name not in kept and record.fields.of_field(name) == claimed_facts.of_field(name)
-            }
-        return settled(
-            record,
-            checked.claims[key],
-            found.fields.get(key, NOTHING),
-            taken_back,
-            found.late.get(key, 0.0),
-        )
-
-    def _take_back(self, delivery: Delivery, now: float) -> None:
-        """Forget what counted as taken, until it was refused: an import job decides later."""
-        refused: dict[Key, Times] = {}
-        for result in (*delivery.results, *delivery.import_failures):
-            operation = result.operation
-            if isinstance(result.outcome, Refused) and isinstance(operation, UpsertProfile):
-                stake = stake_of(operation)
-                take_in(refused, self._judge.decided(operation, stake, now) if stake else ())
-        for _ in range(ROUNDS):
-            if not refused:
-                return
-            records = self._words.read(refused, again=True)
-            after = {
-                key: without_fields(record, refused[key])
-                for key, record in records.items()
-                if not _disjoint(refused[key], record.fields)
-            }
-            changed = self._words.write(records, after).refused
-            refused = {key: refused[key] for key in changed}
-
-    def _note(self, result: Result, stake: Stake, now: float, found: Settling) -> None:
-        """What one result means for the records."""
-        operation, outcome = result.operation, result.outcome
-        may_land = (
-            isinstance(outcome, Retryable) and outcome.tried and outcome.reason in MAY_LAND_LATER
-        )
-        if may_land:
-            until = self._wall() + LONGEST_SECONDS
-            found.late.update(dict.fromkeys(keys_of(stake), until))
-        is_sent = isinstance(outcome, Delivered) and NOT_SENT.isdisjoint(result.warnings)
-        if is_sent:
-            take_in(found.fields, self._judge.decided(operation, stake, now))
-            if DeliveryWarning.NOT_ON_LIST not in result.warnings:
-                take_in(found.fields, self._judge.done(operation, now))
-        take_in(found.facts, self._judge.withdrawn(operation, stake, now))
-        if isinstance(operation, Unsubscribe):
-            # Before somebody leaves a list it is looked whether they are on it: that may be what
-            # had no answer.
-            of_list = operation.list_id is not None
-            may_be_sent = self._klaviyo.may_have_left(operation) if of_list else may_land
-            if is_sent or may_be_sent:
-                take_in(found.facts, self._judge.sent(operation, now))
-
-
-_Afterwards = tuple[Settling, dict[Key, Record]]
-
-
-def _are_upserts(batch: Iterable[Operation]) -> bool:
-    """Whether nothing but what was taken decides what is noted of them."""
-    return {type(operation) for operation in batch} == {UpsertProfile}
-
-
-def _is_taken(batch: Sequence[Operation], results: Sequence[Result]) -> bool:
-    """Whether these are upserts, and Klaviyo has taken each as it was."""
-    return _are_upserts(batch) and all(
-        result.operation is operation
-        and isinstance(result.outcome, Delivered)
-        and not result.warnings
-        for operation, result in zip(batch, results, strict=True)
-    )
-
 
 def replace_results(delivery: Delivery, results: Iterable[Result]) -> Delivery:
     """The delivery with these results."""
@@ -381,11 +236,6 @@ def _stakes_of(operations: Sequence[Operation], now: float) -> dict[int, Stake]:
         and stake.sets
         and said_at(operation, now) != NEVER
     }
-
-
-def _disjoint(one: Times, other: Times) -> bool:
-    """Whether no field has the same time in both."""
-    return one.by_field().items().isdisjoint(other.by_field().items())
 
 
 def _in_time(operations: Sequence[Operation], now: float) -> list[int]:

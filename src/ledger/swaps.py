@@ -11,7 +11,8 @@ from typing import Any
 
 from ledger.allowance import Allowance
 from ledger.item_keys import Key
-from ledger.table import FAILED_CONDITION, Document, Table, TableError, chunks
+from ledger.requests import FAILED_CONDITION, Document, TableError, chunks
+from ledger.table import Table
 
 ITEMS_A_TRANSACTION = 100
 
@@ -51,8 +52,8 @@ def swap(
     puts = [_put(table.name, each, expires, now) for each in swaps]
     with allowance.spending(leave=leave) as until:
         if len(puts) <= FEW:
-            return table.each(partial(_put_alone, table, until, allowance), puts)
-        parts = table.each(
+            return table.requests.each(partial(_put_alone, table, until, allowance), puts)
+        parts = table.requests.each(
             partial(_put_together, table, until, allowance), list(chunks(puts, ITEMS_A_TRANSACTION))
         )
     return [is_made for part in parts for is_made in part]
@@ -76,7 +77,7 @@ def _put(table: str, each: Swap, expires: Document, now: Document) -> Document:
 
 def _put_alone(table: Table, until: float, allowance: Allowance, put: Document) -> bool | None:
     try:
-        table.ask("PutItem", put, until, allowance)
+        table.requests.ask("PutItem", put, until, allowance)
     except TableError as error:
         if str(error) in ALONE:
             return False
@@ -94,7 +95,7 @@ def _put_together(
     for _ in range(ROUNDS):
         items = [{"Put": puts[place]} for place in left]
         try:
-            table.ask("TransactWriteItems", {"TransactItems": items}, until, allowance)
+            table.requests.ask("TransactWriteItems", {"TransactItems": items}, until, allowance)
         except TableError as error:
             codes = [each.get("Code") for each in error.answer.get("CancellationReasons", ())]
             stopped = {place for place, code in zip(left, codes, strict=False) if code in CHANGED}

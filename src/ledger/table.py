@@ -5,42 +5,16 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Operations_Am
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from ledger.allowance import Allowance
 from ledger.item_keys import INDEX, Key
+from ledger.requests import FAILED_CONDITION, ROUNDS, Call, Document, Requests, TableError, chunks
 from ledger.values import Attributes, Item, marshalled, unmarshalled, written
 
-Document = dict[str, Any]
-
-Call = Callable[[str, Document, float], Document]
-"""Sends an operation with its parameters within so many seconds; raises `TableError`."""
-
 ITEMS_A_READ, ITEMS_A_WRITE = 100, 25
-
-THREADS = 20
-"""Requests under way at once: a large call sends its ten reads, or its ten transactions, side
-by side, and its forty writes in two rounds."""
-
-ROUNDS = 2
-"""How often what DynamoDB has left undone is sent in all."""
-
-PAUSE = 0.02
-"""Seconds before the second round."""
-
-FAILED_CONDITION = "ConditionalCheckFailedException"
-
-
-class TableError(Exception):
-    """DynamoDB has refused, or not answered; the text is its code. `answer` is what it said."""
-
-    def __init__(self, code: str, answer: Mapping[str, Any] | None = None) -> None:
-        super().__init__(code)
-        self.answer = answer or {}
 
 
 @dataclass(slots=True)
@@ -76,9 +50,6 @@ class Changed:
     item: Item | None = None
 
 
-T = TypeVar("T")
-
-
 class Table:
     """One table, for one process. Safe to use from several threads.
 
@@ -94,9 +65,8 @@ class Table:
     ) -> None:
         self.name = name
         self.now = now
-        self._call = call
+        self.requests = Requests(call)
         self._keep_seconds = keep_seconds
-        self._threads: ThreadPoolExecutor | None = None
 
     def expires(self) -> int:
         """When what is written now expires."""
@@ -116,9 +86,9 @@ class Table:
         left_undone = 0
         with allowance.spending(most, leave) as until:
             for attempt in range(ROUNDS):
-                if not read.unknown or self._is_over(attempt, until, allowance):
+                if not read.unknown or self.requests.is_over(attempt, until, allowance):
                     break
-                numbers = self.each(
+                numbers = self.requests.each(
                     partial(self._read, read, consistent, until, allowance),
                     list(chunks(sorted(read.unknown), ITEMS_A_READ)),
                 )
@@ -138,7 +108,7 @@ class Table:
         """Reads the items, and gives the number of those that DynamoDB has left undone: that is how
         it throttles a part."""
         wanted = {"Keys": [_key(key) for key in keys], "ConsistentRead": consistent}
-        answer = self._ask(
+        answer = self.requests.ask_or_count(
             "BatchGetItem", {"RequestItems": {self.name: wanted}}, until, allowance, len(keys)
         )
         if answer is None:
@@ -167,10 +137,10 @@ class Table:
         left = list(requests.values())
         with allowance.spending() as until:
             for attempt in range(ROUNDS):
-                if not left or self._is_over(attempt, until, allowance):
+                if not left or self.requests.is_over(attempt, until, allowance):
                     break
                 write = partial(self._write, until, allowance)
-                unwritten = self.each(write, list(chunks(left, ITEMS_A_WRITE)))
+                unwritten = self.requests.each(write, list(chunks(left, ITEMS_A_WRITE)))
                 left = [request for requests in unwritten for request in requests]
         allowance.fail("unwritten", len(left))
         return [_key_of(request) for request in left]
@@ -180,7 +150,7 @@ class Table:
     ) -> Sequence[Document]:
         """Those of the requests that were not carried out."""
         document = {"RequestItems": {self.name: requests}}
-        answer = self._ask("BatchWriteItem", document, until, allowance, 0)
+        answer = self.requests.ask_or_count("BatchWriteItem", document, until, allowance, 0)
         if answer is None:
             return requests
         left: Sequence[Document] = answer.get("UnprocessedItems", {}).get(self.name, ())
@@ -191,7 +161,7 @@ class Table:
     ) -> list[Changed]:
         """Make the updates, side by side, within `most` seconds; what came of each."""
         with allowance.spending(most) as until:
-            return self.each(partial(self._change, until, allowance), updates)
+            return self.requests.each(partial(self._change, until, allowance), updates)
 
     def _change(self, until: float, allowance: Allowance, update: Update) -> Changed:
         document: Document = {
@@ -208,7 +178,7 @@ class Table:
         if update.condition is not None:
             document["ConditionExpression"] = update.condition
         try:
-            answer = self.ask("UpdateItem", document, until, allowance)
+            answer = self.requests.ask("UpdateItem", document, until, allowance)
         except TableError as error:
             if str(error) == FAILED_CONDITION:
                 return Changed(False, unmarshalled(error.answer.get("Item", {})))
@@ -251,39 +221,13 @@ class Table:
             document["Limit"] = latest
         items: list[Item] = []
         with allowance.spending(most) as until:
-            while answer := self._ask("Query", document, until, allowance, 1):
+            while answer := self.requests.ask_or_count("Query", document, until, allowance, 1):
                 items += self._living(answer["Items"])
                 start = answer.get("LastEvaluatedKey")
                 if start is None or (latest is not None and len(items) >= latest):
                     return (items if latest is None else items[latest - 1 :: -1]), True
                 document = {**document, "ExclusiveStartKey": start}
         return items, False
-
-    def ask(
-        self, operation: str, document: Document, until: float, allowance: Allowance
-    ) -> Document:
-        """DynamoDB's answer until then. Raises `TableError`."""
-        left = until - allowance.clock()
-        if left <= 0:
-            raise TableError("no_time_left")
-        answer = self._call(operation, document, left)
-        allowance.answered()
-        return answer
-
-    def _ask(
-        self,
-        operation: str,
-        document: Document,
-        until: float,
-        allowance: Allowance,
-        number: int,
-    ) -> Document | None:
-        """DynamoDB's answer; `None`, and `number` failures, where there is none."""
-        try:
-            return self.ask(operation, document, until, allowance)
-        except TableError as error:
-            allowance.fail(str(error), number)
-            return None
 
     def _living(self, found: Iterable[Document]) -> Iterator[Item]:
         """The items, without those that have expired: DynamoDB deletes them days later.
@@ -293,23 +237,6 @@ class Table:
         now = self.now()
         items = map(unmarshalled, found)
         return (item for item in items if item.get("expires", now + 1) > now)
-
-    def _is_over(self, attempt: int, until: float, allowance: Allowance) -> bool:
-        """Whether there is no time for another round; pauses before the second one."""
-        pause = PAUSE if attempt else 0.0
-        if until - allowance.clock() <= pause:
-            return True
-        if pause:
-            time.sleep(pause)
-        return False
-
-    def each(self, act: Callable[[Any], T], parts: Sequence[Any]) -> list[T]:
-        """What comes of each part, in order; several parts side by side."""
-        if len(parts) < 2:
-            return [act(part) for part in parts]
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(THREADS, "ledger")
-        return list(self._threads.map(act, parts))
 
 
 def _key(key: Key) -> Document:
@@ -321,9 +248,3 @@ def _key_of(request: Document) -> Key:
     put, delete = request.get("PutRequest"), request.get("DeleteRequest")
     named = put["Item"] if put else delete["Key"] if delete else {}
     return named["pk"]["S"], named["sk"]["S"]
-
-
-def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:
-    waiting = iter(values)
-    while chunk := list(islice(waiting, size)):
-        yield chunk

@@ -22,7 +22,8 @@ from klaviyo_client.sending.transport import HttpTransport
 from ledger import item_keys
 from ledger.allowance import Allowance
 from ledger.people import People
-from ledger.table import Table, TableError
+from ledger.requests import TableError
+from ledger.table import Table
 from ledger.values import marshalled
 from local.klaviyo_stand_in import Account, Faults, Policy, Weather, serve
 from operations import (
@@ -773,7 +774,7 @@ class Puts:
     """How a table is called whose puts are answered by these codes in turn; `None` for as usual."""
 
     def __init__(self, table: Table, *codes: str | None) -> None:
-        self._call = table._call
+        self._call = table.requests.call
         self._codes = list(codes)
 
     def __call__(self, operation: str, document: dict[str, Any], seconds: float) -> Any:
@@ -784,27 +785,28 @@ class Puts:
 
 
 @pytest.mark.parametrize(
-    ("code", "defers", "expected"),
+    ("code", "is_urgent", "expected"),
     [
-        ("TimedOut", True, ["out_of_time", "delivered"]),
-        ("TimedOut", False, ["delivered order_not_checked", "delivered"]),
-        ("ThrottlingException", True, ["delivered order_not_checked", "delivered"]),
+        ("TimedOut", False, ["out_of_time", "delivered"]),
+        ("TimedOut", True, ["delivered order_not_checked", "delivered"]),
+        ("ThrottlingException", False, ["delivered order_not_checked", "delivered"]),
     ],
 )
 def test_what_could_not_be_claimed_in_time_comes_again_where_that_helps(
-    pair: Pair, code: str, *, defers: bool, expected: list[str]
+    pair: Pair, code: str, *, is_urgent: bool, expected: list[str]
 ) -> None:
-    pair.table._call = Puts(pair.table, code)
+    pair.table.requests.call = Puts(pair.table, code)
     words = Words(pair.table, PEOPLE, pair.allowance, "late")
-    late = InOrder(Klaviyo(pair.url), words, wall=pair.clock, defers=defers)
     batch = (upsert(5, plan="x"), CreateEvent("m", Identity(email=ADA), "Viewed", "m-9"))
+    urgent = {id(each) for each in batch if is_urgent}
+    late = InOrder(Klaviyo(pair.url), words, wall=pair.clock, urgent=urgent)
     assert said(deliver(late, *batch)) == expected
     pair.clock.skip(10)
     assert said(deliver(pair.one, upsert(5, plan="x"))) == ["delivered"]
 
 
 def test_what_was_taken_and_could_not_be_noted_is_told(pair: Pair) -> None:
-    pair.table._call = Puts(pair.table, None, "TimedOut")
+    pair.table.requests.call = Puts(pair.table, None, "TimedOut")
     assert said(deliver(pair.one, upsert(5, plan="x"))) == ["delivered order_not_checked"]
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from handler.aws.dynamodb import DynamoDb
 from ledger.allowance import Allowance
-from ledger.table import Changed, Document, Table, TableError, Update
+from ledger.requests import Document, TableError
+from ledger.table import Changed, Table, Update
 from ledger.values import marshalled
 
 PLENTY = 30.0

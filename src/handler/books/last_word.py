@@ -9,7 +9,7 @@ import hashlib
 import secrets
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 from handler.books.barometer import TableBarometer
@@ -32,16 +32,15 @@ Name = tuple[str, str]
 class LastWord:
     """What puts a client's deliveries in order, for one process; see `klaviyo_client.in_order`."""
 
-    def __init__(
-        self, table: Table, *, once_seconds: float = ONCE_SECONDS, defers: bool = False
-    ) -> None:
+    def __init__(self, table: Table, *, once_seconds: float = ONCE_SECONDS) -> None:
         self._table = table
-        self._defers = defers
         self._once_seconds = once_seconds
         self._me: str | None = None
 
-    def around(self, klaviyo: Klaviyo, people: People, allowance: Allowance) -> InOrder:
-        """The client for one call of the function."""
+    def around(
+        self, klaviyo: Klaviyo, people: People, allowance: Allowance, urgent: Set[int]
+    ) -> InOrder:
+        """The client for one call of the function; see `InOrder` for `urgent`."""
         if self._me is None:  # not at start: SnapStart makes many copies of the process
             self._me = secrets.token_urlsafe(6)
         klaviyo.share(TableBarometer(self._table, allowance, self._me))
@@ -50,7 +49,7 @@ class LastWord:
             Words(self._table, people, allowance, self._me),
             wall=time.time,
             once_seconds=self._once_seconds,
-            defers=self._defers,
+            urgent=urgent,
         )
 
 

@@ -4,7 +4,6 @@ Nothing here raises, and nothing here has a say in what is answered, except that
 sent again of which every operation is known to be delivered.
 """
 
-import functools
 from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -21,7 +20,7 @@ from klaviyo_client.people.sequence import keys_of
 from klaviyo_client.sending.ahead import Ahead
 from klaviyo_mapping import Mapped
 from ledger import item_keys
-from ledger.allowance import SECONDS, Allowance
+from ledger.allowance import Allowance
 from ledger.fates import (
     Arrival,
     Outcomes,
@@ -56,11 +55,6 @@ read."""
 FATE_NOT_WRITTEN = "fate_not_written"
 """Under which the ids of messages are logged of which the table may not say the last."""
 
-NO_KEY = (
-    "ledger_key: expected a text of 32 characters or more in the secret; "
-    "`klaviyo-destination secret set` makes one"
-)
-
 
 class Decided(NamedTuple):
     """A message, and what was decided on it. `at` is when, `arrived_at` when it arrived, where that
@@ -72,42 +66,6 @@ class Decided(NamedTuple):
     decision: Decision
     at: float
     arrived_at: float | None = None
-
-
-class Books:
-    """The ledger, for one process of the function called `by`. It takes `seconds` of a call."""
-
-    def __init__(
-        self,
-        table: Table,
-        by: str,
-        telemetry: Telemetry,
-        last_word: LastWord,
-        seconds: float | None = None,
-    ) -> None:
-        self.seconds = SECONDS if seconds is None else seconds
-        self._table = table
-        self._by = by
-        self._telemetry = telemetry
-        self._last_word = last_word
-        self._written_names = WrittenNames()
-
-    def open(self, ledger_key: str | None) -> "Page | None":
-        """The ledger for one call; `None`, and counted, where the secret has no key for it."""
-        if ledger_key is None:
-            self._telemetry.warning("ledger off", detail=NO_KEY)
-            self._telemetry.count(Metric.LEDGER_FAILURES, 1)
-            return None
-        people = _people(ledger_key)
-        return Page(
-            self._table,
-            self._by,
-            self._telemetry,
-            people,
-            self._written_names,
-            self._last_word,
-            Allowance(self.seconds),
-        )
 
 
 class Page:
@@ -139,17 +97,23 @@ class Page:
         self._forgotten: set[str] = set()
         self._behind: set[str] = set()
 
-    def in_order(self, account: Account, messages: Sequence[Decided] = ()) -> Account:
+    def in_order(
+        self,
+        account: Account,
+        messages: Sequence[Decided] = (),
+        urgent: Set[int] = frozenset(),
+    ) -> Account:
         """The account, with the order that all functions share; a pause needs none.
 
-        While it waits for Klaviyo, what is to be noted of the `messages` is prepared.
+        While it waits for Klaviyo, what is to be noted of the `messages` is prepared. Operations
+        that are `urgent`, by their `id`, do not wait for a ledger that is late.
         """
         if not isinstance(account, Klaviyo):
             return account
         if messages:
             self._prepared = Ahead(lambda: {id(each): self._arrival(each) for each in messages})
             account.meanwhile(self._prepared.get)
-        return self._last_word.around(account, self.people, self.allowance)
+        return self._last_word.around(account, self.people, self.allowance, urgent)
 
     def repeated(self, messages: Sequence[Decided]) -> frozenset[int]:
         """The positions of those whose every operation is known to be delivered."""
@@ -336,8 +300,3 @@ def _are_delivered(names: Set[str], outcomes: Outcomes) -> bool:
     return names == outcomes.keys() and all(
         outcome.state is State.DELIVERED for outcome in outcomes.values()
     )
-
-
-@functools.lru_cache(maxsize=2)
-def _people(ledger_key: str) -> People:
-    return People(ledger_key)

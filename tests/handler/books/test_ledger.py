@@ -426,7 +426,7 @@ def test_an_unwell_ledger_costs_little_time_and_changes_no_answer(
     assert without.webhook(call(messages)) == expected
     usual = time.monotonic() - began
     with served(dynamo) as url:
-        monkeypatch.setattr("handler.books.page.SECONDS", SECONDS)
+        monkeypatch.setattr("handler.books.opening.SECONDS", SECONDS)
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", url)
         capsys.readouterr()
         began = time.monotonic()

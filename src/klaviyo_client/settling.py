@@ -1,0 +1,182 @@
+"""What is noted of a delivery in the records that all processes share; that ends its claims."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from klaviyo_client.api.outcomes import (
+    Delivered,
+    DeliveryWarning,
+    Refused,
+    Retryable,
+    RetryReason,
+)
+from klaviyo_client.delivery import Klaviyo
+from klaviyo_client.people.claims import Checked, Settling, Words
+from klaviyo_client.people.newest import Judge, keys_of, take_in
+from klaviyo_client.people.records import Record, settled, without_fields
+from klaviyo_client.people.stakes import Key, Stake, stake_of
+from klaviyo_client.people.times import NOTHING, FieldId, Times
+from klaviyo_client.results import Delivery, Result
+from klaviyo_client.sending.sender import LONGEST_SECONDS
+from operations import Operation, Unsubscribe, UpsertProfile
+
+ROUNDS = 3
+"""How often it is tried to write a record that somebody else has written meanwhile."""
+
+NOT_SENT = frozenset({DeliveryWarning.OPTED_OUT, DeliveryWarning.SUPERSEDED})
+"""Warnings of what counts as done without a request: nothing was said by it."""
+
+MAY_LAND_LATER = frozenset(
+    {
+        RetryReason.TIMEOUT,
+        RetryReason.CONNECTION_FAILED,
+        RetryReason.UNAVAILABLE,
+        RetryReason.UNEXPECTED_FAILURE,
+    }
+)
+"""Failures after which Klaviyo may still take the request."""
+
+Afterwards = tuple[Settling, dict[Key, Record]]
+"""What is to be noted, and the records as they are then if nobody has changed them."""
+
+
+class Notes:
+    """The notes of one process's deliveries. `wall` gives Unix seconds."""
+
+    def __init__(
+        self, klaviyo: Klaviyo, words: Words, judge: Judge, wall: Callable[[], float]
+    ) -> None:
+        self._klaviyo = klaviyo
+        self._words = words
+        self._judge = judge
+        self._wall = wall
+
+    def if_all_is_taken(
+        self,
+        sent: Sequence[int],
+        batch: Sequence[Operation],
+        operations: Sequence[Operation],
+        stakes: Mapping[int, Stake],
+        checked: Checked,
+    ) -> Afterwards:
+        """What there will be to note in the usual case."""
+        results = [Result(operation, Delivered()) for operation in batch]
+        return self.afterwards(dict(zip(sent, results, strict=True)), operations, stakes, checked)
+
+    def afterwards(
+        self,
+        results: Mapping[int, Result],
+        operations: Sequence[Operation],
+        stakes: Mapping[int, Stake],
+        checked: Checked,
+    ) -> Afterwards:
+        """What is to be noted, and the records as they are then if nobody has changed them."""
+        found = Settling()
+        for position, result in results.items():
+            if position in checked.verdicts:
+                stake = stakes[position]
+                if result.operation is not operations[position]:
+                    stake = stake_of(result.operation) or stake
+                self._note(result, stake, checked.now, found)
+        return found, self._all_settled(checked.records, found, checked)
+
+    def settle(self, afterwards: Afterwards, checked: Checked) -> set[Key]:
+        """Note what was taken, and end the claims; of whom nobody knows whether it was noted."""
+        found, after = afterwards
+        records: Mapping[Key, Record] = checked.records
+        open_ = set(records)
+        for attempt in range(ROUNDS):
+            if attempt:  # Somebody has claimed other fields of them meanwhile.
+                records = self._words.read(records, again=True)
+                after = self._all_settled(records, found, checked)
+            written = self._words.write(records, after)
+            open_.difference_update(written.made)
+            if not written.refused:
+                break
+            records = {key: records[key] for key in written.refused}
+        return open_
+
+    def _all_settled(
+        self, records: Mapping[Key, Record], found: Settling, checked: Checked
+    ) -> dict[Key, Record]:
+        return {key: self._settled(key, record, found, checked) for key, record in records.items()}
+
+    def _settled(self, key: Key, record: Record, found: Settling, checked: Checked) -> Record:
+        taken_back: dict[FieldId, float] = {}
+        if before := checked.before.get(key):
+            kept = found.facts.get(key, NOTHING).by_field()
+            claimed_facts = checked.records[key].fields
+            taken_back = {
+                name: said
+                for name, said in before.items()
+                if name not in kept and record.fields.of_field(name) == claimed_facts.of_field(name)
+            }
+        return settled(
+            record,
+            checked.claims[key],
+            found.fields.get(key, NOTHING),
+            taken_back,
+            found.late.get(key, 0.0),
+        )
+
+    def take_back(self, delivery: Delivery, now: float) -> None:
+        """Forget what counted as taken, until it was refused: an import job decides later."""
+        refused: dict[Key, Times] = {}
+        for result in (*delivery.results, *delivery.import_failures):
+            operation = result.operation
+            if isinstance(result.outcome, Refused) and isinstance(operation, UpsertProfile):
+                stake = stake_of(operation)
+                take_in(refused, self._judge.decided(operation, stake, now) if stake else ())
+        for _ in range(ROUNDS):
+            if not refused:
+                return
+            records = self._words.read(refused, again=True)
+            after = {
+                key: without_fields(record, refused[key])
+                for key, record in records.items()
+                if not _disjoint(refused[key], record.fields)
+            }
+            changed = self._words.write(records, after).refused
+            refused = {key: refused[key] for key in changed}
+
+    def _note(self, result: Result, stake: Stake, now: float, found: Settling) -> None:
+        """What one result means for the records."""
+        operation, outcome = result.operation, result.outcome
+        may_land = (
+            isinstance(outcome, Retryable) and outcome.tried and outcome.reason in MAY_LAND_LATER
+        )
+        if may_land:
+            until = self._wall() + LONGEST_SECONDS
+            found.late.update(dict.fromkeys(keys_of(stake), until))
+        is_sent = isinstance(outcome, Delivered) and NOT_SENT.isdisjoint(result.warnings)
+        if is_sent:
+            take_in(found.fields, self._judge.decided(operation, stake, now))
+            if DeliveryWarning.NOT_ON_LIST not in result.warnings:
+                take_in(found.fields, self._judge.done(operation, now))
+        take_in(found.facts, self._judge.withdrawn(operation, stake, now))
+        if isinstance(operation, Unsubscribe):
+            # Before somebody leaves a list it is looked whether they are on it: that may be what
+            # had no answer.
+            of_list = operation.list_id is not None
+            may_be_sent = self._klaviyo.may_have_left(operation) if of_list else may_land
+            if is_sent or may_be_sent:
+                take_in(found.facts, self._judge.sent(operation, now))
+
+
+def are_upserts(batch: Iterable[Operation]) -> bool:
+    """Whether nothing but what was taken decides what is noted of them."""
+    return {type(operation) for operation in batch} == {UpsertProfile}
+
+
+def is_taken(batch: Sequence[Operation], results: Sequence[Result]) -> bool:
+    """Whether these are upserts, and Klaviyo has taken each as it was."""
+    return are_upserts(batch) and all(
+        result.operation is operation
+        and isinstance(result.outcome, Delivered)
+        and not result.warnings
+        for operation, result in zip(batch, results, strict=True)
+    )
+
+
+def _disjoint(one: Times, other: Times) -> bool:
+    """Whether no field has the same time in both."""
+    return one.by_field().items().isdisjoint(other.by_field().items())
