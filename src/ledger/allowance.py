@@ -22,15 +22,13 @@ NOT_DONE = frozenset({"unread", "unwritten"})
 class Allowance:
     """The time of one call, shared by all that the ledger does in it. Safe in several threads.
 
-    `failures` counts, by code, the items that could not be read or written, and `answers` the
-    requests that were answered.
+    `failures` counts, by code, the items that could not be read or written.
     """
 
     def __init__(
         self, seconds: float = SECONDS, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.failures: Counter[str] = Counter()
-        self.answers = 0
         self.clock = clock
         self._left = seconds
         self._lock = threading.Lock()
@@ -41,15 +39,10 @@ class Allowance:
         return max(self._left, 0.0)
 
     @property
-    def is_late(self) -> bool:
-        """Whether the ledger answers, and time was all that was wanting."""
+    def was_too_short(self) -> bool:
+        """Whether something has failed, and for want of time only."""
         codes = self.failures.keys() - NOT_DONE
-        return bool(self.answers and codes) and codes <= FOR_WANT_OF_TIME
-
-    def answered(self) -> None:
-        """Count a request that was answered."""
-        with self._lock:
-            self.answers += 1
+        return bool(codes) and codes <= FOR_WANT_OF_TIME
 
     def fail(self, code: str, number: int = 1) -> None:
         """Count what failed."""

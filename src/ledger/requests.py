@@ -23,6 +23,9 @@ ROUNDS = 2
 PAUSE = 0.02
 """Seconds before the second round."""
 
+ALIVE_SECONDS = 60.0
+"""So long after its last answer DynamoDB counts as late rather than as out of reach."""
+
 FAILED_CONDITION = "ConditionalCheckFailedException"
 
 
@@ -43,6 +46,7 @@ class Requests:
     def __init__(self, call: Call) -> None:
         self.call = call
         self._threads: ThreadPoolExecutor | None = None
+        self._answered_at = -ALIVE_SECONDS
 
     def ask(
         self, operation: str, document: Document, until: float, allowance: Allowance
@@ -52,8 +56,14 @@ class Requests:
         if left <= 0:
             raise TableError("no_time_left")
         answer = self.call(operation, document, left)
-        allowance.answered()
+        self._answered_at = time.monotonic()
         return answer
+
+    @property
+    def are_answered(self) -> bool:
+        """Whether DynamoDB has answered this process within the last minute: then it is there,
+        however late it is now."""
+        return time.monotonic() - self._answered_at < ALIVE_SECONDS
 
     def ask_or_count(
         self,

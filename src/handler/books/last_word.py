@@ -74,7 +74,7 @@ class Words:
     @property
     def is_late(self) -> bool:
         """Whether the table answers, but not in time."""
-        return self._allowance.is_late
+        return self._allowance.was_too_short and self._table.requests.are_answered
 
     def read(self, names: Iterable[Name], *, again: bool, leave: float = 0.0) -> dict[Name, Record]:
         """The records as far as they could be read; an empty one where there is none."""
