@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from klaviyo_client.api.outcomes import (
     UNTRIED,
+    Delivered,
     DeliveryWarning,
     Retryable,
     RetryReason,
@@ -32,7 +33,14 @@ from klaviyo_client.people.times import NOTHING
 from klaviyo_client.results import Delivery, Result
 from klaviyo_client.sending.ahead import Ahead
 from klaviyo_client.settling import ROUNDS, Notes, are_upserts, is_taken
-from operations import DeleteProfile, MergeProfiles, Operation, UpsertProfile
+from operations import (
+    AddToList,
+    DeleteProfile,
+    MergeProfiles,
+    Operation,
+    RemoveFromList,
+    UpsertProfile,
+)
 from operations.instants import NEVER
 
 CONTENDED = Retryable(RetryReason.PERSON_BUSY, 1.0, tried=False)
@@ -116,7 +124,9 @@ class InOrder:
         unnoted = self._notes.settle(afterwards, checked)
         for position in stakes.keys() & results.keys() if unnoted else ():
             if not unnoted.isdisjoint(keys_of(stakes[position])):
-                results[position] = _with(results[position], DeliveryWarning.ORDER_NOT_CHECKED)
+                is_urgent = id(operations[position]) in self._urgent
+                comes_again = self._words.is_late and not is_urgent
+                results[position] = _unnoted(results[position], comes_again=comes_again)
         self._notes.take_back(delivery, now)
         return replace_results(
             delivery,
@@ -280,6 +290,21 @@ def _result(
     elif position in stakes:
         added = (DeliveryWarning.ORDER_NOT_CHECKED,)
     return _with(result, *added)
+
+
+def _unnoted(result: Result, *, comes_again: bool) -> Result:
+    """What becomes of an operation that was taken, and not noted.
+
+    What may be repeated comes again to be noted, and goes without what is newer by then. A consent
+    may not: somebody would get two letters.
+    """
+    if (
+        comes_again
+        and isinstance(result.operation, UpsertProfile | AddToList | RemoveFromList)
+        and isinstance(result.outcome, Delivered)
+    ):
+        return replace(result, outcome=UNTRIED)
+    return _with(result, DeliveryWarning.ORDER_NOT_CHECKED)
 
 
 def _with(result: Result, *added: DeliveryWarning) -> Result:

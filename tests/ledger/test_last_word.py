@@ -805,9 +805,20 @@ def test_what_could_not_be_claimed_in_time_comes_again_where_that_helps(
     assert said(deliver(pair.one, upsert(5, plan="x"))) == ["delivered"]
 
 
-def test_what_was_taken_and_could_not_be_noted_is_told(pair: Pair) -> None:
-    pair.table.requests.call = Puts(pair.table, None, "TimedOut")
-    assert said(deliver(pair.one, upsert(5, plan="x"))) == ["delivered order_not_checked"]
+@pytest.mark.parametrize(
+    ("operation", "code", "expected"),
+    [
+        (upsert(5, plan="x"), "TimedOut", "out_of_time"),
+        (upsert(5, plan="x"), "ThrottlingException", "delivered order_not_checked"),
+        (consents(5, "L"), "TimedOut", "delivered order_not_checked"),
+    ],
+)
+def test_what_was_taken_and_could_not_be_noted_comes_again_or_is_told(
+    pair: Pair, account: Account, operation: Operation, code: str, expected: str
+) -> None:
+    pair.table.requests.call = Puts(pair.table, None, code)
+    assert said(deliver(pair.one, operation)) == [expected]
+    assert account.profiles.by_email(ADA), "Klaviyo has taken it"
 
 
 def test_a_record_that_no_release_has_written_costs_no_message(
