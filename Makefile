@@ -18,8 +18,10 @@ export PYTHONPATH := src
 # starts, compile everything anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-# Each test of a time runs by itself, when nothing else does.
-PARALLEL := $(BIN)/python -m pytest -n auto --dist worksteal -m "not alone"
+# One worker more than there are processors, since some always wait for a clock or a browser. Each test
+# of a time runs by itself, when nothing else does.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+PARALLEL := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not alone"
 ALONE = $(BIN)/python -m pytest -m alone $(shell grep -rl --include='test_*.py' 'mark\.alone' tests)
 
 define LINT

@@ -1,5 +1,6 @@
 """Real parts for tests: moto's server as AWS, the stand-in as Klaviyo, queues and a secret."""
 
+import signal
 import uuid
 from collections.abc import Iterator
 
@@ -28,6 +29,11 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("suite")
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and with them each process
+# that a test starts, to interrupt it. What is handled here is not handed down.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

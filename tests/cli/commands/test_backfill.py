@@ -461,7 +461,7 @@ def _is_busy(backfill: Backfill) -> bool:
     return backfill.state.exists()
 
 
-def _until(condition: Any, seconds: float = 10.0) -> None:
+def _until(condition: Any, seconds: float = 60.0) -> None:
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until

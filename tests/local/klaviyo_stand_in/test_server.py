@@ -110,8 +110,12 @@ def test_a_cut_connection_is_reset(
 def test_an_answer_that_is_held_back_outlasts_a_client_without_patience() -> None:
     made = account()
     made.set_weather(Weather(latency=30))
-    with serve(made) as url, pytest.raises(requests.ReadTimeout):
-        requests.post(f"{url}/api/events", json.dumps(event()), headers=HEADERS, timeout=0.2)
+    with serve(made) as url:
+        with pytest.raises(requests.ReadTimeout):
+            requests.post(f"{url}/api/events", json.dumps(event()), headers=HEADERS, timeout=0.2)
+        until = time.monotonic() + 60
+        while not made.events_recorded and time.monotonic() < until:
+            time.sleep(0.01)
     assert made.events_recorded == 1
 
 

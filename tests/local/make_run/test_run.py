@@ -44,8 +44,14 @@ SECONDS = 180
 
 
 def finish(process: "subprocess.Popen[str]") -> tuple[int, str]:
-    """Its exit status and what it has written from here on."""
-    output, _ = process.communicate(timeout=SECONDS)
+    """Its exit status and what it has written from here on. It never outlives its test: another
+    one would be blamed for what it leaves open."""
+    try:
+        output, _ = process.communicate(timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
     return process.returncode, output
 
 

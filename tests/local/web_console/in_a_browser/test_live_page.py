@@ -200,12 +200,14 @@ def test_page_stays_responsive_at_a_thousand_messages_a_minute(
 
 
 def test_older_messages_are_paged(page: "Page", running: Running) -> None:
-    running.send(*(json.loads(track(messageId=f"paged-{n}", event="Paged")) for n in range(120)))
+    messages = [json.loads(track(messageId=f"paged-{n}", event=f"Paged {n}")) for n in range(120)]
+    running.send(*messages)
     open_panel(page, "live")
     page.get_by_label("Find messages").fill("paged-")
     pager = page.get_by_role("navigation", name="Pages of messages")
     expect(pager).to_contain_text("50 of 120 that were found")
     pager.get_by_role("button", name="Older").click()
+    page.locator("tr", has_text="Paged 69").wait_for()
     pager.get_by_role("button", name="Older").click()
     expect(pager).to_contain_text("20 of 120 that were found")
     expect(page.locator("button.open")).to_have_count(20)
