@@ -162,7 +162,7 @@ class Redelivery:
                 "queue unavailable", code=stored.codes[0], records=len(stored.missing)
             )
         if page is not None:
-            self._record(page, found, delivery, routing, stored, now)
+            self._record(page, found, delivery, routing, stored, now, schedule)
         self._report_dead(stored.dead)
         self._count(batch, found, routing, delivery, stored)
         self._report(found.ready, delivery, now)
@@ -294,12 +294,14 @@ class Redelivery:
         routing: Routing,
         stored: Stored,
         now: datetime,
+        schedule: Schedule,
     ) -> None:
         """Write into the ledger what became of the batch."""
         from handler.books.page import Decided
         from handler.books.recording import record_retry
 
         moment = now.timestamp()
+        page.allowance.end_within(self._left(schedule.queues) + FATES_SECONDS)
         record_retry(
             page,
             [
@@ -374,6 +376,9 @@ class Redelivery:
             requests=delivery.requests,
         )
 
+
+FATES_SECONDS = 0.3
+"""For writing what became of the batch after the time for the queues: the end is near."""
 
 LEDGER_PATIENCE_SECONDS = 3_600.0
 """So long an operation waits for a ledger that is late: then it goes without."""

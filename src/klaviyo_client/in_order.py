@@ -46,9 +46,8 @@ from operations.instants import NEVER
 CONTENDED = Retryable(RetryReason.PERSON_BUSY, 1.0, tried=False)
 """Somebody else was faster each time."""
 
-NOTING_SECONDS = 0.1
-"""Of the time for the records, kept for noting what was taken: what is not noted outdates nothing,
-and nobody would learn of it."""
+NOTING_SHARE = 1 / 3
+"""Of the time for the records, kept for noting what was taken: without, it outdates nothing."""
 
 MARGIN = 1.0
 """Seconds by which a claim outlasts its delivery, for clocks that differ."""
@@ -183,7 +182,7 @@ class InOrder:
         """Judge and claim; gives those whose people somebody else has claimed meanwhile."""
         keys = {position: keys_of(stake) for position, stake in stakes.items()}
         names = {key for of_one in keys.values() for key in of_one}
-        records = self._words.read(names, again=again, leave=NOTING_SECONDS)
+        records = self._words.read(names, again=again, keep=NOTING_SHARE)
         known = {
             position: stake
             for position, stake in stakes.items()
@@ -203,7 +202,7 @@ class InOrder:
             )
             for key, fields in judgement.claims.items()
         }
-        written = self._words.write(records, claims, leave=NOTING_SECONDS)
+        written = self._words.write(records, claims, keep=NOTING_SHARE)
         made, refused = set(written.made), set(written.refused)
         for key in made:
             facts = judgement.facts.get(key, NOTHING)

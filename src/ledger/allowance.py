@@ -30,6 +30,7 @@ class Allowance:
     ) -> None:
         self.failures: Counter[str] = Counter()
         self.clock = clock
+        self.seconds = seconds
         self._left = seconds
         self._lock = threading.Lock()
 
@@ -43,6 +44,11 @@ class Allowance:
         """Whether something has failed, and for want of time only."""
         codes = self.failures.keys() - NOT_DONE
         return bool(codes) and codes <= FOR_WANT_OF_TIME
+
+    def end_within(self, seconds: float) -> None:
+        """From here on there are so many seconds at most."""
+        with self._lock:
+            self._left = min(self._left, seconds)
 
     def fail(self, code: str, number: int = 1) -> None:
         """Count what failed."""

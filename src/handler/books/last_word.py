@@ -76,10 +76,10 @@ class Words:
         """Whether the table answers, but not in time."""
         return self._allowance.was_too_short and self._table.requests.are_answered
 
-    def read(self, names: Iterable[Name], *, again: bool, leave: float = 0.0) -> dict[Name, Record]:
+    def read(self, names: Iterable[Name], *, again: bool, keep: float = 0.0) -> dict[Name, Record]:
         """The records as far as they could be read; an empty one where there is none."""
         try:
-            return self._read(names, again, leave)
+            return self._read(names, again, keep * self._allowance.seconds)
         except Exception:  # a fault of the ledger's own must never cost a message
             self._allowance.fail("unexpected")
             return {}
@@ -98,11 +98,11 @@ class Words:
         return records
 
     def write(
-        self, before: Mapping[Name, Record], after: Mapping[Name, Record], *, leave: float = 0.0
+        self, before: Mapping[Name, Record], after: Mapping[Name, Record], *, keep: float = 0.0
     ) -> Written:
         """Put the records in the place of those `before`, where these are still there."""
         try:
-            return self._write(before, after, leave)
+            return self._write(before, after, keep * self._allowance.seconds)
         except Exception:  # as above: the delivery that it follows is kept
             self._allowance.fail("unexpected")
             return Written()

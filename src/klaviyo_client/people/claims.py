@@ -32,14 +32,13 @@ class Words(Protocol):
     def field_ids(self, names: tuple[str, ...]) -> FieldIds:
         """What several are."""
 
-    def read(
-        self, names: Iterable[Key], *, again: bool, leave: float = 0.0
-    ) -> Mapping[Key, Record]:
+    def read(self, names: Iterable[Key], *, again: bool, keep: float = 0.0) -> Mapping[Key, Record]:
         """The records as far as they could be read; an empty one where there is none. `again`: they
-        have changed a moment ago. `leave` seconds are left of the time for this."""
+        have changed a moment ago. `keep` is the share of the time for
+        the records that must be left."""
 
     def write(
-        self, before: Mapping[Key, Record], after: Mapping[Key, Record], *, leave: float = 0.0
+        self, before: Mapping[Key, Record], after: Mapping[Key, Record], *, keep: float = 0.0
     ) -> Written:
         """Put the records in the place of those `before`, where these are still there."""
 
