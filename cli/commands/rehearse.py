@@ -22,22 +22,31 @@ if TYPE_CHECKING:
 EPILOG = """\b
 Examples:
   klaviyo-destination rehearse --stack klaviyo-destination you+rehearsal@your-company.com
-  klaviyo-destination rehearse --stack klaviyo-destination --clean-up you+rehearsal@your-company.com
+  klaviyo-destination rehearse --stack klaviyo-destination --clean-up you+rehearsal-1f9c2a@…
 
 \b
-Nobody in Klaviyo may have the address. A handful of messages about one made-up person there is
-signed and posted to the webhook, twice. Profile, events, lists and consent are read back and
-compared with what `preview` promises. Then Klaviyo is asked to delete the person, however it ends.
-The metrics stay in Klaviyo: its API cannot delete the metric of an event.
+Nobody in Klaviyo may have the address. One with a plus is best: each rehearsal adds a tag to it,
+you+rehearsal-1f9c2a@, so that none is in the way of the next. A handful of messages about one
+made-up person there is signed and posted to the webhook, twice. Profile, events, lists and consent
+are read back and compared with what `preview` promises. Then Klaviyo is asked to delete the person,
+however it ends. The metrics stay in Klaviyo: its API cannot delete the metric of an event.
 
 \b
 It needs the scopes events:read, metrics:read, profiles:read, lists:read and data-privacy:write.
 If the destination's own key has fewer, put another key of the account into KLAVIYO_REHEARSAL_KEY.
-With --json: {"holds", "is_gone", "rows": [{"what", "promised", "actual", "holds"}]}. Exit status:
-1 if a promise was not kept, 3 if something was out of reach or the person is still there.
+With --json: {"address", "holds", "is_gone", "rows": [{"what", "promised", "actual", "holds"}]}.
+Exit status: 1 if a promise was not kept, 3 if something was out of reach or the person is still
+there.
 """
 
 KEY = "KLAVIYO_REHEARSAL_KEY"
+
+ONCE = (
+    "The destination subscribes an address once in half an hour. If this one was rehearsed within "
+    "that time, its consent is not as promised: wait, or name one with a plus, which is new each "
+    "time."
+)
+"""For an address that is the same at each rehearsal."""
 
 
 @click.command("rehearse", epilog=EPILOG)
@@ -67,30 +76,45 @@ def command(
     as_json: bool,
 ) -> int:
     """Send a made-up person through the webhook, read it back from Klaviyo, and delete it."""
-    from cli.rehearsal.messages import deletion, messages, new_run
+    from cli.rehearsal.messages import address_for, deletion, messages, new_run
     from cli.rehearsal.promise import promise
 
     if "@" not in address.strip("@"):
         raise Misuse("ADDRESS: expected an e-mail address that nobody in Klaviyo has")
     context = CommandContext(stack_name)
+    run = new_run()
+    if not clean_up:
+        address = address_for(run, address)
     inquirer, owner = _reader(context)
     rehearsal = _rehearsal(context, inquirer, url, address, wait)
     if clean_up:
         return _clean_up(rehearsal, inquirer, address)
     now = datetime.now(UTC)
-    run = new_run()
     sent = messages(run, address, context.settings, now, with_order=not no_order)
     promised = promise(sent, context.settings, now)
     for message_id, reason in promised.dropped.items():
         console.note(f"The settings drop message {message_id}: {reason}.")
     rehearsal.require_nobody()
-    if not yes:
-        _confirm(address, owner, promised, len(sent))
     last = deletion(run, address, now) if context.settings.forward_deletions else None
+    console.note(
+        f"To {owner}: {len(sent)} messages, twice, about somebody made up with the address "
+        f"{address}."
+    )
+    if promised.subscribes and last is None and "+" not in address:
+        console.note(ONCE)
+    if not yes:
+        _confirm(promised)
     outcome = rehearsal.carry_out(sent, promised, last)
     if as_json:
         rows = [asdict(row) for row in outcome.rows]
-        console.write_json({"holds": outcome.holds, "is_gone": outcome.is_gone, "rows": rows})
+        console.write_json(
+            {
+                "address": address,
+                "holds": outcome.holds,
+                "is_gone": outcome.is_gone,
+                "rows": rows,
+            }
+        )
     else:
         _show(outcome)
     if not outcome.is_gone:
@@ -165,10 +189,7 @@ def _clean_up(rehearsal: "Rehearsal", inquirer: "Inquirer", address: str) -> int
     return Status.OK if is_gone else Status.UNFINISHED
 
 
-def _confirm(address: str, owner: "Owner", promised: "Promise", number: int) -> None:
-    console.note(
-        f"To {owner}: {number} messages, twice, about somebody made up with the address {address}."
-    )
+def _confirm(promised: "Promise") -> None:
     metrics = ", ".join(promised.metrics)
     console.note(f"Flows that begin with {metrics} run for this person, and may send mail there.")
     if promised.subscribes:

@@ -15,10 +15,23 @@ EVENT = "Test Event"
 
 ORDER = "Order Completed"
 
+TAG_LENGTH = 6
+"""Of the run's name, in the address."""
+
 
 def new_run() -> str:
     """The name of a rehearsal, which its person and its messages bear."""
     return f"rehearsal-{uuid.uuid4().hex[:12]}"
+
+
+def address_for(run: str, address: str) -> str:
+    """An address that is new to the destination, where the mailbox takes any: the one with a plus.
+
+    The destination subscribes an address once in half an hour, as Klaviyo recommends. Mail for
+    you+rehearsal-1f9c2a@ goes where mail for you+rehearsal@ goes.
+    """
+    mailbox, _, domain = address.rpartition("@")
+    return f"{mailbox}-{run[-TAG_LENGTH:]}@{domain}" if "+" in mailbox else address
 
 
 def messages(

@@ -65,7 +65,8 @@ class Rehearsal:
             return
         if is_made_up(found):
             raise Misuse(
-                "the person of an earlier rehearsal is still in Klaviyo: run it with --clean-up"
+                "the person of an earlier rehearsal is still in Klaviyo: run it with "
+                f"{self._how_to_clean_up}"
             )
         raise Misuse(
             "somebody in Klaviyo has this address: name one that nobody has, such as "
@@ -93,19 +94,15 @@ class Rehearsal:
             if self._queued and not (rows and all(row.holds for row in rows)):
                 self._say(
                     "Something waits in the retry queue, and may make the person anew: run it with "
-                    "--clean-up once the queue is empty."
+                    f"{self._how_to_clean_up} once the queue is empty."
                 )
-                if promise.subscribes:
-                    self._say(
-                        "If this address was rehearsed within the last half hour, its subscription "
-                        "waits for the rest of it: Klaviyo recommends one in that time. Name "
-                        "another address."
-                    )
             try:
                 is_gone = self.clean_up()
             except Trouble as trouble:
                 # What has ended the rehearsal is the news; this is said beside it.
-                self._say(f"The person is not deleted: {trouble}. Run it with --clean-up.")
+                self._say(
+                    f"The person is not deleted: {trouble}. Run it with {self._how_to_clean_up}."
+                )
         if is_gone and deletion is not None:
             self._send([deletion], "The deletion")
         return RehearsalResult(rows, is_gone)
@@ -127,6 +124,10 @@ class Rehearsal:
             if self._clock() > until:
                 return False
             self._sleep(LOOK_SECONDS)
+
+    @property
+    def _how_to_clean_up(self) -> str:
+        return f"`--clean-up {self._witness.address}`"
 
     def _send(self, messages: Sequence[Mapping[str, Any]], turn: str) -> None:
         body = json.dumps(list(messages), separators=(",", ":")).encode()

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from cli.klaviyo.account import KlaviyoAccount
 from cli.klaviyo.asking import Inquirer
 from cli.klaviyo.scopes import PROBES
-from cli.rehearsal.messages import MARK, messages
+from cli.rehearsal.messages import MARK, address_for, messages
 from cli.rehearsal.promise import Promise, promise
 from cli.rehearsal.reality import MailingList, Reality, RecordedEvent, Witness
 from cli.rehearsal.run import Rehearsal
@@ -30,6 +31,8 @@ from tests.handler.calls import call as signed
 pytestmark = pytest.mark.usefixtures("no_secrets")
 
 ADDRESS = "nobody+rehearsal@acme-store.example"
+ITSELF = "nobody@acme-store.example"
+"""An address that a rehearsal takes as it is."""
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
@@ -37,33 +40,72 @@ READING = {"events:read", "metrics:read", "data-privacy:write"}
 EVERY_SCOPE = {probe.scope for probe in PROBES} | READING | {"accounts:read"}
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[str]:
-    """The folder of a `make run` with lists and consents."""
-    folder = str(tmp_path)
-    process = run(
-        LIST_ID="WmB7kT", CONSENT_EVENTS="true", FORWARD_DELETIONS="true", RUN_FOLDER=folder
-    )
-    assert process.stdout is not None
-    until("Serving until Ctrl-C", process.stdout)
-    yield folder
-    process.kill()
-    process.communicate()
+@contextmanager
+def running(folder: Path, **settings: str) -> Iterator[None]:
+    """A `make run` with lists and consents."""
+    process = run(LIST_ID="WmB7kT", CONSENT_EVENTS="true", RUN_FOLDER=str(folder), **settings)
+    try:
+        assert process.stdout is not None
+        until("Serving until Ctrl-C", process.stdout)
+        yield
+    finally:
+        process.kill()
+        process.communicate()
 
 
-def test_make_run_keeps_every_promise(running: str, aws_variables: dict[str, str]) -> None:
-    arguments = ("rehearse", "--local", "--yes", ADDRESS)
-    status, document = answer(*arguments, RUN_FOLDER=running)
-    assert [row for row in document["rows"] if not row["holds"]] == []
-    facts = {row["what"]: (row["promised"], row["actual"]) for row in document["rows"]}
-    assert (status, document["holds"], document["is_gone"]) == (0, True, True)
-    assert facts["first_name"] == ("Second", "Second")
-    assert facts['"Ordered Product", each sent twice'] == ("2 recorded", "2 recorded")
-    assert facts["list Customers (single_opt_in)"] == ("on it, SUBSCRIBED",) * 2
-    # The destination has learnt of the deletion, and subscribes the same address anew.
-    assert answer(*arguments, "--no-order", RUN_FOLDER=running)[0] == 0
-    left = call("rehearse", "--local", "--clean-up", ADDRESS, RUN_FOLDER=running)
-    assert left.stdout == "Nobody in Klaviyo has the address.\n"
+@pytest.mark.parametrize(
+    ("address", "settings"),
+    [
+        # Each rehearsal has an address of its own.
+        (ADDRESS, {}),
+        # The destination learns of the deletion, and subscribes the same address anew.
+        (ITSELF, {"FORWARD_DELETIONS": "true"}),
+    ],
+)
+def test_make_run_keeps_every_promise_twice(
+    address: str, settings: dict[str, str], tmp_path: Path, aws_variables: dict[str, str]
+) -> None:
+    folder = {"RUN_FOLDER": str(tmp_path)}
+    with running(tmp_path, **settings):
+        arguments = ("rehearse", "--local", "--yes", address)
+        status, document = answer(*arguments, **folder)
+        assert [row for row in document["rows"] if not row["holds"]] == []
+        facts = {row["what"]: (row["promised"], row["actual"]) for row in document["rows"]}
+        assert (status, document["holds"], document["is_gone"]) == (0, True, True)
+        assert facts["first_name"] == ("Second", "Second")
+        assert facts['"Ordered Product", each sent twice'] == ("2 recorded", "2 recorded")
+        assert facts["list Customers (single_opt_in)"] == ("on it, SUBSCRIBED",) * 2
+        assert answer(*arguments, "--no-order", **folder)[0] == 0
+        left = call("rehearse", "--local", "--clean-up", document["address"], **folder)
+        assert left.stdout == "Nobody in Klaviyo has the address.\n"
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("you+rehearsal@your-company.com", "you+rehearsal-abcdef@your-company.com"),
+        ("you@your-company.com", "you@your-company.com"),
+        ('"a@b"@your-company.com', '"a@b"@your-company.com'),
+    ],
+)
+def test_address_with_a_plus_is_another_one_each_time(address: str, expected: str) -> None:
+    assert address_for("rehearsal-123456abcdef", address) == expected
+
+
+@pytest.mark.parametrize(
+    ("address", "parameters", "warns"),
+    [
+        (ITSELF, {"ListId": "Y6nRLr"}, True),
+        (ITSELF, {"ListId": "Y6nRLr", "ForwardDeletions": "true"}, False),
+        (ITSELF, {}, False),
+        (ADDRESS, {"ListId": "Y6nRLr"}, False),
+    ],
+)
+def test_address_that_may_wait_for_its_consent_is_told_before_anything_is_sent(
+    address: str, parameters: dict[str, str], warns: bool, make_stack: MakeStack
+) -> None:
+    said = call("rehearse", "--stack", make_stack(**parameters), address).stderr
+    assert ("subscribes an address once in half an hour" in said) == warns
 
 
 class Door(Webhook):
@@ -178,21 +220,22 @@ def test_others_are_left_as_they_are(deployment: Deployment, make_stack: MakeSta
 def test_somebody_who_is_there_is_not_touched(
     arguments: tuple[str, ...], deployment: Deployment, make_stack: MakeStack
 ) -> None:
-    deployment.webhook(signed({**SENT[0], "traits": {"email": ADDRESS}}))
-    result = call("rehearse", "--stack", make_stack(), ADDRESS, *arguments)
+    deployment.webhook(signed({**SENT[0], "traits": {"email": ITSELF}}))
+    result = call("rehearse", "--stack", make_stack(), ITSELF, *arguments)
     assert result.exit_code == 2
-    assert [each.email for each in deployment.account.profiles] == [ADDRESS]
+    assert [each.email for each in deployment.account.profiles] == [ITSELF]
     assert deployment.account.events == []
 
 
 def test_what_an_earlier_one_left_is_cleaned_up(
     deployment: Deployment, make_stack: MakeStack
 ) -> None:
-    deployment.webhook(signed({**SENT[0], "traits": {"email": ADDRESS, MARK: "rehearsal-0"}}))
+    deployment.webhook(signed({**SENT[0], "traits": {"email": ITSELF, MARK: "rehearsal-0"}}))
     name = make_stack()
-    result = call("rehearse", "--stack", name, ADDRESS, "--yes")
-    assert (result.exit_code, "run it with --clean-up" in result.stderr) == (2, True)
-    assert call("rehearse", "--stack", name, ADDRESS, "--clean-up").exit_code == 0
+    result = call("rehearse", "--stack", name, ITSELF, "--yes")
+    remedy = f"run it with `--clean-up {ITSELF}`"
+    assert (result.exit_code, remedy in result.stderr) == (2, True)
+    assert call("rehearse", "--stack", name, ITSELF, "--clean-up").exit_code == 0
     assert list(deployment.account.profiles) == []
 
 
