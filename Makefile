@@ -49,6 +49,9 @@ deploy: $(COMMAND) ## Build and deploy to AWS (STACK=its name; parameters in sta
 release: $(COMMAND) ## Make what a release consists of, in dist/: functions, template, SBOM, checksums
 	@$(BIN)/python -m deploy.release
 
+accounts: $(COMMAND) ## Stand in for AWS, Klaviyo and Segment, to try a deployment; needs a Python 3.13 (PYTHON313)
+	@exec .ci/deploy tests.emulator.accounts
+
 run: $(COMMAND) ## Run everything on this machine, until Ctrl-C (ONCE=1: until the samples are through)
 	@exec $(BIN)/python -m local
 

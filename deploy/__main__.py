@@ -58,7 +58,9 @@ def _deploy(stack: str, template: Path, more: Sequence[str]) -> int:
         rollout.write(rollout.template(effective), template)
     else:
         chosen = {name: text for name, text in chosen.items() if name not in rollout.PARAMETERS}
-    _run("sam", "build", "--template-file", str(template), "--base-dir", str(ROOT))
+    # What SAM writes to its standard output is advice, such as a deployment that asks questions.
+    build = ("sam", "build", "--template-file", str(template), "--base-dir", str(ROOT))
+    _run(*build, stdout=subprocess.DEVNULL)
     _run("sam", "deploy", "--stack-name", stack, *_overrides(stack, chosen), *more)
     after = aws.stack(stack)
     arn = None if before is None else before.outputs.get("CredentialsSecretArn")
@@ -66,7 +68,7 @@ def _deploy(stack: str, template: Path, more: Sequence[str]) -> int:
         print(
             f"The secret has a new name. It has the old one's text; delete {arn} when all is well."
         )
-    _say_what_is_next(stack, after)
+    _say_what_is_next(stack, after, is_new=before is None)
     return 0
 
 
@@ -132,14 +134,17 @@ def _overrides(stack: str, chosen: Mapping[str, str]) -> list[str]:
     return ["--parameter-overrides", f"file://{file}"]
 
 
-def _run(*command: str) -> None:
-    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, check=False)
+def _run(*command: str, stdout: int | None = None) -> None:
+    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=stdout, check=False)
     if done.returncode:
         raise ParameterError(f"{' '.join(command[:2])} failed, see above")
 
 
-def _say_what_is_next(name: str, stack: aws.Stack) -> None:
-    print(f"\n{name} is deployed. Its webhook is {stack.output('WebhookUrl')}")
+def _say_what_is_next(name: str, stack: aws.Stack, *, is_new: bool) -> None:
+    """The addresses whole, which SAM's table breaks; and the README's next steps."""
+    print(f"\n{name} is deployed.")
+    print(f"Webhook:   {stack.output('WebhookUrl')}")
+    print(f"Dashboard: {stack.output('DashboardUrl')}")
     if not any(
         stack.parameters.get(each) for each in ("AlarmEmail", "SlackChannel", "TeamsChannel")
     ):
@@ -147,8 +152,14 @@ def _say_what_is_next(name: str, stack: aws.Stack) -> None:
             "Nobody is notified when an alarm goes off: set AlarmEmail in "
             f"{parameters.file_of(name)} and deploy again."
         )
-    for verb in ("secret set", "doctor"):
-        print(f"Next: .venv/bin/klaviyo-destination {verb} --stack {name}")
+    print("Next:")
+    for verb, rest in (*(FIRST if is_new else ()), *EACH_TIME):
+        print(f"  .venv/bin/klaviyo-destination {verb} --stack {name}{rest}")
+
+
+FIRST = (("secret set", ""), ("connect", " --source SOURCE"))
+EACH_TIME = (("doctor", ""), ("rehearse", " you+rehearsal@your-company.com"))
+"""Commands, and what follows the stack's name."""
 
 
 if __name__ == "__main__":

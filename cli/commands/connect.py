@@ -21,7 +21,7 @@ Examples:
 
 \b
 The token is one of Segment's Public API (Settings, Access Management, Tokens), from SEGMENT_TOKEN
-or a prompt. A workspace in the EU needs --region eu.
+or a prompt. A workspace in the EU needs --region eu, or SEGMENT_REGION=eu, which doctor reads too.
 What is there already is found by the webhook's URL, and changed only where it has to be: a
 narrower trigger, another batch size and further headers stay.
 With --json: {"dry_run", "source", "changes": [{"what", "action", "fields"}], "steps"}. Exit status:

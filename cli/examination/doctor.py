@@ -16,15 +16,17 @@ from cli.troubles import Trouble
 
 def examine(context: CommandContext, on_pause: Callable[[float], None]) -> Iterator[Check]:
     """Every check of a stack, or of the environment where none is named; none of them raises.
+    Of a stack that is not there, only that.
 
     `on_pause` is given the seconds for which a check waits, because Klaviyo throttles it.
     """
     stack = StackExamination(context)
-    yield from _each(
-        ("stack", stack.stack), ("settings", stack.read_settings), ("secret", stack.secret)
-    )
+    yield from _each(("stack", stack.stack))
+    if not stack.is_found:
+        return  # There is nothing else to look at, and the same need not be said of each.
+    yield from _each(("settings", stack.read_settings), ("secret", stack.secret))
     yield revision_check(datetime.now(UTC).date())
-    # Without a key Klaviyo is asked nothing, and a stack that is not there names no address.
+    # Without a key Klaviyo is asked nothing.
     api_url = context.api_url if stack.key else ""
     klaviyo = KlaviyoExamination(api_url, stack.key, stack.settings, on_pause)
     yield from _each(

@@ -31,10 +31,12 @@ class StackExamination:
         self.key: str | None = None
         self.has_token = False
         self.webhook_url: str | None = None
+        self.is_found = False
 
     def stack(self) -> Iterator[Check]:
         """Its state, and whether it has what is needed of it."""
         stack = self._context.stack
+        self.is_found = True
         if stack is None:
             found = "none named: the environment's variables are checked"
             yield Check("stack", Health.SKIPPED, found, "name one with --stack NAME")

@@ -32,8 +32,10 @@ Json = Mapping[str, Any]
 
 
 def api_url(region: str | None = None) -> str:
-    """Where the workspace is: SEGMENT_API_URL, else the region's."""
-    return os.environ.get("SEGMENT_API_URL", "").strip() or (EU if region == "eu" else US)
+    """Where the workspace is: SEGMENT_API_URL, else by the region, else by SEGMENT_REGION."""
+    named = os.environ.get("SEGMENT_API_URL", "").strip()
+    region = region or os.environ.get("SEGMENT_REGION", "").strip().lower()
+    return named or (EU if region == "eu" else US)
 
 
 class SegmentApi:
@@ -159,7 +161,10 @@ def _document(content: bytes) -> Json:
 
 def _refusal(method: str, path: str, status: int, document: Json) -> str:
     if status == 401:
-        return "Segment does not know the token (401): is it the region's? Try --region"
+        return (
+            "Segment does not know the token (401): make one in Settings, Access Management, "
+            "Tokens; for a workspace in the EU set SEGMENT_REGION=eu"
+        )
     if status == 403:
         return (
             "the token may not do this (403): make a Public API token as Workspace Owner, or as "

@@ -129,12 +129,10 @@ class Stack:
         return {name: text for name, text in given.items() if text}
 
     def secret(self) -> dict[str, Any]:
-        """The secret's fields. Raises `Trouble`."""
-        arn = self.output("CredentialsSecretArn")
-        with reaching("the secret"):
-            text = client("secretsmanager").get_secret_value(SecretId=arn).get("SecretString")
+        """The secret's fields; none while it was never set. Raises `Trouble`."""
+        answer = secret_value(self.output("CredentialsSecretArn"))
         try:
-            document = json.loads(text or "")
+            document = json.loads((answer or {}).get("SecretString") or "{}")
         except ValueError:
             document = None
         if not isinstance(document, dict):
@@ -162,3 +160,19 @@ def stack(name: str) -> Stack:
         {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", ())},
         {each["ParameterKey"]: each["ParameterValue"] for each in found.get("Parameters", ())},
     )
+
+
+def secret_value(arn: str) -> Mapping[str, Any] | None:
+    """Secrets Manager's answer; `None` for a secret that was never set. Raises `Trouble`."""
+    from botocore.exceptions import ClientError
+
+    with reaching("the secret"):
+        try:
+            found: Mapping[str, Any] = client("secretsmanager").get_secret_value(SecretId=arn)
+        except ClientError as error:
+            # It says the same of a secret that has no value yet, as a new stack's has none, and of
+            # one that is not there; that one fails when it is written.
+            if error.response.get("Error", {}).get("Code") != "ResourceNotFoundException":
+                raise
+            return None
+    return found

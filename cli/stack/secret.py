@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from cli.stack.aws import Stack, client, reaching
+from cli.stack.aws import Stack, client, reaching, secret_value
 from cli.troubles import Misuse, Trouble
 from handler.aws.credentials import KEEP_SECONDS, CredentialStore, CredentialsUnavailable
 from handler.aws.environment import Environment
@@ -51,22 +51,15 @@ def made_up() -> str:
 
 def held(stack: Stack) -> StoredSecret:
     """The secret of a stack. Raises `Trouble` when it has none, or it cannot be read."""
-    from botocore.exceptions import ClientError
-
     arn = stack.outputs.get("CredentialsSecretArn") or stack.resource(LOGICAL_ID)
     if arn is None:
         raise Trouble(
             f"the stack {stack.name} has no secret: is it this destination's? If so, deploy it "
             "again with the current template"
         )
-    with reaching("the secret"):
-        try:
-            answer = client("secretsmanager").get_secret_value(SecretId=arn)
-        except ClientError as error:
-            # A secret that was never set has no value; one that is not there fails when written.
-            if error.response.get("Error", {}).get("Code") != "ResourceNotFoundException":
-                raise
-            return StoredSecret(arn, {}, None)
+    answer = secret_value(arn)
+    if answer is None:
+        return StoredSecret(arn, {}, None)
     try:
         document = json.loads(answer.get("SecretString") or "{}")
     except ValueError:

@@ -29,6 +29,7 @@ class MakeStack:
         without: str = "",
         webhook_url: str = "https://api.example/segment",
         alarm_email: str = "",
+        secret_arn: str = "",
         **parameters: str,
     ) -> str:
         name = f"stack-{uuid.uuid4().hex[:8]}"
@@ -40,7 +41,7 @@ class MakeStack:
         }
         outputs: dict[str, str] = {
             "WebhookUrl": webhook_url,
-            "CredentialsSecretArn": self._deployment.queues.secret_arn,
+            "CredentialsSecretArn": secret_arn or self._deployment.queues.secret_arn,
             "RetryQueueUrl": self._deployment.queues.retry_queue_url,
             "DeadLetterQueueUrl": self._deployment.queues.dead_letter_queue_url,
         }

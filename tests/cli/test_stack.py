@@ -383,8 +383,22 @@ def test_concurrency_is_compared_with_the_rate(
 def test_stack_that_there_is_not_is_told(aws_variables: dict[str, str]) -> None:
     del aws_variables
     status, found = checked("--stack", "nowhere")
-    assert status == 1
-    assert found["stack"][1] == "there is no stack nowhere in this account and region"
+    said = ("bad", "there is no stack nowhere in this account and region")
+    assert (status, found) == (1, {"stack": said})
+
+
+def test_secret_that_was_never_set_is_told_as_that(make_stack: MakeStack) -> None:
+    """Secrets Manager calls it "not found", as one that there is not."""
+    manager = boto3.client("secretsmanager")
+    name = make_stack(secret_arn=manager.create_secret(Name="never-set")["ARN"])
+    manager.close()
+    _, found = checked("--stack", name)
+    expected = "klaviyo_private_key: expected a Klaviyo private key (pk_…)"
+    assert found["secret"] == ("bad", expected)
+    remedy = f"run `klaviyo-destination secret set --stack {name}`"
+    for verb in (("rehearse", "you@shop.io"), ("connect", "--source", "shop")):
+        result = call(*verb, "--stack", name)
+        assert (result.exit_code, remedy in result.stderr) == (3, True)
 
 
 def test_setting_that_cannot_be_read_is_told(make_stack: MakeStack) -> None:

@@ -62,6 +62,29 @@ def test_an_environment_that_lambda_would_not_take(
     assert error.endswith("shorten it (AudienceLists: auto needs no table)")
 
 
+@pytest.mark.parametrize(
+    ("is_new", "verbs"),
+    [
+        (True, ["secret set", "connect", "doctor", "rehearse"]),
+        (False, ["doctor", "rehearse"]),
+    ],
+)
+def test_addresses_are_whole_and_the_next_steps_are_the_readmes(
+    is_new: bool, verbs: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    outputs = {"WebhookUrl": f"https://{'w' * 90}/", "DashboardUrl": f"https://{'d' * 90}/"}
+    stack = Stack("shop", "CREATE_COMPLETE", outputs, {"AlarmEmail": "a@b.example"})
+    deploy._say_what_is_next("shop", stack, is_new=is_new)
+    said = capsys.readouterr().out.splitlines()
+    assert said[2:5] == [
+        f"Webhook:   {outputs['WebhookUrl']}",
+        f"Dashboard: {outputs['DashboardUrl']}",
+        "Next:",
+    ]
+    command = "  .venv/bin/klaviyo-destination "
+    assert [line.removeprefix(command).partition(" --stack shop")[0] for line in said[5:]] == verbs
+
+
 def test_what_the_stack_has_and_the_file_does_not_say_is_kept_and_told(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,11 +1,10 @@
-"""Deploys the template to the emulator, and does what an operator does: `python -m tests.emulator`.
+"""The first hour of an operator, and the days after it, in an emulator: `python -m tests.emulator`.
 
 `EMULATOR` names the Python that has ministack. The SAM CLI must be on the PATH.
 """
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,62 +14,62 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 
 from deploy import parameters
-from local import klaviyo_stand_in as klaviyo
 from local.aws_stand_in.function import IMPORTS, ROOT
 from local.klaviyo_stand_in import Weather
-from tests.emulator import aws, template
+from tests.emulator import accounts, aws
+from tests.emulator.accounts import KEY, SOURCE, TOKEN, Accounts
 from tests.emulator.failure import Failure
+from tests.local.segment_stand_in import sdk
 from tests.template.template import EXPANDED
 
 STACK = "emulated"
-KEY, SHARED_SECRET = "pk_test", 'it\'s "quoted" and has a \\'
+SHARED_SECRET = 'it\'s "quoted" and has a \\'
+ADDRESS = "nobody+rehearsal@acme-store.example"
 
 PATIENCE_SECONDS = 60.0
 
 
 def main() -> int:
     """Run every step, and give the exit status."""
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "emulator.log"
-        account = klaviyo.Account(keys={KEY})
-        account.add_list("Y6nRLr", name="Newsletter", opt_in_process="double_opt_in")
-        with (
-            klaviyo.serve(account) as klaviyo_url,
-            aws.serve(os.environ["EMULATOR"], _free_port(), log) as aws_url,
-        ):
-            file = Path(folder) / "template.json"
-            for line in template.write(file, klaviyo_url):
-                _say(f"   {line}")
-            try:
-                Operator(account, aws_url, file).do_everything()
-            except Failure as failure:
-                _say(f"FAILED: {failure}\n-- the emulator's log\n{log.read_text()[-4_000:]}")
-                return 1
-            finally:
-                parameters.file_of(STACK).unlink(missing_ok=True)
-    _say("deployed, used, paused, updated and deleted")
+    with tempfile.TemporaryDirectory() as name, accounts.serve(Path(name)) as served:
+        for line in served.differences:
+            _say(f"   {line}")
+        try:
+            Operator(served, Path(name)).do_everything()
+        except Failure as failure:
+            log = accounts.log_in(Path(name)).read_text()[-4_000:]
+            _say(f"FAILED: {failure}\n-- the emulator's log\n{log}")
+            return 1
+        finally:
+            parameters.file_of(STACK).unlink(missing_ok=True)
+    _say("deployed, connected, rehearsed, used, paused, updated and deleted")
     return 0
 
 
 class Operator:
     """Somebody with the README, at a terminal."""
 
-    def __init__(self, account: klaviyo.Account, aws_url: str, file: Path) -> None:
-        self._account = account
-        self._aws_url = aws_url
-        self._template = file
+    def __init__(self, served: Accounts, folder: Path) -> None:
+        self._account = served.klaviyo
+        self._segment = served.segment
+        self._template = served.template
+        self._variables = served.variables
+        self._folder = folder
         self._outputs: dict[str, str] = {}
 
     def do_everything(self) -> None:
         """The steps, in the order of a stack's life."""
         self._deploy("the defaults")
         self._look_at_outputs()
-        self._make_routes()
-        self._expect("before the secret is set", self._send(1), "503 credentials_unavailable")
+        unset = self._send(1, "--url", self._outputs["WebhookUrl"])
+        self._expect("before the secret is set", unset, "503 credentials_unavailable")
         self._set_secret()
+        self._connect()
         self._examine()
+        self._rehearse()
         self._expect("a test event", self._send(2), "200 delivered")
         self._account.set_weather(Weather(down=True))
         self._expect("while Klaviyo is down", self._send(3), "200 queued unavailable")
@@ -80,6 +79,7 @@ class Operator:
         parameters.file_of(STACK).write_text("ListId: Y6nRLr\nRetryHours: 48\n", "utf-8")
         self._deploy("an update")
         self._look_at_update()
+        self._rehearse()
         self._delete()
 
     # The commands
@@ -96,15 +96,56 @@ class Operator:
         _say("-- secret set")
         self._command("secret", "set", "--stack", STACK)
 
+    def _connect(self) -> None:
+        _say("-- connect, twice")
+        arguments = ("connect", "--stack", STACK, "--source", SOURCE, "--yes", "--json")
+        made = json.loads(self._command(*arguments))["changes"]
+        found = [(each["action"], each["what"]) for each in made]
+        if found != [("create", "destination"), ("create", "mapping")]:
+            raise Failure(f"connect: {found}")
+        if again := json.loads(self._command(*arguments))["changes"]:
+            raise Failure(f"connect has more to do: {again}")
+        (destination,) = self._segment.destinations.values()
+        (mapping,) = self._segment.subscriptions.values()
+        there = (destination["settings"], mapping["settings"]["url"])
+        if there != ({"sharedSecret": SHARED_SECRET}, self._outputs["WebhookUrl"]):
+            raise Failure(f"Segment has {there}")
+        self._let_segment_judge()
+
+    def _let_segment_judge(self) -> None:
+        made = self._segment.exchanges
+        try:
+            sdk.require()
+        except pytest.skip.Exception as reason:
+            _say(f"   NOT JUDGED: {reason}")
+            return
+        except pytest.fail.Exception as reason:
+            raise Failure(str(reason)) from None
+        found = sdk.objections({"calls": sdk.bodies_and_answers(made)}, self._folder)
+        if found["calls"]:
+            raise Failure(f"Segment's SDK objects: {found['calls']}")
+        _say(f"   {len(made)} requests, judged by Segment's SDK")
+
+    def _rehearse(self) -> None:
+        _say("-- rehearse")
+        done = self._command("rehearse", "--stack", STACK, "--yes", "--json", ADDRESS, ok=(0, 1, 3))
+        found = json.loads(done)
+        broken = [each for each in found["rows"] if not each["holds"]]
+        if broken or not found["is_gone"]:
+            raise Failure(f"rehearse: {broken}, gone: {found['is_gone']}")
+        _say(f"   {len(found['rows'])} promises kept, and the person is deleted")
+
     def _examine(self) -> None:
         _say("-- doctor")
         found = json.loads(self._command("doctor", "--stack", STACK, "--json"))
-        bad = [each for each in found["checks"] if each["health"] == "bad"]
-        if bad:
-            raise Failure(f"doctor: {bad}")
+        checks = {each["name"]: each for each in found["checks"]}
+        bad = [each for each in checks.values() if each["health"] in ("bad", "unknown")]
+        if bad or checks["Segment"]["health"] != "good":
+            raise Failure(f"doctor: {bad}, {checks['Segment']}")
+        _say("".join(f"   {each['name']}: {each['health']}\n" for each in found["checks"])[:-1])
 
-    def _send(self, number: int) -> str:
-        """Send an event; the status, and what became of it or why not."""
+    def _send(self, number: int, *aim: str) -> str:
+        """Send an event, by default to the stack; the status, and its fate or why not."""
         message = {
             "type": "track",
             "messageId": f"m-{number}",
@@ -113,11 +154,7 @@ class Operator:
             "properties": {"email": f"p{number}@acme-store.example"},
         }
         done = self._command(
-            "send",
-            "-",
-            "--url",
-            self._webhook_url,
-            "--json",
+            *("send", "-", *(aim or ("--stack", STACK)), "--json"),
             stdin=json.dumps(message),
             ok=(0, 1, 3),
         )
@@ -165,15 +202,6 @@ class Operator:
         if self._outputs.keys() != expected:
             raise Failure(f"outputs: {sorted(self._outputs)}")
 
-    def _make_routes(self) -> None:
-        (function,) = (
-            each for each in self._functions() if "WebhookFunction" in each["FunctionName"]
-        )
-        routes = EXPANDED["Resources"]["Api"]["Properties"]["Body"]["paths"]
-        api_id = self._outputs["WebhookUrl"].split("/")[2].split(".")[0]
-        _say(f"   {aws.make_routes(api_id, function['FunctionArn'], routes)}")
-        self._webhook_url = f"{self._aws_url}/_aws/execute-api/{api_id}/$default/segment"
-
     def _look_at_update(self) -> None:
         for function in self._functions():
             variables = function["Environment"]["Variables"]
@@ -220,7 +248,9 @@ class Operator:
             env={
                 **os.environ,
                 "PYTHONPATH": os.pathsep.join(map(str, IMPORTS)),
+                **self._variables,
                 "SEGMENT_SHARED_SECRET": SHARED_SECRET,
+                "SEGMENT_TOKEN": TOKEN,
                 "KLAVIYO_PRIVATE_KEY": KEY,
                 "SAM_CLI_TELEMETRY": "0",
             },
@@ -234,12 +264,6 @@ class Operator:
             tail = "\n".join((done.stdout + done.stderr).splitlines()[-30:])
             raise Failure(f"{' '.join(command[:4])} ended with {done.returncode}:\n{tail}")
         return done.stdout
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _say(text: str) -> None:

@@ -1,4 +1,4 @@
-"""The emulator, started and stopped; and what of AWS a real deployment would not have to do."""
+"""The emulator, started and stopped."""
 
 import os
 import subprocess
@@ -7,9 +7,6 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import boto3
 
 from tests.emulator.failure import Failure
 
@@ -19,8 +16,8 @@ START_SECONDS = 30.0
 
 
 @contextmanager
-def serve(python: str, port: int, log: Path) -> Iterator[str]:
-    """Run the emulator in another Python; yields its address. Sets AWS's variables here."""
+def serve(python: str, port: int, log: Path) -> Iterator[Mapping[str, str]]:
+    """Run the emulator in another Python; yields AWS's variables, and sets them here."""
     url = f"http://localhost:{port}"
     own = {
         "AWS_ENDPOINT_URL": url,
@@ -48,7 +45,7 @@ def serve(python: str, port: int, log: Path) -> Iterator[str]:
         )
         try:
             _wait(f"{url}/_ministack/health", process)
-            yield url
+            yield own
         finally:
             process.terminate()
             process.wait(20)
@@ -64,19 +61,3 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
         else:
             return
     raise Failure("the emulator did not start")
-
-
-def make_routes(api_id: str, function_arn: str, routes: Mapping[str, Any]) -> str:
-    """The routes of the API's OpenAPI body, which the emulator does not read; what was done."""
-    gateway = boto3.client("apigatewayv2")
-    integration = gateway.create_integration(
-        ApiId=api_id,
-        IntegrationType="AWS_PROXY",
-        IntegrationUri=function_arn,
-        PayloadFormatVersion="2.0",
-    )
-    keys = [f"{method.upper()} {path}" for path, methods in routes.items() for method in methods]
-    for key in keys:
-        target = f"integrations/{integration['IntegrationId']}"
-        gateway.create_route(ApiId=api_id, RouteKey=key, Target=target)
-    return f"made by hand, since the emulator reads no OpenAPI body: {', '.join(keys)}"

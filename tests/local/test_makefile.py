@@ -39,6 +39,7 @@ def test_make_alone_names_the_targets() -> None:
         "install",
         "deploy",
         "release",
+        "accounts",
         "run",
         "check",
         "test",

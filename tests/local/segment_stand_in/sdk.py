@@ -2,10 +2,11 @@
 
 import json
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from local.segment_stand_in import Exchange
 from tests.npm import install, run
 
 FOLDER = Path(__file__).parent
@@ -26,9 +27,45 @@ COMPILE = (
 )
 
 
+MODELS: Mapping[str, tuple[str | None, str]] = {
+    "listSources": (None, "ListSources200Response"),
+    "listConnectedDestinationsFromSource": (
+        None,
+        "ListConnectedDestinationsFromSource200Response",
+    ),
+    "listDestinations": (None, "ListDestinations200Response"),
+    "listSubscriptionsFromDestination": (None, "ListSubscriptionsFromDestination200Response"),
+    "getDestinationMetadata": (None, "GetDestinationMetadata200Response"),
+    "createDestination": ("CreateDestinationV1Input", "CreateDestination200Response"),
+    "updateDestination": ("UpdateDestinationV1Input", "UpdateDestination200Response"),
+    "createDestinationSubscription": (
+        "CreateDestinationSubscriptionAlphaInput",
+        "CreateDestinationSubscription200Response",
+    ),
+    "updateSubscriptionForDestination": (
+        "UpdateSubscriptionForDestinationAlphaInput",
+        "UpdateSubscriptionForDestination200Response",
+    ),
+}
+"""The SDK's models of each operation's body and answer."""
+
+
 def require() -> None:
     """Install the SDK; skip the test where that cannot be."""
     install(FOLDER, "Segment's SDK")
+
+
+Values = list[tuple[str, Any]]
+"""Each with the SDK's model that it should be."""
+
+
+def bodies_and_answers(exchanges: Iterable[Exchange]) -> Values:
+    """What was sent and answered."""
+    values: Values = []
+    for each in exchanges:
+        body, answer = MODELS[each.operation]
+        values += [(answer, each.answer)] + ([] if body is None else [(body, each.body)])
+    return values
 
 
 def objections(

@@ -20,28 +20,6 @@ DESIRED = Desired(
     token="t0ken",
 )
 
-MODELS: Mapping[str, tuple[str | None, str]] = {
-    "listSources": (None, "ListSources200Response"),
-    "listConnectedDestinationsFromSource": (
-        None,
-        "ListConnectedDestinationsFromSource200Response",
-    ),
-    "listDestinations": (None, "ListDestinations200Response"),
-    "listSubscriptionsFromDestination": (None, "ListSubscriptionsFromDestination200Response"),
-    "getDestinationMetadata": (None, "GetDestinationMetadata200Response"),
-    "createDestination": ("CreateDestinationV1Input", "CreateDestination200Response"),
-    "updateDestination": ("UpdateDestinationV1Input", "UpdateDestination200Response"),
-    "createDestinationSubscription": (
-        "CreateDestinationSubscriptionAlphaInput",
-        "CreateDestinationSubscription200Response",
-    ),
-    "updateSubscriptionForDestination": (
-        "UpdateSubscriptionForDestinationAlphaInput",
-        "UpdateSubscriptionForDestination200Response",
-    ),
-}
-"""The SDK's models of each operation's body and answer."""
-
 
 @pytest.fixture(scope="module", autouse=True)
 def installed() -> None:
@@ -73,20 +51,8 @@ DESIRED_LATER = Desired(
 
 def test_every_operation_is_judged() -> None:
     made = everything(Workspace(TOKEN))
-    assert {each.operation for each in made} == set(MODELS)
+    assert {each.operation for each in made} == set(sdk.MODELS)
     assert {each.status for each in made} == {200}
-
-
-Values = list[tuple[str, Any]]
-"""Each with the SDK's model that it should be."""
-
-
-def bodies_and_answers() -> Values:
-    values: Values = []
-    for each in everything(Workspace(TOKEN)):
-        body, answer = MODELS[each.operation]
-        values += [(answer, each.answer)] + ([] if body is None else [(body, each.body)])
-    return values
 
 
 def errors() -> list[tuple[int, Any]]:
@@ -120,7 +86,7 @@ BENT = {
 def objections(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     return sdk.objections(
         {
-            "calls": bodies_and_answers(),
+            "calls": sdk.bodies_and_answers(everything(Workspace(TOKEN))),
             "errors": [("RequestErrorEnvelope", document) for _, document in errors()],
             **{name: [("CreateDestinationV1Input", body)] for name, (body, _) in BENT.items()},
         },
