@@ -118,10 +118,9 @@ def command(
     else:
         _show(outcome)
     if not outcome.is_gone:
-        aimed_at = () if url is None else ("--url", url)
         console.note(
             "Klaviyo has accepted the deletion and still shows the person. Look again in a few "
-            f"minutes: {next_command('rehearse', stack_name, '--clean-up', *aimed_at, address)}"
+            f"minutes: {_deletes_later(context, url, address)}"
         )
     if not outcome.holds:
         return Status.PROBLEMS
@@ -165,6 +164,7 @@ def _rehearsal(
     from cli.rehearsal.run import Rehearsal
     from cli.segment.webhook import Webhook
 
+    deletes_later = _deletes_later(context, url, address)
     if url is None:
         if context.stack is None:
             raise Misuse("name the webhook: --stack NAME, or --url URL")
@@ -173,7 +173,12 @@ def _rehearsal(
         raise Misuse("--url: expected a URL that begins with https:// or http://")
     webhook = Webhook(url, context.shared_secrets()[0], context.webhook_token())
     witness = Witness(KlaviyoAccount(inquirer), address)
-    return Rehearsal(webhook, witness, wait, console.note)
+    return Rehearsal(webhook, witness, wait, console.note, deletes_later)
+
+
+def _deletes_later(context: CommandContext, url: str | None, address: str) -> str:
+    aimed_at = () if url is None else ("--url", url)
+    return next_command("rehearse", context.stack_name, "--clean-up", *aimed_at, address)
 
 
 def _clean_up(rehearsal: "Rehearsal", inquirer: "Inquirer", address: str) -> int:

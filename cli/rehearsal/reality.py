@@ -46,12 +46,12 @@ class Witness:
 
     def __init__(self, account: KlaviyoAccount, address: str) -> None:
         self._account = account
-        self.address = address
+        self._address = address
         self._metrics: dict[str, str] = {}
 
     def person(self) -> Resource | None:
         """The profile with the address, if there is one."""
-        condition = f"?filter=equals(email%2C{encoded(self.address).decode()})&{WITH_CONSENTS}"
+        condition = f"?filter=equals(email%2C{encoded(self._address).decode()})&{WITH_CONSENTS}"
         found = self._account.read(GET_PROFILES, condition)
         return found[0] if found else None
 
@@ -95,7 +95,7 @@ class Witness:
         for field_name in ("id", "name"):
             condition = f"?filter=equals({field_name}%2C{encoded(named).decode()})"
             for found in self._account.read(GET_LISTS, condition):
-                wanted = f"?filter=equals(email%2C{encoded(self.address).decode()})"
+                wanted = f"?filter=equals(email%2C{encoded(self._address).decode()})"
                 members = self._account.read(GET_LIST_MEMBERS, wanted, found.id)
                 return MailingList(
                     str(found.attributes.get("name")),

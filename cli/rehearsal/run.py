@@ -39,7 +39,8 @@ class RehearsalResult:
 
 
 class Rehearsal:
-    """Of one address. `seconds` is how long to wait for Klaviyo, and then for the deletion."""
+    """Of one address. `seconds` is how long to wait for Klaviyo, and then for the deletion;
+    `deletes_later` is the command that deletes what a rehearsal has left."""
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class Rehearsal:
         witness: Witness,
         seconds: float,
         say: Callable[[str], None],
+        deletes_later: str,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -54,6 +56,7 @@ class Rehearsal:
         self._witness = witness
         self._seconds = seconds
         self._say = say
+        self._deletes_later = deletes_later
         self._sleep = sleep
         self._clock = clock
         self._queued = 0
@@ -65,8 +68,7 @@ class Rehearsal:
             return
         if is_made_up(found):
             raise Misuse(
-                "the person of an earlier rehearsal is still in Klaviyo: run it with "
-                f"{self._how_to_clean_up}"
+                f"the person of an earlier rehearsal is still in Klaviyo: {self._deletes_later}"
             )
         raise Misuse(
             "somebody in Klaviyo has this address: name one that nobody has, such as "
@@ -93,16 +95,14 @@ class Rehearsal:
         finally:
             if self._queued and not (rows and all(row.holds for row in rows)):
                 self._say(
-                    "Something waits in the retry queue, and may make the person anew: run it with "
-                    f"{self._how_to_clean_up} once the queue is empty."
+                    "Something waits in the retry queue, and may make the person anew. Once the "
+                    f"queue is empty: {self._deletes_later}"
                 )
             try:
                 is_gone = self.clean_up()
             except Trouble as trouble:
                 # What has ended the rehearsal is the news; this is said beside it.
-                self._say(
-                    f"The person is not deleted: {trouble}. Run it with {self._how_to_clean_up}."
-                )
+                self._say(f"The person is not deleted: {trouble}. Later: {self._deletes_later}")
         if is_gone and deletion is not None:
             self._send([deletion], "The deletion")
         return RehearsalResult(rows, is_gone)
@@ -124,10 +124,6 @@ class Rehearsal:
             if self._clock() > until:
                 return False
             self._sleep(LOOK_SECONDS)
-
-    @property
-    def _how_to_clean_up(self) -> str:
-        return f"`--clean-up {self._witness.address}`"
 
     def _send(self, messages: Sequence[Mapping[str, Any]], turn: str) -> None:
         body = json.dumps(list(messages), separators=(",", ":")).encode()

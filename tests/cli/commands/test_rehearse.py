@@ -148,6 +148,7 @@ def rehearsal(
         Witness(KlaviyoAccount(inquirer), ADDRESS),
         10.0,
         say,
+        "`rehearse --clean-up`",
         sleep or clock.sleep,
         clock,
     )
@@ -233,7 +234,7 @@ def test_what_an_earlier_one_left_is_cleaned_up(
     deployment.webhook(signed({**SENT[0], "traits": {"email": ITSELF, MARK: "rehearsal-0"}}))
     name = make_stack()
     result = call("rehearse", "--stack", name, ITSELF, "--yes")
-    remedy = f"run it with `--clean-up {ITSELF}`"
+    remedy = f"rehearse --stack {name} --clean-up {ITSELF}`"
     assert (result.exit_code, remedy in result.stderr) == (2, True)
     assert call("rehearse", "--stack", name, ITSELF, "--clean-up").exit_code == 0
     assert list(deployment.account.profiles) == []
