@@ -86,3 +86,13 @@ def queue_of(queue_url: str | None, stack_name: str | None) -> "DeadLetterQueue"
     if not url:
         raise Misuse("name the dead-letter queue: --stack NAME, --local or --queue-url URL")
     return DeadLetterQueue(url)
+
+
+def retry_queue_of(
+    given: str | None, queue: "DeadLetterQueue", queue_url: str | None, stack_name: str | None
+) -> str:
+    """The URL of the retry queue: as given, else the stack's, else the one that SQS knows of."""
+    context = CommandContext(stack_name)
+    if given is None and queue_url is None and context.stack is not None:
+        return context.stack.output("RetryQueueUrl")
+    return given or queue.retry_queue_url()

@@ -11,6 +11,7 @@ from cli.commands.dlq.choosing import (
     examples,
     queue_of,
     queue_options,
+    retry_queue_of,
     selecting,
     selection_of,
 )
@@ -59,7 +60,7 @@ def redrive(
 
     queue = queue_of(queue_url, stack_name)
     selection = selection_of(queue, reasons, message_ids)
-    retry_url = retry_queue_url or queue.retry_queue_url()
+    retry_url = retry_queue_of(retry_queue_url, queue, queue_url, stack_name)
     if selection.is_everything:
         moved, unit = (queue.size() if dry_run else _move_all(queue, retry_url)), "sqs_messages"
     else:
@@ -128,11 +129,13 @@ def edit_letters(
         chosen = [each for letter in letters for each in letter.entries if selection.holds(each)]
     if not chosen:
         raise Misuse(_nothing(queue_url, stack_name))
+    # Found before the editor opens, so that no work is lost where it is not.
+    retry_url = retry_queue_of(retry_queue_url, queue, queue_url, stack_name)
     edited = {
         key_of(entry): new for entry in chosen if (new := edit(entry, _editor, _again)) is not None
     }
     if edited:
-        target = Queue(retry_queue_url or queue.retry_queue_url())
+        target = Queue(retry_url)
 
         def send(entries: "list[Entry]") -> None:
             put(target, [edited[key_of(entry)] for entry in entries])

@@ -14,6 +14,7 @@ from cli.troubles import Misuse
 from handler.queue.envelope import Entry, document_of
 from tests.cli.calling import answer, call
 from tests.cli.commands.test_dlq import ENTRIES, EXHAUSTED, INVALID, MALFORMED, put
+from tests.cli.stacks import MakeStack
 from tests.deployment import Deployment
 from tests.handler.calls import batch, track
 from tests.klaviyo_client.fakes import event
@@ -150,3 +151,15 @@ def test_one_may_go_on_editing() -> None:
 def test_what_cannot_be_read_is_not_edited() -> None:
     with pytest.raises(Misuse, match="it can be exported"):
         as_text(Entry(unreadable="{", reason={"code": "unreadable"}))
+
+
+def test_editor_opens_only_when_it_is_known_where_to_send(
+    queue: tuple[str, str], editor: Editor, make_stack: MakeStack, tmp_path: Path
+) -> None:
+    """What somebody has corrected would be lost."""
+    opened = tmp_path / "opened"
+    editor(f"w {opened}")
+    name = make_stack(without="RetryQueueUrl")
+    result = call("dlq", "edit", "--stack", name, "--message-id", "track-9")
+    assert (result.exit_code, opened.exists()) == (3, False)
+    assert "has no output RetryQueueUrl" in result.stderr
