@@ -1,5 +1,6 @@
 """Where everything is: in Klaviyo or in one of the queues; and what is lost."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -107,7 +108,10 @@ class Held:
 def _places(entry: Mapping[str, Any], addresses: Mapping[str, str]) -> Iterator[Place]:
     operation = entry.get("operation")
     if operation is None:
-        yield "message", str((entry.get("message") or {}).get("messageId"))
+        # What there was no time to map waits as it came: one message, or many as text.
+        messages = json.loads(entry["messages"]) if "messages" in entry else [entry.get("message")]
+        for message in messages:
+            yield "message", str((message or {}).get("messageId"))
         return
     address = operation.get("identity", {}).get("email")
     if operation["kind"] == "create_event":
@@ -133,6 +137,10 @@ def lost(
     missing: list[Misfit] = []
     stale: list[Misfit] = []
     for unit in units:
+        if not unit.malformed and any(
+            ("message", message_id) in waiting.places for message_id in unit.message_ids
+        ):
+            continue  # not mapped yet: what it comes to is in no queue and not in Klaviyo
         for place in _wanted(unit):
             if place in waiting.places or _is_settled(unit, place, klaviyo, dead):
                 continue
