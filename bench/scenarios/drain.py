@@ -34,7 +34,7 @@ from handler.queue.envelope import Entry
 from handler.queue.queues import Queue
 from klaviyo_client.api.outcomes import Retryable
 from klaviyo_client.delivery import Klaviyo
-from klaviyo_client.planning.requests import BULK_EVENTS_FROM
+from klaviyo_client.planning.steps import BULK_EVENTS_FROM
 from local.aws_stand_in import server as aws
 from local.aws_stand_in.function import LambdaFunction
 from local.aws_stand_in.poller import Poller

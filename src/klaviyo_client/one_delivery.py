@@ -35,9 +35,10 @@ from klaviyo_client.planning.lookups import (
 )
 from klaviyo_client.planning.progress import Changes, Known, Progress
 from klaviyo_client.planning.recent_consents import RecentConsents
-from klaviyo_client.planning.removals import plan_deletions, plan_merges, plan_removals
-from klaviyo_client.planning.requests import UNPLANNABLE, Request, plan_profiles, plan_steps
+from klaviyo_client.planning.requests import UNPLANNABLE, Request
 from klaviyo_client.planning.rewriting import can_be_planned
+from klaviyo_client.planning.steps import plan_deletions, plan_merges, plan_removals, plan_steps
+from klaviyo_client.planning.upserts import plan_profiles
 from klaviyo_client.recovery.replies import ReplyReader
 from klaviyo_client.results import Delivery, Result
 from klaviyo_client.sending.sender import Courier, Limits
@@ -66,11 +67,7 @@ PlanFunction = Callable[[Known, Sequence[int]], Planned]
 """Gets what is known, and the positions of the operations that have no outcome yet."""
 
 
-def _plan_steps(known: Known, pending: Sequence[int]) -> list[Request]:
-    return plan_steps(known.operations, pending)
-
-
-AT_ONCE = (_plan_steps, plan_subscriptions, plan_profile_lookups)
+AT_ONCE = (plan_steps, plan_subscriptions, plan_profile_lookups)
 """What goes first: steps that need nothing, and look-ups for the others."""
 
 BEFORE_CONSENTS = (plan_removals, plan_member_lookups, plan_standing_lookups)
@@ -140,7 +137,7 @@ class OneDelivery:
     def _perform_plain(self) -> None:
         if self._time_is_left():
             self._send_upserts(doomed=frozenset())
-        self._send_stage(_plan_steps)
+        self._send_stage(plan_steps)
 
     def _perform_all(self) -> None:
         """Lists and order first; then act by act; merges, deletions and what follows them last."""

@@ -11,7 +11,7 @@ import pytest
 from klaviyo_client.api import bodies
 from klaviyo_client.api.endpoints import BULK_CREATE_EVENTS, BULK_IMPORT_PROFILES, CREATE_EVENT
 from klaviyo_client.api.revision import REVISION
-from klaviyo_client.planning import requests as planned
+from klaviyo_client.planning import steps
 from klaviyo_mapping import Settings
 from klaviyo_mapping.settings.rules_file import read_rules
 from local.klaviyo_stand_in import Account, Request
@@ -321,7 +321,7 @@ def test_field_that_takes_no_mark_costs_the_others_no_trace(
     def choosy(operation: CreateEvent) -> bytes:
         return {"Product Viewed": write}[operation.metric](operation)
 
-    monkeypatch.setattr(planned, "CREATE_EVENT", replace(CREATE_EVENT, write_item=choosy))
+    monkeypatch.setattr(steps, "CREATE_EVENT", replace(CREATE_EVENT, write_item=choosy))
     found = sources(preview_of(TRACK))
     assert "/data/attributes/metric/data/attributes/name" not in found
     assert found["/data/attributes/unique_id"] == ["1:messageId"]

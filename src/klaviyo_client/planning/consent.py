@@ -9,7 +9,8 @@ from klaviyo_client.api import bodies
 from klaviyo_client.api.endpoints import SUBSCRIBE_PROFILES, UNSUBSCRIBE_PROFILES
 from klaviyo_client.planning.lookups import CHANNELS
 from klaviyo_client.planning.progress import Known
-from klaviyo_client.planning.requests import Item, Request, chunks, single_upsert
+from klaviyo_client.planning.requests import Item, Request, chunks
+from klaviyo_client.planning.upserts import single_upsert
 from operations import (
     Operation,
     Subscribe,

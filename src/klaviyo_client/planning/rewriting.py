@@ -20,15 +20,9 @@ from klaviyo_client.planning.consent_lookups import plan_standing_lookups
 from klaviyo_client.planning.lists import plan_list_lookups
 from klaviyo_client.planning.lookups import plan_member_lookups, plan_profile_lookups
 from klaviyo_client.planning.progress import Progress
-from klaviyo_client.planning.removals import plan_merges, plan_removals
-from klaviyo_client.planning.requests import (
-    UNPLANNABLE,
-    Item,
-    Request,
-    plan_profiles,
-    plan_steps,
-    profile_item,
-)
+from klaviyo_client.planning.requests import UNPLANNABLE, Item, Request
+from klaviyo_client.planning.steps import plan_merges, plan_removals, plan_steps
+from klaviyo_client.planning.upserts import plan_profiles, profile_item
 from operations import (
     Operation,
     UpsertProfile,
@@ -44,7 +38,7 @@ def can_be_planned(operation: Operation) -> bool:
         waits_for(operation)
         requests = [
             *(request for round_ in plan_profiles(operations, [0]) for request in round_),
-            *plan_steps(operations, [0]),
+            *plan_steps(progress, [0]),
             *plan_list_lookups(progress, [0]),
             *plan_profile_lookups(progress, [0]),
             *plan_member_lookups(progress, [0]),

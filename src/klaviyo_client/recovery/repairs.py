@@ -20,8 +20,9 @@ from klaviyo_client.api.endpoints import (
 )
 from klaviyo_client.api.outcomes import Delivered, DeliveryWarning, Outcome, Refused
 from klaviyo_client.planning.progress import Progress
-from klaviyo_client.planning.requests import UNPLANNABLE, Item, Request, profile_item
+from klaviyo_client.planning.requests import UNPLANNABLE, Item, Request
 from klaviyo_client.planning.rewriting import rebuilt
+from klaviyo_client.planning.upserts import profile_item
 from klaviyo_client.recovery.list_answers import look_again
 from klaviyo_client.recovery.lookup_answers import refuse_lookup
 from klaviyo_client.recovery.other_forms import amended

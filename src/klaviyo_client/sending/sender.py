@@ -20,7 +20,8 @@ from msgspec.structs import replace
 from klaviyo_client.api.answers import TOO_MANY_REQUESTS, Answer
 from klaviyo_client.api.endpoints import Endpoint
 from klaviyo_client.api.outcomes import UNTRIED, Retryable, RetryReason
-from klaviyo_client.planning.requests import BULK_EVENTS_FROM, Request
+from klaviyo_client.planning.requests import Request
+from klaviyo_client.planning.steps import BULK_EVENTS_FROM
 from klaviyo_client.sending.circuit_breaker import Go, Wait
 from klaviyo_client.sending.rate_limits import Gate, pause_after
 

@@ -13,7 +13,8 @@ from klaviyo_client.api.outcomes import Retryable, RetryReason
 from klaviyo_client.api.revision import REVISION
 from klaviyo_client.delivery import Klaviyo
 from klaviyo_client.people.edits import in_runs
-from klaviyo_client.planning.requests import Request, merged, plan_profiles
+from klaviyo_client.planning.requests import Request
+from klaviyo_client.planning.upserts import merged, plan_profiles
 from local.klaviyo_stand_in import Account, Weather
 from local.klaviyo_stand_in import Request as HttpRequest
 from operations import (
