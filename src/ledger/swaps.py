@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any
 
 from ledger.allowance import Allowance
+from ledger.calls import FAILED_CONDITION, Document, TableError, chunks
 from ledger.item_keys import Key
-from ledger.requests import FAILED_CONDITION, Document, TableError, chunks
 from ledger.table import Table
 
 ITEMS_A_TRANSACTION = 100

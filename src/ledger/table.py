@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any
 
 from ledger.allowance import Allowance
+from ledger.calls import FAILED_CONDITION, ROUNDS, Call, Document, Requests, TableError, chunks
 from ledger.item_keys import INDEX, Key
-from ledger.requests import FAILED_CONDITION, ROUNDS, Call, Document, Requests, TableError, chunks
 from ledger.values import Attributes, Item, marshalled, unmarshalled, written
 
 ITEMS_A_READ, ITEMS_A_WRITE = 100, 25

@@ -21,8 +21,8 @@ from klaviyo_client.results import Delivery
 from klaviyo_client.sending.transport import HttpTransport
 from ledger import item_keys
 from ledger.allowance import Allowance
+from ledger.calls import TableError
 from ledger.people import People
-from ledger.requests import TableError
 from ledger.table import Table
 from ledger.values import marshalled
 from local.klaviyo_stand_in import Account, Faults, Policy, Weather, serve

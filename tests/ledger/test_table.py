@@ -9,7 +9,7 @@ import pytest
 
 from handler.aws.dynamodb import DynamoDb
 from ledger.allowance import Allowance
-from ledger.requests import Document, TableError
+from ledger.calls import Document, TableError
 from ledger.table import Changed, Table, Update
 from ledger.values import marshalled
 

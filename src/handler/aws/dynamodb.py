@@ -11,7 +11,7 @@ from msgspec.json import encode
 
 from handler.aws.json_api import JsonApi, NotSetUpError, document_of, error_code
 from klaviyo_client.sending.bounded_http import NoAnswerError
-from ledger.requests import THREADS, TableError
+from ledger.calls import THREADS, TableError
 
 MOST_BYTES = 17_000_000
 """Of an answer. DynamoDB gives 16 MB at most."""

@@ -1,4 +1,4 @@
-"""Requests to DynamoDB: within the allowance, side by side, and a second time where that helps."""
+"""Calls to DynamoDB: within the allowance, side by side, and a second time where that helps."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
