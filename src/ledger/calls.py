@@ -84,6 +84,8 @@ class Requests:
         """Whether there is no time for another round; pauses before the second one."""
         pause = PAUSE if attempt else 0.0
         if until - allowance.clock() <= pause:
+            if not attempt:
+                allowance.fail("no_time_left")
             return True
         if pause:
             time.sleep(pause)

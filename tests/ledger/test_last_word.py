@@ -760,13 +760,13 @@ def test_a_deletion_waits_for_a_consent_that_comes_too_soon(pair: Pair) -> None:
 # The table fails
 
 
-def test_what_cannot_be_asked_is_sent_and_says_so(pair: Pair, account: Account) -> None:
+def test_what_there_is_no_time_to_ask_about_comes_again(pair: Pair, account: Account) -> None:
     deliver(pair.one, upsert(9, plan="new"))
     pair.allowance = Allowance(0.0)
     late = pair.client("late")
     batch = (upsert(5, plan="old"), CreateEvent("m", Identity(email=ADA), "Viewed", "m-9"))
-    assert said(deliver(late, *batch)) == ["delivered order_not_checked", "delivered"]
-    assert properties(account) == {"plan": "old"}
+    assert said(deliver(late, *batch)) == ["out_of_time", "delivered"]
+    assert properties(account) == {"plan": "new"}
     assert pair.allowance.failures
 
 

@@ -197,3 +197,10 @@ def test_dynamodb_names_its_error(aws_variables: dict[str, str]) -> None:
         DynamoDb().call(
             "BatchGetItem", {"RequestItems": {"none": {"Keys": [{"pk": {"S": "a"}}]}}}, 5.0
         )
+
+
+def test_what_nobody_had_time_to_ask_about_failed_for_want_of_time(table: Table) -> None:
+    allowance = Allowance(0.0)
+    assert table.read([("M#001", "0")], allowance).unknown == {("M#001", "0")}
+    assert allowance.failures == {"no_time_left": 1, "unread": 1}
+    assert allowance.was_too_short
