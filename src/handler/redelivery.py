@@ -2,86 +2,31 @@
 dead-lettered."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from msgspec.structs import replace
-
 from handler.aws.credentials import Credentials, CredentialStore, CredentialsUnavailable
-from handler.deadline import Schedule, is_enough, of_retry
-from handler.decision import Decision, Sender, Unmapped, decide, sender_of
-from handler.door.admission import Arrivals
-from handler.door.body import Body
-from handler.door.refusals import Refusal
-from handler.door.validation import Malformed
+from handler.deadline import Schedule, of_retry
 from handler.isolation import Account, deliver
 from handler.queue.backoff import PACE, Pace
 from handler.queue.batch import Batch, failures, read, records_of
 from handler.queue.envelope import Entry
 from handler.queue.queues import Queue
-from handler.queue.routing import (
-    FULL_REQUESTS_SECONDS,
-    Routing,
-    dead_letter,
-    due,
-    full_requests,
-    is_exhausted,
-    no_message_reason,
-    overdue_reason,
-    rejected_reason,
-    route,
-    stamped,
-    wait_left,
-    written,
-)
+from handler.queue.routing import Routing, route
 from handler.queue.storing import Stored, store
 from handler.report.delivery import report_delivery
 from handler.report.message_ids import shown_id
 from handler.report.telemetry import Metric, Telemetry
+from handler.sorting import Sorted, Sorter
 from klaviyo_client.api.outcomes import Delivered
 from klaviyo_client.delivery import Klaviyo
 from klaviyo_client.results import Delivery
-from klaviyo_mapping import Dropped, Message, Settings
-from operations.instants import NEVER, instant
+from klaviyo_mapping import Settings
 
 if TYPE_CHECKING:
     from handler.books.opening import Books
     from handler.books.page import Page
-
-
-@dataclass(slots=True)
-class Sorted:
-    """What a batch holds, by what is to be done with it; `early` by the seconds still to wait.
-
-    `redriven` names each operation that is back from the dead-letter queue, `mapped` each that the
-    webhook had no time for; `decided` has, of each message that was put to the mapping, id, type
-    and user id, decision and time of arrival. `later` are operations that wait for others
-    to fill a request.
-    """
-
-    ready: list[Entry] = field(default_factory=list)
-    early: dict[int, list[Entry]] = field(default_factory=dict)
-    unreadable: list[Entry] = field(default_factory=list)
-    hopeless: list[Entry] = field(default_factory=list)
-    redriven: list[Entry] = field(default_factory=list)
-    mapped: list[Entry] = field(default_factory=list)
-    decided: list[tuple[str | None, Sender, Decision, float | None]] = field(default_factory=list)
-    later: list[Entry] = field(default_factory=list)
-
-    @property
-    def has_room(self) -> bool:
-        """Whether one call can do more than that."""
-        return not is_enough(len(self.decided), self.number)
-
-    def wait(self, entry: Entry, seconds: int) -> None:
-        """Put the entry back untried."""
-        self.early.setdefault(seconds, []).append(entry)
-
-    @property
-    def number(self) -> int:
-        """The operations that are ready or hopeless."""
-        return len(self.ready) + len(self.hopeless)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +83,9 @@ class Redelivery:
         """Do what is due, and store the rest; gives the SQS messages that something is missing of,
         `None` among them where it is of the batch as a whole."""
         now = self.now()
-        found = self._sort(batch.entries, now, schedule.mapping_until(self.klaviyo.clock()))
+        clock = self.klaviyo.clock
+        sorter = Sorter(self.settings, self.telemetry, clock, self.retry_seconds, now)
+        found = sorter.sort(batch.entries, schedule.mapping_until(clock()))
         page = None if self.books is None else self.books.open(credentials.ledger_key)
         account = (
             self.klaviyo
@@ -167,99 +114,6 @@ class Redelivery:
         self._count(batch, found, routing, delivery, stored)
         self._report(found.ready, delivery, now)
         return stored.missing
-
-    def _sort(self, entries: Iterable[Entry], now: datetime, until: float) -> Sorted:
-        """The entries by what is to be done with them; messages are mapped `until` then."""
-        found = Sorted()
-        moment = now.timestamp()
-        messages: list[Entry] = []
-        for entry in entries:
-            if entry.unreadable is not None:
-                found.unreadable.append(entry)
-            elif due(entry, moment):
-                if entry.operation is None:
-                    messages.append(entry)
-                    continue
-                found.ready.append(entry)
-                if entry.reason is not None:
-                    found.redriven.append(entry)
-            elif is_exhausted(entry, moment, self.retry_seconds):
-                found.hopeless.append(dead_letter(entry, overdue_reason()))
-            else:
-                found.wait(entry, wait_left(entry, moment))
-        self._map_all(messages, now, until, found)
-        found.ready, found.later = full_requests(sorted(found.ready, key=_sent_at))
-        for entry in found.later:
-            # Without its reason: a redriven one has been counted as such.
-            waits_until = moment + FULL_REQUESTS_SECONDS
-            found.wait(replace(entry, reason=None, not_before=waits_until), FULL_REQUESTS_SECONDS)
-        return found
-
-    def _map_all(
-        self, messages: Iterable[Entry], now: datetime, until: float, found: Sorted
-    ) -> None:
-        """Map messages while there is time, and room for operations; the others wait."""
-        for entry in messages:
-            try:
-                arrivals = _arrivals_in(entry)
-            except Refusal as refusal:
-                found.hopeless.append(dead_letter(entry, no_message_reason(refusal)))
-                continue
-            each = iter(arrivals)
-            while found.has_room and self.klaviyo.clock() < until:
-                arrival = next(each, None)
-                if arrival is None:
-                    break
-                self._map(arrival, entry, now, found)
-            self._leave(arrivals, entry, now, found)
-
-    def _leave(self, arrivals: Arrivals, entry: Entry, now: datetime, found: Sorted) -> None:
-        """Put the unread part of the entry back on the queue, unless its retry window has
-        passed."""
-        if is_exhausted(entry, now.timestamp(), self.retry_seconds):
-            found.hopeless += [
-                dead_letter(replace(entry, message=value, messages=None), overdue_reason())
-                for value in arrivals.values()
-            ]
-            return
-        if entry.messages is None:
-            left = [replace(entry, message=value) for value in arrivals.values()]
-        else:
-            left = [replace(entry, messages=part.text()) for part in arrivals.rest()]
-        waits_until = now.timestamp() + FULL_REQUESTS_SECONDS
-        for each in left:
-            found.wait(replace(each, not_before=waits_until), FULL_REQUESTS_SECONDS)
-
-    def _map(
-        self, arrival: Message | Malformed, entry: Entry, now: datetime, found: Sorted
-    ) -> None:
-        """Map a message that has not become operations yet."""
-        before = found.number
-        self._decide(arrival, entry, now, found)
-        counted = found.mapped if entry.reason is None else found.redriven
-        counted += [entry] * (found.number - before)
-
-    def _decide(
-        self, arrival: Message | Malformed, entry: Entry, now: datetime, found: Sorted
-    ) -> None:
-        decision = decide(arrival, self.settings, now)
-        sender = sender_of(arrival)
-        found.decided.append((arrival.message_id, sender, decision, entry.first_failed_at))
-        if isinstance(decision, Malformed | Unmapped):
-            if isinstance(decision, Unmapped):
-                self.telemetry.failure("mapping failed", decision.error)
-            message = replace(entry, message=decision.raw, messages=None)
-            found.hopeless.append(dead_letter(message, rejected_reason(decision)))
-            return
-        if isinstance(decision, Dropped):
-            self.telemetry.messages("dropped", decision.reason.value, [arrival.message_id])
-            return
-        mapped = [
-            replace(entry, operation=each, message=None, messages=None)
-            for each in decision.operations
-        ]
-        since = entry.first_failed_at
-        found.ready += mapped if since is None else stamped(mapped, written(since))
 
     def _deliver(
         self, entries: Sequence[Entry], account: Account, key: str, schedule: Schedule
@@ -392,22 +246,6 @@ def _urgent(entries: Iterable[Entry], moment: float) -> frozenset[int]:
         if entry.first_failed_at is not None
         and entry.first_failed_at + LEDGER_PATIENCE_SECONDS < moment
     )
-
-
-def _arrivals_in(entry: Entry) -> Arrivals:
-    """The messages of an entry without an operation. Raises a `Refusal` where there is none."""
-    if entry.messages is None:
-        return Arrivals(Body.of(entry.message))
-    return Arrivals(Body.read(entry.messages.encode()))
-
-
-def _sent_at(entry: Entry) -> float:
-    """When the message was sent; a queue keeps no order, so this restores a person's own.
-
-    What has no time stands in front, in the order in which it came.
-    """
-    sent_at = instant(getattr(entry.operation, "time", None))
-    return NEVER if sent_at is None else sent_at
 
 
 def _message_ids(entries: Iterable[Entry]) -> list[str | None]:
