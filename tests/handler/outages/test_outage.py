@@ -56,6 +56,7 @@ def test_500_messages_of_an_outage_arrive_once_each_when_it_is_over(
     assert kinds <= {"check_import"}, "nothing waits but looks at import jobs"
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("weather", [Weather(down=True), Weather(hang=10)], ids=["503", "hangs"])
 def test_4000_messages_are_on_the_queue_within_five_seconds_in_a_handful_of_sqs_messages(
     deployment: Deployment, weather: Weather
@@ -67,7 +68,11 @@ def test_4000_messages_are_on_the_queue_within_five_seconds_in_a_handful_of_sqs_
     answer = webhook.handle(call(messages))
     assert time.monotonic() - began < 5
     assert (answer["statusCode"], json.loads(answer["body"])["queued"]) == (200, 4_000)
-    waiting = {entry["operation"]["message_id"] for entry in deployment.waiting()}
+    # What a slow machine has no time to map waits as it came.
+    waiting = {
+        entry["operation"]["message_id"] if "operation" in entry else entry["message"]["messageId"]
+        for entry in deployment.waiting()
+    }
     assert waiting == {message["messageId"] for message in messages}
     assert aws.depth(deployment.sqs, deployment.queues.retry_queue_url).total <= 4
 
