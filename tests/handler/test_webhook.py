@@ -163,6 +163,7 @@ def test_an_event_without_a_time_keeps_that_of_its_arrival_in_the_queue(
     )
 
 
+@pytest.mark.alone
 def test_a_hanging_klaviyo_does_not_keep_segment_waiting(deployment: Deployment) -> None:
     deployment.account.set_weather(Weather(hang=8))
     function = assembly.webhook(deployment.variables)

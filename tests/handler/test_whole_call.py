@@ -12,6 +12,8 @@ from local.klaviyo_stand_in import Weather
 from tests.deployment import Deployment
 from tests.handler.calls import batch, call, envelope, track
 
+pytestmark = pytest.mark.alone
+
 SEGMENT_SECONDS = 5.0
 RETRY_SECONDS = 6.0
 

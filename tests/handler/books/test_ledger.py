@@ -401,6 +401,7 @@ def served(dynamo: Dynamo) -> Iterator[str]:
         yield url
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "dynamo",
     [
