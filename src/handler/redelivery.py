@@ -90,7 +90,7 @@ class Redelivery:
         account = (
             self.klaviyo
             if page is None
-            else page.in_order(self.klaviyo, urgent=_urgent(found.ready, now.timestamp()))
+            else page.in_order(self.klaviyo, urgent=self._urgent(found.ready, now.timestamp()))
         )
         key = credentials.klaviyo_private_key
         routing, delivery = self._deliver(found.ready, account, key, schedule)
@@ -114,6 +114,15 @@ class Redelivery:
         self._count(batch, found, routing, delivery, stored)
         self._report(found.ready, delivery, now)
         return stored.missing
+
+    def _urgent(self, entries: Iterable[Entry], moment: float) -> frozenset[int]:
+        """The operations, by their `id`, that wait for a late ledger no longer."""
+        patience = min(LEDGER_PATIENCE_SECONDS, self.retry_seconds / 2)
+        return frozenset(
+            id(entry.operation)
+            for entry in entries
+            if entry.first_failed_at is not None and entry.first_failed_at + patience < moment
+        )
 
     def _deliver(
         self, entries: Sequence[Entry], account: Account, key: str, schedule: Schedule
@@ -235,17 +244,8 @@ FATES_SECONDS = 0.3
 """For writing what became of the batch after the time for the queues: the end is near."""
 
 LEDGER_PATIENCE_SECONDS = 3_600.0
-"""So long an operation waits for a ledger that is late: then it goes without."""
-
-
-def _urgent(entries: Iterable[Entry], moment: float) -> frozenset[int]:
-    """The operations, by their `id`, that have waited for so long."""
-    return frozenset(
-        id(entry.operation)
-        for entry in entries
-        if entry.first_failed_at is not None
-        and entry.first_failed_at + LEDGER_PATIENCE_SECONDS < moment
-    )
+"""So long an operation waits for a ledger that is late: then it goes without. But it waits for half
+of its retry window at most, so that it is tried without before that ends."""
 
 
 def _message_ids(entries: Iterable[Entry]) -> list[str | None]:

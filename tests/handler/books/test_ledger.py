@@ -1,5 +1,6 @@
 """The functions write what becomes of each message into the ledger, on moto's server."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -7,6 +8,8 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from typing import Any
 import boto3
 import pytest
 
+from handler import assembly
 from handler.books.outcomes import of_delivery
 from handler.queue.backoff import PACE
 from handler.queue.envelope import Entry
@@ -454,6 +458,21 @@ def test_the_messages_whose_fate_was_not_written_are_logged(
         if getattr(each, "reason", None) == "fate_not_written"
     ]
     assert logged == [[message["messageId"]]]
+
+
+def test_what_a_late_ledger_holds_up_is_sent_before_its_retry_window_ends(
+    ledger: Deployment,
+) -> None:
+    """The shortest window is an hour, and a batch may take a part of its last minute."""
+    function = assembly.retry({**ledger.variables, "RETRY_HOURS": "1"})
+    assert function.books is not None
+    function.handle(batch(envelope({"message": identify(1)})), 60.0)
+    function.books.seconds = 0.0
+    began, moments = time.time(), itertools.count(step=10.0)
+    slow = replace(function, now=lambda: datetime.fromtimestamp(began + next(moments), UTC))
+    slow.handle(batch(envelope({"message": identify(2), "first_failed_at": began - 3_580})), 60.0)
+    function.telemetry.flush()
+    assert (ledger.waiting(), ledger.dead()) == ([], [])
 
 
 @pytest.mark.parametrize("key", [None, "", "too short"])
