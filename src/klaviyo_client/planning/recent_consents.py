@@ -137,15 +137,18 @@ class RecentConsents:
     def note_withdrawal(
         self, channel: str, identifier: tuple[str, str], said: float, until: float, now: float
     ) -> None:
-        """Note a withdrawal that some process has sent."""
+        """Note a withdrawal that some process has sent. A later one that this process has sent
+        stays: the others may not know of it."""
         field, value = identifier
         key = ("withdrawn", channel, comparable(field, value))
-        self._changes[key] = Change(now, said, True, until)
+        known = self._get(key, now)
+        if known is None or (known.said or NEVER) <= said:
+            self._put([key], Change(now, said, True, until))
 
     def note_deletion(self, identifier: tuple[str, str], said: float | None, now: float) -> None:
         """Note that a person is deleted, who is on no list any more."""
         field, value = identifier
-        self._changes[("deleted", field, comparable(field, value))] = Change(now, said, True)
+        self._put([("deleted", field, comparable(field, value))], Change(now, said, True))
 
     def is_uncertain(self, operation: Unsubscribe, now: float) -> bool:
         """Whether the same was sent, and not answered."""
@@ -176,7 +179,9 @@ class RecentConsents:
     def _note(
         self, keys: Iterable[Key], operation: Operation, now: float, *, certain: bool = True
     ) -> None:
-        change = Change(now, instant(getattr(operation, "time", None)), certain)
+        self._put(keys, Change(now, instant(getattr(operation, "time", None)), certain))
+
+    def _put(self, keys: Iterable[Key], change: Change) -> None:
         for key in keys:
             self._changes.pop(key, None)
             self._changes[key] = change
