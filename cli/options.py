@@ -76,6 +76,15 @@ def json_option(command: Command) -> Command:
     )
 
 
+def shared_secret_option(command: Command) -> Command:
+    """`--secret`: Segment's, for one call."""
+    return click.option(
+        "--secret",
+        metavar="TEXT",
+        help="The shared secret. Other processes can see it; SEGMENT_SHARED_SECRET is safer.",
+    )(command)
+
+
 def stack_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--stack`, and `--local` for the stack that `make run` is. The command gets `stack_name`."""
 

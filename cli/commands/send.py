@@ -11,7 +11,7 @@ import click
 
 from cli import terminal as console
 from cli.next_command import aimed, next_command
-from cli.options import CommandContext, json_option, stack_option
+from cli.options import CommandContext, json_option, shared_secret_option, stack_option
 from cli.troubles import Misuse, Status, Trouble
 
 if TYPE_CHECKING:
@@ -50,11 +50,7 @@ accepted (Segment would retry it).
     help="Messages in a request.",
 )
 @click.option("--single", is_flag=True, help="One request for each message.")
-@click.option(
-    "--secret",
-    metavar="TEXT",
-    help="The shared secret. Other processes can see it; SEGMENT_SHARED_SECRET is safer.",
-)
+@shared_secret_option
 @stack_option
 @json_option
 def command(

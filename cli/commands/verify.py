@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from cli import terminal as console
-from cli.options import CommandContext, json_option, stack_option
+from cli.options import CommandContext, json_option, shared_secret_option, stack_option
 from cli.troubles import Misuse, Status
 
 EPILOG = """\b
@@ -26,11 +26,7 @@ secret or a prompt. With --json: {"matches", "signed" (body, first_element, null
 @click.command("verify", epilog=EPILOG)
 @click.argument("file", metavar="FILE|-")
 @click.option("--signature", metavar="TEXT", help="The value of the header X-Signature.")
-@click.option(
-    "--secret",
-    metavar="TEXT",
-    help="The shared secret. Other processes can see it; SEGMENT_SHARED_SECRET is safer.",
-)
+@shared_secret_option
 @stack_option
 @json_option
 def command(

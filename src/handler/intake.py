@@ -17,7 +17,7 @@ from handler.pause import Pause
 from handler.queue.backoff import PACE, Pace
 from handler.queue.envelope import Entry
 from handler.queue.queues import Queue
-from handler.queue.routing import Routing, rejected_reason, route, stamped, written
+from handler.queue.routing import Routing, rejected_reason, route, stamped
 from handler.queue.storing import Stored, store
 from handler.report.answer import Fate, MessageFate, accepted, turned_away
 from handler.report.codes import DeferralCode, RejectionCode, TroubleCode
@@ -221,9 +221,7 @@ class Intake:
                 if isinstance(decision, Malformed | Unmapped)
             ),
         ]
-        waiting = {
-            delay: stamped(entries, written(since)) for delay, entries in routing.waiting.items()
-        }
+        waiting = {delay: stamped(entries, since) for delay, entries in routing.waiting.items()}
         unread = [
             *work.later,
             *(

@@ -24,7 +24,6 @@ from handler.queue.routing import (
     rejected_reason,
     stamped,
     wait_left,
-    written,
 )
 from handler.report.telemetry import Telemetry
 from klaviyo_mapping import Dropped, Message, Settings
@@ -166,7 +165,7 @@ class Sorter:
             for each in decision.operations
         ]
         since = entry.first_failed_at
-        found.ready += mapped if since is None else stamped(mapped, written(since))
+        found.ready += mapped if since is None else stamped(mapped, since)
 
 
 def _arrivals_in(entry: Entry) -> Arrivals:

@@ -77,7 +77,7 @@ class Page:
         by: str,
         telemetry: Telemetry,
         people: People,
-        named: WrittenNames,
+        written_names: WrittenNames,
         last_word: LastWord,
         allowance: Allowance,
     ) -> None:
@@ -86,7 +86,7 @@ class Page:
         self._table = table
         self._by = by
         self._telemetry = telemetry
-        self._written_names = named
+        self._written_names = written_names
         self._last_word = last_word
         self._items: list[Attributes] = []
         self._names_items: list[Attributes] = []

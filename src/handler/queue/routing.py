@@ -147,16 +147,12 @@ def exhausted_reason(last: Retryable) -> dict[str, Json]:
     return reason
 
 
-def written(moment: float) -> str:
-    """A time in Unix seconds as operations have it."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def stamped(entries: Iterable[Entry], received_at: str) -> list[Entry]:
-    """The entries, events without a time given that of their arrival: a wait in the queue must
-    not move them."""
+def stamped(entries: Iterable[Entry], received_at: float) -> list[Entry]:
+    """The entries, events without a time given that of their arrival (Unix seconds): a wait in the
+    queue must not move them."""
+    time = datetime.fromtimestamp(received_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return [
-        replace(entry, operation=replace(entry.operation, time=received_at))
+        replace(entry, operation=replace(entry.operation, time=time))
         if isinstance(entry.operation, CreateEvent) and entry.operation.time is None
         else entry
         for entry in entries
