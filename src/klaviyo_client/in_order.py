@@ -46,6 +46,9 @@ from operations.instants import NEVER
 CONTENDED = Retryable(RetryReason.PERSON_BUSY, 1.0, tried=False)
 """Somebody else was faster each time."""
 
+UNNOTED = Retryable(RetryReason.OUT_OF_TIME)
+"""Klaviyo has taken it: so it counts as an attempt, and the waits for the records grow."""
+
 NOTING_SHARE = 1 / 3
 """Of the time for the records, kept for noting what was taken: without, it outdates nothing."""
 
@@ -302,7 +305,7 @@ def _unnoted(result: Result, *, comes_again: bool) -> Result:
         and isinstance(result.operation, UpsertProfile | AddToList | RemoveFromList)
         and isinstance(result.outcome, Delivered)
     ):
-        return replace(result, outcome=UNTRIED)
+        return replace(result, outcome=UNNOTED)
     return _with(result, DeliveryWarning.ORDER_NOT_CHECKED)
 
 
