@@ -6,5 +6,5 @@ from pathlib import Path
 SRC = str(Path(__file__).parents[1] / "src")
 
 if SRC not in sys.path:
-    # Without it, `python -m local.sam` and its like would have to be told by PYTHONPATH.
+    # Without it, `python -m local.sam` and its like would need PYTHONPATH.
     sys.path.append(SRC)

@@ -144,7 +144,7 @@ class _Paper:
         limits: Limits,  # noqa: ARG002 - no time passes
         on_reply: OnReply,
     ) -> int:
-        """In their order, each after what came before it was settled."""
+        """Takes the requests in their order, and then those that follow from their answers."""
         began = len(self.dry_run.steps)
         waiting: deque[tuple[Request, int]] = deque((request, 0) for request in requests)
         while waiting:

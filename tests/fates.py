@@ -22,11 +22,11 @@ IsHeld = Callable[[str, str], bool | None]
 
 
 class Disagreement(NamedTuple):
-    """A message whose fate is not what is there. `told` is the ledger's word, if it has one."""
+    """A message whose fate is not what is there. `recorded` is what the ledger says of it."""
 
     message_id: str
     operation: str
-    told: str | None
+    recorded: str | None
     found: str
 
 
@@ -76,12 +76,12 @@ def disagreements(
     """
     found: list[Disagreement] = []
     for message_id in message_ids:
-        told = stories.get(message_id)
+        known = stories.get(message_id)
         queued, died = waiting.get(message_id, set()), dead.get(message_id, set())
-        if told is None:
+        if known is None:
             found.append(Disagreement(message_id, WHOLE, None, "in no ledger"))
             continue
-        operations = told.operations()
+        operations = known.operations()
         for name, (_, outcome) in operations.items():
             wrong = {
                 State.DELIVERED: is_held(message_id, name) is False and "not in Klaviyo",

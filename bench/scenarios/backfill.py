@@ -101,7 +101,9 @@ def main() -> int:
         ("most memory", f"{outcome.rss_mb:,.0f} MB"),
     ):
         print(f"  {name:<22}{value}")
-    print("\n".join(problems) or "Complete: each event once, each profile as last told.")
+    print(
+        "\n".join(problems) or "Complete: each event once, each profile as its last identify says."
+    )
     return 1 if problems else 0
 
 
@@ -194,13 +196,13 @@ def faults(archive: Archive, outcome: BackfillRun) -> list[str]:
     }
     wrong = sum(plans.get(email) != plan for email, plan in archive.last.items())
     report = outcome.report
-    told = (report["messages"], report["delivered"]["create_event"], report["rejected"])
+    reported = (report["messages"], report["delivered"]["create_event"], report["rejected"])
     found = []
     if recorded != archive.events:
         found.append(f"{recorded:,} events are recorded, expected {archive.events:,}")
     if wrong:
-        found.append(f"{wrong:,} profiles are not as last told")
-    if told != (archive.messages, archive.events, {}) or not report["finished"]:
+        found.append(f"{wrong:,} profiles are not as the last identify says")
+    if reported != (archive.messages, archive.events, {}) or not report["finished"]:
         found.append(f"the report says {report}")
     return found
 

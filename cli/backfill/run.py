@@ -117,8 +117,8 @@ class BackfillProgress:
 
 
 @dataclass(slots=True)
-class _Settled:
-    """What a delivery means for the state."""
+class _Changes:
+    """What a delivery changes in the state."""
 
     done: list[Waiting] = field(default_factory=list)
     again: list[Waiting] = field(default_factory=list)
@@ -212,14 +212,14 @@ class Run:
             DELIVERY_SECONDS,
             [entry.attempts for entry in entries],
         )
-        settled = self._settle(entries, delivery)
-        self._commit(chunk, surplus, settled, delivery, self._now() - began)
-        self._pause(settled, delivery, began, has_read=chunk is not None)
+        changes = self._changes_of(entries, delivery)
+        self._commit(chunk, surplus, changes, delivery, self._now() - began)
+        self._pause(changes, delivery, began, has_read=chunk is not None)
 
     # What came of it
 
-    def _settle(self, entries: Sequence[Waiting], delivery: Delivery) -> _Settled:
-        settled = _Settled()
+    def _changes_of(self, entries: Sequence[Waiting], delivery: Delivery) -> _Changes:
+        changes = _Changes()
         imports = any(isinstance(operation, CheckImport) for operation in delivery.follow_ups)
         outcomes = [result.outcome for result in delivery.results]
         moves = any(isinstance(outcome, Delivered) for outcome in outcomes)
@@ -227,24 +227,24 @@ class Run:
             outcome = result.outcome
             if isinstance(outcome, Delivered):
                 is_imported = imports and isinstance(entry.operation, UpsertProfile | AddToList)
-                (settled.imported if is_imported else settled.done).append(entry)
+                (changes.imported if is_imported else changes.done).append(entry)
                 if entry.lane is not Lane.CHECKS:
-                    settled.delivered[kind_of(result.operation)] += 1
+                    changes.delivered[kind_of(result.operation)] += 1
             elif entry.lane is Lane.CHECKS and isinstance(outcome, Refused):
-                settled.done.append(entry)
-                settled.given_up = True
+                changes.done.append(entry)
+                changes.given_up = True
             elif isinstance(outcome, Refused):
-                settled.done.append(entry)
-                settled.rejects.append(self._reject(entry, refused_reason(outcome)))
+                changes.done.append(entry)
+                changes.rejects.append(self._reject(entry, refused_reason(outcome)))
             else:
-                self._again(entry, result.operation, outcome, moves, settled)
+                self._again(entry, result.operation, outcome, moves, changes)
         follow_ups = list(delivery.follow_ups)
-        settled.checks = [
+        changes.checks = [
             Waiting(Lane.CHECKS, operation, due=self._now() + CHECK_SECONDS[0])
             for operation in follow_ups
             if isinstance(operation, CheckImport)
         ]
-        settled.front = [
+        changes.front = [
             Waiting(Lane.PROFILES, operation)
             for operation in follow_ups
             if not isinstance(operation, CheckImport)
@@ -253,8 +253,8 @@ class Run:
             if isinstance(failure.outcome, Refused):
                 source, line = self._state.place(failure.operation.message_id)
                 failed = Waiting(Lane.IMPORTED, failure.operation, source, line)
-                settled.rejects.append(self._reject(failed, refused_reason(failure.outcome)))
-        return settled
+                changes.rejects.append(self._reject(failed, refused_reason(failure.outcome)))
+        return changes
 
     def _again(
         self,
@@ -262,7 +262,7 @@ class Run:
         operation: Operation,
         outcome: Retryable,
         moves: bool,
-        settled: _Settled,
+        changes: _Changes,
     ) -> None:
         now = self._now()
         pending = outcome.reason is RetryReason.IMPORT_PENDING
@@ -271,18 +271,18 @@ class Run:
         attempts = entry.attempts + counts
         failed_at = entry.failed_at or now
         if not pending:
-            settled.trouble = settled.trouble or outcome
+            changes.trouble = changes.trouble or outcome
             is_old = now - failed_at > self._give_up_seconds
             # A job is waited for; errors that Klaviyo never names are not.
             gives_up = unnamed or entry.lane is not Lane.CHECKS
             if attempts >= MOST_ATTEMPTS and is_old and gives_up:
-                settled.done.append(entry)
-                settled.rejects.append(self._reject(entry, exhausted_reason(outcome)))
+                changes.done.append(entry)
+                changes.rejects.append(self._reject(entry, exhausted_reason(outcome)))
                 return
         due = 0.0
         if entry.lane is Lane.CHECKS:
             due = now + CHECK_SECONDS[min(attempts, len(CHECK_SECONDS) - 1)]
-        settled.again.append(
+        changes.again.append(
             replace(entry, operation=operation, attempts=attempts, failed_at=failed_at, due=due)
         )
 
@@ -295,7 +295,7 @@ class Run:
         self,
         chunk: Chunk | None,
         surplus: Sequence[Waiting],
-        settled: _Settled,
+        changes: _Changes,
         delivery: Delivery,
         seconds: float,
     ) -> None:
@@ -303,29 +303,29 @@ class Run:
         if chunk is not None:
             add_counts(counts, chunk.counts)
             self._is_read = chunk.is_last
-        counts.delivered.update(settled.delivered)
+        counts.delivered.update(changes.delivered)
         counts.requests += delivery.requests
-        given_up = settled.given_up or bool(self._state.fact("given_up"))
-        once_more = self._after_imports(settled, given_up)
+        given_up = changes.given_up or bool(self._state.fact("given_up"))
+        once_more = self._after_imports(changes, given_up)
         counts.seconds += seconds
-        counts.rejected.update(reject["reason"]["code"] for reject in settled.rejects)
-        for reject in (*(chunk.rejects if chunk else ()), *settled.rejects):
+        counts.rejected.update(reject["reason"]["code"] for reject in changes.rejects)
+        for reject in (*(chunk.rejects if chunk else ()), *changes.rejects):
             self._rejects.add(reject)
         rejects_bytes = self._rejects.write()
 
         def change() -> None:
             state = self._state
-            state.remove(settled.done)
+            state.remove(changes.done)
             if once_more is not None:
                 state.forget(Lane.IMPORTED)
                 state.add(once_more, in_front=True)
             state.facts(given_up=given_up and once_more is None)
-            state.replace(replace(entry, lane=Lane.IMPORTED) for entry in settled.imported)
-            state.replace(entry for entry in settled.again if entry.rank is not None)
-            state.add(settled.front, in_front=True)
-            new = [entry for entry in settled.again if entry.rank is None]
+            state.replace(replace(entry, lane=Lane.IMPORTED) for entry in changes.imported)
+            state.replace(entry for entry in changes.again if entry.rank is not None)
+            state.add(changes.front, in_front=True)
+            new = [entry for entry in changes.again if entry.rank is None]
             state.add([*new, *(entry for entry in surplus if entry.rank is None)])
-            state.add(settled.checks)
+            state.add(changes.checks)
             if chunk is not None:
                 state.add(chunk.profiles)
                 position = [chunk.position.source, chunk.position.line]
@@ -333,15 +333,15 @@ class Run:
             state.facts(counts=counts.to_json(), rejects_bytes=rejects_bytes)
 
         self._state.commit(change)
-        self._show(self._progress(settled))
+        self._show(self._progress(changes))
 
-    def _after_imports(self, settled: _Settled, given_up: bool) -> list[Waiting] | None:
+    def _after_imports(self, changes: _Changes, given_up: bool) -> list[Waiting] | None:
         """What is to be imported once more, when the last job has ended; `None` until then.
 
         Jobs that Klaviyo gives up have taken nothing, or some of it: all of it is repeated.
         """
         state = self._state
-        checks = [entry for entry in settled.done if entry.lane is Lane.CHECKS]
+        checks = [entry for entry in changes.done if entry.lane is Lane.CHECKS]
         if not checks or state.count(Lane.CHECKS) > len(checks):
             return None
         if not given_up:
@@ -353,35 +353,35 @@ class Run:
                 once_more = replace(entry, lane=Lane.PROFILES, attempts=entry.attempts + 1)
                 again.append(replace(once_more, rank=None))
             else:
-                settled.rejects.append(self._reject(entry, refused_reason(GIVEN_UP)))
+                changes.rejects.append(self._reject(entry, refused_reason(GIVEN_UP)))
         return again
 
-    def _progress(self, settled: _Settled) -> BackfillProgress:
-        trouble = settled.trouble
-        moves = bool(settled.delivered)
+    def _progress(self, changes: _Changes) -> BackfillProgress:
+        trouble = changes.trouble
+        moves = bool(changes.delivered)
         words = "" if trouble is None or moves else f"Klaviyo: {trouble.reason.value}"
         return BackfillProgress(self._counts, trouble=words, done=self._done())
 
     def _done(self) -> float:
-        settled = sum(self._counts.delivered.values()) + sum(self._counts.rejected.values())
+        ended = sum(self._counts.delivered.values()) + sum(self._counts.rejected.values())
         waiting = self._state.count()
-        return settled / (settled + waiting) if waiting else 1.0
+        return ended / (ended + waiting) if waiting else 1.0
 
     # When to continue
 
     def _pause(
-        self, settled: _Settled, delivery: Delivery, began: float, *, has_read: bool
+        self, changes: _Changes, delivery: Delivery, began: float, *, has_read: bool
     ) -> None:
         """Wait if the next round could not deliver anything yet."""
-        trouble = settled.trouble
+        trouble = changes.trouble
         if trouble is not None and trouble.reason in OURS_TO_FIX:
             raise NotTaken(_about_the_key(trouble))
-        if settled.delivered or settled.done or has_read:
+        if changes.delivered or changes.done or has_read:
             self._moved_at = self._now()
-        if trouble is None or settled.delivered:
+        if trouble is None or changes.delivered:
             self._failures = 0
             self._keep_pace(delivery, began)
-            if not has_read and not settled.done:
+            if not has_read and not changes.done:
                 self._await_check()
             return
         self._failures += 1

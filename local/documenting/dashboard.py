@@ -70,13 +70,13 @@ def _shown(properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if "query" in properties:
         yield "a table, from the logs", "#545b64"
     for number, metric in enumerate(properties.get("metrics", ())):
-        told = metric[-1] if isinstance(metric[-1], dict) else {}
-        if told.get("visible") is False:
+        options = metric[-1] if isinstance(metric[-1], dict) else {}
+        if options.get("visible") is False:
             continue
-        label = told.get("label") or next(part for part in reversed(metric) if part != ".")
+        label = options.get("label") or next(part for part in reversed(metric) if part != ".")
         if label.startswith("${!PROP"):
             label = "by reason"
-        yield label, told.get("color", PALETTE[number % len(PALETTE)])
+        yield label, options.get("color", PALETTE[number % len(PALETTE)])
 
 
 def write() -> None:

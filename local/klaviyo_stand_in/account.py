@@ -89,7 +89,7 @@ class Account:
     @property
     def profiles(self) -> Profiles:
         """Every profile: iterate, or look up with `by_email`, `by_external_id`, `get`, …"""
-        return self._settled().profiles
+        return self._up_to_date().profiles
 
     @property
     def events(self) -> list[EventRecord]:
@@ -110,12 +110,12 @@ class Account:
     @property
     def lists(self) -> Mapping[str, MailingList]:
         """Lists by id."""
-        return self._settled().lists
+        return self._up_to_date().lists
 
     @property
     def jobs(self) -> Mapping[str, ImportJob]:
         """Import jobs by id."""
-        return self._settled().jobs
+        return self._up_to_date().jobs
 
     @property
     def deleted(self) -> Sequence[str]:
@@ -200,21 +200,21 @@ class Account:
         """What the person's click on "unsubscribe" in an e-mail does; of a list, who is on it."""
         consents = {"email": {"marketing": {"consent": "UNSUBSCRIBED"}}}
         with self._lock:
-            self._settled().unsubscribe(
+            self._up_to_date().unsubscribe(
                 {"attributes": {"email": email, "subscriptions": consents}}, list_id, self.now
             )
 
     def add_unsubscribed(self, email: str) -> None:
         """Somebody whom the account knows, and who has unsubscribed from everything."""
         with self._lock:
-            self._settled().profiles.upsert({"attributes": {"email": email}}, self.now)
+            self._up_to_date().profiles.upsert({"attributes": {"email": email}}, self.now)
             self.unsubscribe(email)
 
     def add_subscribed(self, email: str, list_id: str) -> None:
         """Somebody whom the account knows, who has consented and is on the list."""
         consents = {"email": {"marketing": {"consent": "SUBSCRIBED"}}}
         with self._lock:
-            self._settled().subscribe(
+            self._up_to_date().subscribe(
                 {"attributes": {"email": email, "subscriptions": consents}},
                 list_id,
                 historical=True,
@@ -224,19 +224,19 @@ class Account:
     def suppress(self, email: str, reason: str = "USER_SUPPRESSED") -> None:
         """Suppress e-mail marketing, as the account's owner or a complaint does."""
         with self._lock:
-            owner = self._settled().profiles.by_email(email)
+            owner = self._up_to_date().profiles.by_email(email)
             if owner is not None:
                 self._state.suppress(owner, reason, self.now)
 
     @property
     def reversals(self) -> Sequence[Reversal]:
         """Who had opted out, and was subscribed all the same."""
-        return list(self._settled().reversals)
+        return list(self._up_to_date().reversals)
 
     @property
     def withdrawn_everywhere(self) -> Sequence[str]:
         """Ids of the profiles whose unsubscription from a list became one from everything."""
-        return list(self._settled().withdrawn_everywhere)
+        return list(self._up_to_date().withdrawn_everywhere)
 
     def exchange(self, request: Request) -> Reply:
         """Carry out one request, in the weather there is."""
@@ -315,7 +315,7 @@ class Account:
         rest = partial.left_out(route.name, document, self._policy)
         with self._lock:
             call = Call(
-                state=self._settled(),
+                state=self._up_to_date(),
                 now=self.now,
                 origin=request.origin,
                 path=request.path,
@@ -331,7 +331,7 @@ class Account:
         headers = {**response.headers, partial.HEADER: "phone_number"}
         return Response(response.status, headers, response.body)
 
-    def _settled(self) -> AccountData:
+    def _up_to_date(self) -> AccountData:
         with self._lock:
             for job in self._state.due(self.now):
                 imports.carry_out(job, self._state)

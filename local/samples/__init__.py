@@ -149,8 +149,8 @@ def outcome_of(answer: Mapping[str, Any]) -> str:
     if "messages" not in answer:
         return str(answer.get("message", "no answer"))
     outcomes = Counter(_in_words(message) for message in answer["messages"])
-    told = Counter(message["outcome"] for message in answer["messages"])
-    delivered = answer["delivered"] - told["delivered"]
+    counted = Counter(message["outcome"] for message in answer["messages"])
+    delivered = answer["delivered"] - counted["delivered"]
     if delivered:
         outcomes["delivered"] += delivered
     ordered = sorted(outcomes.items(), key=lambda pair: (pair[0] != "delivered", pair[0]))

@@ -5,8 +5,8 @@ from typing import Any
 
 def answer(*messages: dict[str, Any], delivered: int = 0, **counts: int) -> dict[str, Any]:
     """A webhook answer's body whose counts are zero but for those given."""
-    told = {"delivered": delivered, "queued": 0, "dropped": 0, "rejected": 0, **counts}
-    return {"received": sum(told.values()), **told, "messages": list(messages)}
+    numbers = {"delivered": delivered, "queued": 0, "dropped": 0, "rejected": 0, **counts}
+    return {"received": sum(numbers.values()), **numbers, "messages": list(messages)}
 
 
 DELIVERED = answer(delivered=1)

@@ -47,8 +47,8 @@ def serve(
 ) -> Iterator[str]:
     """Serve the console on loopback; gives its URL. Raises `OSError` for a port in use.
 
-    `variables` are the environment variables that the functions run with. The journal has to be
-    told of every request to the webhook.
+    `variables` are the environment variables that the functions run with. The journal has to
+    get every request to the webhook.
     """
     with ExitStack() as stack:
         watch = stack.enter_context(Watch(journal, Bookkeeper(deployment.queues)))

@@ -18,6 +18,7 @@ from klaviyo_client.api.outcomes import (
     RetryReason,
 )
 from klaviyo_client.delivery import Klaviyo
+from klaviyo_client.notes import ROUNDS, Notes, are_upserts, is_taken
 from klaviyo_client.people.claims import Checked, Words
 from klaviyo_client.people.newest import (
     ONCE_SECONDS,
@@ -32,7 +33,6 @@ from klaviyo_client.people.stakes import Stake, stake_of
 from klaviyo_client.people.times import NOTHING
 from klaviyo_client.results import Delivery, Result
 from klaviyo_client.sending.ahead import Ahead
-from klaviyo_client.settling import ROUNDS, Notes, are_upserts, is_taken
 from operations import (
     AddToList,
     DeleteProfile,
@@ -123,7 +123,7 @@ class InOrder:
             afterwards = usual.get()
         else:
             afterwards = self._notes.afterwards(results, operations, stakes, checked)
-        unnoted = self._notes.settle(afterwards, checked)
+        unnoted = self._notes.write(afterwards, checked)
         for position in stakes.keys() & results.keys() if unnoted else ():
             if not unnoted.isdisjoint(keys_of(stakes[position])):
                 is_urgent = id(operations[position]) in self._urgent

@@ -25,7 +25,7 @@ ROUNDS = 3
 CHANGED = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
 """Why a transaction was stopped by an item: it has changed, or is changing."""
 
-ALONE = frozenset({FAILED_CONDITION, "TransactionConflictException"})
+NOT_MADE = frozenset({FAILED_CONDITION, "TransactionConflictException"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def _put_alone(table: Table, until: float, allowance: Allowance, put: Document) 
     try:
         table.requests.ask("PutItem", put, until, allowance)
     except TableError as error:
-        if str(error) in ALONE:
+        if str(error) in NOT_MADE:
             return False
         allowance.fail(str(error))
         return None

@@ -92,8 +92,8 @@ class Operator:
         done = self._run(
             "make", "--no-print-directory", "deploy", f"STACK={STACK}", f"TEMPLATE={self._template}"
         )
-        told = [line for line in done.splitlines() if line.startswith(("Nobody", "Parameters"))]
-        _say("\n".join(f"   {line}" for line in told))
+        shown = [line for line in done.splitlines() if line.startswith(("Nobody", "Parameters"))]
+        _say("\n".join(f"   {line}" for line in shown))
 
     def _set_secret(self) -> None:
         _say("-- secret set")

@@ -106,13 +106,13 @@ class Tally:
 class Report:
     """How a run ended. The lists of places must be empty.
 
-    `stale` are places whose last word does not stand, without a ledger as it may be; of `told`
-    somebody was told that the order was not checked. `fates` are messages of which the ledger says
-    something else than is so, and `behind` those of which it does since a fate could not be
-    written, which was counted; `everywhere` are people whose unsubscription
-    from a list became one from everything, `widened` consents that nobody has given or
-    that were withdrawn, and `overtaken` those that were withdrawn in the moment in which an older
-    consent was about to be sent; `peak_mb` is the most memory that a function has held.
+    `stale` are places whose last word does not stand, which may happen without a ledger. Those of
+    `warned` had the warning that the order was not checked. `fates` are messages for which the
+    ledger is wrong. `behind` are those for which it is wrong because a fate could not be written,
+    which was counted. `everywhere` are people whose unsubscription from a list became one from
+    everything. `widened` are consents that nobody has given, or that were withdrawn. `overtaken`
+    are those that were withdrawn just as an older consent was about to be sent. `peak_mb` is the
+    most memory that a function has held.
     """
 
     settings: Settings
@@ -122,7 +122,7 @@ class Report:
     warnings: Counter[str]
     lost: list[ledger.Misfit]
     stale: list[ledger.Misfit]
-    told: list[ledger.Misfit]
+    warned: list[ledger.Misfit]
     fates: list[ledger.Misfit]
     behind: list[ledger.Misfit]
     everywhere: list[ledger.Misfit]
@@ -470,7 +470,7 @@ class Run:
             warnings=books.warnings(self._logs),
             lost=[*lost, *missing],
             stale=stale,
-            told=ledger.told(self._units, stale, unchecked),
+            warned=ledger.warned(self._units, stale, unchecked),
             fates=wrong,
             behind=behind,
             everywhere=[("left", ("left", each)) for each in held.everywhere],

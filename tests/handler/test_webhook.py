@@ -18,8 +18,8 @@ PERSON = "person1@acme-store.example"
 
 def accepted(*messages: dict[str, Any], **counts: int) -> tuple[int, dict[str, Any]]:
     """A 200 whose counts are zero but for those given."""
-    told = {"delivered": 0, "queued": 0, "dropped": 0, "rejected": 0, **counts}
-    return 200, {"received": sum(told.values()), **told, "messages": list(messages)}
+    numbers = {"delivered": 0, "queued": 0, "dropped": 0, "rejected": 0, **counts}
+    return 200, {"received": sum(numbers.values()), **numbers, "messages": list(messages)}
 
 
 def turned_away(status: int, code: str, message: str, received: int = 0) -> tuple[int, Any]:

@@ -15,10 +15,10 @@ REASONS = [*DropReason, *MappingWarning, *RejectionCode, *RetryReason]
 
 @pytest.mark.parametrize("reason", REASONS)
 def test_every_reason_has_its_meaning_and_its_remedy(reason: StrEnum) -> None:
-    told = ADVICE[reason.value]
-    assert told.code == reason.value
-    assert told.meaning.endswith(".")
-    assert told.remedy.endswith(".") or told.remedy.endswith('".')
+    advice = ADVICE[reason.value]
+    assert advice.code == reason.value
+    assert advice.meaning.endswith(".")
+    assert advice.remedy.endswith(".") or advice.remedy.endswith('".')
 
 
 def test_nothing_else_is_explained() -> None:
@@ -26,5 +26,5 @@ def test_nothing_else_is_explained() -> None:
 
 
 def test_no_meaning_stands_for_two_reasons() -> None:
-    meanings = [told.meaning for told in ADVICE.values()]
+    meanings = [advice.meaning for advice in ADVICE.values()]
     assert [one for one, other in itertools.combinations(meanings, 2) if one == other] == []

@@ -21,7 +21,7 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 KEY = "pk_test"
 MARIA, TOM = "maria@acme-store.example", "tom@acme-store.example"
 
-Told = tuple[str, str, int | None]
+Sent = tuple[str, str, int | None]
 """Of a request its method, its path in plain letters without the query, and what it waits for."""
 
 
@@ -73,7 +73,7 @@ def preview_of(*messages: Json, **settings: Any) -> Preview:
     return explain(messages, Settings(**{"enforce_email": False, **settings}), NOW)
 
 
-def told(preview: Preview) -> list[Told]:
+def requests_of(preview: Preview) -> list[Sent]:
     return [
         (request.method, request.path.partition("?")[0], request.after)
         for request in preview.requests
@@ -195,9 +195,9 @@ def of(request: RequestPreview) -> dict[str, list[str]]:
     ],
 )
 def test_message_is_the_requests_that_the_client_sends(
-    message: Json, settings: dict[str, Any], expected: list[Told]
+    message: Json, settings: dict[str, Any], expected: list[Sent]
 ) -> None:
-    assert told(preview_of(message, **settings)) == expected
+    assert requests_of(preview_of(message, **settings)) == expected
 
 
 def test_edits_that_clash_follow_each_other() -> None:
@@ -227,7 +227,7 @@ def test_what_follows_a_deletion_comes_later() -> None:
 
 def test_a_merge_follows_two_look_ups_of_everybody() -> None:
     preview = preview_of(alias(), alias(TOM, "tom@old.example"), forward_aliases=True)
-    assert told(preview) == [
+    assert requests_of(preview) == [
         ("GET", "/api/profiles", None),
         ("GET", "/api/profiles", 1),
         ("POST", "/api/profile-merge", 2),
@@ -368,9 +368,9 @@ def deliver(preview: Preview, recording: Recording) -> list[tuple[str, str, Json
     return recording.sent
 
 
-def with_ids(told: Any, account: Account) -> Any:
+def with_ids(document: Any, account: Account) -> Any:
     """The same, with words in the place of profiles' ids, and of the list's."""
-    text = json.dumps(told)
+    text = json.dumps(document)
     for profile in account.profiles:
         text = text.replace(profile.id, "<id>")
     return json.loads(re.sub("<the-id[^>]*>", "<id>", text).replace("WmB7kT", "<id>"))

@@ -1,4 +1,4 @@
-// The page: which panel is shown, what all of them share, and one look a second at how things are.
+// The page: which panel is shown, the state that all panels share, and a refresh of it each second.
 import { ask } from "./api.js";
 import { html, render, useCallback, useEffect, useLayoutEffect, useRef, useState } from "./dom.js";
 import { Live } from "./live/panel.js";
@@ -12,14 +12,14 @@ const EVERY = 1000;
 const PANELS = [
   ["preview", "Preview", Preview, "See what a message becomes in Klaviyo, before anything is sent."],
   ["send", "Send", Send, "Send a message through the real handler, and follow it."],
-  ["live", "Live", Live, "What comes in, what waits, and what Klaviyo holds."],
+  ["live", "Live", Live, "Incoming messages, the queues, and Klaviyo's data."],
   ["weather", "Weather", Weather, "Give Klaviyo a bad day, and see that nothing is lost."],
 ];
 const THEMES = [["", "◐ Auto"], ["light", "◐ Light"], ["dark", "◐ Dark"]];
 
 const panelOf = () => PANELS.find(([key]) => `#${key}` === location.hash) || PANELS[0];
 
-// What somebody typed survives a reload, as far as the browser lets it.
+// A draft survives a reload, if the browser allows it.
 function remembered(key) {
   try {
     return JSON.parse(sessionStorage.getItem(key));
@@ -32,7 +32,7 @@ function remember(key, value) {
   try {
     sessionStorage.setItem(key, JSON.stringify(value));
   } catch {
-    // Too large to be remembered.
+    // Too large for the session's storage.
   }
 }
 

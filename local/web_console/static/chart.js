@@ -51,11 +51,11 @@ export function Chart({ looks, now }) {
   const floor = BOTTOM.y + BOTTOM.height;
   const area = edge.length > 1
     ? `M${x(stock[0].at)} ${floor}L${edge.join("L")}L${x(stock.at(-1).at)} ${floor}z` : "";
-  const told = latest
-    ? `${number(latest.delivered)} messages delivered so far, ${number(latest.waiting)} entries wait now.`
+  const summary = latest
+    ? `${number(latest.delivered)} messages delivered so far, ${number(latest.waiting)} entries waiting now.`
     : "Nothing measured yet.";
   return html`<figure class="chart">
-    <svg viewBox=${`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label=${told}>
+    <svg viewBox=${`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label=${summary}>
       <${Panel} panel=${TOP} title="Messages a second" most=${most} />
       <path class="delivered" d=${delivered} />
       <path class="queued" d=${queued} />

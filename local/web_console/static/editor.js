@@ -1,4 +1,4 @@
-// Where a message is chosen or pasted. What is wrong with its JSON is shown where it is.
+// The field for choosing or pasting a message. An error in its JSON is shown at its place.
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./dom.js";
 import { visible } from "./visible.js";
 import { number } from "./words.js";
@@ -9,7 +9,7 @@ const LINES_OF_LARGE = 300;
 const LINE = 20;
 const LINES_SEEN = 22;
 
-// A browser needs seconds to lay out a text of thousands of messages: only its beginning is there.
+// A browser needs seconds to lay out the text of thousands of messages, so only the beginning is shown.
 function beginningOf(text) {
   let end = -1;
   for (let line = 0; line < LINES_OF_LARGE; line += 1) {
@@ -28,7 +28,7 @@ export function Editor({ examples, text, example, onText, error, problem, id = "
   const lines = useMemo(() => shown.split("\n").length, [shown]);
   const [top, setTop] = useState(0);
 
-  // The line numbers and the mark move with the text; only the numbers that are seen are there.
+  // The line numbers and the mark scroll with the text; only visible numbers are rendered.
   const follow = () => {
     setTop(Math.floor(area.current.scrollTop / LINE));
     gutter.current.scrollTop = area.current.scrollTop % LINE;
@@ -51,7 +51,7 @@ export function Editor({ examples, text, example, onText, error, problem, id = "
     const height = parseFloat(getComputedStyle(area.current).lineHeight);
     area.current.scrollTop = Math.max(0, (error.line - 4) * height);
   };
-  // What is large never reaches the field itself.
+  // A large text is never put into the field itself.
   const paste = (event) => {
     const pasted = event.clipboardData.getData("text");
     const { selectionStart: start, selectionEnd: end } = area.current;
@@ -86,9 +86,9 @@ export function Editor({ examples, text, example, onText, error, problem, id = "
           onScroll=${follow} onPaste=${paste} onInput=${(event) => onText(event.target.value, "")}></textarea>
       </div>
     </div>
-    ${isLarge && html`<p class="large aside"><span>This is the beginning of a text of ${
-      number(text.length)} characters, which counts as a whole. Paste another one over it, or begin
-      anew.</span> <button type="button" class="quiet" onClick=${() => onText("", "")}>Clear</button></p>`}
+    ${isLarge && html`<p class="large aside"><span>This shows the beginning of a text of ${
+      number(text.length)} characters. All of it is used. Paste another text over it, or start
+      again.</span> <button type="button" class="quiet" onClick=${() => onText("", "")}>Clear</button></p>`}
     <div id=${`${id}-error`} role="alert">
       ${error && html`<div class="json-error">
         <p><strong>${isAt ? `Line ${error.line}, column ${error.column}` : "Not a message"}:</strong>
@@ -101,7 +101,7 @@ export function Editor({ examples, text, example, onText, error, problem, id = "
   </div>`;
 }
 
-// The line at fault, as far as it fits, with a caret under the place.
+// The line with the error, as far as it fits, with a caret under the place.
 function Excerpt({ text, error }) {
   const start = text.lastIndexOf("\n", error.offset - 1) + 1;
   const end = text.indexOf("\n", error.offset);

@@ -3,7 +3,7 @@ import { html, useState } from "./dom.js";
 import { visible } from "./visible.js";
 import { number, OUTCOMES, warningsOf } from "./words.js";
 
-// Where one column is all that fits, as in console.css.
+// Only one column fits here, as in console.css.
 export const NARROW = "(max-width: 960px)";
 
 export function Badge({ tone, children }) {
@@ -15,7 +15,7 @@ export function Outcome({ outcome }) {
   return html`<${Badge} tone=${tone}>${word}<//>`;
 }
 
-// Text of a message: kept apart from what stands around it, whatever direction it is written in.
+// Text of a message: isolated from the text around it, in whichever direction it is written.
 export function Said({ text, longest = 80 }) {
   const value = String(text);
   const shown = value.length > longest ? `${value.slice(0, longest)}…` : value;
@@ -29,7 +29,7 @@ export function Notice({ tone = "info", title, children }) {
   </div>`;
 }
 
-// What a message that was taken goes without, and why.
+// What is missing from an accepted message, and why.
 export function Warnings({ details, advice }) {
   return warningsOf(details, advice).map((warning) => html`<p class="warning" key=${warning.text}>
     <${Badge} tone="wait">Warning<//> ${warning.field && html`<code>${visible(warning.field)}</code>: `}${
@@ -84,7 +84,7 @@ export function Find({ label, value, onChange, hint }) {
       onInput=${(event) => onChange(event.target.value)} /></label>`;
 }
 
-// Which part of many things is shown, and the way to the others. `first` counts from zero.
+// Shows which part of a list is visible, with buttons to the others. `first` counts from zero.
 export function Pager({ what, first, size, total, onFirst }) {
   if (total <= size && first === 0) return null;
   const last = Math.min(first + size, total);

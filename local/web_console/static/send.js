@@ -1,4 +1,4 @@
-// Send: through the real handler, and what becomes of it.
+// Send: a message goes through the real handler, and is followed.
 import { ask } from "./api.js";
 import { html, useEffect, useRef, useState } from "./dom.js";
 import { Editor } from "./editor.js";
@@ -17,7 +17,7 @@ export function Send({ start, state, draft, setDraft, sent, setSent, refresh }) 
   const result = useRef(null);
   const isToBeShown = useRef(false);
   useEffect(() => {
-    // In one column the result is below, out of sight.
+    // In one column the result is below the visible part.
     if (isToBeShown.current && matchMedia(NARROW).matches) result.current.scrollIntoView();
     isToBeShown.current = false;
   }, [sent?.at]);
@@ -65,11 +65,11 @@ export function Send({ start, state, draft, setDraft, sent, setSent, refresh }) 
         <div class="options">
           <${Switch} label="As a new message" checked=${isNew} onChange=${setIsNew}
             describedBy="help-new" />
-          <p id="help-new" class="help">Gives it a new id. Otherwise Klaviyo may treat it as a repeat, and
-            keeps the first.</p>
+          <p id="help-new" class="help">Gives it a new id. Without one Klaviyo may treat it as a repeat, and
+            keep only the first.</p>
           <${Switch} label="Signed with a wrong secret" checked=${isStranger}
             onChange=${setIsStranger} describedBy="help-stranger" />
-          <p id="help-stranger" class="help">Shows the answer to a request that is not Segment's.</p>
+          <p id="help-stranger" class="help">Shows the answer to a request that is not from Segment.</p>
         </div>
         ${!start.has_stand_in && html`<${Notice} tone="warn" title="This is the real Klaviyo">
           <p>What you send here ends up in your account. The people of the samples are made up.</p>
@@ -90,8 +90,8 @@ export function Send({ start, state, draft, setDraft, sent, setSent, refresh }) 
       ${sent
         ? html`<${Result} sent=${sent} start=${start} now=${state.now} waiting=${state.waiting} at=${result} />`
         : html`<${Empty} title="Nothing sent yet">
-            Press Send: the message is signed as Segment signs it, goes through the real handler, and
-            you see here whether it is delivered, waits, is dropped or is refused.
+            Press Send. The message is signed as Segment signs it, and goes through the real handler.
+            This shows whether it is delivered, waits, is dropped or is refused.
           <//>`}
     </div>
   </div>`;
@@ -131,15 +131,15 @@ function Followed({ line, start, now, waiting, isOnlyOne }) {
         line.event_name && html` · <${Said} text=${line.event_name} />`}</span>
       <${Outcome} outcome=${line.outcome} />
     </div>
-    ${isOnlyOne && line.outcome === "delivered" && !line.settled_at && html`<p class="aside">Klaviyo has it${
+    ${isOnlyOne && line.outcome === "delivered" && !line.ended_at && html`<p class="aside">Klaviyo has it${
       start.has_stand_in && html`: see <a href="#live">Live</a>`}.</p>`}
     ${line.reason && html`<p>${explained(line, start.advice)}</p>`}
     ${details && html`<p class="aside">${visible(details)}</p>`}
     <${Warnings} details=${line.details} advice=${start.advice} />
     ${line.outcome === "queued" && waiting.next_at && html`<p class="aside">Tried again ${
       waiting.next_at > now ? `in ${duration(waiting.next_at - now)}` : "any moment"}.</p>`}
-    ${line.settled_at && html`<p class="aside">It waited, and was ${line.outcome} ${
-      duration(line.settled_at - line.at)} later.</p>`}
+    ${line.ended_at && html`<p class="aside">It waited, and was ${line.outcome} ${
+      duration(line.ended_at - line.at)} later.</p>`}
     ${advice && line.outcome !== "queued" && html`<p><span class="what-to-do">What to do:</span> ${
       advice.remedy}</p>`}
   </li>`;

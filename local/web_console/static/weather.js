@@ -11,8 +11,8 @@ export function Weather({ start, state, refresh }) {
   const [problem, setProblem] = useState("");
   if (!start.has_stand_in) {
     return html`<${Notice} title="This is the real Klaviyo">
-      <p>Its weather cannot be changed from here. Start “make run” without KLAVIYO_PRIVATE_KEY to have
-      the stand-in.</p>
+      <p>Its weather cannot be changed from here. For the stand-in, start “make run” without
+      KLAVIYO_PRIVATE_KEY.</p>
     <//>`;
   }
   const act = async (path, body) => {
@@ -43,7 +43,7 @@ function Moods({ start, state, act }) {
     ...(weather.seconds && { [weather.kind]: weather.seconds }),
   });
   const [email, setEmail] = useState(weather.email || "");
-  // What was chosen counts at once, before the next look confirms it.
+  // The choice is shown at once, before the next refresh confirms it.
   const [chosen, setChosen] = useState(weather.kind);
   useEffect(() => setChosen(weather.kind), [weather.kind]);
   useEffect(() => {
@@ -92,8 +92,7 @@ function Traffic({ start, state, act }) {
   const options = start.rates.map((rate) => [String(rate), rate ? `${rate} a second` : "None"]);
   return html`<section class="card" aria-labelledby="traffic-title">
     <div class="card-head"><h2 id="traffic-title">Traffic</h2></div>
-    <p class="aside">Made-up messages, sent through the real handler in one batch a second, so that
-      there is something to watch.</p>
+    <p class="aside">Sends made-up messages through the real handler, in one batch a second.</p>
     <${Choice} name="traffic" label="Messages a second" options=${options}
       value=${String(state.per_second)}
       onChange=${(rate) => act("/api/traffic", { per_second: Number(rate) })} />
@@ -112,7 +111,7 @@ function Watching({ state }) {
       <${Tile} label="Waiting" value=${number(waiting.entries)} tone=${waiting.entries ? "wait" : ""}
         hint="in the retry queue now" />
       <${Tile} label="Dead letters" value=${number(dead.entries)} tone=${dead.entries ? "bad" : ""}
-        hint=${dead.entries ? html`<a href="#live">look at them</a>` : "nothing given up"} />
+        hint=${dead.entries ? html`<a href="#live">see them</a>` : "none so far"} />
     </dl>
     <${Chart} looks=${state.looks} now=${state.now} />
   </section>`;

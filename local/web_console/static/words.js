@@ -7,7 +7,7 @@ export const OUTCOMES = new Map([
   ["turned_away", { word: "Turned away", tone: "bad" }],
 ]);
 
-// Why a whole request is turned away, by the code of the answer.
+// Why a whole request was turned away, by the code in the answer.
 const TURNED_AWAY = new Map([
   ["invalid_signature", "The signature does not match the body. Segment would discard the batch."],
   ["invalid_token", "The token in Authorization is missing or wrong."],
@@ -27,7 +27,7 @@ export function explained(line, advice) {
   return found ? found.meaning : line.reason;
 }
 
-// Klaviyo's own words, or the field that is at fault.
+// Klaviyo's own words, or the field with the error.
 export function detailOf(details, outcome) {
   const parts = [];
   if (details.status) {
@@ -39,7 +39,7 @@ export function detailOf(details, outcome) {
   return parts.join(" · ");
 }
 
-// What a delivered message goes without: codes, some with the field that they are about.
+// What is missing from a delivered message: codes, some with their field.
 export function warningsOf(details, advice) {
   return (details.warnings || []).map((text) => {
     const [code, field] = text.split(": ", 2);

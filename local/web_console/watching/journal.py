@@ -29,7 +29,7 @@ class Line:
     """One message and its fate as of now. Times are Unix seconds.
 
     `exchange` numbers the request that it came with. `details` are those of the webhook's answer,
-    or of the dead letter. `settled_at` is when a message that waited was delivered after all.
+    or of the dead letter. `ended_at` is when a message that waited was delivered after all.
     """
 
     number: int
@@ -42,7 +42,7 @@ class Line:
     outcome: str
     reason: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
-    settled_at: float | None = None
+    ended_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +119,16 @@ class Journal:
                     self._change(numbers, outcome="queued")
                 elif max(numbers) <= number:
                     del self._open[message_id]
-                    self._settle(message_id, numbers, now)
+                    self._end(message_id, numbers, now)
                     self._forget()
 
-    def _settle(self, message_id: str, numbers: set[int], now: float) -> None:
+    def _end(self, message_id: str, numbers: set[int], now: float) -> None:
         reason = None
         if message_id in self._unmapped:
             reason = self.drop_reason(self._unmapped.pop(message_id))
         outcome = "delivered" if reason is None else "dropped"
         self._totals[outcome] += len(numbers)
-        self._change(numbers, outcome=outcome, reason=reason, details={}, settled_at=now)
+        self._change(numbers, outcome=outcome, reason=reason, details={}, ended_at=now)
 
     def _follow_imports(self, contents: QueueContents) -> None:
         """A bulk import takes profiles that Klaviyo has not judged yet."""
@@ -216,7 +216,7 @@ def _dead_lettered(letter: Dead) -> dict[str, Any]:
         "outcome": "rejected",
         "reason": str(details.pop("code", None)),
         "details": details,
-        "settled_at": None,
+        "ended_at": None,
     }
 
 

@@ -73,7 +73,7 @@ class Checked:
 
 
 @dataclass(slots=True)
-class Settling:
+class Conclusions:
     """What the results mean, by person: fields that were decided, facts that stay, and until when
     a request may still land."""
 

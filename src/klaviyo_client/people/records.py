@@ -44,7 +44,7 @@ def claimed(
     )
 
 
-def settled(
+def concluded(
     record: Record, ours: Times, fields: Times, taken_back: Mapping[FieldId, float], late: float
 ) -> Record:
     """The record without the claims that are `ours`, and with the fields that were decided.

@@ -1,4 +1,4 @@
-"""A backfill's rounds, with a Klaviyo that is told what to answer: order, retries, pauses."""
+"""A backfill's rounds, with a Klaviyo whose answers are given: order, retries, pauses."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -30,12 +30,12 @@ Answers = Callable[[Operation], Outcome]
 
 
 class Klaviyo:
-    """Answers by `answers`; `told` holds each delivery. Time passes while it is asked."""
+    """Answers by `answers`; `deliveries` holds the names of each. Time passes while it is asked."""
 
     def __init__(self, answers: Answers) -> None:
         self.answers = answers
         self.follow_ups: Callable[[Sequence[Operation]], Sequence[Operation]] = lambda _: ()
-        self.told: list[list[str]] = []
+        self.deliveries: list[list[str]] = []
         self.seconds = 1000.0
         self.slept: list[float] = []
 
@@ -47,7 +47,7 @@ class Klaviyo:
         attempts: Sequence[int] = (),
     ) -> Delivery:
         del private_key, seconds, attempts
-        self.told.append([name_of(operation) for operation in operations])
+        self.deliveries.append([name_of(operation) for operation in operations])
         self.seconds += 0.1
         results = tuple(Result(operation, self.answers(operation)) for operation in operations)
         return Delivery(results, tuple(self.follow_ups(operations)), requests=len(operations))
@@ -113,7 +113,7 @@ def test_profiles_wait_for_the_import_job_before_them_and_events_do_not(
     klaviyo = Klaviyo(delivered)
     klaviyo.follow_ups = imports
     run(klaviyo, state, *(identify(n) for n in range(3)), *(track(n) for n in range(3)))
-    assert [told for told in klaviyo.told if told] == [
+    assert [names for names in klaviyo.deliveries if names] == [
         ["track-0"],
         ["identify-0", "identify-1", "track-1"],
         ["track-2"],
@@ -137,7 +137,9 @@ def test_what_a_job_gives_back_goes_before_what_came_later(
 
     klaviyo.follow_ups = follow_ups
     run(klaviyo, state, identify(0), identify(1))
-    profiles = [name for told in klaviyo.told for name in told if not name.startswith("check")]
+    profiles = [
+        name for names in klaviyo.deliveries for name in names if not name.startswith("check")
+    ]
     assert profiles == ["identify-0", "repaired", "identify-1"]
 
 
@@ -150,7 +152,7 @@ def test_profile_that_must_come_again_keeps_its_place(
         lambda each: failures.pop() if failures and name_of(each) == "identify-0" else Delivered()
     )
     run(klaviyo, state, *(identify(n) for n in range(3)))
-    assert [told for told in klaviyo.told if told] == [
+    assert [names for names in klaviyo.deliveries if names] == [
         ["identify-0", "identify-1"],
         ["identify-0", "identify-2"],
     ]
@@ -233,7 +235,7 @@ def test_profiles_of_a_job_that_klaviyo_gives_up_are_sent_again(
     klaviyo = Klaviyo(answers)
     klaviyo.follow_ups = imports
     rejects = run(klaviyo, state, *(identify(n) for n in range(3)))
-    profiles = [told for told in klaviyo.told if told and not told[0].startswith("check")]
+    profiles = [names for names in klaviyo.deliveries if names and not names[0].startswith("check")]
     assert profiles == [["identify-0", "identify-1"]] * times + [["identify-2"]]
     gone = [(each["line"], each["reason"]["klaviyo_code"]) for each in rejects]
     assert gone == ([(1, "import_cancelled"), (2, "import_cancelled")] if cancellations > 3 else [])
@@ -262,4 +264,4 @@ def test_crash_in_a_round_is_followed_by_the_same_round(state: StateFile) -> Non
         run(crashing, state, track(1), track(2))
     klaviyo = Klaviyo(delivered)
     run(klaviyo, state)
-    assert klaviyo.told == [["track-1", "track-2"]] == crashing.told
+    assert klaviyo.deliveries == [["track-1", "track-2"]] == crashing.deliveries

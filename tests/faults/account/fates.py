@@ -29,8 +29,8 @@ def disagreeing(
     behind: list[Disagreeing] = []
     for unit in units:
         for message_id in unit.message_ids:
-            told = story(message_id, items.get(message(message_id), ()))
-            state = None if told is None else told.state
+            known = story(message_id, items.get(message(message_id), ()))
+            state = None if known is None else known.state
             if state is not _expected(unit):
                 found = behind if message_id in unwritten else wrong
                 found.append((f"{unit.kind}: {state}", ("message", message_id)))

@@ -161,7 +161,7 @@ def changed(units: Iterable[Unit], klaviyo: Klaviyo) -> tuple[list[Misfit], list
     return missing, stale
 
 
-def told(units: Iterable[Unit], stale: Iterable[Misfit], unchecked: Set[str]) -> list[Misfit]:
+def warned(units: Iterable[Unit], stale: Iterable[Misfit], unchecked: Set[str]) -> list[Misfit]:
     """Of what is stale, that about which a message was sent whose order was not checked."""
     about: set[Place] = set()
     for unit in units:

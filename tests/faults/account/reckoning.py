@@ -37,7 +37,7 @@ def _misfortunes(report: Report) -> dict[str, Sequence[object]]:
         lost = [misfit for misfit in lost if misfit[1] not in same]
         everywhere, wrong, overtaken = [], [], []
     elif report.settings.ledger == "failing":
-        stale = [misfit for misfit in stale if misfit not in report.told]
+        stale = [misfit for misfit in stale if misfit not in report.warned]
     return {
         "lost": lost,
         "stale": stale,
@@ -139,7 +139,7 @@ def table(report: Report) -> str:
         (
             "stale in all",
             f"{len(report.stale):,}: {_listed(Counter(kind for kind, _ in report.stale)) or '-'}; "
-            f"{len(report.told):,} of it told as not checked",
+            f"{len(report.warned):,} of it with the warning that its order was not checked",
         ),
         (
             "fates",

@@ -41,7 +41,7 @@ def ledger(deployment: Deployment, ledger_has_time: None) -> Deployment:
     return deployment.with_ledger()
 
 
-def told(deployment: Deployment, message_id: str) -> Story:
+def story_of(deployment: Deployment, message_id: str) -> Story:
     story = deployment.story(message_id)
     assert story is not None
     return story
@@ -75,10 +75,10 @@ DELIVERED = Outcome(State.DELIVERED)
 
 def test_a_delivered_message(ledger: Deployment) -> None:
     ledger.webhook(call([identify(), order()]))
-    story = told(ledger, "identify-1")
+    story = story_of(ledger, "identify-1")
     assert (story.kind, story.state, story.repeats) == ("identify", State.DELIVERED, 0)
     assert outcomes(story) == [("webhook", {"upsert_profile": DELIVERED})]
-    story = told(ledger, "order-1")
+    story = story_of(ledger, "order-1")
     assert story.kind == "track"
     assert [name.partition(":")[0] for name in story.chapters[0].outcomes] == ["create_event"] * 3
 
@@ -86,10 +86,10 @@ def test_a_delivered_message(ledger: Deployment) -> None:
 def test_a_dropped_and_an_invalid_message(ledger: Deployment) -> None:
     dropped = {"type": "page", "messageId": "page-1", "userId": "u"}
     ledger.webhook(call([dropped, track(messageId="bad-1", properties=7)]))
-    assert outcomes(told(ledger, "page-1")) == [
+    assert outcomes(story_of(ledger, "page-1")) == [
         ("webhook", {"message": Outcome(State.DROPPED, "unsupported_type")})
     ]
-    assert outcomes(told(ledger, "bad-1")) == [
+    assert outcomes(story_of(ledger, "bad-1")) == [
         (
             "webhook",
             {"message": Outcome(State.DEAD_LETTERED, "invalid_message", about="properties")},
@@ -100,7 +100,7 @@ def test_a_dropped_and_an_invalid_message(ledger: Deployment) -> None:
 def test_a_message_that_waits_and_is_delivered_later(ledger: Deployment) -> None:
     ledger.account.set_weather(Weather(down=True))
     ledger.webhook(call([track()]))
-    story = told(ledger, "track-1")
+    story = story_of(ledger, "track-1")
     ((_, first),) = outcomes(story)
     ((name, outcome),) = first.items()
     assert story.state is State.WAITING
@@ -109,7 +109,7 @@ def test_a_message_that_waits_and_is_delivered_later(ledger: Deployment) -> None
     assert outcome.until == pytest.approx(entry["not_before"])
     ledger.account.set_weather(Weather())
     drain(ledger)
-    story = told(ledger, "track-1")
+    story = story_of(ledger, "track-1")
     assert outcomes(story) == [("webhook", first), ("retry", {name: DELIVERED})]
     assert story.state is State.DELIVERED
 
@@ -120,7 +120,7 @@ def test_a_refused_message_has_klaviyos_code_and_nothing_of_what_it_says(
     ledger.account.set_weather(Weather(refuse_items="pointer"))
     traits = {"email": "ada@acme-store.example", "poison": True}
     ledger.webhook(call([identify(traits=traits)]))
-    story = told(ledger, "identify-1")
+    story = story_of(ledger, "identify-1")
     (outcome,) = story.chapters[0].outcomes.values()
     assert (story.state, outcome.reason, outcome.status) == (State.DEAD_LETTERED, "refused", 400)
     assert outcome.code == "invalid"
@@ -134,7 +134,7 @@ def test_what_has_failed_for_a_day_is_dead_lettered_with_its_last_reason(
     (entry,) = ledger.waiting()
     late = {**due(entry), "first_failed_at": entry["first_failed_at"] - 86_400}
     ledger.retry(batch(envelope(late)))
-    story = told(ledger, "track-1")
+    story = story_of(ledger, "track-1")
     (outcome,) = story.chapters[-1].outcomes.values()
     assert outcome == Outcome(State.DEAD_LETTERED, "retries_exhausted", "unavailable", 503)
     assert story.state is State.DEAD_LETTERED
@@ -144,11 +144,11 @@ def test_what_is_put_back_untried_is_not_noted_again(ledger: Deployment) -> None
     ledger.account.set_weather(Weather(down=True))
     for number in range(12):
         ledger.webhook(call([track(number)]))
-    before = [outcomes(told(ledger, f"track-{number}")) for number in range(12)]
+    before = [outcomes(story_of(ledger, f"track-{number}")) for number in range(12)]
     for _ in range(2):
         entries = [{**each, "not_before": time.time() + 600} for each in ledger.waiting()]
         ledger.retry(batch(envelope(*entries)))
-    assert [outcomes(told(ledger, f"track-{number}")) for number in range(12)] == before
+    assert [outcomes(story_of(ledger, f"track-{number}")) for number in range(12)] == before
 
 
 def test_messages_that_the_retry_function_maps(ledger: Deployment) -> None:
@@ -158,11 +158,11 @@ def test_messages_that_the_retry_function_maps(ledger: Deployment) -> None:
         for each in (track(), dropped, track(messageId="bad-1", properties=7))
     ]
     ledger.retry(batch(envelope(*entries)))
-    story = told(ledger, "track-1")
+    story = story_of(ledger, "track-1")
     assert (story.kind, story.state) == ("track", State.DELIVERED)
     assert story.arrived_at == pytest.approx(time.time() - 60, abs=30)
-    assert told(ledger, "page-1").state is State.DROPPED
-    assert told(ledger, "bad-1").state is State.DEAD_LETTERED
+    assert story_of(ledger, "page-1").state is State.DROPPED
+    assert story_of(ledger, "bad-1").state is State.DEAD_LETTERED
 
 
 def test_a_message_that_nobody_had_time_to_map_waits_for_it(
@@ -171,11 +171,11 @@ def test_a_message_that_nobody_had_time_to_map_waits_for_it(
     with monkeypatch.context() as patched:
         patched.setattr("handler.deadline.MAPPING_SHARE", 0.0)
         ledger.webhook(call([track(1), track(2)]))
-    assert outcomes(told(ledger, "track-2")) == [
+    assert outcomes(story_of(ledger, "track-2")) == [
         ("webhook", {"message": Outcome(State.WAITING, "not_mapped_yet")})
     ]
     drain(ledger)
-    story = told(ledger, "track-2")
+    story = story_of(ledger, "track-2")
     assert (story.kind, story.state) == ("track", State.DELIVERED)
 
 
@@ -188,12 +188,12 @@ def test_a_profile_that_an_import_job_refuses_was_delivered_and_is_a_dead_letter
         for number in range(10)
     ]
     ledger.webhook(call(messages))
-    assert told(ledger, "identify-3").state is State.DELIVERED
+    assert story_of(ledger, "identify-3").state is State.DELIVERED
     drain(ledger)
-    story = told(ledger, "identify-3")
+    story = story_of(ledger, "identify-3")
     assert [by for by, _ in outcomes(story)] == ["webhook", "retry"]
     assert story.state is State.DEAD_LETTERED
-    assert told(ledger, "identify-4").state is State.DELIVERED
+    assert story_of(ledger, "identify-4").state is State.DELIVERED
     # It is not known to be delivered any more.
     before = len(ledger.account.requests)
     ledger.webhook(call([messages[3]]))
@@ -223,7 +223,7 @@ def test_what_is_known_to_be_delivered_is_not_sent_again(
     assert len(ledger.account.requests) == before + 1
     found = metrics(capsys.readouterr().out)
     assert (found["MessagesRepeated"], found["MessagesDelivered"]) == (3, 4)
-    story = told(ledger, "order-1")
+    story = story_of(ledger, "order-1")
     assert story.state is State.DELIVERED
     assert story.chapters[1].outcomes == {}
 
@@ -243,7 +243,7 @@ def test_what_waits_is_sent_again_and_its_earlier_arrival_is_kept(ledger: Deploy
     ledger.webhook(call([track()]))
     ledger.account.set_weather(Weather())
     ledger.webhook(call([track()]))
-    story = told(ledger, "track-1")
+    story = story_of(ledger, "track-1")
     assert (story.state, story.repeats) == (State.DELIVERED, 1)
     assert story.chapters[0].at == story.arrived_at
     assert [by for by, _ in outcomes(story)] == ["webhook", "webhook"]
@@ -340,15 +340,15 @@ def test_a_deletion_forgets_the_person_by_the_user_id(
     deployment.webhook(call([deletion]))
     assert people() == (2, names)
     assert deployment.story("identify-1") is None
-    assert told(deployment, "identify-2").state is State.DELIVERED
-    assert told(deployment, "delete-1").kind == "delete"
+    assert story_of(deployment, "identify-2").state is State.DELIVERED
+    assert story_of(deployment, "delete-1").kind == "delete"
 
 
 def test_a_user_id_that_is_nobodys_forgets_nobody(ledger: Deployment) -> None:
     ledger.webhook(call([identify(1, userId="undefined"), identify(2, userId="undefined")]))
     ledger.webhook(call([{"type": "delete", "messageId": "delete-1", "userId": "undefined"}]))
-    assert told(ledger, "identify-1").state is State.DELIVERED
-    assert told(ledger, "identify-2").state is State.DELIVERED
+    assert story_of(ledger, "identify-1").state is State.DELIVERED
+    assert story_of(ledger, "identify-2").state is State.DELIVERED
 
 
 # A ledger that is unwell, or not there

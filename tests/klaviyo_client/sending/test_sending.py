@@ -83,14 +83,14 @@ def requests(number: int, endpoint: Endpoint = CREATE_EVENT) -> list[Request]:
     return [request(f"{n}", endpoint) for n in range(number)]
 
 
-def test_every_request_is_sent_in_order_and_settled() -> None:
+def test_every_request_is_sent_in_order_and_answered() -> None:
     line = Line(lambda name: ACCEPTED, Clock())
     assert line.send_requests(*requests(100)) == 100
     assert sorted(line.sent, key=int) == [f"{n}" for n in range(100)]
     assert line.answered == {f"{n}": ACCEPTED for n in range(100)}
 
 
-def test_what_settling_asks_for_is_sent_as_well() -> None:
+def test_requests_that_a_reply_leads_to_are_sent_as_well() -> None:
     line = Line(lambda name: ACCEPTED, Clock())
 
     def on_reply(answered: Request, reply: Reply) -> list[Request]:

@@ -1,4 +1,4 @@
-"""What Klaviyo limits in an event: it is told, and nothing is cut."""
+"""Klaviyo's limits for an event: a warning names them, and nothing is cut."""
 
 from datetime import UTC, datetime
 from typing import Any

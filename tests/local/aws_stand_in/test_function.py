@@ -30,7 +30,7 @@ HANDLERS = """
         print("hello")
         return [lambda_event, os.environ.get("A"), os.environ["AWS_LAMBDA_FUNCTION_NAME"]]
 
-    def told(lambda_event, context):
+    def from_context(lambda_event, context):
         left = context.get_remaining_time_in_millis()
         return [context.function_name, len(context.aws_request_id), 0 < left <= 3000]
 
@@ -106,7 +106,7 @@ def test_handler_gets_event_and_environment(factory: Factory) -> None:
 
 
 def test_handler_gets_a_context(factory: Factory) -> None:
-    with factory.function("told") as function:
+    with factory.function("from_context") as function:
         assert function.invoke({}) == ["TestFunction", 36, True]
 
 

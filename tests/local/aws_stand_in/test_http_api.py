@@ -16,7 +16,7 @@ BODY = b'{"type":"identify"}'
 
 
 class Function:
-    """Notes its lambda events, and answers or raises as it is told."""
+    """Notes its lambda events, and returns or raises `result`."""
 
     def __init__(self) -> None:
         self.lambda_events: list[Mapping[str, Any]] = []

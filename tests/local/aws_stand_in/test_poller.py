@@ -37,12 +37,12 @@ def poll(deployment: Deployment, function: Function, batches: int = 1, **options
 
     Whatever takes several receives to gather needs a window that a busy machine keeps to as well.
     """
-    told: list[Batch] = []
+    seen: list[Batch] = []
     url = deployment.queues.retry_queue_url
     options = {"window_seconds": 0.1, **options}
-    with Poller(url, function.invoke, told.append, **options):
+    with Poller(url, function.invoke, seen.append, **options):
         until = time.monotonic() + 60
-        while len(told) < batches and time.monotonic() < until:
+        while len(seen) < batches and time.monotonic() < until:
             time.sleep(0.01)
 
 
@@ -119,14 +119,14 @@ def test_batch_holds_no_more_than_lambda_takes(deployment: Deployment) -> None:
 def test_each_batch_is_told(deployment: Deployment) -> None:
     deployment.put("one")
     deployment.put("two")
-    told: list[Batch] = []
+    seen: list[Batch] = []
     function = Function(lambda ids: {"batchItemFailures": [{"itemIdentifier": ids[0]}]})
-    poller = Poller(deployment.queues.retry_queue_url, function.invoke, told.append)
+    poller = Poller(deployment.queues.retry_queue_url, function.invoke, seen.append)
     answer = deployment.sqs.receive_message(
         QueueUrl=deployment.queues.retry_queue_url, MaxNumberOfMessages=10
     )
     poller.take(answer["Messages"])
-    assert [(batch.received, batch.failed) for batch in told] == [(2, 1)]
+    assert [(batch.received, batch.failed) for batch in seen] == [(2, 1)]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What is told while it serves: one tidy line for a request, one for a retry batch."""
+"""What `make run` writes while it serves: one line for a request, one for a retry batch."""
 
 import io
 import json
@@ -27,7 +27,7 @@ def serving(deployment: Deployment) -> local_deployment.Deployment:
     )
 
 
-def told(shown: io.StringIO) -> str:
+def written(shown: io.StringIO) -> str:
     """What was shown, without the time of day."""
     return re.sub(r"^  \d\d:\d\d:\d\d  ", "", shown.getvalue())
 
@@ -36,7 +36,7 @@ def test_request_is_told_with_its_outcome(serving: local_deployment.Deployment) 
     narrator = Narrator(Screen(shown := io.StringIO()))
     narrator.deployment = serving
     narrator.tell_exchange(Exchange("POST", "/segment", 200, json.dumps(DROPPED), 0.0415))
-    assert told(shown) == "POST /segment  200       42 ms  dropped (missing_email)\n"
+    assert written(shown) == "POST /segment  200       42 ms  dropped (missing_email)\n"
 
 
 def test_batch_is_told_with_what_the_queues_hold(
@@ -46,7 +46,7 @@ def test_batch_is_told_with_what_the_queues_hold(
     narrator = Narrator(Screen(shown := io.StringIO()))
     narrator.deployment = serving
     narrator.tell_batch(Batch(received=3, failed=1, seconds=0.2))
-    assert told(shown) == (
+    assert written(shown) == (
         "retry queue             200 ms"
         "  3 tried, 1 of them failed; 1 waiting, 0 in the dead-letter queue\n"
     )

@@ -107,6 +107,6 @@ def objections(
 
 def call(url: str, token: str, calls: Sequence[Mapping[str, Any]]) -> list[Any]:
     """The SDK's calls, and what it read of each answer."""
-    told = json.dumps({"url": url, "token": token, "calls": calls})
-    bodies: list[Any] = json.loads(run(FOLDER, "node", "calls.js", stdin=told))
+    document = json.dumps({"url": url, "token": token, "calls": calls})
+    bodies: list[Any] = json.loads(run(FOLDER, "node", "calls.js", stdin=document))
     return bodies

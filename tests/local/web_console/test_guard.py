@@ -63,7 +63,7 @@ FOREIGN = [
         ["Host: 127.0.0.1:{port}", "Origin: http://localhost:{port}"], id="from the other name"
     ),
     pytest.param(
-        ["Host: 127.0.0.1:{port}", "Sec-Fetch-Site: cross-site"], id="told by Sec-Fetch-Site"
+        ["Host: 127.0.0.1:{port}", "Sec-Fetch-Site: cross-site"], id="recognised by Sec-Fetch-Site"
     ),
     pytest.param(
         ["Host: 127.0.0.1:{port}", "Sec-Fetch-Site: same-site"], id="another port of this machine"

@@ -9,7 +9,7 @@ import { Letter } from "./letter.js";
 const SHOWN = 50;
 
 export function DeadLetters({ start, state, refresh }) {
-  const [told, setTold] = useState("");
+  const [news, setNews] = useState("");
   const [isBusy, setIsBusy] = useState(false);
   const [text, setText] = useState("");
   const [first, setFirst] = useState(0);
@@ -25,12 +25,12 @@ export function DeadLetters({ start, state, refresh }) {
     let isDone = false;
     try {
       const { moved, wrong } = await ask("/api/redrive", body);
-      setTold(wrong || `${counted(moved, "entry is", "entries are")} retried. What Klaviyo still refuses comes back.`);
+      setNews(wrong || `${counted(moved, "entry is", "entries are")} retried. What Klaviyo still refuses comes back.`);
       isDone = !wrong;
       if (isDone) setChosen(new Set());
       refresh();
     } catch (error) {
-      setTold(error.message);
+      setNews(error.message);
     }
     setIsBusy(false);
     return isDone;
@@ -51,7 +51,7 @@ export function DeadLetters({ start, state, refresh }) {
           ${isBusy ? "Redriving …" : "Redrive all"}</button>
       </span>`}
     </div>
-    <p role="status" class="told">${told}</p>
+    <p role="status" class="news">${news}</p>
     ${entries === 0
       ? html`<p class="aside">Empty: nothing was rejected or refused.</p>`
       : html`<p class="aside">Kept with its reason. Fix the cause first, then redrive.</p>

@@ -1,5 +1,5 @@
-// What a part of the panel asks for by itself: again with each look of the page, and at once when
-// the question changes. What is shown stays until the next answer is there.
+// Data that a part of the panel fetches itself: at each refresh of the page, and at once when the
+// query changes. The old data stays visible until the next answer.
 import { ask } from "../api.js";
 import { useEffect, useState } from "../dom.js";
 

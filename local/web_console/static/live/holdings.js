@@ -12,7 +12,7 @@ export function Holdings({ start, state }) {
   if (!counts) {
     return html`<section class="card" aria-labelledby="holdings-title">
       <div class="card-head"><h2 id="holdings-title">What Klaviyo holds</h2></div>
-      <${Notice}><p>You deliver to the real Klaviyo (<code>${start.klaviyo_url}</code>): look there.</p><//>
+      <${Notice}><p>You deliver to the real Klaviyo (<code>${start.klaviyo_url}</code>): see your account there.</p><//>
     </section>`;
   }
   return html`<${Held} counts=${counts} look=${state.now} />`;
@@ -36,7 +36,7 @@ function Held({ counts, look }) {
   return html`<section class="card" aria-labelledby="holdings-title">
     <div class="card-head">
       <h2 id="holdings-title">What Klaviyo holds</h2>
-      <span class="aside">in the stand-in; the newest first</span>
+      <span class="aside">in the stand-in, newest first</span>
     </div>
     <div class="narrowing">
       <${Choice} name="holdings" label="Kind" options=${options} value=${kind}

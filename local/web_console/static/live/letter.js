@@ -1,4 +1,4 @@
-// One dead letter: what was to be sent and why it was not; redriven as it is, or corrected.
+// One dead letter: its operation or message, and its reason. It is redriven as it is, or corrected.
 import { ask } from "../api.js";
 import { html, useState } from "../dom.js";
 import { JsonView } from "../json-view.js";

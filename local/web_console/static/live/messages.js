@@ -1,4 +1,4 @@
-// The messages as they come in: the newest, or those that are looked for.
+// The messages as they come in: the newest, or the results of a search.
 import { html, useState } from "../dom.js";
 import { Choice, Empty, Find, Outcome, Said, Warnings } from "../parts.js";
 import { counted, detailOf, duration, explained, number, timeOfDay } from "../words.js";
@@ -77,7 +77,7 @@ function Row({ line, start, isOpen, onOpen, look }) {
       line.event_name && html`<br /><strong><${Said} text=${line.event_name} longest=${60} /></strong>`}</button></td>
     <td class="who">${line.who ? html`<${Said} text=${line.who} longest=${60} />` : "–"}</td>
     <td class="fate"><${Outcome} outcome=${line.outcome} />${
-      line.settled_at && html`<span class="aside"> after ${duration(line.settled_at - line.at)}</span>`}${
+      line.ended_at && html`<span class="aside"> after ${duration(line.ended_at - line.at)}</span>`}${
       why && html`<span class="why">${why}</span>`}${
       details && html`<span class="why aside"><${Said} text=${details} longest=${160} /></span>`}
       <${Warnings} details=${line.details} advice=${start.advice} /></td>

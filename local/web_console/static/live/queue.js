@@ -1,4 +1,4 @@
-// The retry queue: how much waits, when it is tried again, and a way to have that now.
+// The retry queue: how much is in it, when it is retried, and a button to retry now.
 import { ask } from "../api.js";
 import { html, useState } from "../dom.js";
 import { Said, Tile } from "../parts.js";
@@ -8,16 +8,16 @@ import { useFetched } from "./fetched.js";
 const until = (at, now) => (at > now ? `in ${duration(at - now)}` : "now");
 
 export function Queue({ state, start, refresh }) {
-  const [told, setTold] = useState("");
+  const [news, setNews] = useState("");
   const [isOpen, setIsOpen] = useState(false);
   const { entries, since, next_at: nextAt, last_at: lastAt } = state.waiting;
   const tryNow = async () => {
     try {
       await ask("/api/try-now", {});
-      setTold("All of it is tried now.");
+      setNews("All of it is retried now.");
       refresh();
     } catch (error) {
-      setTold(error.message);
+      setNews(error.message);
     }
   };
   return html`<section class="card" aria-labelledby="queue-title">
@@ -28,7 +28,7 @@ export function Queue({ state, start, refresh }) {
       <${Tile} label="Longest wait" value=${since ? duration(state.now - since) : "–"} />
       <${Tile} label="Next try" value=${nextAt ? until(nextAt, state.now) : "–"} />
     </dl>
-    <p role="status" class="told">${entries ? told : ""}</p>
+    <p role="status" class="news">${entries ? news : ""}</p>
     <p class="aside">${entries
       ? `What Klaviyo did not accept waits here and is retried, the last of it ${until(lastAt, state.now)}.`
       : "Empty: nothing waits."}</p>

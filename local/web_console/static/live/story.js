@@ -1,4 +1,4 @@
-// What the ledger tells of a message: every attempt, as `klaviyo-destination trace` shows it.
+// A message's attempts from the ledger, as `klaviyo-destination trace` shows them.
 import { html } from "../dom.js";
 import { Outcome, Said } from "../parts.js";
 import { duration, timeOfDay } from "../words.js";

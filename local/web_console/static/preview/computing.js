@@ -1,5 +1,5 @@
-// Asks for the preview of what is in the editor now. The newest input wins: an older question is
-// dropped here, and the console gives up working on it.
+// Requests the preview of the editor's current text. The newest input wins: an older request is
+// aborted here, and the console stops working on it.
 import { ask } from "../api.js";
 import { useEffect, useRef, useState } from "../dom.js";
 

@@ -13,7 +13,7 @@ export function Requests({ requests, total, first, isOneOfMany, isTraced, draft,
   // On a phone several requests are folded, so that the settings below stay within reach.
   const isFolded = total > 1 && matchMedia(NARROW).matches;
   return html`
-    ${total > 0 && isTraced && html`<p class="aside">Beside each value stands the key of the message
+    ${total > 0 && isTraced && html`<p class="aside">Beside each value is the key of the message
       that it comes from.</p>`}
     ${requests.map((request) => html`<${Request} key=${`${request.number} ${request.path}`}
       request=${request} isOneOfMany=${isOneOfMany} isFolded=${isFolded} draft=${draft} />`)}

@@ -22,16 +22,16 @@ export function Result({ answer, isEmpty, isWorking, start, draft, place, setPla
   return html`
     <p class=${`working ${isWorking ? "" : "over"}`} role="status">${isWorking ? "Working …" : ""}</p>
     <div class=${`column ${isWorking ? "old" : ""}`} inert=${isWorking && Boolean(answer)}>
-      <${Told} answer=${answer} start=${start} draft=${draft} place=${place} setPlace=${setPlace}
+      <${Answered} answer=${answer} start=${start} draft=${draft} place=${place} setPlace=${setPlace}
         onSetting=${onSetting} />
     </div>`;
 }
 
-function Told({ answer, start, draft, place, setPlace, onSetting }) {
+function Answered({ answer, start, draft, place, setPlace, onSetting }) {
   if (!answer) return null;
   if (answer.error) {
     return html`<${Empty} title="This cannot be read yet">
-      Once the JSON is in order, you see here what it becomes.
+      When the JSON is valid, this shows what it becomes.
     <//>`;
   }
   if (answer.settings) {
@@ -56,7 +56,7 @@ function Told({ answer, start, draft, place, setPlace, onSetting }) {
     <${Messages} messages=${messages} total=${numbers.messages} first=${place.message} start=${start}
       onSetting=${onSetting} onFirst=${(message) => setPlace({ ...place, message })} />
     ${!isTraced && numbers.requests > 0 && html`<${Notice}>
-      <p>This is too much to trace every part of it. Paste fewer messages to see where each comes
+      <p>This is too much to trace every value. Paste fewer messages to see where each value comes
       from.</p>
     <//>`}
     <${Requests} requests=${requests} total=${numbers.requests} first=${place.request}
@@ -108,7 +108,7 @@ function VerdictBadge({ message }) {
   return html`<${Badge} tone=${tone}>${word}<//>`;
 }
 
-// Why a message is dropped or rejected, and how to change that; warnings of one that is not.
+// Why a message is dropped or rejected, and how to change that; otherwise its warnings.
 function Verdict({ message, start, onSetting }) {
   const { reason, warnings, offers, field, detail } = message;
   if (!reason && !warnings.length) return null;
@@ -128,7 +128,7 @@ function Verdict({ message, start, onSetting }) {
   <//>`;
 }
 
-// What other settings would change: what is about this message, and the rest behind a line.
+// What other settings would change: those specific to this message, and the rest folded.
 function Offers({ message, start, onSetting }) {
   if (message.verdict !== "mapped") return null;
   const general = message.offers.filter((offer) => !offer.is_special);

@@ -1,5 +1,5 @@
-// Every setting of the mapping, as switches and fields: for the preview, for other tools to copy, and
-// for what runs once they are applied.
+// Every setting of the mapping, as switches and fields: for the preview, to copy for other tools, and
+// for the running destination once they are applied.
 import { ask } from "../api.js";
 import { html, useState } from "../dom.js";
 import { Copy, Switch } from "../parts.js";
@@ -13,7 +13,7 @@ export function SettingsForm({ inputs, values, problems, copies, onChange, renew
     <div class="card-head">
       <h2 id="settings-title" tabindex="-1">Settings</h2>
       ${changed.length > 0 && html`<button type="button" class="quiet"
-        onClick=${() => onChange(running(inputs))}>Back to the running ones</button>`}
+        onClick=${() => onChange(running(inputs))}>Back to the running settings</button>`}
     </div>
     <p class="aside">For this preview only, until you use them for Send.</p>
     <${Apply} values=${values} isChanged=${changed.length > 0} renewStart=${renewStart} />
@@ -27,23 +27,23 @@ export function SettingsForm({ inputs, values, problems, copies, onChange, renew
 }
 
 function Apply({ values, isChanged, renewStart }) {
-  const [told, setTold] = useState("");
+  const [news, setNews] = useState("");
   const [isBusy, setIsBusy] = useState(false);
   const apply = async () => {
     setIsBusy(true);
     try {
       const answer = await ask("/api/settings", { settings: values });
-      setTold(answer.settings ? "A setting cannot be read." : "Send uses them now.");
+      setNews(answer.settings ? "A setting cannot be read." : "Send uses them now.");
       await renewStart();
     } catch (error) {
-      setTold(error.message);
+      setNews(error.message);
     }
     setIsBusy(false);
   };
   return html`<div class="actions apply">
     ${isChanged && html`<button type="button" onClick=${apply} disabled=${isBusy}>${
-      isBusy ? "Starting the functions anew …" : "Use these for Send"}</button>`}
-    <p role="status" class="told">${isChanged && !isBusy ? "" : told}</p>
+      isBusy ? "Restarting the functions …" : "Use these for Send"}</button>`}
+    <p role="status" class="news">${isChanged && !isBusy ? "" : news}</p>
   </div>`;
 }
 
@@ -53,11 +53,11 @@ const FORMS = [
   ["parameters", "Deploy", "in stacks/<name of the stack>.yaml, for make deploy"],
 ];
 
-// What is not the default, as other tools take it.
+// The settings that are not the default, in the forms of other tools.
 function Copies({ copies }) {
   if (!copies) return null;
   if (!copies.environment) return html`<p class="aside copies">All of them are the defaults.</p>`;
-  return html`<div class="copies"><h3>Take them with you</h3>
+  return html`<div class="copies"><h3>Copy the settings</h3>
     ${FORMS.map(([key, word, use]) => html`<div class="copy" key=${key}>
       <span class="row-head"><strong>${word}</strong> <span class="aside">${use}</span>
         <${Copy} text=${() => copies[key]} label=${`Copy ${word.toLowerCase()}`} /></span>

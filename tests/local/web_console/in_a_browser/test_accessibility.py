@@ -30,10 +30,10 @@ LOOKS = {"light": "page", "dark": "dark_page", "phone": "phone"}
 
 JUDGEMENT = """async () => {
   const { violations, incomplete } = await axe.run();
-  const told = ({ id, nodes }) => nodes.map((node) => `${id}: ${node.html}`);
+  const described = ({ id, nodes }) => nodes.map((node) => `${id}: ${node.html}`);
   // Of text above another element axe cannot tell the colours: test_pages.py reads them.
   const unsure = incomplete.filter(({ id }) => id !== "color-contrast");
-  return [...violations, ...unsure].flatMap(told);
+  return [...violations, ...unsure].flatMap(described);
 }"""
 
 

@@ -64,7 +64,7 @@ def test_dropped_message_says_why_and_what_would_let_it_through(page: "Page") ->
     page.get_by_role("button", name="See it with “Only people with an e-mail address” off").click()
     page.get_by_text("1 request to Klaviyo").wait_for()
     page.locator(".setting.changed", has_text="Only people with an e-mail address").wait_for()
-    page.get_by_role("button", name="Back to the running ones").click()
+    page.get_by_role("button", name="Back to the running settings").click()
     page.get_by_text("nothing for Klaviyo").wait_for()
 
 
@@ -215,7 +215,7 @@ def test_queue_is_seen_to_fill_and_to_drain(page: "Page", running: Running) -> N
     page.get_by_label("Fine").check()
     running.until(lambda state: state["waiting"]["entries"] == 0)
     page.wait_for_function("node => node.textContent === '0'", arg=waiting.element_handle())
-    page.locator(".chart svg[aria-label$=' 0 entries wait now.']").wait_for()
+    page.locator(".chart svg[aria-label$=' 0 entries waiting now.']").wait_for()
     for kind in ("delivered", "queued", "waiting-line"):
         assert page.locator(f".chart path.{kind}").get_attribute("d")
 

@@ -22,9 +22,9 @@ class Clock:
         return self.now
 
 
-def exchange(messages: Any, told: dict[str, Any], status: int = 200) -> Exchange:
+def exchange(messages: Any, body: dict[str, Any], status: int = 200) -> Exchange:
     return Exchange(
-        "POST", "/segment", status, json.dumps(told), 0.1, json.dumps(messages).encode()
+        "POST", "/segment", status, json.dumps(body), 0.1, json.dumps(messages).encode()
     )
 
 
@@ -32,7 +32,7 @@ def track(message_id: str) -> dict[str, Any]:
     return {**TRACK, "messageId": message_id}
 
 
-def told(message_id: str | None, outcome: str, **details: Any) -> dict[str, Any]:
+def outcome_of(message_id: str | None, outcome: str, **details: Any) -> dict[str, Any]:
     return {"message_id": message_id, "outcome": outcome, **details}
 
 
@@ -51,7 +51,7 @@ def dead(message_id: str, **reason: Any) -> QueueContents:
 
 def queued(message_id: str) -> Journal:
     journal = Journal(Clock())
-    lines = answer(told(message_id, "queued", reason="unavailable"), queued=1)
+    lines = answer(outcome_of(message_id, "queued", reason="unavailable"), queued=1)
     journal.take_exchange(exchange(track(message_id), lines))
     return journal
 
@@ -59,8 +59,8 @@ def queued(message_id: str) -> Journal:
 def test_each_message_of_a_batch_has_its_own_fate() -> None:
     journal = Journal(Clock())
     lines = answer(
-        told("b", "dropped", reason="missing_email"),
-        told("d", "rejected", reason="refused", status=400),
+        outcome_of("b", "dropped", reason="missing_email"),
+        outcome_of("d", "rejected", reason="refused", status=400),
         delivered=2,
         dropped=1,
         rejected=1,
@@ -76,9 +76,11 @@ def test_each_message_of_a_batch_has_its_own_fate() -> None:
     assert journal.totals() == {"received": 4, "delivered": 2, "dropped": 1, "rejected": 1}
 
 
-def test_messages_without_ids_are_told_apart_by_their_number() -> None:
+def test_messages_without_ids_are_distinguished_by_their_number() -> None:
     journal = Journal(Clock())
-    lines = answer(told(None, "dropped", reason="missing_email"), told(None, "queued"), dropped=1)
+    lines = answer(
+        outcome_of(None, "dropped", reason="missing_email"), outcome_of(None, "queued"), dropped=1
+    )
     journal.take_exchange(exchange([TRACK, TRACK], lines))
     assert [outcome for _, outcome, _ in fates(journal)] == ["dropped", "queued"]
 
@@ -121,7 +123,7 @@ def test_message_that_no_queue_holds_any_more_is_delivered() -> None:
     journal = queued("a")
     journal.observe(waiting("other"), journal.number)
     [line] = journal.latest(1)
-    assert (line.outcome, line.reason, line.settled_at) == ("delivered", None, 100.0)
+    assert (line.outcome, line.reason, line.ended_at) == ("delivered", None, 100.0)
     assert journal.totals() == {"received": 1, "queued": 1, "delivered": 1}
 
 
@@ -163,7 +165,7 @@ def test_request_is_found_again_by_its_body() -> None:
 
 def test_message_that_is_mapped_late_may_be_dropped() -> None:
     journal = Journal(Clock(), drop_reason=lambda message: message["reason"])
-    lines = answer(told("m-1", "queued", reason="not_mapped_yet"), queued=1)
+    lines = answer(outcome_of("m-1", "queued", reason="not_mapped_yet"), queued=1)
     journal.take_exchange(exchange(track("m-1"), lines))
     late = Waiting(("m-1",), "message", 0, 0.0, 0.0, {"reason": "unsupported_type"})
     journal.observe(QueueContents([late]), journal.number)
@@ -199,9 +201,9 @@ def test_messages_are_found_by_what_people_know_of_them() -> None:
 
 
 @pytest.mark.parametrize("message_id", ["maria@acme-store.example", "x" * 200, "+14155552671"])
-def test_id_that_the_answer_does_not_show_is_told_apart(message_id: str) -> None:
+def test_id_that_the_answer_does_not_show_is_distinguished(message_id: str) -> None:
     journal = Journal(Clock())
-    lines = answer(told(shown_id(message_id), "dropped", reason="missing_email"), delivered=1)
+    lines = answer(outcome_of(shown_id(message_id), "dropped", reason="missing_email"), delivered=1)
     journal.take_exchange(exchange([track("a"), track(message_id)], {**lines, "dropped": 1}))
     assert fates(journal) == [
         ("a", "delivered", None),

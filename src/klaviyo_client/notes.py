@@ -10,9 +10,9 @@ from klaviyo_client.api.outcomes import (
     RetryReason,
 )
 from klaviyo_client.delivery import Klaviyo
-from klaviyo_client.people.claims import Checked, Settling, Words
+from klaviyo_client.people.claims import Checked, Conclusions, Words
 from klaviyo_client.people.newest import Judge, keys_of, take_in
-from klaviyo_client.people.records import Record, settled, without_fields
+from klaviyo_client.people.records import Record, concluded, without_fields
 from klaviyo_client.people.stakes import Key, Stake, stake_of
 from klaviyo_client.people.times import NOTHING, FieldId, Times
 from klaviyo_client.results import Delivery, Result
@@ -35,7 +35,7 @@ MAY_LAND_LATER = frozenset(
 )
 """Failures after which Klaviyo may still take the request."""
 
-Afterwards = tuple[Settling, dict[Key, Record]]
+Afterwards = tuple[Conclusions, dict[Key, Record]]
 """What is to be noted, and the records as they are then if nobody has changed them."""
 
 
@@ -70,16 +70,16 @@ class Notes:
         checked: Checked,
     ) -> Afterwards:
         """What is to be noted, and the records as they are then if nobody has changed them."""
-        found = Settling()
+        found = Conclusions()
         for position, result in results.items():
             if position in checked.verdicts:
                 stake = stakes[position]
                 if result.operation is not operations[position]:
                     stake = stake_of(result.operation) or stake
                 self._note(result, stake, checked.now, found)
-        return found, self._all_settled(checked.records, found, checked)
+        return found, self._all_concluded(checked.records, found, checked)
 
-    def settle(self, afterwards: Afterwards, checked: Checked) -> set[Key]:
+    def write(self, afterwards: Afterwards, checked: Checked) -> set[Key]:
         """Note what was taken, and end the claims; of whom nobody knows whether it was noted."""
         found, after = afterwards
         records: Mapping[Key, Record] = checked.records
@@ -87,7 +87,7 @@ class Notes:
         for attempt in range(ROUNDS):
             if attempt:  # Somebody has claimed other fields of them meanwhile.
                 records = self._words.read(records, again=True)
-                after = self._all_settled(records, found, checked)
+                after = self._all_concluded(records, found, checked)
             written = self._words.write(records, after)
             open_.difference_update(written.made)
             if not written.refused:
@@ -95,12 +95,14 @@ class Notes:
             records = {key: records[key] for key in written.refused}
         return open_
 
-    def _all_settled(
-        self, records: Mapping[Key, Record], found: Settling, checked: Checked
+    def _all_concluded(
+        self, records: Mapping[Key, Record], found: Conclusions, checked: Checked
     ) -> dict[Key, Record]:
-        return {key: self._settled(key, record, found, checked) for key, record in records.items()}
+        return {
+            key: self._concluded(key, record, found, checked) for key, record in records.items()
+        }
 
-    def _settled(self, key: Key, record: Record, found: Settling, checked: Checked) -> Record:
+    def _concluded(self, key: Key, record: Record, found: Conclusions, checked: Checked) -> Record:
         taken_back: dict[FieldId, float] = {}
         if before := checked.before.get(key):
             kept = found.facts.get(key, NOTHING).by_field()
@@ -110,7 +112,7 @@ class Notes:
                 for name, said in before.items()
                 if name not in kept and record.fields.of_field(name) == claimed_facts.of_field(name)
             }
-        return settled(
+        return concluded(
             record,
             checked.claims[key],
             found.fields.get(key, NOTHING),
@@ -138,7 +140,7 @@ class Notes:
             changed = self._words.write(records, after).refused
             refused = {key: refused[key] for key in changed}
 
-    def _note(self, result: Result, stake: Stake, now: float, found: Settling) -> None:
+    def _note(self, result: Result, stake: Stake, now: float, found: Conclusions) -> None:
         """What one result means for the records."""
         operation, outcome = result.operation, result.outcome
         may_land = (
