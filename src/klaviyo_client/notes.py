@@ -1,4 +1,4 @@
-"""What is noted of a delivery in the records that all processes share; that ends its claims."""
+"""Notes in the shared records what a delivery has achieved, and so ends its claims."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -20,10 +20,10 @@ from klaviyo_client.sending.sender import LONGEST_SECONDS
 from operations import Operation, Unsubscribe, UpsertProfile
 
 ROUNDS = 3
-"""How often it is tried to write a record that somebody else has written meanwhile."""
+"""How often a write is attempted if another process has changed the record meanwhile."""
 
 NOT_SENT = frozenset({DeliveryWarning.OPTED_OUT, DeliveryWarning.SUPERSEDED})
-"""Warnings of what counts as done without a request: nothing was said by it."""
+"""Warnings of operations that count as done without a request: they decided nothing."""
 
 MAY_LAND_LATER = frozenset(
     {
@@ -33,10 +33,10 @@ MAY_LAND_LATER = frozenset(
         RetryReason.UNEXPECTED_FAILURE,
     }
 )
-"""Failures after which Klaviyo may still take the request."""
+"""Failures after which Klaviyo may still have accepted the request."""
 
 Afterwards = tuple[Conclusions, dict[Key, Record]]
-"""What is to be noted, and the records as they are then if nobody has changed them."""
+"""What is to be noted, and the records as they will be if nobody has changed them."""
 
 
 class Notes:
@@ -58,7 +58,7 @@ class Notes:
         stakes: Mapping[int, Stake],
         checked: Checked,
     ) -> Afterwards:
-        """What there will be to note in the usual case."""
+        """What is to be noted if Klaviyo accepts everything, which is the usual case."""
         results = [Result(operation, Delivered()) for operation in batch]
         return self.afterwards(dict(zip(sent, results, strict=True)), operations, stakes, checked)
 
@@ -69,7 +69,7 @@ class Notes:
         stakes: Mapping[int, Stake],
         checked: Checked,
     ) -> Afterwards:
-        """What is to be noted, and the records as they are then if nobody has changed them."""
+        """What is to be noted, and the records as they will be if nobody has changed them."""
         found = Conclusions()
         for position, result in results.items():
             if position in checked.verdicts:
@@ -80,7 +80,7 @@ class Notes:
         return found, self._all_concluded(checked.records, found, checked)
 
     def write(self, afterwards: Afterwards, checked: Checked) -> set[Key]:
-        """Note what was taken, and end the claims; of whom nobody knows whether it was noted."""
+        """Note what was accepted, and end the claims; gives the people for whom that is unknown."""
         found, after = afterwards
         records: Mapping[Key, Record] = checked.records
         open_ = set(records)
@@ -121,7 +121,7 @@ class Notes:
         )
 
     def take_back(self, delivery: Delivery, now: float) -> None:
-        """Forget what counted as taken, until it was refused: an import job decides later."""
+        """Forget what counted as accepted, and was refused later by an import job."""
         refused: dict[Key, Times] = {}
         for result in (*delivery.results, *delivery.import_failures):
             operation = result.operation
@@ -141,7 +141,7 @@ class Notes:
             refused = {key: refused[key] for key in changed}
 
     def _note(self, result: Result, stake: Stake, now: float, found: Conclusions) -> None:
-        """What one result means for the records."""
+        """Add to `found` what follows from one result."""
         operation, outcome = result.operation, result.outcome
         may_land = (
             isinstance(outcome, Retryable) and outcome.tried and outcome.reason in MAY_LAND_LATER
@@ -156,8 +156,8 @@ class Notes:
                 take_in(found.fields, self._judge.done(operation, now))
         take_in(found.facts, self._judge.withdrawn(operation, stake, now))
         if isinstance(operation, Unsubscribe):
-            # Before somebody leaves a list it is looked whether they are on it: that may be what
-            # had no answer.
+            # Whether the person is on the list is looked up first: the timeout may be of that
+            # look-up.
             of_list = operation.list_id is not None
             may_be_sent = self._klaviyo.may_have_left(operation) if of_list else may_land
             if is_sent or may_be_sent:
@@ -165,12 +165,12 @@ class Notes:
 
 
 def are_upserts(batch: Iterable[Operation]) -> bool:
-    """Whether nothing but what was taken decides what is noted of them."""
+    """Whether all are upserts, for which only their acceptance decides what is noted."""
     return {type(operation) for operation in batch} == {UpsertProfile}
 
 
 def is_taken(batch: Sequence[Operation], results: Sequence[Result]) -> bool:
-    """Whether these are upserts, and Klaviyo has taken each as it was."""
+    """Whether these are upserts, and Klaviyo has accepted each unchanged."""
     return are_upserts(batch) and all(
         result.operation is operation
         and isinstance(result.outcome, Delivered)

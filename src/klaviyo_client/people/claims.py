@@ -1,4 +1,4 @@
-"""What a delivery claims in the records that all processes share, and what comes of it."""
+"""What a delivery claims in the records that all processes share, and what it concludes."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,8 +12,8 @@ from klaviyo_client.people.times import FieldId, FieldIds, Times
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Whose records were written, and whose were `refused` because they had changed; of the others
-    nobody knows."""
+    """Whose records were written (`made`), and whose were `refused` because they had changed. For
+    the others it is unknown whether they were written."""
 
     made: Collection[Key] = ()
     refused: Collection[Key] = ()
@@ -27,32 +27,32 @@ class Words(Protocol):
         """The name of this process."""
 
     def field_id(self, name: str) -> FieldId:
-        """What a field is stored as."""
+        """The id under which a field is stored."""
 
     def field_ids(self, names: tuple[str, ...]) -> FieldIds:
-        """What several are."""
+        """The ids of several fields."""
 
     def read(self, names: Iterable[Key], *, again: bool, keep: float = 0.0) -> Mapping[Key, Record]:
-        """The records as far as they could be read; an empty one where there is none. `again`: they
-        have changed a moment ago. `keep` is the share of the time for
-        the records that must be left."""
+        """The records that could be read; an empty one where there is none. `again` says that they
+        have changed a moment ago. `keep` is the share of the time for the records that must be
+        left afterwards."""
 
     def write(
         self, before: Mapping[Key, Record], after: Mapping[Key, Record], *, keep: float = 0.0
     ) -> Written:
-        """Put the records in the place of those `before`, where these are still there."""
+        """Replace the records `before` by those `after`, unless somebody has changed them."""
 
     @property
     def is_late(self) -> bool:
-        """Whether what could not be read or written was wanting nothing but time."""
+        """Whether reads or writes failed, and only because the time ran out."""
 
 
 @dataclass(slots=True)
 class Checked:
-    """What came of the check: verdicts by position; by person the record with the claim upon it,
-    the claim, and the facts that came with it, as they were before.
+    """The result of the check. `verdicts` are by position; the rest is by person: the record with
+    the claim, the claim, and the facts that were written with it, as they were `before`.
 
-    `now` is the moment that it was about, in Unix seconds.
+    `now` is the time of the check, in Unix seconds.
     """
 
     now: float
@@ -74,8 +74,8 @@ class Checked:
 
 @dataclass(slots=True)
 class Conclusions:
-    """What the results mean, by person: fields that were decided, facts that stay, and until when
-    a request may still land."""
+    """What follows from the results, by person: fields that were decided, facts that stay, and the
+    time until which a request may still arrive (`late`)."""
 
     fields: dict[Key, Times] = field(default_factory=dict)
     facts: dict[Key, Times] = field(default_factory=dict)

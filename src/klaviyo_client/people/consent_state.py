@@ -11,18 +11,18 @@ from msgspec import Struct
 from operations.instants import instant
 
 OPT_OUTS = frozenset({"UNSUBSCRIBE", "SPAM_REPORT", "SPAM_COMPLAINT", "USER_SUPPRESSED"})
-"""Suppressions that somebody wanted, which a subscription would remove; the others are of addresses
-that do not work."""
+"""Suppressions that the person wanted, and that a subscription would remove. The others are of
+addresses that do not work."""
 
 SHOWN_AS = {"push": "mobile_push"}
-"""Channels that go by another name in a profile than in the jobs."""
+"""Channels that have another name in a profile than in the jobs."""
 
 
 class Standing(Struct, frozen=True):
-    """`subscriptions` as Klaviyo shows them; None where an answer has none, though it was asked.
+    """`subscriptions` as Klaviyo shows them; None if the answer has none although we asked.
 
-    `left` are the lists that the person has left, with the time; times are Unix seconds, None where
-    one cannot be read.
+    `left` are the lists that the person has left, with the time: Unix seconds, None if it cannot
+    be read.
     """
 
     email: str | None = None
@@ -45,7 +45,7 @@ class Standing(Struct, frozen=True):
         return consent.get("consent") == "UNSUBSCRIBED" or any(_entries(consent, "suppression"))
 
     def opted_out_at(self, channel: str) -> float | None:
-        """When the person has last withdrawn the consent; None when not, or nobody knows."""
+        """When the person last withdrew the consent; None if never, or if it is unknown."""
         consent = self._consent(channel)
         times = [
             instant(_text(entry.get("timestamp")))

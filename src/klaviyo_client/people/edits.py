@@ -1,8 +1,8 @@
 """How edits of custom properties (`append`, `unappend`, `unset`) of one person add up. Pure.
 
 Klaviyo does not say in which order one request's `properties`, `append`, `unappend` and `unset`
-apply, nor whether an array may hold a value twice. So a property meets only one of them in a
-request; where upserts that follow one another need more, they stay requests of their own.
+apply, nor whether an array may hold a value twice. So a request does only one of them to each
+property. Where successive upserts need more than one, each is sent as its own request.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,9 +20,9 @@ def has_edits(operation: Operation) -> bool:
 
 
 def in_runs(operations: Sequence[Operation], positions: Sequence[int]) -> list[tuple[int, ...]]:
-    """The upserts at these positions, in order, cut where one cannot be merged with those before.
+    """The upserts at these positions, in order, split where one cannot be merged with those before.
 
-    There is always one run, if an empty one.
+    There is always at least one run; it may be empty.
     """
     runs: list[list[int]] = [[]]
     if not any(has_edits(operations[position]) for position in positions):
@@ -40,7 +40,7 @@ def in_runs(operations: Sequence[Operation], positions: Sequence[int]) -> list[t
 
 
 def _clash(done: Mapping[str, str], operation: UpsertProfile) -> bool:
-    """Whether a value would be added or taken where something else was done before."""
+    """Whether a value would be added to, or taken from, a property that was changed otherwise."""
     return any(done.get(name, "append") != "append" for name in operation.append) or any(
         done.get(name, "unappend") != "unappend" for name in operation.unappend
     )
@@ -59,7 +59,7 @@ def _verbs(operation: UpsertProfile) -> dict[str, str]:
 def merged_edits(upsert: UpsertProfile, operations: Sequence[Operation]) -> UpsertProfile:
     """The upsert that merges a run of operations, with the edits of that run.
 
-    A property that is set or unset forgets what was done to it before.
+    Setting or unsetting a property discards the earlier edits of it.
     """
     if not any(has_edits(operation) for operation in operations):
         return upsert

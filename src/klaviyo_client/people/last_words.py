@@ -1,7 +1,7 @@
-"""Of what is said of one person's consents in a batch, the last word. Pure.
+"""The last word in a batch on each consent of a person. Pure.
 
-Thousands of consents of one person are then a handful, and a consent that was withdrawn again is
-never given. The order is that of the operations' times; without times, that of the batch.
+Thousands of consents of one person become a few, and a consent that was withdrawn later in the
+batch is never given. The order is that of the operations' times; without times, that of the batch.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,14 +12,14 @@ from operations.channels import identifier_of
 from operations.instants import instant
 
 Consent = tuple[str, str]
-"""A channel and the identifier that it goes by."""
+"""A channel and the identifier that it uses."""
 
 
 @dataclass(slots=True)
 class LastWords:
     """`superseded` operations have a later one that says the same or the opposite. Those
-    `opted_out` are subscriptions, by an identify, of who has opted out earlier in the batch.
-    `in_order` are all positions, where those of one person's consents stand by their times."""
+    `opted_out` are subscriptions, by an identify, of people who opted out earlier in the batch.
+    `in_order` has all positions, with each person's consents sorted by their times."""
 
     in_order: list[int]
     superseded: list[int] = field(default_factory=list)
@@ -41,7 +41,7 @@ def last_words(
     positions: Sequence[int],
     persons: Mapping[int, object],
 ) -> LastWords:
-    """What stands of the consents at these positions; in linear time, save for sorting."""
+    """Which of the consents at these positions remain; in linear time, except for sorting."""
     found = LastWords(list(positions))
     slots: dict[object, list[int]] = {}
     for slot, position in enumerate(positions):
@@ -68,7 +68,7 @@ def _in_time(operations: Sequence[Operation], positions: list[int]) -> list[int]
 
 
 def _collapse(consents: Sequence[tuple[int, Operation]], found: LastWords) -> None:
-    """From the last one back: what later ones decide as a whole needs no saying."""
+    """Backwards from the last one: an operation that later ones decide completely is superseded."""
     given: set[tuple[str | None, Consent, bool]] = set()
     asked: set[tuple[str | None, Consent]] = set()
     left: set[tuple[str, Consent]] = set()
@@ -113,7 +113,7 @@ def _collapse(consents: Sequence[tuple[int, Operation]], found: LastWords) -> No
 
 
 def _leave_alone(consents: Sequence[tuple[int, Operation]], found: LastWords) -> None:
-    """From the first one on: an identify comes after a withdrawal, and is no consent."""
+    """Forwards from the first one: an identify after a withdrawal is not a consent."""
     withdrawn: set[Consent] = set()
     left: set[tuple[str, Consent]] = set()
     superseded = set(found.superseded)

@@ -1,10 +1,10 @@
-"""What of a batch may be sent, next to what other processes have sent or are sending. Pure.
+"""What of a batch may be sent, given what other processes have sent or are sending. Pure.
 
-A record is what all processes together know of the person of one identifier. Whoever is about to
-send something claims it in the record first. So of two that send at the same moment one is second,
+A record is what all processes together know of the person of one identifier. Before a process
+sends something, it claims it in the record. So of two that send at the same moment one is second,
 and sees the other's claim. While that claim lasts, nobody knows which of two requests Klaviyo takes
-last: the second one waits. What Klaviyo has taken is noted afterwards, and only what is older than
-that is left out: a claim that ends without such a note has said nothing.
+last, so the second one waits. What Klaviyo has accepted is noted afterwards. Only what is older
+than such a note is left out: a claim that ends without a note has no effect.
 
 Times of messages are Unix seconds, and so are the moments (`now`, `busy_until`), on a clock that
 all processes share.
@@ -34,21 +34,21 @@ from operations import DeleteProfile, Operation, Subscribe, Unsubscribe
 from operations.instants import NEVER, instant
 
 Noted = tuple[Key, Times]
-"""Fields of a person, and what is to be known of them."""
+"""A person, and the times to note for some fields."""
 
 Withdrawal = tuple[str, Key, float, float]
-"""A channel, the identifier that its consent hangs on, and the time of the message; and until when
-a withdrawal that Klaviyo dates counts as this one."""
+"""A channel, the identifier that its consent belongs to, the time of the message, and the time
+until which Klaviyo's date of a withdrawal counts as the date of this one."""
 
 ONCE_SECONDS = 1800.0
-"""Klaviyo recommends one subscription of a profile within so long, at most."""
+"""Klaviyo recommends at most one subscription of a profile within this time."""
 
 JOINING_SECONDS = 60.0
-"""Until somebody who has just been subscribed shows on the list, and can leave it."""
+"""How long it takes until a new subscriber shows on the list, and can leave it."""
 
 
 class Verdict(Struct, frozen=True):
-    """What is to be sent of an operation, or else the outcome that it has without being sent."""
+    """The operation to send, or the `outcome` that it gets without being sent."""
 
     operation: Operation
     outcome: Outcome | None = None
@@ -57,8 +57,8 @@ class Verdict(Struct, frozen=True):
 
 @dataclass(slots=True)
 class Judgement:
-    """By position the verdicts; by person what has to be claimed for those to be sent, and what
-    has to be known from then on, whatever becomes of them."""
+    """Verdicts by position; by person the claims that are needed to send them, and the facts that
+    hold from then on, whatever becomes of the requests."""
 
     verdicts: dict[int, Verdict] = field(default_factory=dict)
     claims: dict[Key, Times] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Judgement:
 
 
 class _Known:
-    """What is known of people while a batch is judged."""
+    """What the records say about people while a batch is judged."""
 
     def __init__(self, records: Mapping[Key, Record]) -> None:
         self._records = records
@@ -77,7 +77,7 @@ class _Known:
         return self._records[key].fields
 
     def is_older(self, stake: Stake, said: float) -> bool:
-        """Whether nothing at all is known that is newer than this."""
+        """Whether every known time of these people is older than `said`, or the same."""
         return all(self._latest_of(key) <= said for key, _ in stake.against)
 
     def _latest_of(self, key: Key) -> float:
@@ -89,8 +89,8 @@ class _Known:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """`me` is this process, `field_id` what a field is stored as, and `field_ids` what several are;
-    `once_seconds` is for how long a consent that was changed is left as it is."""
+    """`me` is this process. `field_id` and `field_ids` give the ids under which fields are stored.
+    `once_seconds` is how long a consent stays unchanged after a change."""
 
     me: str
     field_id: Callable[[str], FieldId]
@@ -130,8 +130,8 @@ class Judge:
         records: Mapping[Key, Record],
         now: float,
     ) -> dict[Key, float]:
-        """Of whom somebody else is sending something that decides the same; and who is in an
-        operation with them: what is about one person stays together."""
+        """The people about whom another process is sending something that decides the same fields,
+        and everybody in an operation with them: operations about one person stay together."""
         claimed = {
             key: record for key, record in records.items() if record.is_claimed(now, self.me)
         }
@@ -188,7 +188,7 @@ class Judge:
         known: "_Known",
         now: float,
     ) -> Outcome | None:
-        """What becomes of a consent that was changed a short time ago."""
+        """The outcome of a consent that was changed a short time ago."""
         if not isinstance(operation, Subscribe | Unsubscribe):
             return None
         of_list = operation.list_id
@@ -219,7 +219,7 @@ class Judge:
         return Retryable(RetryReason.CONSENT_TOO_SOON, until - now, tried=False)
 
     def _is_new(self, fields: Times, subscribed: float, said: float) -> bool:
-        """Whether the person was deleted after being subscribed, and this was said after that."""
+        """Whether the person was deleted after being subscribed, and `said` is later than that."""
         deleted = fields.of_field(self.field_id("sent deletion"))
         return deleted > subscribed and said > fields.of_field(self.field_id("deleted"))
 
@@ -244,12 +244,12 @@ class Judge:
         return [(key, times[names]) for key, names in stake.sets]
 
     def withdrawn(self, operation: Operation, stake: Stake, now: float) -> list[Noted]:
-        """What counts as soon as the person has said so: an opt-out that Klaviyo has not taken yet
-        stops an older consent as well."""
+        """The fields that an opt-out decides at once: it stops an older consent even before Klaviyo
+        has accepted it."""
         return self.decided(operation, stake, now) if isinstance(operation, Unsubscribe) else []
 
     def sent(self, operation: Operation, now: float) -> list[Noted]:
-        """What must be known before the operation is sent, besides what it decides."""
+        """What to note before the operation is sent, besides what it decides."""
         if not isinstance(operation, Unsubscribe):
             return []
         if operation.list_id is None:
@@ -263,7 +263,7 @@ class Judge:
         return Times(((moment, self.field_ids((name,))),))
 
     def done(self, operation: Operation, now: float) -> list[Noted]:
-        """What is known once the operation was delivered, besides what it decides."""
+        """What to note once the operation was delivered, besides what it decides."""
         if isinstance(operation, DeleteProfile):
             sent_now = self._at(now, "sent deletion")
             return [(key, sent_now) for key in own_keys(operation.identity)]
@@ -283,10 +283,10 @@ class Judge:
         ]
 
     def withdrawals(self, operation: Operation, records: Mapping[Key, Record]) -> list[Withdrawal]:
-        """Of the channels that are consented to, those that we have withdrawn.
+        """Those of the operation's channels for which we have sent a withdrawal, however long ago.
 
-        However long ago that was: Klaviyo's date of it is that of its arrival, while the consent
-        may have been said before that and after the withdrawal.
+        Klaviyo dates a withdrawal by its arrival. The consent may have been given between the
+        withdrawal and its arrival.
         """
         if not isinstance(operation, Subscribe) or not operation.is_consent:
             return []
@@ -302,7 +302,7 @@ class Judge:
     def deletion(
         self, operation: Operation, records: Mapping[Key, Record], now: float
     ) -> tuple[Key, float] | None:
-        """The subscriber, if deleted before this was said, and when the deletion was said."""
+        """The subscriber, if deleted before the operation's message, and the deletion's time."""
         if not isinstance(operation, Subscribe):
             return None
         key = subscriber(operation)
@@ -317,21 +317,21 @@ _instant = lru_cache(maxsize=8_192)(instant)
 
 
 def said_at(operation: Operation, now: float) -> float:
-    """When the operation's message was sent; now, at the latest: a clock that is ahead must not
+    """The time of the operation's message, but at most `now`: a clock that is ahead must not
     outdate what comes until then."""
     said = _instant(getattr(operation, "time", None))
     return NEVER if said is None else min(said, now)
 
 
 def take_in(known: dict[Key, Times], noted: Iterable[Noted]) -> None:
-    """Keep of each field the later time."""
+    """Add these times; for each field the later one stays."""
     for key, times in noted:
         before = known.get(key)
         known[key] = times if before is None else before.with_(times)
 
 
 def _done(operation: Subscribe | Unsubscribe) -> list[tuple[Key, str]]:
-    """What marks the operation as done, on each of its channels."""
+    """The fields that mark the operation as done, one for each of its channels."""
     what = "leave"
     if isinstance(operation, Subscribe):
         what = "import" if operation.historical_import else "subscribe"

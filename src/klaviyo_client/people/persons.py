@@ -1,7 +1,7 @@
 """Which operations of a batch are about one person. Pure.
 
-Upserts of one person become one upsert, in message order: the last word wins, nothing is dropped.
-Events that Klaviyo would take for one and the same are sent once.
+Upserts of one person become one upsert, in message order: the last value wins, nothing is dropped.
+Events that Klaviyo would treat as the same one are sent once.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ class Person:
     """The person of some upserts, and the operations that depend on them.
 
     `covers` are the positions of the `UpsertProfile`s, `joins` those of the `AddToList`s by list.
-    A person of a later `round` must wait for those of the rounds before.
+    A person of a later `round` must wait for those of the earlier rounds.
     """
 
     identity: Identity
@@ -23,7 +23,7 @@ class Person:
     covers: list[int] = field(default_factory=list)
     joins: dict[str, list[int]] = field(default_factory=dict)
     became: "Person | None" = None
-    """Who stands for this person from here on: the same one, better known, or a later round."""
+    """The person that replaces this one from here on: merged with others, or of a later round."""
 
     def latest(self) -> "Person":
         """The person that further operations of this one belong to."""
@@ -35,7 +35,7 @@ class Person:
         return person
 
     def absorb(self, other: "Person") -> None:
-        """Take over what belongs to somebody who turned out to be the same person."""
+        """Take over the positions of `other`, which turned out to be the same person."""
         self.round = max(self.round, other.round)
         self.covers.extend(other.covers)
         for list_id, positions in other.joins.items():
@@ -48,8 +48,8 @@ class Person:
 
 
 SHARED_BY_SEVERAL = frozenset({"phone_number", "anonymous_id"})
-"""A family has one browser and one number, and so has every order that a shop's counter enters.
-Without this, a batch of a thousand such people would be a thousand rounds."""
+"""A family may share one browser and one number, and so do all orders that a shop's till enters.
+Without this, a batch of a thousand such people would need a thousand rounds."""
 
 
 def identifiers(identity: Identity) -> list[tuple[str, str]]:
@@ -61,7 +61,7 @@ def identifiers(identity: Identity) -> list[tuple[str, str]]:
 
 
 def union(earlier: Identity, later: Identity) -> Identity:
-    """The identifiers of both; the later spelling stands."""
+    """The identifiers of both, in the later spelling."""
     return Identity.from_attributes({**earlier.attributes(), **later.attributes()})
 
 
@@ -69,8 +69,8 @@ def persons_of(operations: Sequence[Operation], pending: Iterable[int]) -> list[
     """The persons of the upserts, and of the list steps whose profile id is unknown, in rounds.
 
     One round is enough unless two upserts share an identifier and contradict each other in
-    another (a changed address). Then the later one waits for the earlier. A phone number alone
-    makes nobody the same person.
+    another (a changed address). Then the later one waits for the earlier. A shared phone number
+    does not make two people the same person.
     """
     positions = list(pending)
     if _are_strangers(operations, positions):
@@ -109,9 +109,9 @@ def distinct_events(
 ) -> list[list[tuple[int, ...]]]:
     """The events, each with the positions of its repeats, in groups that share no request.
 
-    Klaviyo keeps one event of each (profile, metric, unique_id) and fails a bulk job as a whole on
-    a repeat. Identities that share an identifier and contradict each other in another may or may
-    not be one profile: such events stand in different groups, and Klaviyo decides.
+    Klaviyo keeps one event of each (profile, metric, unique_id), and a repeat fails a whole bulk
+    job. Identities that share an identifier and contradict each other in another may or may not be
+    one profile: such events go into different groups, and Klaviyo decides.
     """
     events = [
         (position, operation)
@@ -145,7 +145,7 @@ def distinct_events(
 def _are_strangers(operations: Sequence[Operation], positions: Sequence[int]) -> bool:
     """Whether there are upserts and no list steps, and no two upserts share an identifier.
 
-    What most batches are; it is found out in a tenth of the time that the persons take.
+    Most batches are like this, and this check takes a tenth of the time of finding the persons.
     """
     identities: list[Identity] = []
     for position in positions:

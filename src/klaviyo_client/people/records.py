@@ -1,4 +1,4 @@
-"""What all processes together know of the person of one identifier. Pure.
+"""The record of one identifier's person, shared by all processes. Pure.
 
 Moments are Unix seconds, on a clock that all processes share.
 """
@@ -15,9 +15,9 @@ MANY = "*"
 
 
 class Record(Struct, frozen=True):
-    """`fields` has the time of the latest message that has decided a field. Until `busy_until`
-    requests of the `owner` may be under way; `claims` has the times of their messages by field.
-    `version` counts the writes."""
+    """`fields` has, for each field, the time of the latest message that decided it. Until
+    `busy_until` requests of the `owner` may be in flight; `claims` has the times of their messages
+    by field. `version` counts the writes."""
 
     fields: Times = NOTHING
     claims: Times = NOTHING
@@ -26,14 +26,14 @@ class Record(Struct, frozen=True):
     version: int = 0
 
     def is_claimed(self, now: float, me: str) -> bool:
-        """Whether somebody else than this process may be sending something."""
+        """Whether another process may be sending something about the person."""
         return self.busy_until > now and self.owner not in ("", me)
 
 
 def claimed(
     record: Record, claims: Times, facts: Times, until: float, me: str, now: float
 ) -> Record:
-    """The record with these facts and a claim of this process. Claims that have ended go."""
+    """The record with these facts and a claim of this process, without claims that have ended."""
     is_others = record.is_claimed(now, me)
     return Record(
         record.fields.with_(facts),
@@ -49,8 +49,9 @@ def concluded(
 ) -> Record:
     """The record without the claims that are `ours`, and with the fields that were decided.
 
-    `taken_back` are facts that are none: what they were before, if nobody has written them since.
-    Until `late`, where it is not 0, a request of ours may still land: then the claims stay.
+    `taken_back` are facts that turned out to be untrue, with their earlier values; they are
+    restored if nobody has written them since. If `late` is not 0, a request of ours may still
+    arrive until then, and the claims stay.
     """
     known = record.fields
     if taken_back:
@@ -67,5 +68,5 @@ def concluded(
 
 
 def without_fields(record: Record, gone: Times) -> Record:
-    """The record without these fields, where it has them of these times."""
+    """The record without the fields that it has with these very times."""
     return replace(record, fields=record.fields.without(gone), version=record.version + 1)

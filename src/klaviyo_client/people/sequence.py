@@ -1,7 +1,7 @@
-"""In which order operations of one person must take effect, where they contradict each other. Pure.
+"""The order of one person's operations where they contradict each other. Pure.
 
-Upserts come before all else, and what has nothing to do with each other goes side by side. Only
-what would undo something earlier waits for it, in an act of its own.
+Upserts come first. Unrelated operations are sent side by side. Only an operation that would undo
+an earlier one waits for it, in a later act.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -37,10 +37,10 @@ CONSENT, JOIN = "consent", "join"
 class Acts:
     """`acts` follow one another. `superseded` steps have a later one that says the opposite.
 
-    `followers` come after a deletion of their person, by whose position they are known. What is in
-    none of these is a deletion or a merge. `doomed` are operations that must be done before one.
-    Those of an act that are `too_soon` end a membership that a subscription has only just begun.
-    Those `opted_out` are subscriptions by an identify of who has opted out in the same batch.
+    `followers` come after a deletion of their person; each has the position of that deletion. An
+    operation in none of these is a deletion or a merge. `doomed` operations must be done before
+    one. Those `too_soon` end a membership that a subscription of the same batch begins. Those
+    `opted_out` are subscriptions by an identify of people who opted out in the same batch.
     """
 
     acts: list[list[int]] = field(default_factory=list)
@@ -52,17 +52,17 @@ class Acts:
 
 
 def can_contradict(operations: Iterable[Operation]) -> bool:
-    """Whether there is anything that undoes things."""
+    """Whether any of the operations can undo another."""
     return not {type(operation) for operation in operations}.isdisjoint(_UNDOING)
 
 
 _UNDOING = frozenset({RemoveFromList, Unsubscribe, DeleteProfile, MergeProfiles})
 _LAST = (DeleteProfile, MergeProfiles)
-"""What comes once nothing of its persons is left to do."""
+"""Sent only when nothing else about their people is left to send."""
 
 
 def keys_of(operation: Operation) -> list[Key]:
-    """The identifiers that the operation names its person by; none for checks of imports."""
+    """The identifiers by which the operation names its person; none for checks of imports."""
     if isinstance(operation, Subscribe | Unsubscribe):
         keys = [] if operation.email is None else [("email", operation.email.lower())]
         return keys + _phone(operation)
@@ -77,9 +77,9 @@ def keys_of(operation: Operation) -> list[Key]:
 
 
 def waits_for(operation: Operation) -> list[Key]:
-    """What must not be waiting to be sent again when the operation goes.
+    """The keys that must not be waiting for a retry when the operation is sent.
 
-    A list step whose profile is known needs no upsert any more.
+    A list step whose profile is known no longer needs the upsert.
     """
     if isinstance(operation, CreateEvent):
         return []
@@ -89,7 +89,7 @@ def waits_for(operation: Operation) -> list[Key]:
 
 
 def holds_back(operation: Operation) -> list[Key]:
-    """What the operation keeps from going while it must be sent again itself."""
+    """The keys that the operation holds back while it waits for a retry itself."""
     if isinstance(operation, UpsertProfile | DeleteProfile):
         return keys_of(operation)
     return _effects(operation)
@@ -107,7 +107,7 @@ def acts_of(operations: Sequence[Operation], pending: Iterable[int]) -> Acts:
     persons = {position: people.of(_own_keys(operations[position])) for position in positions}
     order = Acts()
     order.followers = _followers(operations, positions, persons)
-    # What follows a deletion of its person is no later word than what comes before.
+    # What follows a deletion of its person does not supersede what comes before the deletion.
     words = last_words(
         operations, [each for each in positions if each not in order.followers], persons
     )
@@ -142,10 +142,10 @@ def acts_of(operations: Sequence[Operation], pending: Iterable[int]) -> Acts:
 def held_by_deletions(
     operations: Sequence[Operation], waiting: Mapping[int, Retryable]
 ) -> dict[int, Retryable]:
-    """What else waits, by position, where these operations wait: all of a person who is deleted or
-    merged in the same batch.
+    """The operations, by position, that must wait as well if these wait: all those of a person who
+    is deleted or merged in the same batch.
 
-    Otherwise an operation from before the deletion would come after it, and bring the person back.
+    Otherwise an operation from before the deletion would be sent after it, and recreate the person.
     """
     if not waiting or not any(isinstance(operation, _LAST) for operation in operations):
         return {}
@@ -171,7 +171,7 @@ def held_by_deletions(
 
 
 class _People:
-    """Who is who: identifiers that have stood together are one person's."""
+    """Groups identifiers by person: those that appear together belong to one person."""
 
     def __init__(self) -> None:
         self._leads_to: dict[Key, Key] = {}
@@ -183,7 +183,7 @@ class _People:
                 self._leads_to[other] = one
 
     def of(self, keys: Sequence[Key]) -> Key | None:
-        """The key that stands for the person of these."""
+        """The key that represents the person of these."""
         return self._root(keys[0]) if keys else None
 
     def _root(self, key: Key) -> Key:
@@ -195,7 +195,7 @@ class _People:
 
 
 def _own_keys(operation: Operation) -> list[Key]:
-    """The identifiers that nobody shares, unless there is no other."""
+    """The identifiers that people do not share; the shared ones if there is no other."""
     keys = keys_of(operation)
     return [key for key in keys if key[0] not in SHARED_BY_SEVERAL] or keys
 
@@ -218,7 +218,7 @@ def _effects(operation: Operation) -> list[Key]:
 
 
 def _verbs(operation: Operation, person: Key | None) -> list[tuple[Effect, str]]:
-    """What the operation does to each thing that others may do the opposite to."""
+    """What the operation does to each consent or membership that another could undo."""
     done: list[tuple[Effect, str]] = []
     if isinstance(operation, Subscribe | Unsubscribe):
         done += [((key, CONSENT), kind_of(operation)) for key in keys_of(operation)]
@@ -233,7 +233,7 @@ def _verbs(operation: Operation, person: Key | None) -> list[tuple[Effect, str]]
 def _followers(
     operations: Sequence[Operation], positions: Iterable[int], persons: dict[int, Key | None]
 ) -> dict[int, int]:
-    """What comes after a deletion of its person. Deletions in a row are one."""
+    """The operations after a deletion of their person. Successive deletions count as one."""
     deleted: dict[Key, int] = {}
     resumed: set[Key] = set()
     followers: dict[int, int] = {}
@@ -263,10 +263,9 @@ def _doomed(
 def _superseded(
     operations: Sequence[Operation], positions: Iterable[int], persons: dict[int, Key | None]
 ) -> list[int]:
-    """Steps on a list of those whose latest step there says the opposite.
+    """List steps of people whose latest step on that list says the opposite.
 
-    An unsubscription from the list ends a membership, too, but is more than that: it is never left
-    out.
+    An unsubscription from the list also ends a membership, but does more: it is never left out.
     """
     steps: dict[tuple[Key | None, str], list[int]] = {}
     for position in positions:
@@ -291,9 +290,9 @@ _UNDONE_BY: dict[type, tuple[type, ...]] = {
     RemoveFromList: (AddToList,),
     Unsubscribe: (AddToList, RemoveFromList),
 }
-"""Which earlier steps on a list the latest one makes needless."""
+"""Which earlier steps on a list the latest one supersedes."""
 
 
 def _is_before(one: Operation, other: Operation) -> bool:
-    """Whether its time says so; without times, positions decide."""
+    """Whether `one` has an earlier time; without times, positions decide."""
     return is_before(getattr(one, "time", None), getattr(other, "time", None))

@@ -1,8 +1,8 @@
-"""What an operation says about a person, field by field, so that sayings can be compared. Pure.
+"""What an operation says about a person, field by field, so that operations can be compared. Pure.
 
 A field is one trait, one list's membership or one channel's consent, of the person whom one
-identifier names. Of two that say something about a field, the later one by the messages' times
-stands, in whichever order they are sent.
+identifier names. If two operations decide a field, the one with the later message time wins, in
+whichever order they are sent.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -99,7 +99,7 @@ def stake_of(operation: Operation) -> Stake | None:
 
 
 def _of_subscription(operation: Subscribe) -> Stake:
-    """An identify's subscription is no consent: it joins a list only, and yields to any opt-out."""
+    """An identify's subscription is not a consent: it only joins a list, and any opt-out wins."""
     channels = by_channel(operation)
     sets: list[Fields] = [(key, (CONSENT,)) for _, key in channels]
     against: list[Fields] = [(key, (f"off {channel}",)) for channel, key in channels]
@@ -115,7 +115,7 @@ def _of_subscription(operation: Subscribe) -> Stake:
 
 
 def own_keys(identity: Identity) -> list[Key]:
-    """The identifiers that nobody shares, unless there is no other."""
+    """The identifiers that people do not share; the shared ones if there is no other."""
     keys = identifiers(identity)
     return [key for key in keys if key[0] not in SHARED_BY_SEVERAL] or keys
 
@@ -133,7 +133,7 @@ def subscriber(operation: Subscribe | Unsubscribe) -> Key:
 
 
 def by_channel(operation: Subscribe | Unsubscribe) -> list[tuple[str, Key]]:
-    """Each channel with the identifier that its consent hangs on."""
+    """Each channel with the identifier that its consent belongs to."""
     found = []
     for channel in channels_of(operation):
         is_phone = identifier_of(channel) == "phone_number" and operation.phone_number is not None
@@ -247,10 +247,10 @@ def _beside(address: str) -> str:
 
 
 def _is_of_another(key: Key, identity: Identity, is_newer: Newer) -> bool:
-    """Whether the user id stands beside another address since, and not beside this one.
+    """Whether a newer message has the user id with another address, and none with this one.
 
-    Several people share an id that is none ("guest"), or the person has a new address. Without the
-    id, which goes to whoever has it last, what is said about the old address is about nobody else.
+    Either several people share the id ("guest"), or the person has a new address. The id belongs
+    to the newest address. Without the id, the message is only about the old address.
     """
     return (
         key[0] == "external_id"

@@ -1,8 +1,8 @@
 """When each field of a person was last decided. Pure.
 
-Most messages decide many fields at once, and the next ones of the person the same fields again. So
-the times are kept as blocks: a time, and the fields that it is the time of. Nothing looks into a
-block before somebody asks for one field.
+Most messages decide many fields at once, and the person's next message decides the same fields. So
+the times are kept as blocks: a time, and its fields. A block is decoded only when one field is
+needed.
 """
 
 import sys
@@ -12,21 +12,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from operations.instants import NEVER
 
 FieldId = int
-"""What a field is stored as: 64 bits."""
+"""The id under which a field is stored: 64 bits."""
 
 FieldIds = bytes
-"""Several, packed: eight bytes each, the lowest first."""
+"""Several ids, packed: eight bytes each, little-endian."""
 
 Block = tuple[float, FieldIds]
 
 MOST_BLOCKS = 4
-"""Of one person, where the fields do not need more."""
+"""For one person, unless the fields need more."""
 
 
 class Times:
-    """The times of some fields, in Unix seconds. Never changed; equal if the fields and times are.
+    """The times of some fields, in Unix seconds. Immutable; equal if the fields and times are.
 
-    Where two blocks have a field, the later time counts.
+    If two blocks have the same field, the later time counts.
     """
 
     __slots__ = ("_by_field", "blocks")
@@ -37,7 +37,7 @@ class Times:
 
     @classmethod
     def of(cls, times: Mapping[FieldId, float]) -> "Times":
-        """Of single fields; NEVER says nothing."""
+        """From the time of each field; those with NEVER are left out."""
         fields_at: dict[float, list[FieldId]] = {}
         for name, said in times.items():
             if said != NEVER:
@@ -62,7 +62,7 @@ class Times:
 
     @property
     def latest(self) -> float:
-        """The latest of the times; NEVER without any."""
+        """The latest of the times; NEVER if there is none."""
         return max((said for said, _ in self.blocks), default=NEVER)
 
     def by_field(self) -> Mapping[FieldId, float]:
@@ -79,7 +79,7 @@ class Times:
         return self.by_field().get(name, NEVER)
 
     def with_(self, others: "Times") -> "Times":
-        """Those of both; of a field in both the later one."""
+        """The times of both; for a field in both, the later one."""
         if not others.blocks or others is self:
             return self
         if not self.blocks:
@@ -92,7 +92,7 @@ class Times:
         return united if len(united.blocks) <= MOST_BLOCKS else Times.of(united.by_field())
 
     def without(self, gone: "Times") -> "Times":
-        """Those that are not `gone`: a field with another time stays."""
+        """The times without those that are `gone`: a field with another time stays."""
         if self.blocks == gone.blocks:
             return NOTHING
         if not self.blocks or not gone.blocks:
@@ -107,7 +107,7 @@ NOTHING = Times()
 
 
 def packed(fields: Iterable[FieldId]) -> FieldIds:
-    """Several fields."""
+    """The ids of several fields, packed."""
     return _little_endian(array("Q", fields)).tobytes()
 
 

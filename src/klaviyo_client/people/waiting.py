@@ -1,7 +1,7 @@
-"""Whose upserts wait in a queue, as far as one process knows.
+"""The people whose upserts wait in a queue, as far as one process knows.
 
-A later upsert of such a person must not go ahead of the earlier one, or the older traits would
-stand in the end. It is sent after it instead: both meet in the queue, which sorts them by time.
+A later upsert of such a person must not overtake the earlier one, or the older traits would win.
+It is queued as well: both meet in the queue, and a batch from the queue is sorted by time.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,11 +14,11 @@ Key = tuple[str, str]
 """An identifier: its name and its value."""
 
 MOST_KEYS = 20_000
-"""What is kept at most; beyond it the oldest is forgotten first."""
+"""The most keys that are kept; beyond that the oldest are forgotten first."""
 
 
 MOST_LETTERS = 2_000_000
-"""Of their values, which are as long as whoever sends them likes."""
+"""The most characters of their values, whose length the sender decides."""
 
 
 LatestRetry = Callable[[float | None], float | None]
@@ -26,10 +26,10 @@ LatestRetry = Callable[[float | None], float | None]
 
 
 class WaitingPersons:
-    """Remembers for `seconds`; with 0, nobody. Times are seconds that never go back.
+    """Remembers people for `seconds`; with 0, nobody. Times are monotonic seconds.
 
-    What follows an upsert must not come due before it. The upsert's own wait is partly chance, so
-    what follows waits as long as `latest_retry` says that it can take.
+    What follows an upsert must not be due before it. The upsert's own delay is partly random, so
+    what follows waits for the longest delay, as `latest_retry` gives it.
     """
 
     def __init__(self, seconds: float, latest_retry: LatestRetry) -> None:
@@ -43,7 +43,7 @@ class WaitingPersons:
         return {key: outcome for key, (_, outcome) in self._known.items()}
 
     def remember(self, waiting: Mapping[Key, Retryable], now: float) -> None:
-        """These upserts have failed, and go to the queue now."""
+        """Remember that these upserts have failed and are queued now."""
         if self._seconds <= 0:
             return
         until = now + self._seconds
