@@ -33,8 +33,8 @@ function Apply({ values, isChanged, renewStart }) {
     setIsBusy(true);
     try {
       const answer = await ask("/api/settings", { settings: values });
-      setNews(answer.settings ? "A setting cannot be read." : "Send uses them now.");
       await renewStart();
+      setNews(answer.settings ? "A setting cannot be read." : "Send uses them now.");
     } catch (error) {
       setNews(error.message);
     }
