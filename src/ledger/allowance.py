@@ -1,4 +1,4 @@
-"""What one call of a function may spend on the ledger, and what failed of it."""
+"""The time that one call of a function may spend on the ledger, and what failed in it."""
 
 import threading
 import time
@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 SECONDS = 0.3
-"""Of a call's time, in all: a ledger that is slow, throttled or down costs no more."""
+"""The most time of a call: a ledger that is slow, throttled or down costs no more."""
 
 PATIENT_SECONDS = 5.0
 """The same for the retry function, for whose answer nobody waits."""
 
 FOR_WANT_OF_TIME = frozenset({"no_time_left", "TimedOut"})
-"""Codes of what was not answered in time."""
+"""Codes of requests that were not answered in time."""
 
 NOT_DONE = frozenset({"unread", "unwritten"})
-"""Codes of items about which nothing was answered, whatever the reason."""
+"""Codes of items for which there was no answer, for whatever reason."""
 
 
 class Allowance:
@@ -41,12 +41,12 @@ class Allowance:
 
     @property
     def was_too_short(self) -> bool:
-        """Whether something has failed, and for want of time only."""
+        """Whether something failed, and everything that failed ran out of time."""
         codes = self.failures.keys() - NOT_DONE
         return bool(codes) and codes <= FOR_WANT_OF_TIME
 
     def end_within(self, seconds: float) -> None:
-        """From here on there are so many seconds at most."""
+        """Leave at most this many seconds from now on."""
         with self._lock:
             self._left = min(self._left, seconds)
 
@@ -58,8 +58,8 @@ class Allowance:
 
     @contextmanager
     def spending(self, most: float | None = None, leave: float = 0.0) -> Iterator[float]:
-        """Takes the time until the block's end off; gives the moment, on the clock, by which it
-        has to end: at most `most` seconds from now, and `leave` seconds before the time is up."""
+        """Subtracts the time of the block. Gives the time on the clock by which the block has to
+        end: at most `most` seconds from now, and `leave` seconds before the allowance ends."""
         began = self.clock()
         left = max(self.left - leave, 0.0)
         try:

@@ -1,7 +1,7 @@
 """The events of a message as items: its arrival with the first attempt, and each later attempt.
 
-Nothing of these is read before it is written, so that two functions need not know of each other.
-What a message came to follows from its items (`ledger.stories`).
+No item is read before it is written, so two functions need not know of each other.
+The message's state follows from its items (`ledger.stories`).
 """
 
 import os
@@ -21,7 +21,7 @@ from operations import Operation
 
 
 class State(StrEnum):
-    """Where an operation is, or a message that has none."""
+    """The state of an operation, or of a message that has none."""
 
     DELIVERED = "delivered"
     WAITING = "waiting"
@@ -30,12 +30,12 @@ class State(StrEnum):
 
 
 class Outcome(Struct, frozen=True):
-    """What one attempt came to for an operation.
+    """The outcome of one attempt for an operation.
 
-    `reason` is a code of ours, and `about` what it is about: a field, or why it failed last.
-    `status`, `code` and `pointer` are Klaviyo's. `until` is when a waiting one is due, in Unix
-    seconds; without it Segment has to send the message again. `warnings` are codes of what was
-    left undone.
+    `reason` is a code of ours. `about` is the field that it concerns, or the last failure.
+    `status`, `code` and `pointer` are Klaviyo's. `until` is when a waiting operation is due, in
+    Unix seconds; without it Segment has to send the message again. `warnings` are codes of what
+    was left undone.
     """
 
     state: State
@@ -55,15 +55,15 @@ class Group(Outcome, frozen=True, omit_defaults=True):
 
 
 Outcomes = Mapping[str, Outcome]
-"""What became of operations, by their names."""
+"""Outcomes by the operations' names."""
 
 
 class Arrival(Struct, frozen=True):
     """A message, as a function has mapped it. Times are Unix seconds.
 
-    `content` is a checksum of the operations: what has another one is another message, whatever its
-    id. `person` is a hash. `repeats` counts the earlier arrivals that are known. `warnings` are the
-    mapping's.
+    `content` is a checksum of the operations: a message with another checksum is another message,
+    whatever its id. `person` is a hash. `repeats` counts the known earlier arrivals. `warnings` are
+    the mapping's.
     """
 
     message_id: str
@@ -77,10 +77,10 @@ class Arrival(Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
     def attributes(self, *, is_first: bool) -> Attributes:
-        """As it stands in the table, but for what it came to: see `with_outcomes`.
+        """The item, without its outcomes: see `with_outcomes`.
 
-        `is_first` is false where nobody could look whether it has arrived before: then it stands
-        beside what may be there, and not in its place.
+        `is_first` is false if it is unknown whether the message has arrived before. Then the item
+        gets a key of its own, and does not replace an earlier arrival.
         """
         return marshalled(
             {
@@ -99,15 +99,15 @@ class Arrival(Struct, frozen=True):
 
 
 def with_outcomes(attributes: Attributes, outcomes: Outcomes) -> Attributes:
-    """The item, with what became of the operations.
+    """The item, with the outcomes of the operations.
 
-    As one text: an item that is nested costs ten times as long to write.
+    They are one text: writing a nested item takes ten times as long.
     """
     return {**attributes, "outcomes": {"S": _text_of(tuple(outcomes.items()))}}
 
 
 def attempt(message_id: str, at: float, by: str, outcomes: Outcomes) -> Attributes:
-    """A later attempt as it stands in the table."""
+    """The item of a later attempt."""
     found = {"pk": item_keys.message(message_id), "sk": _beside(at), "at": at, "by": by}
     return with_outcomes(marshalled(found), outcomes)
 
@@ -118,7 +118,7 @@ def _beside(at: float) -> str:
 
 
 def undoing(message_id: str) -> Update:
-    """Says at the arrival that what was delivered was refused afterwards."""
+    """Marks the arrival: something that counted as delivered was refused afterwards."""
     return Update(
         (item_keys.message(message_id), item_keys.ARRIVAL),
         "SET undone = :yes",
@@ -128,7 +128,7 @@ def undoing(message_id: str) -> Update:
 
 
 def content_of(operations: Iterable[Operation]) -> str:
-    """A checksum of all that the operations say."""
+    """A checksum of the operations' content."""
     return f"{crc32(_encode(list(operations))):08x}"
 
 
@@ -136,7 +136,7 @@ _encode = Encoder().encode
 
 
 def outcomes_of(item: Item) -> dict[str, Outcome]:
-    """What an item says of operations."""
+    """The outcomes that an item holds, by the operations' names."""
     found: dict[str, Outcome] = {}
     for group in _groups(item["outcomes"]):
         *fields, names = astuple(group)
@@ -157,5 +157,5 @@ def groups_of(outcomes: Outcomes) -> list[Group]:
 
 @lru_cache(maxsize=256)
 def _text_of(outcomes: tuple[tuple[str, Outcome], ...]) -> str:
-    """Most messages of a batch become the same, and of most operations there is one kind."""
+    """Cached, since most messages of a batch have the same kind of operation and outcome."""
     return _encode(groups_of(dict(outcomes))).decode()

@@ -1,7 +1,8 @@
-"""Items that are put in the place of others, if these are still there: many in one request.
+"""Replaces items that have not changed meanwhile, many in one request.
 
-A transaction takes a hundred items and costs two write units for each; a few items go by
-themselves, for one. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+A transaction takes a hundred items and costs two write units for each. A few items are written
+singly, for one unit each.
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,10 +18,10 @@ from ledger.table import Table
 ITEMS_A_TRANSACTION = 100
 
 FEW = 8
-"""So many go by themselves, side by side."""
+"""Up to this number items are written singly, side by side."""
 
 ROUNDS = 3
-"""How often what a transaction would have done is tried without those that have stopped it."""
+"""How often a transaction is attempted, each time without the items that stopped it."""
 
 CHANGED = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
 """Why a transaction was stopped by an item: it has changed, or is changing."""
@@ -30,8 +31,8 @@ NOT_MADE = frozenset({FAILED_CONDITION, "TransactionConflictException"})
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """Put an item with these `attributes`, as DynamoDB writes them, where `version` is there; 0 is
-    nothing."""
+    """Put an item with these `attributes`, as DynamoDB writes them, if the item there has this
+    `version`; 0 means that there is no item."""
 
     key: Key
     version: int
@@ -41,9 +42,9 @@ class Swap:
 def swap(
     table: Table, swaps: Sequence[Swap], allowance: Allowance, *, leave: float = 0.0
 ) -> list[bool | None]:
-    """Which were made, and which not, because the item has changed; `None` where nobody knows.
+    """Whether each was made: `False` if the item has changed, `None` if it is unknown.
 
-    `leave` seconds of the allowance are left.
+    `leave` seconds of the allowance are not used.
     """
     if not swaps:
         return []
@@ -69,7 +70,7 @@ def _put(table: str, each: Swap, expires: Document, now: Document) -> Document:
         put["ConditionExpression"] = "v = :v"
         put["ExpressionAttributeValues"] = {":v": {"N": str(each.version)}}
     else:
-        # DynamoDB deletes what has expired within days: until then it is passed over.
+        # DynamoDB deletes expired items only after days: until then they count as absent.
         put["ConditionExpression"] = "attribute_not_exists(pk) OR expires <= :now"
         put["ExpressionAttributeValues"] = {":now": now}
     return put
@@ -89,7 +90,7 @@ def _put_alone(table: Table, until: float, allowance: Allowance, put: Document) 
 def _put_together(
     table: Table, until: float, allowance: Allowance, puts: Sequence[Document]
 ) -> list[bool | None]:
-    """A transaction is all or nothing: what has not stopped it is tried again."""
+    """A transaction is all or nothing: it is repeated without the items that stopped it."""
     made: list[bool | None] = [None] * len(puts)
     left = list(range(len(puts)))
     for _ in range(ROUNDS):
@@ -111,6 +112,6 @@ def _put_together(
             for place in left:
                 made[place] = True
             return made
-    for place in left:  # Nothing was written, each time because of others.
+    for place in left:  # Other items stopped the transaction each time: nothing was written.
         made[place] = False
     return made

@@ -1,1 +1,1 @@
-"""What the functions write into the ledger, and what they ask it. Imported only when it is on."""
+"""What the functions write to the ledger and read from it. Imported only when it is on."""

@@ -1,7 +1,7 @@
 """What all functions know of Klaviyo together, in one item of the table.
 
-The circuit's state, the pauses that Klaviyo has named, and when each process has sent last. One
-update a second of whoever sends says what is new, and brings the rest.
+The circuit's state, the pauses that Klaviyo asked for, and when each process last sent. A process
+that sends makes one update a second: it writes what is new, and returns the rest.
 """
 
 from klaviyo_client.sending.shared import ACTIVE_SECONDS, STALE_SECONDS, Outlook
@@ -11,15 +11,16 @@ from ledger.table import Table, Update
 from ledger.values import Item
 
 PAUSE, SENDER = "p#", "m#"
-"""How the names of an endpoint's pause and of a process begin."""
+"""Prefixes of the attributes of an endpoint's pause and of a process."""
 
 SECONDS = 0.1
-"""Of the allowance, in all: the retry function sends for most of a minute."""
+"""The part of the allowance for all exchanges of a call: the retry function sends for most of a
+minute."""
 
 
 class TableBarometer:
-    """For one call of the process `me`, of whose allowance it takes `seconds` at most, and half of
-    them at a time; see `klaviyo_client.sending.shared`."""
+    """For one call of the process `me`. It takes at most `seconds` of the call's allowance, and at
+    most half of them at a time; see `klaviyo_client.sending.shared`."""
 
     def __init__(
         self, table: Table, allowance: Allowance, me: str, seconds: float = SECONDS
@@ -31,7 +32,7 @@ class TableBarometer:
         self._left, self._most = seconds, seconds / 2
 
     def exchange(self, news: Outlook) -> Outlook | None:
-        """Say what is new, and hear the rest."""
+        """Write what is new, and return what the others have written."""
         if self._left <= 0:
             return None
         try:
@@ -75,7 +76,7 @@ def _outlook(item: Item, now: float) -> Outlook:
 
 
 def _gone(item: Item, now: float) -> list[str]:
-    """What nobody needs any more."""
+    """The names of attributes that are out of date."""
     return [
         name
         for name, at in item.items()

@@ -1,7 +1,8 @@
-"""What was last said about each person, in the table: the records that the client's order needs.
+"""The records that the client needs to keep order, in the table: each person's last word.
 
-One item for each identifier of a person, named by its hash. It holds the times of the latest
-messages by field. Fields are hashed as well: a custom trait may be called after a person.
+There is one item for each identifier of a person; its hash is the key. It holds the times of the
+latest messages by field. Fields are hashed as well, since a custom trait may be named after a
+person.
 """
 
 import functools
@@ -64,11 +65,11 @@ class Words:
         self._pks: dict[Name, str] = {}
 
     def field_id(self, name: str) -> FieldId:
-        """The hash of the field's name."""
+        """The hash of a field's name."""
         return _field_id(name, self._people.salt)
 
     def field_ids(self, names: tuple[str, ...]) -> FieldIds:
-        """The hashes of several."""
+        """The hashes of several names."""
         return _field_ids(names, self._people.salt)
 
     @property
@@ -77,7 +78,7 @@ class Words:
         return self._allowance.was_too_short and self._table.requests.are_answered
 
     def read(self, names: Iterable[Name], *, again: bool, keep: float = 0.0) -> dict[Name, Record]:
-        """The records as far as they could be read; an empty one where there is none."""
+        """The records that could be read; an empty one where there is none."""
         try:
             return self._read(names, again, keep * self._allowance.seconds)
         except Exception:  # a fault of the ledger's own must never cost a message
@@ -100,7 +101,7 @@ class Words:
     def write(
         self, before: Mapping[Name, Record], after: Mapping[Name, Record], *, keep: float = 0.0
     ) -> Written:
-        """Put the records in the place of those `before`, where these are still there."""
+        """Replace the records `before` by those `after`, unless somebody has changed them."""
         try:
             return self._write(before, after, keep * self._allowance.seconds)
         except Exception:  # as above: the delivery that it follows is kept
@@ -140,7 +141,7 @@ def _field_ids(names: tuple[str, ...], salt: bytes) -> FieldIds:
 
 
 def _item(record: Record) -> dict[str, Any]:
-    """Eleven letters a field and 18 a time: so sixty traits of a person are one write unit."""
+    """Eleven characters a field and 18 a time: sixty traits of a person are one write unit."""
     return {
         "w": {"S": _text_of(record.fields)},
         "c": {"S": _text_of(record.claims)},
@@ -157,7 +158,7 @@ def _record(item: Mapping[str, Any] | None) -> Record:
 
 
 def _text_of(times: Times) -> str:
-    """Each block as the time and the fields: most people's have the same fields."""
+    """Each block as its time and its fields: most people have the same fields."""
     return " ".join([f"{said!r} {_letters(fields)}" for said, fields in times.blocks])
 
 

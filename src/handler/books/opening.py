@@ -35,7 +35,7 @@ class Books:
         self._written_names = WrittenNames()
 
     def open(self, ledger_key: str | None) -> Page | None:
-        """The ledger for one call; `None`, and counted, where the secret has no key for it."""
+        """The ledger for one call; `None`, and a counted failure, if the secret has no key."""
         if ledger_key is None:
             self._telemetry.warning("ledger off", detail=NO_KEY)
             self._telemetry.count(Metric.LEDGER_FAILURES, 1)

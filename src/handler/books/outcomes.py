@@ -1,4 +1,4 @@
-"""What a delivery came to, by message and operation, as the ledger has it. Pure."""
+"""The outcomes of a delivery, by message and operation, as the ledger stores them. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -38,9 +38,9 @@ def of_delivery(
     pace: Pace,
     missing: frozenset[str | None],
 ) -> ByMessage:
-    """What became of the entries, and of the profiles of import jobs that they looked at.
+    """The outcomes of the entries, and of the profiles of import jobs that they checked.
 
-    What is on no queue, since the queue was not to be had, is left out: it is tried again.
+    An entry that is on no queue, because the queue was unavailable, is left out: it comes again.
     """
     placed = _placed(routing)
     found: ByMessage = {}
@@ -59,7 +59,7 @@ def of_delivery(
 
 
 def of_decision(decision: Decision) -> dict[str, Outcome]:
-    """What became of a message that has no operations."""
+    """The outcome of a message that has no operations."""
     if isinstance(decision, Dropped):
         return {WHOLE: Outcome(State.DROPPED, decision.reason.value)}
     if isinstance(decision, Mapped):
@@ -93,7 +93,7 @@ def waiting(entries: Iterable[Entry], until: float) -> ByMessage:
 
 
 def _placed(routing: Routing) -> Mapping[int, Entry]:
-    """Where each operation went, by its `id`."""
+    """The entry as which each operation was queued, by the operation's `id`."""
     entries = [*routing.dead, *(each for found in routing.waiting.values() for each in found)]
     return {id(entry.operation): entry for entry in entries}
 
@@ -116,7 +116,8 @@ def _is_lost(entry: Entry, missing: frozenset[str | None]) -> bool:
 
 
 def _add(found: ByMessage, result: Result, outcome: Outcome) -> None:
-    """Of two of one name the worse outcome stands: no message may pass for delivered in part."""
+    """Of two outcomes with the same name the worse one is kept: a message of which a part failed
+    must not count as delivered."""
     message_id, name = result.operation.message_id, name_of(result.operation)
     if message_id is None:
         return

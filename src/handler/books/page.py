@@ -1,7 +1,7 @@
-"""What one call of a function writes into the ledger and asks it, within the call's allowance.
+"""What one call of a function writes to the ledger and reads from it, within the call's allowance.
 
-Nothing here raises, and nothing here has a say in what is answered, except that a message is not
-sent again of which every operation is known to be delivered.
+Nothing here raises, and nothing here changes the answer, with one exception: a message is not sent
+again if every operation of it is known to be delivered.
 """
 
 from collections.abc import Iterable, Iterator, Sequence, Set
@@ -43,22 +43,22 @@ DELETE = "delete"
 """The type of a message that asks for a person's deletion."""
 
 READ_SECONDS = 0.1
-"""Of the allowance, for finding out what was delivered already."""
+"""The part of the allowance for finding messages that were already delivered."""
 
 STORIES_SECONDS = 0.1
-"""Of the allowance, for what was delivered at a later attempt: the rest is for the last word."""
+"""The part of the allowance for messages delivered at a later attempt; the last word needs the
+rest."""
 
 MOST_STORIES = 50
-"""Messages of a call that were not delivered at their first attempt, of which all later ones are
-read."""
+"""The most messages of a call whose later attempts are read, since the first one failed."""
 
 FATE_NOT_WRITTEN = "fate_not_written"
-"""Under which the ids of messages are logged of which the table may not say the last."""
+"""The reason in the log for the ids of messages whose last outcome may be missing in the table."""
 
 
 class Decided(NamedTuple):
-    """A message, and what was decided on it. `at` is when, `arrived_at` when it arrived, where that
-    was another call (Unix seconds)."""
+    """A message and the decision on it. `at` is the time of the decision; `arrived_at` is that of
+    the arrival, if that was another call (Unix seconds)."""
 
     message_id: str | None
     kind: str | None
@@ -69,7 +69,7 @@ class Decided(NamedTuple):
 
 
 class Page:
-    """One call. `allowance` and `people` are for all that it does with the ledger."""
+    """One call. All its work with the ledger uses `allowance` and `people`."""
 
     def __init__(
         self,
@@ -105,8 +105,8 @@ class Page:
     ) -> Account:
         """The account, with the order that all functions share; a pause needs none.
 
-        While it waits for Klaviyo, what is to be noted of the `messages` is prepared. Operations
-        that are `urgent`, by their `id`, do not wait for a ledger that is late.
+        While it waits for Klaviyo, it prepares what is to be noted about the `messages`. `urgent`
+        operations, given by their `id`, do not wait for a ledger that is late.
         """
         if not isinstance(account, Klaviyo):
             return account
@@ -160,7 +160,7 @@ class Page:
         return _are_delivered(names, last)
 
     def arrived(self, messages: Iterable[Decided], outcomes: ByMessage) -> None:
-        """Note messages that this function has mapped, and what became of each."""
+        """Note messages that this function has mapped, and their outcomes."""
         with self._guarded():
             prepared = {} if self._prepared is None else self._prepared.get()
             for message in messages:
@@ -172,7 +172,7 @@ class Page:
                 self._add(with_outcomes(prepared.get(id(message)) or self._arrival(message), found))
 
     def _keep_earlier(self, message_id: str) -> None:
-        """What is there of an earlier arrival, in whose place the new one comes."""
+        """Keep an earlier arrival as an attempt: the new arrival replaces its item."""
         earlier = self._earlier.get(message_id)
         if earlier is not None:
             self._add(attempt(message_id, earlier["at"], earlier["by"], outcomes_of(earlier)))
@@ -203,13 +203,13 @@ class Page:
                     self._add(attempt(self._name(message_id), at, self._by, NOT_MAPPED_YET))
 
     def tried(self, outcomes: ByMessage, at: float) -> None:
-        """Note what became of operations of messages that were noted before."""
+        """Note outcomes of operations whose messages were noted before."""
         with self._guarded():
             for message_id, found in outcomes.items():
                 self._add(attempt(self._name(message_id), at, self._by, found))
 
     def undone(self, message_ids: Iterable[str]) -> None:
-        """Note that what counted as delivered was refused afterwards."""
+        """Note that operations that counted as delivered were refused afterwards."""
         with self._guarded():
             names = [self._name(message_id) for message_id in dict.fromkeys(message_ids)]
             made = self._table.change([undoing(name) for name in names], self.allowance)
@@ -218,8 +218,8 @@ class Page:
             )
 
     def forget(self, messages: Iterable[Decided], operations: Iterable[Operation]) -> None:
-        """Note whom to forget: those of messages that ask for it, whether or not they are to be
-        deleted in Klaviyo, and of deletions."""
+        """Note the people to forget: those of `delete` messages, whether or not they are to be
+        deleted in Klaviyo, and those of deletions."""
         with self._guarded():
             for message in messages:
                 if message.kind == DELETE and message.user_id is not None:
@@ -229,7 +229,7 @@ class Page:
                     self._forgotten.update(self.people.hashes(keys_of(operation)))
 
     def close(self) -> None:
-        """Write what was noted, forget whom it says, and count what failed."""
+        """Write what was noted, forget the people to forget, and count what failed."""
         with self._guarded():
             # Fates first: where time is short, the names wait for the person's next message.
             names = [] if self._forgotten else self._names_items
@@ -252,7 +252,7 @@ class Page:
             self._telemetry.count(Metric.LEDGER_FAILURES, failures.total())
 
     def _person(self, message: Decided, operations: Sequence[Operation]) -> str | None:
-        """The hash of the first name of the message's person; the others lead to it."""
+        """The hash of the first identifier of the message's person; the others refer to it."""
         names = keys_of(operations[0]) if operations else []
         if not names or isinstance(operations[0], DeleteProfile):
             return None
@@ -266,7 +266,7 @@ class Page:
         return first
 
     def _name(self, message_id: str | None) -> str:
-        """The id as the table has it."""
+        """The id as the table stores it."""
         name = self._names.get(message_id)
         if name is None:
             name = self._names[message_id] = str(shown_id(message_id))
@@ -296,7 +296,7 @@ def _warnings(decision: Decision) -> tuple[str, ...]:
 
 
 def _are_delivered(names: Set[str], outcomes: Outcomes) -> bool:
-    """Whether all operations of these names are, and nothing else is known of their message."""
+    """Whether these are all the message's operations, and all are delivered."""
     return names == outcomes.keys() and all(
         outcome.state is State.DELIVERED for outcome in outcomes.values()
     )

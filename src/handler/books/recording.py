@@ -35,8 +35,8 @@ def record_webhook(
     unread: Iterable[str | None],
     at: float,
 ) -> None:
-    """Note each message of a webhook call; `messages` are those that were not known to be
-    delivered, and `unread` the ids of those that wait to be mapped."""
+    """Note each message of a webhook call. `messages` are those that were not known to be
+    delivered; `unread` are the ids of those that wait to be mapped."""
     entries = [Entry(operation=result.operation) for result in delivery.results]
     found = of_delivery(entries, delivery, routing, now=at, pace=pace, missing=stored.missing)
     if stored.missing:
@@ -108,7 +108,7 @@ def record_retry(
 
 
 def _untried(ready: Sequence[Entry], delivery: Delivery) -> set[tuple[str | None, str]]:
-    """The operations that go back as they came."""
+    """The operations that are requeued unchanged, without an attempt."""
     return {
         (result.operation.message_id, name_of(result.operation))
         for entry, result in zip(ready, delivery.results, strict=True)
@@ -119,10 +119,10 @@ def _untried(ready: Sequence[Entry], delivery: Delivery) -> set[tuple[str | None
 
 
 def _leave_to_segment(messages: Iterable[Decided], found: ByMessage, *, is_checked: bool) -> None:
-    """What is on no queue comes with the batch that Segment sends again.
+    """Note that Segment must send these messages again, because they are on no queue.
 
-    So do the profiles of an import job, if its check may be on no queue: nobody would learn what
-    the job refuses.
+    This includes the profiles of an import job if its check may be on no queue: otherwise nobody
+    would learn what the job refuses.
     """
     for message in messages:
         if message.message_id is None or not isinstance(message.decision, Mapped):
@@ -135,7 +135,7 @@ def _leave_to_segment(messages: Iterable[Decided], found: ByMessage, *, is_check
 
 
 def _record_too_large(page: Page, stored: Stored, at: float) -> None:
-    """What no SQS message could hold lies in the dead-letter queue without its content."""
+    """Note entries too large for an SQS message: they are dead-lettered without their content."""
     page.tried(
         {
             message_id: {WHOLE: dead(entry.reason)}

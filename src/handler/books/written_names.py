@@ -1,13 +1,13 @@
-"""Which further names of people a process has written into the ledger, so as not to repeat it."""
+"""The further identifiers of people that a process has written to the ledger already."""
 
 from collections import OrderedDict
 
 MOST_NAMES = 20_000
-"""Names that a process remembers."""
+"""The most names that a process remembers."""
 
 
 class WrittenNames:
-    """The names of people that this process has written, the latest of them."""
+    """The latest names of people that this process has written."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
@@ -22,5 +22,5 @@ class WrittenNames:
         return True
 
     def clear(self) -> None:
-        """Nobody knows what was written."""
+        """Forget all: it is unknown what was written."""
         self._known.clear()
