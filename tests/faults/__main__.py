@@ -19,7 +19,7 @@ from local import klaviyo_stand_in as klaviyo
 from local.aws_stand_in import server as aws
 from local.klaviyo_stand_in import Account
 from tests.deployment import LEDGER_KEY, LISTS, PRIVATE_KEY, SHARED_SECRET, Deployment
-from tests.faults.account.reckoning import problems, table
+from tests.faults.account.reckoning import lost, problems, table
 from tests.faults.run import Run, Settings
 
 RESULTS = Path(__file__).resolve().parent.parent.parent / "bench" / "results"
@@ -114,7 +114,7 @@ def run(settings: Settings) -> dict[str, Any]:
         "events_accepted": sum(report.klaviyo.events.values()),
         "profiles": len(report.klaviyo.properties),
         "dead_letters": len(report.dead.places),
-        "lost": len(report.lost),
+        "lost": len(lost(report)),
         "stale": len(report.stale),
         "stale_by_kind": Counter(kind for kind, _ in report.stale),
         "warned": len(report.warned),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from handler.report.telemetry import Metric
 from local.klaviyo_stand_in.protocol.log import UNANSWERED
 from tests.faults.account import books
-from tests.faults.account.ledger import CONSENT_GIVEN
+from tests.faults.account.ledger import CONSENT_GIVEN, Misfit
 from tests.faults.run import Report
 
 FATES = {
@@ -24,29 +24,36 @@ MOST_MEMORY = 400.0
 """Megabytes, of the 512 that the template has."""
 
 
+def lost(report: Report) -> list[Misfit]:
+    """What is lost, and not counted already: whoever is unsubscribed everywhere has no consent
+    left, and that is one misfortune."""
+    everywhere = {(CONSENT_GIVEN, place[1]) for _, place in report.everywhere}
+    return [misfit for misfit in report.lost if misfit[1] not in everywhere]
+
+
 def _misfortunes(report: Report) -> dict[str, Sequence[object]]:
-    """What must not be, by its name in the table."""
-    stale, lost, everywhere, wrong = report.stale, report.lost, report.everywhere, report.fates
-    overtaken = report.overtaken
-    if report.settings.ledger == "off":
-        # Containers share nothing, and a queue has no order: what follows in one batch is kept.
-        stale = [misfit for misfit in stale if misfit[0] == "identify"]
-        # Nor do they know of each other's unsubscriptions from a list. Whoever is unsubscribed
-        # everywhere by a repeat has no consent left: that is the same misfortune, not another one.
-        same = {(CONSENT_GIVEN, place[1]) for _, place in everywhere}
-        lost = [misfit for misfit in lost if misfit[1] not in same]
-        everywhere, wrong, overtaken = [], [], []
-    elif report.settings.ledger == "failing":
-        stale = [misfit for misfit in stale if misfit not in report.warned]
-    return {
-        "lost": lost,
-        "stale": stale,
-        "unsubscribed everywhere": everywhere,
-        "wrong fates": wrong,
+    """What must not be, by its name in the table.
+
+    Without a ledger containers share nothing, and a queue has no order. Then what follows in one
+    batch must not be stale; and the table counts apart what only a ledger excludes.
+    """
+    always = {
+        "lost": lost(report),
         "doubled": report.doubled,
         "consents widened": report.widened,
-        "consents overtaken": overtaken,
         "misplaced": report.surplus,
+    }
+    if report.settings.ledger == "off":
+        return {**always, "stale": [misfit for misfit in report.stale if misfit[0] == "identify"]}
+    stale = report.stale
+    if report.settings.ledger == "failing":
+        stale = [misfit for misfit in stale if misfit not in report.warned]
+    return {
+        **always,
+        "stale": stale,
+        "unsubscribed everywhere": report.everywhere,
+        "consents overtaken": report.overtaken,
+        "wrong fates": report.fates,
     }
 
 
