@@ -326,7 +326,7 @@ def _decided(work: Work, at: float) -> "list[Decided]":
 
 
 NOT_ANSWERED = frozenset({DeliveryWarning.ORDER_NOT_CHECKED})
-"""Logged and counted only: whatever happens to the ledger, the answer stays the same."""
+"""Logged and counted only: what was sent without the ledger is answered as it would be without."""
 
 
 def _mapped_fate(

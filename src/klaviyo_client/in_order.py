@@ -130,6 +130,11 @@ class InOrder:
                 comes_again = self._words.is_late and not is_urgent
                 results[position] = _unnoted(results[position], comes_again=comes_again)
         self._notes.take_back(delivery, now)
+        self._notes.not_sent(
+            [operations[position] for position in checked.unclear - results.keys()],
+            [result.operation for result in results.values()],
+            now,
+        )
         return replace_results(
             delivery,
             [
@@ -219,6 +224,7 @@ class InOrder:
                     contended[position] = stake
                     continue
                 if not made.issuperset(wanted):
+                    checked.unclear.add(position)
                     warnings = (*verdict.warnings, DeliveryWarning.ORDER_NOT_CHECKED)
                     verdict = replace(verdict, warnings=warnings)
                 for withdrawal in self._judge.withdrawals(verdict.operation, records):

@@ -128,17 +128,37 @@ class Notes:
             if isinstance(result.outcome, Refused) and isinstance(operation, UpsertProfile):
                 stake = stake_of(operation)
                 take_in(refused, self._judge.decided(operation, stake, now) if stake else ())
+        self._forget(refused)
+
+    def not_sent(
+        self, held_back: Iterable[Operation], sent: Iterable[Operation], now: float
+    ) -> None:
+        """Forget that somebody was about to leave a list, whom the claim for it names if it was
+        written after all. What was claimed and not sent would wait for half an hour, as does that
+        of which nobody knows."""
+        unsent: dict[Key, Times] = {}
+        for operation in held_back:
+            if isinstance(operation, Unsubscribe) and operation.list_id is not None:
+                take_in(unsent, self._judge.sent(operation, now))
+        known: dict[Key, Times] = {}
+        for operation in sent if unsent else ():
+            take_in(known, self._judge.sent(operation, now))
+        left = {key: times.without(known.get(key, NOTHING)) for key, times in unsent.items()}
+        self._forget({key: times for key, times in left.items() if times})
+
+    def _forget(self, fields: dict[Key, Times]) -> None:
+        """Take these fields out of the records that have them of these times."""
         for _ in range(ROUNDS):
-            if not refused:
+            if not fields:
                 return
-            records = self._words.read(refused, again=True)
+            records = self._words.read(fields, again=True)
             after = {
-                key: without_fields(record, refused[key])
+                key: without_fields(record, fields[key])
                 for key, record in records.items()
-                if not _disjoint(refused[key], record.fields)
+                if not _disjoint(fields[key], record.fields)
             }
             changed = self._words.write(records, after).refused
-            refused = {key: refused[key] for key in changed}
+            fields = {key: fields[key] for key in changed}
 
     def _note(self, result: Result, stake: Stake, now: float, found: Conclusions) -> None:
         """Add to `found` what follows from one result."""
@@ -160,7 +180,7 @@ class Notes:
             # look-up.
             of_list = operation.list_id is not None
             may_be_sent = self._klaviyo.may_have_left(operation) if of_list else may_land
-            if is_sent or may_be_sent:
+            if (is_sent and not _is_of_nobody(operation, result)) or may_be_sent:
                 take_in(found.facts, self._judge.sent(operation, now))
 
 
@@ -177,6 +197,13 @@ def is_taken(batch: Sequence[Operation], results: Sequence[Result]) -> bool:
         and not result.warnings
         for operation, result in zip(batch, results, strict=True)
     )
+
+
+def _is_of_nobody(operation: Unsubscribe, result: Result) -> bool:
+    """Whether nobody was on the list, so that nothing was sent. Of an address and a number, one may
+    have been on it."""
+    is_one = operation.email is None or operation.phone_number is None
+    return is_one and DeliveryWarning.NOT_ON_LIST in result.warnings
 
 
 def _disjoint(one: Times, other: Times) -> bool:

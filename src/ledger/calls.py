@@ -46,7 +46,7 @@ class Requests:
     def __init__(self, call: Call) -> None:
         self.call = call
         self._threads: ThreadPoolExecutor | None = None
-        self._answered_at = -ALIVE_SECONDS
+        self._answered_at: float | None = None
 
     def ask(
         self, operation: str, document: Document, until: float, allowance: Allowance
@@ -55,6 +55,8 @@ class Requests:
         left = until - allowance.clock()
         if left <= 0:
             raise TableError("no_time_left")
+        if self._answered_at is None:
+            self._answered_at = time.monotonic()
         answer = self.call(operation, document, left)
         self._answered_at = time.monotonic()
         return answer
@@ -62,8 +64,10 @@ class Requests:
     @property
     def are_answered(self) -> bool:
         """Whether DynamoDB has answered this process within the last minute: then it is there,
-        however late it is now."""
-        return time.monotonic() - self._answered_at < ALIVE_SECONDS
+        however late it is now. A process that has just begun to ask gives it that minute too."""
+        return self._answered_at is not None and (
+            time.monotonic() - self._answered_at < ALIVE_SECONDS
+        )
 
     def ask_or_count(
         self,

@@ -559,6 +559,15 @@ def test_a_list_is_left_once_within_half_an_hour(pair: Pair, account: Account) -
     assert account.counts[("bulk_unsubscribe_profiles", 202)] == 1
 
 
+def test_who_is_not_on_a_list_holds_up_no_copy_of_the_unsubscription(
+    pair: Pair, account: Account
+) -> None:
+    """Segment may have sent it several times: not each of them waits for half an hour more."""
+    deliver(pair.one, upsert(1, plan="x"))
+    for client in (pair.one, pair.other, pair.client("third")):
+        assert said(deliver(client, withdraws(5, "L"))) == ["delivered not_on_list"]
+
+
 def test_nobody_leaves_a_list_twice_at_the_same_moment(pair: Pair, account: Account) -> None:
     subscribed(pair)
     found: list[Delivery] = []
@@ -785,6 +794,22 @@ class Puts:
 
 
 @pytest.mark.parametrize(
+    ("seconds", "expected"), [(60.0, "out_of_time"), (0.0, "delivered order_not_checked")]
+)
+def test_a_process_gives_the_table_a_minute_before_it_sends_without(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, seconds: float, expected: str
+) -> None:
+    """A function that has just started knows nothing of a table that is late."""
+
+    def late(*_: Any) -> Any:
+        raise TableError("TimedOut")
+
+    monkeypatch.setattr("ledger.calls.ALIVE_SECONDS", seconds)
+    pair.table = Table(pair.table.name, late, 86_400.0)
+    assert said(deliver(pair.client("new"), upsert(5, plan="x"))) == [expected]
+
+
+@pytest.mark.parametrize(
     ("code", "is_urgent", "expected"),
     [
         ("TimedOut", False, ["out_of_time", "delivered"]),
@@ -803,6 +828,39 @@ def test_what_could_not_be_claimed_in_time_comes_again_where_that_helps(
     assert said(deliver(late, *batch)) == expected
     pair.clock.skip(10)
     assert said(deliver(pair.one, upsert(5, plan="x"))) == ["delivered"]
+
+
+class LateAnswers(Puts):
+    """As `Puts`, but the puts that it fails are carried out: only their answer comes too late."""
+
+    def __call__(self, operation: str, document: dict[str, Any], seconds: float) -> Any:
+        if operation == "PutItem" and self._codes and self._codes[0] is not None:
+            self._call(operation, document, seconds)
+        return super().__call__(operation, document, seconds)
+
+
+@pytest.mark.parametrize(
+    ("is_urgent", "expected", "afterwards"),
+    [
+        (False, "out_of_time", ["delivered", "delivered"]),
+        (True, "delivered order_not_checked", ["consent_too_soon", "consent_too_soon"]),
+    ],
+)
+def test_a_list_unsubscription_whose_claim_was_answered_too_late_is_held_up_only_if_it_was_sent(
+    pair: Pair, account: Account, *, is_urgent: bool, expected: str, afterwards: list[str]
+) -> None:
+    subscribed(pair)
+    pair.table.requests.call = LateAnswers(pair.table, "TimedOut")
+    words = Words(pair.table, PEOPLE, pair.allowance, "late")
+    step = withdraws(5, "L")
+    urgent = {id(step)} if is_urgent else set()
+    late = InOrder(Klaviyo(pair.url), words, wall=pair.clock, urgent=urgent)
+    assert said(deliver(late, step)) == [expected]
+    pair.allowance = Allowance(30.0)
+    found = [said(deliver(pair.client(me), step)) for me in ("third", "fourth")]
+    assert [each for [each] in found] == afterwards
+    assert members(account) == []
+    assert account.counts[("bulk_unsubscribe_profiles", 202)] == 1
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """What one call of a function writes to the ledger and reads from it, within the call's allowance.
 
-Nothing here raises, and nothing here changes the answer, with one exception: a message is not sent
-again if every operation of it is known to be delivered.
+Nothing here raises, and nothing here changes the answer, with two exceptions: a message is not sent
+again if every operation of it is known to be delivered, and what a late ledger could not check
+waits in the queue.
 """
 
 from collections.abc import Iterable, Iterator, Sequence, Set

@@ -52,7 +52,8 @@ class Checked:
     """The result of the check. `verdicts` are by position; the rest is by person: the record with
     the claim, the claim, and the facts that were written with it, as they were `before`.
 
-    `now` is the time of the check, in Unix seconds.
+    `now` is the time of the check, in Unix seconds. `unclear` are the positions of which nobody
+    knows whether the claim was written.
     """
 
     now: float
@@ -60,6 +61,7 @@ class Checked:
     records: dict[Key, Record] = field(default_factory=dict)
     claims: dict[Key, Times] = field(default_factory=dict)
     before: dict[Key, dict[FieldId, float]] = field(default_factory=dict)
+    unclear: set[int] = field(default_factory=set)
 
     def claim(self, key: Key, claims: Times, facts: Times, old: Record, new: Record) -> None:
         """A claim was written."""
