@@ -306,11 +306,9 @@ def _unnoted(result: Result, *, comes_again: bool) -> Result:
     What may be repeated comes again to be noted, and goes without what is newer by then. A consent
     may not: somebody would get two letters.
     """
-    if (
-        comes_again
-        and isinstance(result.operation, UpsertProfile | AddToList | RemoveFromList)
-        and isinstance(result.outcome, Delivered)
-    ):
+    if not isinstance(result.outcome, Delivered):
+        return result  # nothing was taken
+    if comes_again and isinstance(result.operation, UpsertProfile | AddToList | RemoveFromList):
         return replace(result, outcome=UNNOTED)
     return _with(result, DeliveryWarning.ORDER_NOT_CHECKED)
 

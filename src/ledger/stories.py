@@ -42,12 +42,18 @@ class Story:
     def operations(self) -> dict[str, tuple[float, Outcome]]:
         """What is known last of each operation, and since when.
 
-        That the message itself waits is no more true once somebody has mapped it.
+        That the message itself waits is no more true once somebody has mapped it. What waited for
+        Segment to send the message again waits no more once that was answered from the ledger:
+        everything is known to be delivered.
         """
         last: dict[str, tuple[float, Outcome]] = {}
         for chapter in self.chapters:
             if chapter.outcomes and WHOLE in last and last[WHOLE][1].state is State.WAITING:
                 del last[WHOLE]
+            if not chapter.outcomes:
+                came = [name for name, (_, outcome) in last.items() if _waits_for_segment(outcome)]
+                delivered = (chapter.at, Outcome(State.DELIVERED))
+                last.update({name: delivered for name in came if name != WHOLE})
             for name, outcome in chapter.outcomes.items():
                 last[name] = (chapter.at, outcome)
         return last
@@ -60,6 +66,11 @@ class Story:
 
 
 WORST_FIRST = (State.DEAD_LETTERED, State.WAITING, State.DROPPED, State.DELIVERED)
+
+
+def _waits_for_segment(outcome: Outcome) -> bool:
+    """Whether it is on no queue, and comes with the batch that Segment sends again."""
+    return outcome.state is State.WAITING and outcome.until is None
 
 
 def story(message_id: str, items: Iterable[Item]) -> Story | None:

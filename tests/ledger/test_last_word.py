@@ -885,6 +885,12 @@ def test_what_was_taken_and_could_not_be_noted_comes_again_or_is_told(
     )
 
 
+def test_of_what_was_not_taken_nothing_is_told(pair: Pair, account: Account) -> None:
+    account.set_weather(Weather(status=401))
+    pair.table.requests.call = Puts(pair.table, None, "ThrottlingException")
+    assert said(deliver(pair.one, consents(5, "L"))) == ["unauthorized"]
+
+
 def test_a_record_that_no_release_has_written_costs_no_message(
     pair: Pair, account: Account
 ) -> None:

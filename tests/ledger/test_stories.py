@@ -10,6 +10,7 @@ from ledger.values import Item, unmarshalled
 
 DELIVERED = Outcome(State.DELIVERED, warnings=("opted_out",))
 WAITING = Outcome(State.WAITING, "throttled", status=429, until=9.5)
+LEFT_TO_SEGMENT = Outcome(State.WAITING, "queue_unavailable")
 DEAD = Outcome(State.DEAD_LETTERED, "refused", None, 400, "invalid", "/data")
 DROPPED = Outcome(State.DROPPED, "unsupported_type")
 
@@ -49,6 +50,11 @@ def test_outcomes_are_read_as_they_were_written() -> None:
          State.DELIVERED),
         # A repeat that was answered from the ledger changes nothing.
         ([arrival(1, {"a": DELIVERED}), attempt(2, "webhook", {})], State.DELIVERED),
+        # But it ends the wait of what was on no queue, not that of what is.
+        ([arrival(1, {"a": DELIVERED}), attempt(2, "webhook", {"a": LEFT_TO_SEGMENT}),
+          attempt(3, "webhook", {})], State.DELIVERED),
+        ([arrival(1, {"a": DELIVERED}), attempt(2, "webhook", {"a": WAITING}),
+          attempt(3, "webhook", {})], State.WAITING),
     ],
 )  # fmt: skip
 def test_a_message_is_where_the_part_is_that_is_worst_off(items: list[Item], state: State) -> None:
