@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.deployment import Deployment
 from tests.faults.account.reckoning import problems, table
 from tests.faults.messages.traffic import SMALL
 from tests.faults.run import Run, Settings
 
 
+@pytest.mark.alone
 def test_whatever_fails_every_message_is_accounted_for(
     deployment: Deployment, tmp_path: Path
 ) -> None:
@@ -29,6 +32,7 @@ def test_whatever_fails_every_message_is_accounted_for(
     assert report.tally.messages_sent_again, "Segment has repeated itself"
 
 
+@pytest.mark.alone
 def test_while_klaviyo_alone_fails_the_metrics_add_up_to_the_last_operation(
     deployment: Deployment, tmp_path: Path
 ) -> None:

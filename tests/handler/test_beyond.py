@@ -179,6 +179,7 @@ def test_steps_that_waited_in_the_queue_apply_in_the_order_in_which_they_were_se
     assert audiences.dead() == []
 
 
+@pytest.mark.alone
 def test_a_first_sync_of_10000_members_takes_3_requests_and_its_end_220_at_most(
     audiences: Deployment,
 ) -> None:

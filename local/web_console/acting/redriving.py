@@ -15,7 +15,6 @@ from handler.queue.queues import Queue
 from handler.queue.unpacking import unpack
 from local.aws_stand_in import server as aws
 from local.aws_stand_in.server import Queues
-from local.web_console.watching.queues import Dead
 from operations import from_json
 
 
@@ -38,12 +37,9 @@ class Redriving:
         """The entries with these keys, as they are; gives their number."""
         return self._move(keys, None)
 
-    def corrected(self, letter: Dead, text: str) -> int:
-        """One entry, with the text in place of its content; gives the number of its copies.
-
-        Raises `Wrong` that says what is wrong with the text.
-        """
-        return self._move([letter.key], corrected(letter.entry, text))
+    def instead(self, key: str, entry: Entry) -> int:
+        """This entry in place of the one with the key; gives the number of its copies."""
+        return self._move([key], entry)
 
     def _move(self, keys: Collection[str], instead: Entry | None) -> int:
         retry_queue = Queue(self.queues.retry_queue_url)

@@ -11,7 +11,7 @@ from klaviyo_mapping.settings.declaration import declared
 from local.web_console import parts as asked
 from local.web_console.acting import weather
 from local.web_console.acting.posting import post, renewed
-from local.web_console.acting.redriving import Wrong, try_now
+from local.web_console.acting.redriving import Wrong, corrected, try_now
 from local.web_console.parts import Parts
 from local.web_console.previewing import settings
 
@@ -72,7 +72,11 @@ def _redriven(document: Mapping[str, Any], parts: Parts) -> int:
     if "text" in document:
         letter = parts.watch.letter(asked.text_of(document, "key"))
         text = asked.text_of(document, "text")
-        return 0 if letter is None else redriving.corrected(letter, text)
+        if letter is None:
+            return 0
+        entry = corrected(letter.entry, text)
+        parts.journal.take_entry(entry)
+        return redriving.instead(letter.key, entry)
     if keys is None:
         entries = len(parts.watch.look().dead)
         return entries if redriving.all() else 0

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
+from cli.dead_letters.entries import message_id_of
+from handler.queue.envelope import Entry
 from local.aws_stand_in.http_api import Exchange
 from local.web_console.watching.fates import Arrival, Fate, fates
 from local.web_console.watching.queues import Dead, QueueContents
@@ -84,6 +86,13 @@ class Journal:
             self._bodies.append((self._exchange, exchange.sent))
             for arrival, fate in found:
                 self._add(arrival, fate, now)
+
+    def take_entry(self, entry: Entry) -> None:
+        """What somebody puts into the retry queue by hand: it may be gone before the next look."""
+        message_id = message_id_of(entry)
+        if entry.message is not None and message_id is not None:
+            with self._lock:
+                self._unmapped[message_id] = entry.message
 
     def exchange_of(self, body: bytes) -> int | None:
         """The number of the latest request with this body."""

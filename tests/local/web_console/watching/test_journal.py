@@ -174,6 +174,15 @@ def test_message_that_is_mapped_late_may_be_dropped() -> None:
     assert fates(journal) == [("m-1", "dropped", "unsupported_type")]
 
 
+def test_message_that_is_corrected_and_dropped_before_the_next_look_is_dropped() -> None:
+    journal = Journal(Clock(), drop_reason=lambda message: message["reason"])
+    lines = answer(outcome_of("m-1", "rejected", reason="invalid_message"), rejected=1)
+    journal.take_exchange(exchange(track("m-1"), lines))
+    journal.take_entry(Entry(message={"messageId": "m-1", "reason": "unsupported_type"}))
+    journal.observe(QueueContents(), journal.number)
+    assert fates(journal) == [("m-1", "dropped", "unsupported_type")]
+
+
 def test_message_of_a_bulk_import_waits_until_klaviyo_has_judged_it() -> None:
     journal = Journal(Clock())
     journal.take_exchange(exchange([track("a"), track("b")], answer(delivered=2)))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from handler.queue.envelope import Entry
-from local.web_console.acting.redriving import Redriving, try_now
+from local.web_console.acting.redriving import Redriving, corrected, try_now
 from local.web_console.watching.journal import Journal
 from local.web_console.watching.queues import Bookkeeper, Dead, QueueContents, Waiting, by_reason
 from local.web_console.watching.watch import Look, Watch
@@ -188,7 +188,7 @@ def test_dead_letter_is_corrected_and_redriven(
 ) -> None:
     dead_letter(deployment, envelope(entry))
     [letter] = bookkeeper.look().dead
-    assert Redriving(deployment.queues).corrected(letter, text) == 1
+    assert Redriving(deployment.queues).instead(letter.key, corrected(letter.entry, text)) == 1
     assert (deployment.waiting(), deployment.dead()) == ([redriven], [])
 
 
@@ -221,7 +221,7 @@ def test_wrong_correction_is_told_and_changes_nothing(
     dead_letter(deployment, envelope({**entry, "reason": REFUSED}))
     [letter] = bookkeeper.look().dead
     with pytest.raises(ValueError, match=f"^{re.escape(error)}"):
-        Redriving(deployment.queues).corrected(letter, text)
+        corrected(letter.entry, text)
     assert len(deployment.dead()) == 1
 
 
