@@ -30,13 +30,6 @@ WEBHOOK: dict[str, tuple[int, dict[str, Any]]] = {
     "user-unsubscribed.json": (200, DELIVERED),
     "identify-with-edits.json": (200, DELIVERED),
     "order-refunded.json": (200, DELIVERED),
-    "delete.json": (
-        200,
-        answer(
-            {"message_id": "delete-1", "outcome": "dropped", "reason": "unsupported_type"},
-            dropped=1,
-        ),
-    ),
     **{
         f"{name}.json": (
             200,
@@ -45,7 +38,12 @@ WEBHOOK: dict[str, tuple[int, dict[str, Any]]] = {
                 dropped=1,
             ),
         )
-        for name, message_id in (("alias", "alias-1"), ("group", "group-1"), ("page", "page-2"))
+        for name, message_id in (
+            ("delete", "delete-1"),
+            ("alias", "alias-1"),
+            ("group", "group-1"),
+            ("page", "page-2"),
+        )
     },
     "put.json": (200, DELIVERED),
     "base64.json": (200, DELIVERED),

@@ -8,7 +8,7 @@ Plain values come in and go out: the ledger knows neither HTTP nor the client no
   updates, side by side), `query`. None of them raises; what failed is counted in the allowance.
   A missing answer is kept apart from "there is no such item".
 - `people.People(key)`: `hash(name, value)` of one identifier, `hashes(keys)` of several.
-- `keys`: every kind of key in the table. Begin a new kind there.
+- `item_keys`: every kind of key in the table. Begin a new kind there.
 - `fates`: the events of a message, and how they add up to where it is.
 
 An item is a flat or nested `dict` of texts, numbers, booleans, lists and objects. `pk` and `sk`

@@ -105,6 +105,7 @@ class Requests:
 
 
 def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The values in lists of this size, the last one maybe shorter."""
     waiting = iter(values)
     while chunk := list(islice(waiting, size)):
         yield chunk
