@@ -1,6 +1,7 @@
 """Real parts for tests: moto's server as AWS, the stand-in as Klaviyo, queues and a secret."""
 
 import signal
+import sys
 import uuid
 from collections.abc import Iterator
 
@@ -34,6 +35,23 @@ settings.load_profile("suite")
 # that a test starts, to interrupt it. What is handled here is not handed down.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure() -> None:
+    """What the collector runs at the bottom of an exhausted stack fails no test.
+
+    A body of 100,000 brackets exhausts the stack on purpose. If the collector comes by just then, what
+    it runs (a `__del__`, a callback of Hypothesis) has no room, and pytest blames the test that happens
+    to be running: https://github.com/mongodb/mongo-python-driver/pull/3010.
+    """
+    blame = sys.unraisablehook
+
+    def unless_the_stack_was_exhausted(unraisable: "sys.UnraisableHookArgs") -> None:
+        if unraisable.exc_type is not RecursionError:
+            blame(unraisable)
+
+    sys.unraisablehook = unless_the_stack_was_exhausted
 
 
 @pytest.fixture(scope="session")
