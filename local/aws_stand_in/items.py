@@ -2,9 +2,10 @@
 
 Moto takes most of a millisecond for an item that is read or written in a batch, and copies the
 whole table before each `TransactWriteItems`, to put it back when an item stops the transaction
-(https://github.com/getmoto/moto/blob/master/moto/dynamodb/models/__init__.py). A function sends
-dozens of such requests within a quarter of a second, so it would find DynamoDB slow here. What is
-asked in another way than the ledger asks is left to moto.
+(https://github.com/getmoto/moto/blob/master/moto/dynamodb/models/__init__.py). For a `Query` it
+looks at every item of the table. A function sends dozens of such requests within a quarter of a
+second, so it would find DynamoDB slow here. What is asked in another way than the ledger asks is
+left to moto.
 """
 
 import io
@@ -24,6 +25,15 @@ TARGET = "DynamoDB_20120810."
 MOST = {"BatchGetItem": 100, "BatchWriteItem": 25, "TransactWriteItems": 100}
 """Items of a request. DynamoDB refuses more, and so does moto."""
 
+ONE_PK = {
+    "KeyConditionExpression": "#pk = :pk",
+    "ExpressionAttributeNames": {"#pk": "pk"},
+}
+"""How the ledger asks for all items of one `pk`, without the table and the value."""
+
+PAGE_BYTES = 1_000_000
+"""DynamoDB gives less than 1 MB at a time: moto cuts what is more."""
+
 CANCELED = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException"
 
 
@@ -39,7 +49,7 @@ class ManyItems:
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         name = environ.get("HTTP_X_AMZ_TARGET", "")
         operation = name.removeprefix(TARGET)
-        if name == operation or operation not in MOST:
+        if name == operation or operation not in {*MOST, "Query"}:
             return self._behind(environ, start_response)
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         try:
@@ -60,6 +70,8 @@ class ManyItems:
 
     def _answer(self, operation: str, document: Document) -> Document | None:
         """`None` for what is left to moto."""
+        if operation == "Query":
+            return self._query(document)
         tables = document.get("RequestItems") or [
             each["TableName"]
             for request in document.get("TransactItems", ())
@@ -81,6 +93,26 @@ class ManyItems:
             items = (self._backend.get_item(table, key) for key in wanted["Keys"])
             found[table] = [item.to_json()["Attributes"] for item in items if item is not None]
         return {"Responses": found, "UnprocessedKeys": {}}
+
+    def _query(self, document: Document) -> Document | None:
+        """All items of one `pk`, in the order of their `sk`."""
+        from moto.dynamodb.models.dynamo_type import DynamoType
+
+        asked = {**document}
+        table = self._backend.tables.get(asked.pop("TableName", ""))
+        asked.pop("ConsistentRead", None)
+        values = asked.pop("ExpressionAttributeValues", {})
+        if table is None or asked != ONE_PK or values.keys() != {":pk"}:
+            return None
+        found = table.items.get(DynamoType(values[":pk"]), {})
+        items = [item for _, item in sorted(found.items())]
+        if sum(item.size() for item in items) >= PAGE_BYTES:
+            return None
+        return {
+            "Items": [item.to_json()["Attributes"] for item in items],
+            "Count": len(items),
+            "ScannedCount": len(items),
+        }
 
     def _write(self, tables: Document) -> Document | None:
         if not _is_plain(tables, lambda requests: requests, MOST["BatchWriteItem"]):
