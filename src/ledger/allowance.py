@@ -12,11 +12,11 @@ SECONDS = 0.3
 PATIENT_SECONDS = 5.0
 """The same for the retry function, for whose answer nobody waits."""
 
-FOR_WANT_OF_TIME = frozenset({"no_time_left", "TimedOut"})
-"""Codes of requests that were not answered in time."""
+NO_TIME_LEFT = "no_time_left"
+"""The code of what could not be asked at all."""
 
-NOT_DONE = frozenset({"unread", "unwritten"})
-"""Codes of items for which there was no answer, for whatever reason."""
+FOR_WANT_OF_TIME = frozenset({NO_TIME_LEFT, "TimedOut"})
+"""Codes of requests that were not answered in time."""
 
 
 class Allowance:
@@ -42,8 +42,7 @@ class Allowance:
     @property
     def was_too_short(self) -> bool:
         """Whether something failed, and everything that failed ran out of time."""
-        codes = self.failures.keys() - NOT_DONE
-        return bool(codes) and codes <= FOR_WANT_OF_TIME
+        return bool(self.failures) and self.failures.keys() <= FOR_WANT_OF_TIME
 
     def end_within(self, seconds: float) -> None:
         """Leave at most this many seconds from now on."""

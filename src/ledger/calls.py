@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any, TypeVar
 
-from ledger.allowance import Allowance
+from ledger.allowance import NO_TIME_LEFT, Allowance
 
 Document = dict[str, Any]
 
@@ -54,7 +54,7 @@ class Requests:
         """DynamoDB's answer until then. Raises `TableError`."""
         left = until - allowance.clock()
         if left <= 0:
-            raise TableError("no_time_left")
+            raise TableError(NO_TIME_LEFT)
         if self._answered_at is None:
             self._answered_at = time.monotonic()
         answer = self.call(operation, document, left)
@@ -88,8 +88,6 @@ class Requests:
         """Whether there is no time for another round; pauses before the second one."""
         pause = PAUSE if attempt else 0.0
         if until - allowance.clock() <= pause:
-            if not attempt:
-                allowance.fail("no_time_left")
             return True
         if pause:
             time.sleep(pause)

@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from ledger.allowance import Allowance
+from ledger.allowance import NO_TIME_LEFT, Allowance
 from ledger.calls import FAILED_CONDITION, ROUNDS, Call, Document, Requests, TableError, chunks
 from ledger.item_keys import INDEX, Key
 from ledger.values import Attributes, Item, marshalled, unmarshalled, written
 
 ITEMS_A_READ, ITEMS_A_WRITE = 100, 25
+
+THROTTLED = "throttled"
+"""The code of items that DynamoDB has left undone: that is how it throttles part of a request."""
 
 
 @dataclass(slots=True)
@@ -83,42 +86,41 @@ class Table:
     ) -> Read:
         """The items of these keys, within `most` seconds and with `leave` of the allowance left."""
         read = Read(unknown=set(keys))
-        left_undone = 0
+        causes: dict[Key, str] = {}
         with allowance.spending(most, leave) as until:
             for attempt in range(ROUNDS):
                 if not read.unknown or self.requests.is_over(attempt, until, allowance):
                     break
-                numbers = self.requests.each(
-                    partial(self._read, read, consistent, until, allowance),
+                self.requests.each(
+                    partial(self._read, read, causes, consistent, until, allowance),
                     list(chunks(sorted(read.unknown), ITEMS_A_READ)),
                 )
-                left_undone = sum(numbers)
-        allowance.fail("throttled", left_undone)
-        allowance.fail("unread", len(read.unknown) - left_undone)
+        _count(read.unknown, causes, allowance)
         return read
 
     def _read(
         self,
         read: Read,
+        causes: dict[Key, str],
         consistent: bool,
         until: float,
         allowance: Allowance,
         keys: Sequence[Key],
-    ) -> int:
-        """Reads the items, and gives the number of those that DynamoDB has left undone: that is how
-        it throttles a part."""
+    ) -> None:
+        """Reads the items, and puts down why some could not be read."""
         wanted = {"Keys": [_key(key) for key in keys], "ConsistentRead": consistent}
-        answer = self.requests.ask_or_count(
-            "BatchGetItem", {"RequestItems": {self.name: wanted}}, until, allowance, len(keys)
-        )
-        if answer is None:
-            return 0
+        document = {"RequestItems": {self.name: wanted}}
+        try:
+            answer = self.requests.ask("BatchGetItem", document, until, allowance)
+        except TableError as error:
+            causes.update(dict.fromkeys(keys, str(error)))
+            return
         items = self._living(answer["Responses"].get(self.name, ()))
         read.items.update({(item["pk"], item["sk"]): item for item in items})
         left = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", ())
         unread = {(key["pk"]["S"], key["sk"]["S"]) for key in left}
         read.unknown.difference_update(set(keys) - unread)
-        return len(unread)
+        causes.update(dict.fromkeys(unread, THROTTLED))
 
     def write(
         self, items: Iterable[Attributes], allowance: Allowance, *, deleted: Iterable[Key] = ()
@@ -135,25 +137,34 @@ class Table:
             key = attributes["pk"]["S"], attributes["sk"]["S"]
             requests[key] = {"PutRequest": {"Item": {"expires": expires, **attributes}}}
         left = list(requests.values())
+        causes: dict[Key, str] = {}
         with allowance.spending() as until:
             for attempt in range(ROUNDS):
                 if not left or self.requests.is_over(attempt, until, allowance):
                     break
-                write = partial(self._write, until, allowance)
-                unwritten = self.requests.each(write, list(chunks(left, ITEMS_A_WRITE)))
-                left = [request for requests in unwritten for request in requests]
-        allowance.fail("unwritten", len(left))
-        return [_key_of(request) for request in left]
+                write = partial(self._write, causes, until, allowance)
+                parts = self.requests.each(write, list(chunks(left, ITEMS_A_WRITE)))
+                left = [request for part in parts for request in part]
+        unwritten = [_key_of(request) for request in left]
+        _count(unwritten, causes, allowance)
+        return unwritten
 
     def _write(
-        self, until: float, allowance: Allowance, requests: Sequence[Document]
+        self,
+        causes: dict[Key, str],
+        until: float,
+        allowance: Allowance,
+        requests: Sequence[Document],
     ) -> Sequence[Document]:
-        """Those of the requests that were not carried out."""
+        """Those of the requests that were not carried out; puts down why."""
         document = {"RequestItems": {self.name: requests}}
-        answer = self.requests.ask_or_count("BatchWriteItem", document, until, allowance, 0)
-        if answer is None:
+        try:
+            answer = self.requests.ask("BatchWriteItem", document, until, allowance)
+        except TableError as error:
+            causes.update(dict.fromkeys(map(_key_of, requests), str(error)))
             return requests
         left: Sequence[Document] = answer.get("UnprocessedItems", {}).get(self.name, ())
+        causes.update(dict.fromkeys(map(_key_of, left), THROTTLED))
         return left
 
     def change(
@@ -237,6 +248,12 @@ class Table:
         now = self.now()
         items = map(unmarshalled, found)
         return (item for item in items if item.get("expires", now + 1) > now)
+
+
+def _count(failed: Iterable[Key], causes: Mapping[Key, str], allowance: Allowance) -> None:
+    """Count each item once, by its last cause."""
+    for key in failed:
+        allowance.fail(causes.get(key, NO_TIME_LEFT))
 
 
 def _key(key: Key) -> Document:
