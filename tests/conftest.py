@@ -41,9 +41,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def pytest_configure() -> None:
     """What the collector runs at the bottom of an exhausted stack fails no test.
 
-    A body of 100,000 brackets exhausts the stack on purpose. If the collector comes by just then, what
-    it runs (a `__del__`, a callback of Hypothesis) has no room, and pytest blames the test that happens
-    to be running: https://github.com/mongodb/mongo-python-driver/pull/3010.
+    A body of 100,000 brackets exhausts the stack on purpose. If the collector comes by just then,
+    what it runs (a `__del__`, a callback of Hypothesis) has no room, and pytest blames the test
+    that happens to be running: https://github.com/mongodb/mongo-python-driver/pull/3010.
     """
     blame = sys.unraisablehook
 
