@@ -118,7 +118,7 @@ class Page:
 
     def repeated(self, messages: Sequence[Decided]) -> frozenset[int]:
         """The positions of those whose every operation is known to be delivered."""
-        with self._guarded():
+        with self.guarded():
             return frozenset(self._repeated(messages))
         return frozenset()
 
@@ -162,7 +162,7 @@ class Page:
 
     def arrived(self, messages: Iterable[Decided], outcomes: ByMessage) -> None:
         """Note messages that this function has mapped, and their outcomes."""
-        with self._guarded():
+        with self.guarded():
             prepared = {} if self._prepared is None else self._prepared.get()
             for message in messages:
                 if message.message_id is None:
@@ -198,20 +198,20 @@ class Page:
 
     def unread(self, message_ids: Iterable[str | None], at: float) -> None:
         """Note messages that wait to be mapped."""
-        with self._guarded():
+        with self.guarded():
             for message_id in message_ids:
                 if message_id is not None:
                     self._add(attempt(self._name(message_id), at, self._by, NOT_MAPPED_YET))
 
     def tried(self, outcomes: ByMessage, at: float) -> None:
         """Note outcomes of operations whose messages were noted before."""
-        with self._guarded():
+        with self.guarded():
             for message_id, found in outcomes.items():
                 self._add(attempt(self._name(message_id), at, self._by, found))
 
     def undone(self, message_ids: Iterable[str]) -> None:
         """Note that operations that counted as delivered were refused afterwards."""
-        with self._guarded():
+        with self.guarded():
             names = [self._name(message_id) for message_id in dict.fromkeys(message_ids)]
             made = self._table.change([undoing(name) for name in names], self.allowance)
             self._behind.update(
@@ -221,7 +221,7 @@ class Page:
     def forget(self, messages: Iterable[Decided], operations: Iterable[Operation]) -> None:
         """Note the people to forget: those of `delete` messages, whether or not they are to be
         deleted in Klaviyo, and those of deletions."""
-        with self._guarded():
+        with self.guarded():
             for message in messages:
                 if message.kind == DELETE and message.user_id is not None:
                     self._forgotten.add(self.people.hash("external_id", message.user_id))
@@ -231,7 +231,7 @@ class Page:
 
     def close(self) -> None:
         """Write what was noted, forget the people to forget, and count what failed."""
-        with self._guarded():
+        with self.guarded():
             # Fates first: where time is short, the names wait for the person's next message.
             names = [] if self._forgotten else self._names_items
             items = [*map(self._without_forgotten, self._items), *names]
@@ -282,7 +282,7 @@ class Page:
         self._items.append(item)
 
     @contextmanager
-    def _guarded(self) -> Iterator[None]:
+    def guarded(self) -> Iterator[None]:
         """A fault of the ledger's own must never cost a message."""
         try:
             yield

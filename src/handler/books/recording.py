@@ -37,14 +37,15 @@ def record_webhook(
 ) -> None:
     """Note each message of a webhook call. `messages` are those that were not known to be
     delivered; `unread` are the ids of those that wait to be mapped."""
-    entries = [Entry(operation=result.operation) for result in delivery.results]
-    found = of_delivery(entries, delivery, routing, now=at, pace=pace, missing=stored.missing)
-    if stored.missing:
-        _leave_to_segment(messages, found, is_checked=not delivery.follow_ups)
-    page.forget(messages, (result.operation for result in delivery.results))
-    page.arrived(messages, found)
-    page.unread(unread, at)
-    _record_too_large(page, stored, at)
+    with page.guarded():
+        entries = [Entry(operation=result.operation) for result in delivery.results]
+        found = of_delivery(entries, delivery, routing, now=at, pace=pace, missing=stored.missing)
+        if stored.missing:
+            _leave_to_segment(messages, found, is_checked=not delivery.follow_ups)
+        page.forget(messages, (result.operation for result in delivery.results))
+        page.arrived(messages, found)
+        page.unread(unread, at)
+        _record_too_large(page, stored, at)
     page.close()
 
 
@@ -67,43 +68,44 @@ def record_retry(
     `later` put back with their message mapped, `hopeless` dead-lettered untried. What was put back
     untried, and is known to wait, is not noted again: in a long outage that would be most of all.
     """
-    found = of_delivery(ready, delivery, routing, now=at, pace=pace, missing=stored.missing)
-    for entry in hopeless:
-        message_id = entry.message_id
-        if message_id is not None and entry.reason and entry.record not in stored.missing:
-            name = WHOLE if entry.operation is None else name_of(entry.operation)
-            found.setdefault(message_id, {})[name] = dead(entry.reason)
-    new = {message.message_id for message in mapped}
-    untried = _untried(ready, delivery)
-    for message_id, outcomes in waiting(later, at + FULL_REQUESTS_SECONDS).items():
-        if message_id in new:
-            found.setdefault(message_id, {}).update(outcomes)
-    page.forget(mapped, (result.operation for result in delivery.results))
-    page.look_up(message.message_id for message in mapped)
-    page.arrived(mapped, found)
-    page.tried(
-        {
-            message_id: left
-            for message_id, outcomes in found.items()
-            if message_id not in new
-            and (
-                left := {
-                    name: outcome
-                    for name, outcome in outcomes.items()
-                    if (message_id, name) not in untried or outcome.state is not State.WAITING
-                }
-            )
-        },
-        at,
-    )
-    page.undone(
-        operation.message_id
-        for operation in chain(
-            delivery.follow_ups, (failure.operation for failure in delivery.import_failures)
+    with page.guarded():
+        found = of_delivery(ready, delivery, routing, now=at, pace=pace, missing=stored.missing)
+        for entry in hopeless:
+            message_id = entry.message_id
+            if message_id is not None and entry.reason and entry.record not in stored.missing:
+                name = WHOLE if entry.operation is None else name_of(entry.operation)
+                found.setdefault(message_id, {})[name] = dead(entry.reason)
+        new = {message.message_id for message in mapped}
+        untried = _untried(ready, delivery)
+        for message_id, outcomes in waiting(later, at + FULL_REQUESTS_SECONDS).items():
+            if message_id in new:
+                found.setdefault(message_id, {}).update(outcomes)
+        page.forget(mapped, (result.operation for result in delivery.results))
+        page.look_up(message.message_id for message in mapped)
+        page.arrived(mapped, found)
+        page.tried(
+            {
+                message_id: left
+                for message_id, outcomes in found.items()
+                if message_id not in new
+                and (
+                    left := {
+                        name: outcome
+                        for name, outcome in outcomes.items()
+                        if (message_id, name) not in untried or outcome.state is not State.WAITING
+                    }
+                )
+            },
+            at,
         )
-        if operation.message_id is not None and not isinstance(operation, CheckImport)
-    )
-    _record_too_large(page, stored, at)
+        page.undone(
+            operation.message_id
+            for operation in chain(
+                delivery.follow_ups, (failure.operation for failure in delivery.import_failures)
+            )
+            if operation.message_id is not None and not isinstance(operation, CheckImport)
+        )
+        _record_too_large(page, stored, at)
     page.close()
 
 

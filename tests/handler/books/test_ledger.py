@@ -491,6 +491,20 @@ def test_a_late_ledger_is_waited_for_an_hour_or_half_of_the_retry_window(
     assert deployment.dead() == []
 
 
+def test_a_fault_of_the_ledgers_own_costs_no_message(
+    ledger: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("handler.books.recording.of_delivery", broken)
+    status, body = ledger.webhook(call([identify(1)]))
+    assert (status, body["delivered"]) == (200, 1)
+    assert ledger.retry(batch(envelope({"message": identify(2)}))) == {"batchItemFailures": []}
+    assert len(list(ledger.account.profiles)) == 2
+    assert metrics(capsys.readouterr().out)["LedgerFailures"] == 1
+
+
 def test_the_messages_whose_fate_was_not_written_are_logged(
     ledger: Deployment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
