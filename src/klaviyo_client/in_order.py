@@ -11,7 +11,6 @@ from functools import partial
 from msgspec.structs import replace
 
 from klaviyo_client.api.outcomes import (
-    UNTRIED,
     Delivered,
     DeliveryWarning,
     Retryable,
@@ -39,15 +38,13 @@ from operations import (
     MergeProfiles,
     Operation,
     RemoveFromList,
+    Unsubscribe,
     UpsertProfile,
 )
 from operations.instants import NEVER
 
 CONTENDED = Retryable(RetryReason.PERSON_BUSY, 1.0, tried=False)
 """Somebody else was faster each time."""
-
-UNNOTED = Retryable(RetryReason.OUT_OF_TIME)
-"""Klaviyo has taken it: so it counts as an attempt, and the waits for the records grow."""
 
 NOTING_SHARE = 1 / 3
 """Of the time for the records, kept for noting what was taken: without, it outdates nothing."""
@@ -59,9 +56,9 @@ MARGIN = 1.0
 class InOrder:
     """A Klaviyo account, for one process, as `Klaviyo` is. `wall` gives Unix seconds.
 
-    What could not be checked in time comes again, but for the operations that are `urgent` (by
-    their `id`): these are sent unchecked, and so is everything where the records do not answer at
-    all.
+    What could not be checked in time comes again, but for withdrawals from everything and the
+    operations that are `urgent` (by their `id`): these are sent unchecked, and so is everything
+    where the records do not answer at all.
     """
 
     def __init__(
@@ -124,11 +121,11 @@ class InOrder:
         else:
             afterwards = self._notes.afterwards(results, operations, stakes, checked)
         unnoted = self._notes.write(afterwards, checked)
+        late_seconds = self._words.late_seconds if unnoted else None
         for position in stakes.keys() & results.keys() if unnoted else ():
             if not unnoted.isdisjoint(keys_of(stakes[position])):
-                is_urgent = id(operations[position]) in self._urgent
-                comes_again = self._words.is_late and not is_urgent
-                results[position] = _unnoted(results[position], comes_again=comes_again)
+                again_in = late_seconds if self._may_wait(operations[position]) else None
+                results[position] = _unnoted(results[position], again_in)
         self._notes.take_back(delivery, now)
         self._notes.not_sent(
             [operations[position] for position in checked.unclear - results.keys()],
@@ -159,14 +156,15 @@ class InOrder:
             open_ = self._check_once(operations, open_, seconds, checked, again=attempt > 0)
         for position in open_:
             checked.verdicts[position] = Verdict(operations[position], CONTENDED)
-        if self._words.is_late:
+        if (late_seconds := self._words.late_seconds) is not None:
+            comes_again = Retryable(RetryReason.LEDGER_LATE, late_seconds, tried=False)
             for position in stakes:
                 verdict = checked.verdicts.get(position)
                 is_unchecked = (
                     verdict is None or DeliveryWarning.ORDER_NOT_CHECKED in verdict.warnings
                 )
-                if is_unchecked and id(operations[position]) not in self._urgent:
-                    checked.verdicts[position] = Verdict(operations[position], UNTRIED)
+                if is_unchecked and self._may_wait(operations[position]):
+                    checked.verdicts[position] = Verdict(operations[position], comes_again)
         waiting = {
             position: verdict.outcome
             for position, verdict in checked.verdicts.items()
@@ -177,6 +175,12 @@ class InOrder:
             if verdict is None or verdict.outcome is None:
                 checked.verdicts[position] = Verdict(operations[position], outcome)
         return checked
+
+    def _may_wait(self, operation: Operation) -> bool:
+        """Whether the operation may wait for records that are late: a withdrawal from everything is
+        right even where it is older than a consent, or nearly."""
+        withdraws = isinstance(operation, Unsubscribe) and operation.list_id is None
+        return not withdraws and id(operation) not in self._urgent
 
     def _check_once(
         self,
@@ -300,16 +304,17 @@ def _result(
     return _with(result, *added)
 
 
-def _unnoted(result: Result, *, comes_again: bool) -> Result:
+def _unnoted(result: Result, again_in: float | None) -> Result:
     """What becomes of an operation that was taken, and not noted.
 
-    What may be repeated comes again to be noted, and goes without what is newer by then. A consent
-    may not: somebody would get two letters.
+    What may be repeated comes again in so many seconds to be noted, and goes without what is newer
+    by then. A consent may not: somebody would get two letters.
     """
     if not isinstance(result.outcome, Delivered):
         return result  # nothing was taken
-    if comes_again and isinstance(result.operation, UpsertProfile | AddToList | RemoveFromList):
-        return replace(result, outcome=UNNOTED)
+    may_repeat = isinstance(result.operation, UpsertProfile | AddToList | RemoveFromList)
+    if again_in is not None and may_repeat:
+        return replace(result, outcome=Retryable(RetryReason.LEDGER_LATE, again_in))
     return _with(result, DeliveryWarning.ORDER_NOT_CHECKED)
 
 

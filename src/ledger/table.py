@@ -81,13 +81,12 @@ class Table:
         allowance: Allowance,
         *,
         most: float | None = None,
-        leave: float = 0.0,
         consistent: bool = False,
     ) -> Read:
-        """The items of these keys, within `most` seconds and with `leave` of the allowance left."""
+        """The items of these keys, within `most` seconds."""
         read = Read(unknown=set(keys))
         causes: dict[Key, str] = {}
-        with allowance.spending(most, leave) as until:
+        with allowance.spending(most) as until:
             for attempt in range(ROUNDS):
                 if not read.unknown or self.requests.is_over(attempt, until, allowance):
                     break

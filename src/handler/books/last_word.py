@@ -7,6 +7,7 @@ person.
 
 import functools
 import hashlib
+import random
 import secrets
 import time
 from base64 import b64decode, b64encode
@@ -29,11 +30,15 @@ from ledger.table import Table
 Name = tuple[str, str]
 """An identifier: its name and its value."""
 
+LATE_SECONDS, LONGEST_LATE_SECONDS = 30.0, 300.0
+"""How long what a late table could not check stays away from it, at first and at most."""
+
 
 class LastWord:
     """What puts a client's deliveries in order, for one process; see `klaviyo_client.in_order`."""
 
     def __init__(self, table: Table, *, once_seconds: float = ONCE_SECONDS) -> None:
+        self.lateness = Lateness()
         self._table = table
         self._once_seconds = once_seconds
         self._me: str | None = None
@@ -47,18 +52,41 @@ class LastWord:
         klaviyo.share(TableBarometer(self._table, allowance, self._me))
         return InOrder(
             klaviyo,
-            Words(self._table, people, allowance, self._me),
+            Words(self._table, people, allowance, self._me, self.lateness),
             wall=time.time,
             once_seconds=self._once_seconds,
             urgent=urgent,
         )
 
 
+class Lateness:
+    """How long to leave a table alone that is late: twice as long with each call in a row in which
+    it is, and spread, since it would be late again for all that comes back at once."""
+
+    def __init__(self) -> None:
+        self.first = LATE_SECONDS
+        self._calls = 0
+
+    def grow(self) -> float:
+        """The seconds, once another call has found the table late."""
+        seconds = min(self.first * 2.0**self._calls, LONGEST_LATE_SECONDS)
+        self._calls += 1
+        return seconds * random.uniform(1.0, 1.5)
+
+    def end(self) -> None:
+        """A call has found it in time."""
+        self._calls = 0
+
+
 class Words:
     """The records for one call of a function; `me` is the process."""
 
-    def __init__(self, table: Table, people: People, allowance: Allowance, me: str) -> None:
+    def __init__(
+        self, table: Table, people: People, allowance: Allowance, me: str, lateness: Lateness
+    ) -> None:
         self.me = me
+        self._lateness = lateness
+        self._late_seconds: float | None = None
         self._table = table
         self._people = people
         self._allowance = allowance
@@ -73,9 +101,13 @@ class Words:
         return _field_ids(names, self._people.salt)
 
     @property
-    def is_late(self) -> bool:
-        """Whether the table answers, but not in time."""
-        return self._allowance.was_too_short and self._table.requests.are_answered
+    def late_seconds(self) -> float | None:
+        """If the table answers, but not in time: for how many seconds to leave it alone."""
+        if not (self._allowance.was_too_short and self._table.requests.are_answered):
+            return None
+        if self._late_seconds is None:
+            self._late_seconds = self._lateness.grow()
+        return self._late_seconds
 
     def read(self, names: Iterable[Name], *, again: bool, keep: float = 0.0) -> dict[Name, Record]:
         """The records that could be read; an empty one where there is none."""
@@ -88,7 +120,9 @@ class Words:
     def _read(self, names: Iterable[Name], again: bool, leave: float) -> dict[Name, Record]:
         pks = {name: self._pk(name) for name in names}
         wanted = [(pk, item_keys.WORDS) for pk in pks.values()]
-        read = self._table.read(wanted, self._allowance, leave=leave, consistent=again)
+        # If not everything can be read in time, what was read can still be claimed.
+        most = (self._allowance.left - leave) / 2
+        read = self._table.read(wanted, self._allowance, most=most, consistent=again)
         records: dict[Name, Record] = {}
         for name, pk in pks.items():
             if (pk, item_keys.WORDS) not in read.unknown:
@@ -117,6 +151,8 @@ class Words:
             for name in names
         ]
         made = swap(self._table, swaps, self._allowance, leave=leave)
+        if not self._allowance.failures:
+            self._lateness.end()
         return Written(
             {name for name, is_made in zip(names, made, strict=True) if is_made},
             {name for name, is_made in zip(names, made, strict=True) if is_made is False},

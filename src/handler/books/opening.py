@@ -28,10 +28,10 @@ class Books:
         seconds: float | None = None,
     ) -> None:
         self.seconds = SECONDS if seconds is None else seconds
+        self.last_word = last_word
         self._table = table
         self._by = by
         self._telemetry = telemetry
-        self._last_word = last_word
         self._written_names = WrittenNames()
 
     def open(self, ledger_key: str | None) -> Page | None:
@@ -47,7 +47,7 @@ class Books:
             self._telemetry,
             people,
             self._written_names,
-            self._last_word,
+            self.last_word,
             Allowance(self.seconds),
         )
 

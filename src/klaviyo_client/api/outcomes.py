@@ -45,6 +45,11 @@ class RetryReason(Explained):
         "The time of this call was up before it was sent.",
         "Nothing: it is retried.",
     )
+    LEDGER_LATE = (
+        "ledger_late",
+        "The ledger did not answer in time, so its order could not be checked or recorded.",
+        "Nothing: it is retried. If it lasts, see the alarm on LedgerFailures.",
+    )
     CIRCUIT_OPEN = (
         "circuit_open",
         "Klaviyo failed a moment ago, so nothing is sent for a few seconds.",

@@ -43,8 +43,9 @@ class Words(Protocol):
         """Replace the records `before` by those `after`, unless somebody has changed them."""
 
     @property
-    def is_late(self) -> bool:
-        """Whether reads or writes failed, and only because the time ran out."""
+    def late_seconds(self) -> float | None:
+        """If reads or writes failed, and only because the time ran out: the seconds for which the
+        records should be left alone."""
 
 
 @dataclass(slots=True)
