@@ -16,9 +16,10 @@ from handler.redelivery import Redelivery
 
 PACE = Pace(first=1.0, longest=4.0, follow_up=1)
 
-ONCE_SECONDS = 90.0
-"""Longer than what a killed function holds stays hidden: so long it is known who has withdrawn a
-consent, us or the person in Klaviyo. In the cloud it is half an hour."""
+ONCE_SECONDS = "FAULT_RUN_ONCE_SECONDS"
+"""The variable that says for how many seconds it is known who has withdrawn a consent, us or the
+person in Klaviyo: longer than what a killed function holds stays hidden. In the cloud it is half an
+hour."""
 
 LEDGER_SECONDS = 2.0
 """Of a webhook call: moto answers one request after the other."""
@@ -29,7 +30,7 @@ LATE_SECONDS = 3.0
 
 @functools.cache
 def _intake() -> Intake:
-    intake = assembly.webhook(os.environ, once_seconds=ONCE_SECONDS)
+    intake = assembly.webhook(os.environ, once_seconds=float(os.environ[ONCE_SECONDS]))
     if intake.books is not None:
         intake.books.seconds = LEDGER_SECONDS
         intake.books.last_word.lateness.first = LATE_SECONDS
@@ -38,7 +39,7 @@ def _intake() -> Intake:
 
 @functools.cache
 def _redelivery() -> Redelivery:
-    redelivery = assembly.retry(os.environ, once_seconds=ONCE_SECONDS)
+    redelivery = assembly.retry(os.environ, once_seconds=float(os.environ[ONCE_SECONDS]))
     if redelivery.books is not None:
         redelivery.books.last_word.lateness.first = LATE_SECONDS
     return replace(redelivery, pace=PACE)

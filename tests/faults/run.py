@@ -7,6 +7,7 @@ The traffic and every dice are seeded; only how the processes interleave is not.
 
 import heapq
 import json
+import math
 import random
 import threading
 import time
@@ -32,6 +33,7 @@ from tests.faults.account.ledger import Held, Klaviyo
 from tests.faults.failing.climate import CALM, CLIMATE
 from tests.faults.failing.proxy import FlakyProxy
 from tests.faults.failing.table_weather import TableWeather
+from tests.faults.functions import ONCE_SECONDS
 from tests.faults.messages import changes
 from tests.faults.messages.traffic import APART, LARGE, Sizes, cut, traffic
 from tests.faults.messages.units import Unit
@@ -67,8 +69,10 @@ class Settings:
     """How much, how fast, and how bad it gets.
 
     Segment's batches are spread over `traffic_seconds`, and the weather changes after each
-    `weather_seconds`. A retry batch dies with the chance `p_kill`. Without `breaks` only Klaviyo
-    fails: nothing dies, and the queue is there. With `is_timed` every answer must come in time.
+    `weather_seconds`. A retry batch dies with the chance `p_kill`, and is hidden for
+    `visibility_seconds`; `once_seconds` (see `tests.faults.functions`) are more. Without `breaks`
+    only Klaviyo fails: nothing dies, and the queue is there. With `is_timed` every answer must come
+    in time.
     """
 
     seed: int = 1
@@ -77,6 +81,7 @@ class Settings:
     traffic_seconds: float = 75.0
     weather_seconds: float = 2.0
     visibility_seconds: int = 65
+    once_seconds: float = 90.0
     breaks: bool = True
     is_timed: bool = True
     p_kill: float = 0.15
@@ -188,7 +193,12 @@ class Run:
                 P_LOST_ANSWER if settings.breaks else 0.0,
             )
             stack.enter_context(proxy.serve())
-            variables = {**deployment.variables, **SETTINGS, "AWS_ENDPOINT_URL": proxy.url}
+            variables = {
+                **deployment.variables,
+                **SETTINGS,
+                ONCE_SECONDS: str(settings.once_seconds),
+                "AWS_ENDPOINT_URL": proxy.url,
+            }
             table = TableWeather(deployment.variables["AWS_ENDPOINT_URL"])
             variables.update(self._way_to_table(table, stack))
 
@@ -399,10 +409,13 @@ class Run:
         account.set_weather(*CALM)
 
     def _drain(self) -> None:
-        until = time.monotonic() + DRAIN_SECONDS
-        queues = self._deployment.queues
-        while aws.depth(self._deployment.sqs, queues.retry_queue_url).total:
-            if time.monotonic() > until:
+        """Wait until nothing waits, or the queue has grown no shorter for `DRAIN_SECONDS`."""
+        url = self._deployment.queues.retry_queue_url
+        least, until = math.inf, 0.0
+        while depth := aws.depth(self._deployment.sqs, url).total:
+            if depth < least:
+                least, until = depth, time.monotonic() + DRAIN_SECONDS
+            elif time.monotonic() > until:
                 return
             time.sleep(0.1)
 
@@ -454,14 +467,18 @@ class Run:
 
     def _report(self, proxy: FlakyProxy, seconds: float) -> Report:
         held, waiting, dead = self._look()
-        lost, stale = ledger.lost(self._units, held, Held(), dead)
-        missing, changed = ledger.changed(self._units, held)
+        lost, stale = ledger.lost(self._units, held, waiting, dead)
+        missing, changed = ledger.changed(self._units, held, waiting)
         stale += changed
         widened, overtaken = ledger.widened(self._units, held, self._reversals())
         table = self._deployment.variables.get("LEDGER_TABLE")
         unchecked = books.warned(self._logs, "order_not_checked")
         unwritten = books.warned(self._logs, FATE_NOT_WRITTEN)
-        wrong, behind = fates.disagreeing(self._units, table, unwritten) if table else ([], [])
+        wrong, behind = (
+            fates.disagreeing(self._units, table, waiting.message_ids, unwritten)
+            if table
+            else ([], [])
+        )
         return Report(
             settings=self._settings,
             units=self._units,

@@ -17,12 +17,13 @@ Disagreeing = tuple[str, Place]
 
 
 def disagreeing(
-    units: Iterable[Unit], table: str, unwritten: Set[str]
+    units: Iterable[Unit], table: str, waiting: Set[str], unwritten: Set[str]
 ) -> tuple[list[Disagreeing], list[Disagreeing]]:
     """The messages whose fate is not where they are: those of which the ledger is wrong, and those
     that are behind, since a fate of theirs was `unwritten`, which a function has counted.
 
-    At the end of a run nothing waits: a message is in Klaviyo, a dead letter, or dropped.
+    A message of which something is `waiting` waits; the others are in Klaviyo, dead letters, or
+    dropped.
     """
     items = _by_message(table)
     wrong: list[Disagreeing] = []
@@ -31,7 +32,8 @@ def disagreeing(
         for message_id in unit.message_ids:
             known = story(message_id, items.get(message(message_id), ()))
             state = None if known is None else known.state
-            if state is not _expected(unit):
+            expected = State.WAITING if message_id in waiting else _expected(unit)
+            if state is not expected:
                 found = behind if message_id in unwritten else wrong
                 found.append((f"{unit.kind}: {state}", ("message", message_id)))
     return wrong, behind

@@ -86,10 +86,12 @@ class Klaviyo:
 
 @dataclass(slots=True)
 class Held:
-    """What a queue holds: places with how often, and the reasons that stand there."""
+    """What a queue holds: places with how often, the reasons that stand there, and the messages
+    that something is of."""
 
     places: Counter[Place] = field(default_factory=Counter)
     reasons: dict[Place, set[str]] = field(default_factory=dict)
+    message_ids: set[str] = field(default_factory=set)
     entries: int = 0
 
     @classmethod
@@ -99,19 +101,28 @@ class Held:
         for entry in entries:
             held.entries += 1
             code = (entry.get("reason") or {}).get("code", "")
+            held.message_ids.update(_message_ids(entry))
             for place in _places(entry, addresses):
                 held.places[place] += 1
                 held.reasons.setdefault(place, set()).add(code)
         return held
 
 
+def _message_ids(entry: Mapping[str, Any]) -> list[str]:
+    """What there was no time to map waits as it came: one message, or many as text. A check of an
+    import job is of many messages, which count as delivered until then."""
+    operation = entry.get("operation")
+    if operation is not None:
+        return [operation["message_id"]] if "message_id" in operation else []
+    messages = json.loads(entry["messages"]) if "messages" in entry else [entry.get("message")]
+    return [str((message or {}).get("messageId")) for message in messages]
+
+
 def _places(entry: Mapping[str, Any], addresses: Mapping[str, str]) -> Iterator[Place]:
     operation = entry.get("operation")
     if operation is None:
-        # What there was no time to map waits as it came: one message, or many as text.
-        messages = json.loads(entry["messages"]) if "messages" in entry else [entry.get("message")]
-        for message in messages:
-            yield "message", str((message or {}).get("messageId"))
+        for message_id in _message_ids(entry):
+            yield "message", message_id
         return
     address = operation.get("identity", {}).get("email")
     if operation["kind"] == "create_event":
@@ -149,11 +160,31 @@ def lost(
     return missing, stale
 
 
-def changed(units: Iterable[Unit], klaviyo: Klaviyo) -> tuple[list[Misfit], list[Misfit]]:
-    """Of what changes, what is not there at all; and what is there without its last word."""
+DECIDED_BY = {
+    "trait": ("profile",),
+    "membership": ("member",),
+    "left": ("consent",),
+    CONSENT_GIVEN: ("member", "consent"),
+}
+"""The places of operations that change a place of this kind."""
+
+
+def changed(
+    units: Sequence[Unit], klaviyo: Klaviyo, waiting: Held
+) -> tuple[list[Misfit], list[Misfit]]:
+    """Of what changes, and about which nothing waits, what is not there at all; and what is there
+    without its last word."""
     missing: list[Misfit] = []
     stale: list[Misfit] = []
+    unread = {
+        change.place
+        for unit in units
+        for change in unit.changes
+        if any(("message", message_id) in waiting.places for message_id in unit.message_ids)
+    }
     for place, (value, times) in latest(units).items():
+        if place in unread or any((by, place[1]) in waiting.places for by in DECIDED_BY[place[0]]):
+            continue
         found = klaviyo.holds(place)
         if found != value:
             is_missing = found is None or times == 1
