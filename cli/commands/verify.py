@@ -69,7 +69,7 @@ def command(
 def _http_event(content: bytes) -> tuple[bytes, str | None] | None:
     """Body and signature of an HTTP API's event; `None` when the content is something else."""
     from handler.door.refusals import Refusal
-    from handler.door.request import WebhookRequest
+    from handler.door.request import WebhookRequest, as_bytes
 
     try:
         document: Any = json.loads(content)
@@ -81,4 +81,4 @@ def _http_event(content: bytes) -> tuple[bytes, str | None] | None:
         request = WebhookRequest.from_lambda_event(document)
     except Refusal as refusal:
         raise Misuse(str(refusal)) from None
-    return request.body, request.signature
+    return as_bytes(request.body), request.signature

@@ -1,4 +1,4 @@
-"""The body's bytes, read as JSON (RFC 8259) into the messages that it holds."""
+"""A body, read as JSON (RFC 8259) into the messages that it holds."""
 
 import dataclasses
 import json
@@ -13,6 +13,7 @@ from msgspec import DecodeError, Raw
 from handler.door.elements import JSON_SPACE, array_elements
 from handler.door.reader import raw_elements, read_element, read_value
 from handler.door.refusals import NoMessage, NotJson
+from handler.door.request import Content, as_bytes
 from klaviyo_mapping.segment.message import Message
 from operations import Json
 
@@ -52,7 +53,7 @@ class Body:
         self._left = iter(elements)
 
     @classmethod
-    def read(cls, body: bytes) -> "Body":
+    def read(cls, body: Content) -> "Body":
         """The body of a request, or another JSON text."""
         return cls(_elements(body))
 
@@ -91,30 +92,31 @@ class Body:
             yield value
 
 
-def read_messages(body: bytes) -> Iterator[Message | Json | Unreadable]:
+def read_messages(body: Content) -> Iterator[Message | Json | Unreadable]:
     """The messages of a `Body`."""
     return Body.read(body).messages()
 
 
-def read_values(body: bytes) -> Iterator[Json | Unreadable]:
+def read_values(body: Content) -> Iterator[Json | Unreadable]:
     """The values of a `Body`."""
     return Body.read(body).values()
 
 
-def _elements(body: bytes) -> Sequence[Raw | Json | Unreadable]:
-    if not body.strip(JSON_SPACE):
-        raise NoMessage("The body is empty. Send one message or an array of messages.")
+def _elements(body: Content) -> Sequence[Raw | Json | Unreadable]:
     _require_utf8(body)
     try:
         elements = raw_elements(body)
     except (DecodeError, RecursionError):
-        return _read_leniently(_repaired(body.decode()))
+        text = as_bytes(body).decode()
+        return _read_leniently(_repaired(text))
     if not elements:
         raise NoMessage(NO_MESSAGE)
     return elements
 
 
 def _read_leniently(text: str) -> list[Json | Unreadable]:
+    if not text.strip(JSON_SPACE.decode()):
+        raise NoMessage("The body is empty. Send one message or an array of messages.")
     try:
         document = _loads(text)
     except RecursionError:
@@ -126,12 +128,12 @@ def _read_leniently(text: str) -> list[Json | Unreadable]:
     raise NoMessage(NO_MESSAGE)
 
 
-def _require_utf8(body: bytes) -> None:
+def _require_utf8(body: Content) -> None:
     """Raises `NotJson` for another encoding. What is ASCII is not decoded to find out."""
     if body.isascii():
         return
     try:
-        body.decode()
+        as_bytes(body).decode()
     except UnicodeDecodeError:
         raise NotJson("The body is not UTF-8.") from None
 

@@ -16,7 +16,7 @@ from msgspec import DecodeError, Raw, Struct, ValidationError, field
 from msgspec.json import Decoder
 from msgspec.structs import replace
 
-from handler.door.elements import JSON_SPACE
+from handler.door.request import Content
 from klaviyo_mapping.segment.keys import Shape, normalise
 from klaviyo_mapping.segment.message import MESSAGE_SCHEMA, NO_CONTEXT, Context, Message
 from klaviyo_mapping.segment.nesting import MAX_LEVELS, nests_deeper
@@ -95,7 +95,7 @@ _elements_of = Decoder(list[Raw]).decode
 _value_of = Decoder(Raw).decode
 
 
-def raw_elements(body: bytes) -> list[Raw]:
+def raw_elements(body: Content) -> list[Raw]:
     """The elements of an array, or the one object, each as its bytes. None of a scalar.
 
     The whole is checked to be JSON, except for its encoding and the range of its numbers. Raises
@@ -104,8 +104,8 @@ def raw_elements(body: bytes) -> list[Raw]:
     try:
         return _elements_of(body)
     except ValidationError:
-        is_object = body.lstrip(JSON_SPACE).startswith(b"{")
-        return [_value_of(body)] if is_object else []
+        value = _value_of(body)
+        return [value] if bytes(value).startswith(b"{") else []
 
 
 read_value: Callable[[Raw], Json] = Decoder().decode

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from handler.door.elements import JSON_SPACE, array_elements
 from handler.door.refusals import InvalidSignature, SecretError
+from handler.door.request import Content, as_bytes
 
 MAX_FIRST_ELEMENT_BYTES = 96 * 1024
 """How far to look for the end of the first element. Segment's messages have 32 KB at most, and a
@@ -21,7 +22,7 @@ stranger's request must not cost a twentieth of a second."""
 _SHA1_HEX = re.compile(r"[0-9A-Fa-f]{40}")
 
 
-def verify(body: bytes, signature: str | None, secrets: Sequence[str]) -> None:
+def verify(body: Content, signature: str | None, secrets: Sequence[str]) -> None:
     """Return when `signature` is that of `body` under one of `secrets`, else raise.
 
     What may be signed is the body, byte by byte, or, when it is an array, the bytes of its first
@@ -38,7 +39,7 @@ def verify(body: bytes, signature: str | None, secrets: Sequence[str]) -> None:
     first = _first_element(body)
     if first and _signed(first, digest, keys):
         return
-    if _signed(body, digest, keys):
+    if _signed(as_bytes(body), digest, keys):
         return
     raise InvalidSignature(
         "X-Signature does not match the body. Set the same shared secret in Segment and here."
@@ -57,8 +58,8 @@ def _signed(content: bytes, digest: bytes, keys: list[bytes]) -> bool:
     return any(hmac.compare_digest(hmac.digest(key, content, "sha1"), digest) for key in keys)
 
 
-def _first_element(body: bytes) -> bytes | None:
-    start = body[:MAX_FIRST_ELEMENT_BYTES]
+def _first_element(body: Content) -> bytes | None:
+    start = as_bytes(body[:MAX_FIRST_ELEMENT_BYTES])
     if not start.lstrip(JSON_SPACE).startswith(b"["):
         return None
     try:

@@ -65,6 +65,7 @@ BODIES: list[tuple[str, str, list[Any]]] = [
 )
 def test_the_messages_of_a_body(body: str, messages: list[Any]) -> None:
     assert [as_json(each) for each in read_messages(body.encode())] == messages
+    assert [as_json(each) for each in read_messages(body)] == messages
 
 
 TOO_DEEP: list[tuple[str, str, list[Any]]] = [
@@ -121,16 +122,40 @@ NOT_JSON: list[tuple[str, bytes]] = [
 ]
 
 
-@pytest.mark.parametrize("body", [row[1] for row in NOT_JSON], ids=[row[0] for row in NOT_JSON])
-def test_what_is_no_json_is_refused(body: bytes) -> None:
+NOT_JSON_AS_TEXT = [
+    (f"{name}, as text", body.decode()) for name, body in NOT_JSON if body.isascii()
+]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [row[1] for row in (*NOT_JSON, *NOT_JSON_AS_TEXT)],
+    ids=[row[0] for row in (*NOT_JSON, *NOT_JSON_AS_TEXT)],
+)
+def test_what_is_no_json_is_refused(body: bytes | str) -> None:
     with pytest.raises(NotJson):
         list(read_messages(body))
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b" \n", b"[]", b"[ ]", b"null", b"true", b"0", b"1e999", b'"track"']
+    "body",
+    [
+        b"",
+        "",
+        b" \n",
+        " \n",
+        b"[]",
+        "[]",
+        b"[ ]",
+        b"null",
+        b"true",
+        b"0",
+        "0",
+        b"1e999",
+        b'"track"',
+    ],
 )
-def test_json_without_a_message_is_refused(body: bytes) -> None:
+def test_json_without_a_message_is_refused(body: bytes | str) -> None:
     with pytest.raises(NoMessage):
         list(read_messages(body))
 

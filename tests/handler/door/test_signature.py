@@ -19,11 +19,17 @@ BATCH_SIGNATURE = "9aafb65e07393bb182f7f78335d6b79d3016ff1a"
 
 ACCEPTED: list[tuple[str, dict[str, Any]]] = [
     ("one message", {}),
+    ("one message that came as text", {"body": BODY.decode()}),
     ("upper-case digits", {"signature": SIGNATURE.upper()}),
     ("the second secret of two", {"secrets": [NEXT_SECRET, SECRET]}),
     ("the first secret of two", {"signature": NEXT_SIGNATURE, "secrets": [NEXT_SECRET, SECRET]}),
     ("an array of one, by its element", {"body": b"[" + BODY + b"]"}),
     ("an array, by its first element", {"body": BATCH}),
+    ("an array that came as text, by its first element", {"body": BATCH.decode()}),
+    (
+        "an array that came as text, as a whole",
+        {"body": BATCH.decode(), "signature": BATCH_SIGNATURE},
+    ),
     ("an array, as a whole", {"body": BATCH, "signature": BATCH_SIGNATURE}),
     ("an array with white space", {"body": b" [\n\t" + BODY + b" ,\r\n{} ]\n"}),
     ("an array with another last element", {"body": b"[" + BODY + b',{"type":"track"}]'}),
