@@ -156,14 +156,16 @@ class InOrder:
             open_ = self._check_once(operations, open_, seconds, checked, again=attempt > 0)
         for position in open_:
             checked.verdicts[position] = Verdict(operations[position], CONTENDED)
-        if (late_seconds := self._words.late_seconds) is not None:
+        unchecked = [
+            position
+            for position in stakes
+            if (verdict := checked.verdicts.get(position)) is None
+            or DeliveryWarning.ORDER_NOT_CHECKED in verdict.warnings
+        ]
+        if unchecked and (late_seconds := self._words.late_seconds) is not None:
             comes_again = Retryable(RetryReason.LEDGER_LATE, late_seconds, tried=False)
-            for position in stakes:
-                verdict = checked.verdicts.get(position)
-                is_unchecked = (
-                    verdict is None or DeliveryWarning.ORDER_NOT_CHECKED in verdict.warnings
-                )
-                if is_unchecked and self._may_wait(operations[position]):
+            for position in unchecked:
+                if self._may_wait(operations[position]):
                     checked.verdicts[position] = Verdict(operations[position], comes_again)
         waiting = {
             position: verdict.outcome

@@ -87,6 +87,7 @@ class Words:
         self.me = me
         self._lateness = lateness
         self._late_seconds: float | None = None
+        self._is_all_there = True
         self._table = table
         self._people = people
         self._allowance = allowance
@@ -123,6 +124,7 @@ class Words:
         # If not everything can be read in time, what was read can still be claimed.
         most = (self._allowance.left - leave) / 2
         read = self._table.read(wanted, self._allowance, most=most, consistent=again)
+        self._is_all_there &= not read.unknown
         records: dict[Name, Record] = {}
         for name, pk in pks.items():
             if (pk, item_keys.WORDS) not in read.unknown:
@@ -151,7 +153,8 @@ class Words:
             for name in names
         ]
         made = swap(self._table, swaps, self._allowance, leave=leave)
-        if not self._allowance.failures:
+        self._is_all_there &= None not in made
+        if self._is_all_there:
             self._lateness.end()
         return Written(
             {name for name, is_made in zip(names, made, strict=True) if is_made},
