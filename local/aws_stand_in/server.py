@@ -76,7 +76,13 @@ def serve(port: int = 0, names: Collection[str] = NAMES) -> Iterator[str]:
     It serves one request at a time, so nobody should wait in it (`WaitTimeSeconds`).
     """
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-    from werkzeug.serving import make_server
+    from werkzeug.serving import WSGIRequestHandler, make_server
+
+    class Handler(WSGIRequestHandler):
+        """Keeps connections open, as AWS does."""
+
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     moto = AccountSettings(MoveTasks(TraceHeaders(DomainDispatcherApplication(create_backend_app))))
@@ -87,7 +93,13 @@ def serve(port: int = 0, names: Collection[str] = NAMES) -> Iterator[str]:
         with _ONE_AT_A_TIME:
             return many(*request)
 
-    server = make_server("127.0.0.1", port, Guarded(one_at_a_time, names), threaded=True)
+    server = make_server(
+        "127.0.0.1",
+        port,
+        Guarded(one_at_a_time, names),
+        threaded=True,
+        request_handler=Handler,
+    )
     with serving(server) as url:
         yield url
 

@@ -1,7 +1,7 @@
 """`make faults`: 100,000 messages through everything that can fail, and what became of them.
 
 python -m tests.faults [--messages 100000] [--seeds 1 2 3] [--seconds 75] [--share 0.29]
-    [--ledger off|on|failing]
+    [--ledger off|on|failing] [--logs FOLDER]
 """
 
 import argparse
@@ -10,6 +10,8 @@ import os
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=75.0, help="that the traffic takes")
     parser.add_argument("--share", type=float, help="of a processor for each function")
     parser.add_argument("--ledger", choices=["off", "on", "failing"], default="off")
+    parser.add_argument("--logs", type=Path, help="a folder in which the functions' logs are kept")
     arguments = parser.parse_args()
     results = [
         run(
@@ -60,7 +63,8 @@ def main() -> int:
                 traffic_seconds=arguments.seconds,
                 processor_share=arguments.share,
                 ledger=arguments.ledger,
-            )
+            ),
+            arguments.logs,
         )
         for seed in arguments.seeds
     ]
@@ -72,7 +76,7 @@ def main() -> int:
     return 1 if any(result["problems"] for result in results) else 0
 
 
-def run(settings: Settings) -> dict[str, Any]:
+def run(settings: Settings, logs: Path | None) -> dict[str, Any]:
     """One run on far ends of its own; prints its table and gives its numbers."""
     account = Account(keys={PRIVATE_KEY}, keep_events="ids")
     for list_id, name, process in LISTS:
@@ -84,7 +88,7 @@ def run(settings: Settings) -> dict[str, Any]:
     }
     print(f"A fault run: {settings.messages:,} messages, seed {settings.seed}", flush=True)
     with (
-        tempfile.TemporaryDirectory() as folder,
+        _folder(logs, settings.seed) as folder,
         aws.serve() as aws_url,
         klaviyo.serve(account) as klaviyo_url,
     ):
@@ -95,7 +99,7 @@ def run(settings: Settings) -> dict[str, Any]:
         if settings.ledger != "off":
             variables["LEDGER_TABLE"] = aws.create_ledger(f"faults-{settings.seed}")
         deployment = Deployment(variables, account, queues, boto3.client("sqs"))
-        report = Run(deployment, settings, Path(folder)).carry_out()
+        report = Run(deployment, settings, folder).carry_out()
     print(table(report))
     wrong = problems(report)
     for text in wrong:
@@ -129,6 +133,18 @@ def run(settings: Settings) -> dict[str, Any]:
         "slowest_answer": round(report.tally.slowest_answer, 2),
         "peak_mb": round(report.peak_mb),
     }
+
+
+@contextmanager
+def _folder(logs: Path | None, seed: int) -> Iterator[Path]:
+    """Where the run's logs go: for the time of the run only, unless they are to be kept."""
+    if logs is None:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
+    else:
+        kept = logs / f"seed-{seed}"
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept
 
 
 if __name__ == "__main__":
