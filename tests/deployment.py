@@ -12,6 +12,7 @@ from moto.sqs.models import Queue, sqs_backends
 from handler import assembly
 from handler.aws.dynamodb import DynamoDb
 from ledger.allowance import Allowance
+from ledger.calls import Call, Document, TableError
 from ledger.stories import Story, read_story
 from ledger.table import Table
 from local.aws_stand_in.server import REGION, Queues, create_ledger
@@ -34,6 +35,14 @@ LISTS: tuple[tuple[str, str, OptIn], ...] = (
 client = functools.cache(boto3.client)
 """A service's client of moto's server, which is one for all tests of a process: to make a client
 takes longer than what a test asks of it."""
+
+
+def answer_of(call: Call, operation: str, document: Document, seconds: float) -> Document:
+    """The answer to one operation. Raises `TableError`."""
+    ((_, answer),) = call([(operation, document)], seconds)
+    if isinstance(answer, TableError):
+        raise answer
+    return answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import math
 import os
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import boto3
@@ -21,6 +21,7 @@ from cli.segment.signature import signature
 from handler import assembly
 from handler.aws import dynamodb
 from handler.books import page
+from ledger.calls import Asked, TableError
 from local import klaviyo_stand_in as klaviyo
 from local.aws_stand_in import server as aws
 from local.klaviyo_stand_in import Weather
@@ -54,8 +55,14 @@ class Units:
         self._kept: dict[str, int] = {}
         self._call = dynamodb.DynamoDb.call
 
-    def call(self, client: Any, operation: str, document: dict[str, Any], _: float) -> Any:
-        answer = self._call(client, operation, document, PLENTY)
+    def call(self, client: Any, asked: Iterable[Asked], _: float) -> Iterator[tuple[int, Any]]:
+        all_asked = list(asked)
+        for number, answer in self._call(client, all_asked, PLENTY):
+            if not isinstance(answer, TableError):
+                self._count(*all_asked[number], answer)
+            yield number, answer
+
+    def _count(self, operation: str, document: dict[str, Any], answer: Any) -> None:
         self.found["requests"] += 1
         if operation == "BatchGetItem":
             ((_, wanted),) = document["RequestItems"].items()
@@ -75,7 +82,6 @@ class Units:
                 self._write(action.get("Put", {}).get("Item", {}), 2)
         else:
             self._write(document.get("Item") or answer.get("Attributes", {}), 1)
-        return answer
 
     def _write(self, item: Mapping[str, Any], factor: int) -> None:
         self.found["writes"] += factor * _units(item, 1024)

@@ -1,11 +1,13 @@
 """A stack's ledger, for commands, which are in no hurry."""
 
 import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cli.stack.aws import Stack, client, reaching
 from cli.troubles import Misuse, Trouble
 from ledger.allowance import Allowance
+from ledger.calls import Asked
 from ledger.people import People
 from ledger.table import Table
 
@@ -24,11 +26,11 @@ def table(stack: Stack) -> Table:
         )
     dynamodb = client("dynamodb")
 
-    def call(operation: str, document: dict[str, Any], _: float) -> dict[str, Any]:
-        method = re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
-        with reaching("the ledger"):
-            answer: dict[str, Any] = getattr(dynamodb, method)(**document)
-        return answer
+    def call(asked: Iterable[Asked], _: float) -> Iterator[tuple[int, dict[str, Any]]]:
+        for number, (operation, document) in enumerate(asked):
+            method = re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
+            with reaching("the ledger"):
+                yield number, getattr(dynamodb, method)(**document)
 
     return Table(stack.output(OUTPUT), call, KEEP_SECONDS)
 

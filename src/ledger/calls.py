@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -10,12 +9,8 @@ from ledger.allowance import NO_TIME_LEFT, Allowance
 
 Document = dict[str, Any]
 
-Call = Callable[[str, Document, float], Document]
-"""Sends an operation with its parameters within so many seconds; raises `TableError`."""
-
-THREADS = 20
-"""Requests under way at once: a large call sends its ten reads, or its ten transactions, side
-by side, and its forty writes in two rounds."""
+Asked = tuple[str, Document]
+"""An operation with its parameters."""
 
 ROUNDS = 2
 """How often what DynamoDB has left undone is sent in all."""
@@ -37,7 +32,11 @@ class TableError(Exception):
         self.answer = answer or {}
 
 
-T = TypeVar("T")
+Answered = Document | TableError
+
+Call = Callable[[Iterable[Asked], float], Iterable[tuple[int, Answered]]]
+"""Sends operations side by side, within so many seconds; gives each answer with the number of its
+operation. Raises `TableError` if nothing can be sent."""
 
 
 class Requests:
@@ -45,21 +44,35 @@ class Requests:
 
     def __init__(self, call: Call) -> None:
         self.call = call
-        self._threads: ThreadPoolExecutor | None = None
         self._answered_at: float | None = None
 
     def ask(
-        self, operation: str, document: Document, until: float, allowance: Allowance
-    ) -> Document:
-        """DynamoDB's answer until then. Raises `TableError`."""
+        self, asked: Sequence[Asked], until: float, allowance: Allowance
+    ) -> Iterator[tuple[int, Answered]]:
+        """DynamoDB's answers until then, or why there is none, each with the number of what was
+        asked; in the order in which they come. The iterator has to be exhausted."""
         left = until - allowance.clock()
-        if left <= 0:
-            raise TableError(NO_TIME_LEFT)
-        if self._answered_at is None:
-            self._answered_at = time.monotonic()
-        answer = self.call(operation, document, left)
-        self._answered_at = time.monotonic()
-        return answer
+        waiting = set(range(len(asked)))
+        missing = TableError(NO_TIME_LEFT)
+        if left > 0 and asked:
+            if self._answered_at is None:
+                self._answered_at = time.monotonic()
+            try:
+                for number, answer in self.call(asked, left):
+                    if not isinstance(answer, TableError):
+                        self._answered_at = time.monotonic()
+                    waiting.discard(number)
+                    yield number, answer
+            except TableError as error:
+                missing = error
+        yield from ((number, missing) for number in sorted(waiting))
+
+    def ask_each(
+        self, asked: Sequence[Asked], until: float, allowance: Allowance
+    ) -> list[Answered]:
+        """The same, in the order of what was asked."""
+        answers = dict(self.ask(asked, until, allowance))
+        return [answers[number] for number in range(len(asked))]
 
     @property
     def are_answered(self) -> bool:
@@ -68,21 +81,6 @@ class Requests:
         return self._answered_at is not None and (
             time.monotonic() - self._answered_at < ALIVE_SECONDS
         )
-
-    def ask_or_count(
-        self,
-        operation: str,
-        document: Document,
-        until: float,
-        allowance: Allowance,
-        number: int,
-    ) -> Document | None:
-        """DynamoDB's answer; `None`, and `number` failures, where there is none."""
-        try:
-            return self.ask(operation, document, until, allowance)
-        except TableError as error:
-            allowance.fail(str(error), number)
-            return None
 
     def is_over(self, attempt: int, until: float, allowance: Allowance) -> bool:
         """Whether there is no time for another round; pauses before the second one."""
@@ -93,13 +91,8 @@ class Requests:
             time.sleep(pause)
         return False
 
-    def each(self, act: Callable[[Any], T], parts: Sequence[Any]) -> list[T]:
-        """What comes of each part, in order; several parts side by side."""
-        if len(parts) < 2:
-            return [act(part) for part in parts]
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(THREADS, "ledger")
-        return list(self._threads.map(act, parts))
+
+T = TypeVar("T")
 
 
 def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:

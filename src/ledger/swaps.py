@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWrite
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from ledger.allowance import Allowance
@@ -51,13 +50,9 @@ def swap(
     expires = {"N": str(table.expires())}
     now = {"N": str(int(table.now()))}
     puts = [_put(table.name, each, expires, now) for each in swaps]
+    put = _put_alone if len(puts) <= FEW else _put_together
     with allowance.spending(leave=leave) as until:
-        if len(puts) <= FEW:
-            return table.requests.each(partial(_put_alone, table, until, allowance), puts)
-        parts = table.requests.each(
-            partial(_put_together, table, until, allowance), list(chunks(puts, ITEMS_A_TRANSACTION))
-        )
-    return [is_made for part in parts for is_made in part]
+        return put(table, puts, until, allowance)
 
 
 def _put(table: str, each: Swap, expires: Document, now: Document) -> Document:
@@ -76,42 +71,51 @@ def _put(table: str, each: Swap, expires: Document, now: Document) -> Document:
     return put
 
 
-def _put_alone(table: Table, until: float, allowance: Allowance, put: Document) -> bool | None:
-    try:
-        table.requests.ask("PutItem", put, until, allowance)
-    except TableError as error:
-        if str(error) in NOT_MADE:
-            return False
-        allowance.fail(str(error))
-        return None
-    return True
+def _put_alone(
+    table: Table, puts: Sequence[Document], until: float, allowance: Allowance
+) -> list[bool | None]:
+    asked = [("PutItem", put) for put in puts]
+    made: list[bool | None] = []
+    for answer in table.requests.ask_each(asked, until, allowance):
+        if not isinstance(answer, TableError):
+            made.append(True)
+        elif str(answer) in NOT_MADE:
+            made.append(False)
+        else:
+            allowance.fail(str(answer))
+            made.append(None)
+    return made
 
 
 def _put_together(
-    table: Table, until: float, allowance: Allowance, puts: Sequence[Document]
+    table: Table, puts: Sequence[Document], until: float, allowance: Allowance
 ) -> list[bool | None]:
     """A transaction is all or nothing: it is repeated without the items that stopped it."""
     made: list[bool | None] = [None] * len(puts)
-    left = list(range(len(puts)))
+    open_ = list(chunks(range(len(puts)), ITEMS_A_TRANSACTION))
     for _ in range(ROUNDS):
-        items = [{"Put": puts[place]} for place in left]
-        try:
-            table.requests.ask("TransactWriteItems", {"TransactItems": items}, until, allowance)
-        except TableError as error:
-            codes = [each.get("Code") for each in error.answer.get("CancellationReasons", ())]
-            stopped = {place for place, code in zip(left, codes, strict=False) if code in CHANGED}
+        asked = [
+            ("TransactWriteItems", {"TransactItems": [{"Put": puts[place]} for place in places]})
+            for places in open_
+        ]
+        answers = table.requests.ask_each(asked, until, allowance)
+        still_open = []
+        for places, answer in zip(open_, answers, strict=True):
+            if not isinstance(answer, TableError):
+                for place in places:
+                    made[place] = True
+                continue
+            codes = [each.get("Code") for each in answer.answer.get("CancellationReasons", ())]
+            stopped = [place for place, code in zip(places, codes, strict=False) if code in CHANGED]
             if not stopped:
-                allowance.fail(str(error), len(left))
-                return made
+                allowance.fail(str(answer), len(places))
             for place in stopped:
                 made[place] = False
-            left = [place for place in left if place not in stopped]
-            if not left:
-                return made
-        else:
-            for place in left:
-                made[place] = True
-            return made
-    for place in left:  # Other items stopped the transaction each time: nothing was written.
-        made[place] = False
+            left = [place for place in places if made[place] is None]
+            if stopped and left:
+                still_open.append(left)
+        open_ = still_open
+    for places in open_:  # Other items stopped the transaction each time: nothing was written.
+        for place in places:
+            made[place] = False
     return made

@@ -6,11 +6,20 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Operations_Am
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from ledger.allowance import NO_TIME_LEFT, Allowance
-from ledger.calls import FAILED_CONDITION, ROUNDS, Call, Document, Requests, TableError, chunks
+from ledger.calls import (
+    FAILED_CONDITION,
+    ROUNDS,
+    Answered,
+    Asked,
+    Call,
+    Document,
+    Requests,
+    TableError,
+    chunks,
+)
 from ledger.item_keys import INDEX, Key
 from ledger.values import Attributes, Item, marshalled, unmarshalled, written
 
@@ -90,10 +99,7 @@ class Table:
             for attempt in range(ROUNDS):
                 if not read.unknown or self.requests.is_over(attempt, until, allowance):
                     break
-                self.requests.each(
-                    partial(self._read, read, causes, consistent, until, allowance),
-                    list(chunks(sorted(read.unknown), ITEMS_A_READ)),
-                )
+                self._read(read, causes, consistent, until, allowance)
         _count(read.unknown, causes, allowance)
         return read
 
@@ -104,22 +110,24 @@ class Table:
         consistent: bool,
         until: float,
         allowance: Allowance,
-        keys: Sequence[Key],
     ) -> None:
-        """Reads the items, and puts down why some could not be read."""
-        wanted = {"Keys": [_key(key) for key in keys], "ConsistentRead": consistent}
-        document = {"RequestItems": {self.name: wanted}}
-        try:
-            answer = self.requests.ask("BatchGetItem", document, until, allowance)
-        except TableError as error:
-            causes.update(dict.fromkeys(keys, str(error)))
-            return
-        items = self._living(answer["Responses"].get(self.name, ()))
-        read.items.update({(item["pk"], item["sk"]): item for item in items})
-        left = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", ())
-        unread = {(key["pk"]["S"], key["sk"]["S"]) for key in left}
-        read.unknown.difference_update(set(keys) - unread)
-        causes.update(dict.fromkeys(unread, THROTTLED))
+        """Reads what is unknown, and puts down why some could not be read."""
+        parts = list(chunks(sorted(read.unknown), ITEMS_A_READ))
+        asked: list[Asked] = []
+        for keys in parts:
+            wanted = {"Keys": [_key(key) for key in keys], "ConsistentRead": consistent}
+            asked.append(("BatchGetItem", {"RequestItems": {self.name: wanted}}))
+        for number, answer in self.requests.ask(asked, until, allowance):
+            keys = parts[number]
+            if isinstance(answer, TableError):
+                causes.update(dict.fromkeys(keys, str(answer)))
+                continue
+            items = self._living(answer["Responses"].get(self.name, ()))
+            read.items.update({(item["pk"], item["sk"]): item for item in items})
+            left = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", ())
+            unread = {(key["pk"]["S"], key["sk"]["S"]) for key in left}
+            read.unknown.difference_update(set(keys) - unread)
+            causes.update(dict.fromkeys(unread, THROTTLED))
 
     def write(
         self, items: Iterable[Attributes], allowance: Allowance, *, deleted: Iterable[Key] = ()
@@ -141,39 +149,42 @@ class Table:
             for attempt in range(ROUNDS):
                 if not left or self.requests.is_over(attempt, until, allowance):
                     break
-                write = partial(self._write, causes, until, allowance)
-                parts = self.requests.each(write, list(chunks(left, ITEMS_A_WRITE)))
-                left = [request for part in parts for request in part]
+                left = self._write(left, causes, until, allowance)
         unwritten = [_key_of(request) for request in left]
         _count(unwritten, causes, allowance)
         return unwritten
 
     def _write(
         self,
+        requests: Sequence[Document],
         causes: dict[Key, str],
         until: float,
         allowance: Allowance,
-        requests: Sequence[Document],
-    ) -> Sequence[Document]:
+    ) -> list[Document]:
         """Those of the requests that were not carried out; puts down why."""
-        document = {"RequestItems": {self.name: requests}}
-        try:
-            answer = self.requests.ask("BatchWriteItem", document, until, allowance)
-        except TableError as error:
-            causes.update(dict.fromkeys(map(_key_of, requests), str(error)))
-            return requests
-        left: Sequence[Document] = answer.get("UnprocessedItems", {}).get(self.name, ())
-        causes.update(dict.fromkeys(map(_key_of, left), THROTTLED))
+        parts = list(chunks(requests, ITEMS_A_WRITE))
+        asked = [("BatchWriteItem", {"RequestItems": {self.name: part}}) for part in parts]
+        left: list[Document] = []
+        for number, answer in self.requests.ask(asked, until, allowance):
+            if isinstance(answer, TableError):
+                causes.update(dict.fromkeys(map(_key_of, parts[number]), str(answer)))
+                left += parts[number]
+            else:
+                undone = answer.get("UnprocessedItems", {}).get(self.name, ())
+                causes.update(dict.fromkeys(map(_key_of, undone), THROTTLED))
+                left += undone
         return left
 
     def change(
         self, updates: Sequence[Update], allowance: Allowance, *, most: float | None = None
     ) -> list[Changed]:
         """Make the updates, side by side, within `most` seconds; what came of each."""
+        asked = [("UpdateItem", self._document_of(update)) for update in updates]
         with allowance.spending(most) as until:
-            return self.requests.each(partial(self._change, until, allowance), updates)
+            answers = self.requests.ask_each(asked, until, allowance)
+        return [_changed(answer, allowance) for answer in answers]
 
-    def _change(self, until: float, allowance: Allowance, update: Update) -> Changed:
+    def _document_of(self, update: Update) -> Document:
         document: Document = {
             "TableName": self.name,
             "Key": _key(update.key),
@@ -187,14 +198,7 @@ class Table:
             document["ExpressionAttributeNames"] = update.names
         if update.condition is not None:
             document["ConditionExpression"] = update.condition
-        try:
-            answer = self.requests.ask("UpdateItem", document, until, allowance)
-        except TableError as error:
-            if str(error) == FAILED_CONDITION:
-                return Changed(False, unmarshalled(error.answer.get("Item", {})))
-            allowance.fail(str(error))
-            return Changed(None)
-        return Changed(True, unmarshalled(answer.get("Attributes", {})))
+        return document
 
     def query(
         self,
@@ -231,7 +235,11 @@ class Table:
             document["Limit"] = latest
         items: list[Item] = []
         with allowance.spending(most) as until:
-            while answer := self.requests.ask_or_count("Query", document, until, allowance, 1):
+            while True:
+                [answer] = self.requests.ask_each([("Query", document)], until, allowance)
+                if isinstance(answer, TableError):
+                    allowance.fail(str(answer))
+                    break
                 items += self._living(answer["Items"])
                 start = answer.get("LastEvaluatedKey")
                 if start is None or (latest is not None and len(items) >= latest):
@@ -257,6 +265,15 @@ def _count(failed: Iterable[Key], causes: Mapping[Key, str], allowance: Allowanc
 
 def _key(key: Key) -> Document:
     return {"pk": {"S": key[0]}, "sk": {"S": key[1]}}
+
+
+def _changed(answer: Answered, allowance: Allowance) -> Changed:
+    if not isinstance(answer, TableError):
+        return Changed(True, unmarshalled(answer.get("Attributes", {})))
+    if str(answer) == FAILED_CONDITION:
+        return Changed(False, unmarshalled(answer.answer.get("Item", {})))
+    allowance.fail(str(answer))
+    return Changed(None)
 
 
 def _key_of(request: Document) -> Key:

@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,7 +23,7 @@ from klaviyo_client.results import Delivery
 from klaviyo_client.sending.transport import HttpTransport
 from ledger import item_keys
 from ledger.allowance import Allowance
-from ledger.calls import TableError
+from ledger.calls import Asked, TableError
 from ledger.people import People
 from ledger.table import Table
 from ledger.values import marshalled
@@ -821,11 +821,14 @@ def test_of_many_people_those_whose_records_were_read_in_time_are_checked(pair: 
     """The reading leaves as much time for the claims."""
     call, reads = pair.table.requests.call, itertools.count()
 
-    def late_but_for_the_first(operation: str, document: dict[str, Any], seconds: float) -> Any:
-        if operation == "BatchGetItem" and next(reads):
-            time.sleep(seconds)
-            raise TableError("TimedOut")
-        return call(operation, document, seconds)
+    def late_but_for_the_first(asked: Iterable[Asked], seconds: float) -> Any:
+        for number, each in enumerate(asked):
+            if each[0] == "BatchGetItem" and next(reads):
+                time.sleep(seconds)
+                yield number, TableError("TimedOut")
+            else:
+                [(_, answer)] = call([each], seconds)
+                yield number, answer
 
     pair.table.requests.call = late_but_for_the_first
     pair.allowance = Allowance(6.0)
@@ -844,11 +847,17 @@ class Puts:
         self._call = table.requests.call
         self._codes = list(codes)
 
-    def __call__(self, operation: str, document: dict[str, Any], seconds: float) -> Any:
-        code = self._codes.pop(0) if operation == "PutItem" and self._codes else None
-        if code is not None:
-            raise TableError(code)
-        return self._call(operation, document, seconds)
+    def __call__(self, asked: Iterable[Asked], seconds: float) -> Any:
+        passed = []
+        for number, (operation, document) in enumerate(asked):
+            code = self._codes.pop(0) if operation == "PutItem" and self._codes else None
+            if code is None:
+                passed.append((number, (operation, document)))
+            else:
+                yield number, TableError(code)
+        numbers = [number for number, _ in passed]
+        for place, answer in self._call([each for _, each in passed], seconds):
+            yield numbers[place], answer
 
 
 @pytest.mark.parametrize(
@@ -859,8 +868,8 @@ def test_a_process_gives_the_table_a_minute_before_it_sends_without(
 ) -> None:
     """A function that has just started knows nothing of a table that is late."""
 
-    def late(*_: Any) -> Any:
-        raise TableError("TimedOut")
+    def late(asked: Iterable[Asked], _: float) -> Any:
+        return [(number, TableError("TimedOut")) for number, _ in enumerate(asked)]
 
     monkeypatch.setattr("ledger.calls.ALIVE_SECONDS", seconds)
     pair.table = Table(pair.table.name, late, 86_400.0)
@@ -891,10 +900,11 @@ def test_what_could_not_be_claimed_in_time_comes_again_where_that_helps(
 class LateAnswers(Puts):
     """As `Puts`, but the puts that it fails are carried out: only their answer comes too late."""
 
-    def __call__(self, operation: str, document: dict[str, Any], seconds: float) -> Any:
-        if operation == "PutItem" and self._codes and self._codes[0] is not None:
-            self._call(operation, document, seconds)
-        return super().__call__(operation, document, seconds)
+    def __call__(self, asked: Iterable[Asked], seconds: float) -> Any:
+        for operation, document in asked:
+            if operation == "PutItem" and self._codes and self._codes[0] is not None:
+                list(self._call([(operation, document)], seconds))
+        return super().__call__(asked, seconds)
 
 
 @pytest.mark.parametrize(

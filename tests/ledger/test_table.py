@@ -1,7 +1,7 @@
 """The table, on moto's server, and when DynamoDB is slow, throttled or down."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,9 +9,10 @@ import pytest
 
 from handler.aws.dynamodb import DynamoDb
 from ledger.allowance import FOR_WANT_OF_TIME, Allowance
-from ledger.calls import Document, TableError
+from ledger.calls import Asked, Document, TableError
 from ledger.table import Changed, Table, Update
 from ledger.values import marshalled
+from tests.deployment import answer_of
 
 PLENTY = 30.0
 """Seconds, where time is not what is tested."""
@@ -105,19 +106,20 @@ class Unwell:
         self._well = DynamoDb().call
         self.table = Table(table.name, self.call, 86_400.0)
 
-    def call(self, operation: str, document: Document, seconds: float) -> Document:
-        self.calls.append(operation)
-        if self.down:
-            raise TableError(self.down)
-        if self.pause:
-            time.sleep(min(self.pause, seconds))
-            if self.pause > seconds:
-                raise TableError("TimedOut")
-        if self.throttled:
-            self.throttled -= 1
-            kind = "UnprocessedItems" if operation == "BatchWriteItem" else "UnprocessedKeys"
-            return {"Responses": {}, kind: document["RequestItems"]}
-        return self._well(operation, document, seconds)
+    def call(
+        self, asked: Iterable[Asked], seconds: float
+    ) -> Iterator[tuple[int, Document | TableError]]:
+        time.sleep(min(self.pause, seconds))
+        for number, (operation, document) in enumerate(asked):
+            self.calls.append(operation)
+            if self.down or self.pause > seconds:
+                yield number, TableError(self.down or "TimedOut")
+            elif self.throttled:
+                self.throttled -= 1
+                kind = "UnprocessedItems" if operation == "BatchWriteItem" else "UnprocessedKeys"
+                yield number, {"Responses": {}, kind: document["RequestItems"]}
+            else:
+                yield number, answer_of(self._well, operation, document, seconds)
 
 
 @contextmanager
@@ -192,13 +194,16 @@ def test_what_is_wrong_with_the_way_to_dynamodb_is_a_code(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(TableError, match=f"^{code}$"):
-        DynamoDb().call("Query", {}, 1.0)
+        answer_of(DynamoDb().call, "Query", {}, 1.0)
 
 
 def test_dynamodb_names_its_error(aws_variables: dict[str, str]) -> None:
     with pytest.raises(TableError, match=r"^ResourceNotFoundException$"):
-        DynamoDb().call(
-            "BatchGetItem", {"RequestItems": {"none": {"Keys": [{"pk": {"S": "a"}}]}}}, 5.0
+        answer_of(
+            DynamoDb().call,
+            "BatchGetItem",
+            {"RequestItems": {"none": {"Keys": [{"pk": {"S": "a"}}]}}},
+            5.0,
         )
 
 

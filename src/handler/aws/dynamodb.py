@@ -5,13 +5,17 @@ and sent here: boto3 takes 0.7 ms of the processor for what takes 0.03 ms
 (docs/decisions/0022-ledger-requests-are-signed-here.md).
 """
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from msgspec.json import encode
 
 from handler.aws.json_api import JsonApi, NotSetUpError, document_of, error_code
-from klaviyo_client.sending.bounded_http import NoAnswerError
-from ledger.calls import THREADS, TableError
+from klaviyo_client.sending.bounded_http import HttpAnswer, NoAnswerError
+from ledger.calls import Asked, TableError
+
+CONNECTIONS = 20
+"""Requests under way at once: a large call sends its reads, or its transactions, side by side."""
 
 MOST_BYTES = 17_000_000
 """Of an answer. DynamoDB gives 16 MB at most."""
@@ -26,19 +30,32 @@ class DynamoDb:
     def __init__(self) -> None:
         self._api: JsonApi | None = None
 
-    def call(self, operation: str, document: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """DynamoDB's answer within `seconds`. Raises `TableError`."""
+    def call(
+        self, asked: Iterable[Asked], seconds: float
+    ) -> Iterator[tuple[int, dict[str, Any] | TableError]]:
+        """DynamoDB's answers to operations that are sent side by side, each with the operation's
+        number, as they come; all within `seconds`. Raises `TableError` if nothing can be sent."""
+        bodies = ((operation, encode(document)) for operation, document in asked)
         try:
             if self._api is None:
                 self._api = JsonApi(
-                    "dynamodb", "DynamoDB_20120810", version="1.0", connections=THREADS
+                    "dynamodb", "DynamoDB_20120810", version="1.0", connections=CONNECTIONS
                 )
-            answer = self._api.send(operation, encode(document), seconds, MOST_BYTES)
+            replies = self._api.send_all(bodies, seconds, MOST_BYTES)
         except (NoAnswerError, NotSetUpError) as error:
-            raise TableError(type(error).__name__.removesuffix("Error")) from None
-        found = document_of(answer)
-        if answer.status != 200:
-            raise TableError(error_code(answer), found)
-        if not found and answer.content.strip() != NOTHING:
-            raise TableError("answer_is_not_of_dynamodb")
-        return found
+            raise _unanswered(error) from None
+        for number, reply in replies:
+            yield number, _found(reply) if isinstance(reply, HttpAnswer) else _unanswered(reply)
+
+
+def _unanswered(error: NoAnswerError | NotSetUpError) -> TableError:
+    return TableError(type(error).__name__.removesuffix("Error"))
+
+
+def _found(answer: HttpAnswer) -> dict[str, Any] | TableError:
+    found = document_of(answer)
+    if answer.status != 200:
+        return TableError(error_code(answer), found)
+    if not found and answer.content.strip() != NOTHING:
+        return TableError("answer_is_not_of_dynamodb")
+    return found

@@ -8,7 +8,7 @@ containers. https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-cr
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -19,6 +19,7 @@ from msgspec.json import decode
 
 from handler.aws.sigv4 import Keys, signed_headers
 from klaviyo_client.sending.bounded_http import BoundedHttp, HttpAnswer
+from klaviyo_client.sending.side_by_side import Outgoing, Replies, SideBySide
 
 MOST_BYTES = 1_000_000
 """Of the answer that hands out keys."""
@@ -79,6 +80,7 @@ class JsonApi:
         )
         self._host = urlsplit(url).netloc
         self._http = BoundedHttp(url, connections)
+        self._side_by_side = SideBySide(self._http, connections)
         self._keys: Keys | None = None
         self._keys_until = 0.0
 
@@ -99,17 +101,35 @@ class JsonApi:
         Raises `NoAnswerError` and `NotSetUpError`.
         """
         until = time.monotonic() + seconds
-        headers = signed_headers(
+        headers = self._headers(operation, body, self._own_keys(seconds / 2))
+        return self._http.send("POST", "/", body, headers, until - time.monotonic(), most_bytes)
+
+    def send_all(
+        self, requests: Iterable[tuple[str, bytes]], seconds: float, most_bytes: int
+    ) -> Replies:
+        """Send operations with their bodies side by side; see `SideBySide.send`.
+
+        Raises `NoAnswerError` and `NotSetUpError` if there are no keys.
+        """
+        until = time.monotonic() + seconds
+        keys = self._own_keys(seconds / 2)
+        outgoing = (
+            Outgoing("POST", "/", body, self._headers(operation, body, keys))
+            for operation, body in requests
+        )
+        return self._side_by_side.send(outgoing, until - time.monotonic(), most_bytes)
+
+    def _headers(self, operation: str, body: bytes, keys: Keys) -> dict[str, str]:
+        return signed_headers(
             self._host,
             f"{self._target}.{operation}",
             body,
-            self._own_keys(seconds / 2),
+            keys,
             self._service,
             self._region,
             datetime.now(UTC),
             self._version,
         )
-        return self._http.send("POST", "/", body, headers, until - time.monotonic(), most_bytes)
 
     def _own_keys(self, seconds: float) -> Keys:
         variables = os.environ

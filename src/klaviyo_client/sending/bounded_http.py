@@ -6,7 +6,8 @@ environment (`HTTPS_PROXY`, `NO_PROXY`) is read once, at start.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http.client import HTTPException
 from traceback import clear_frames
 from typing import Any, NamedTuple, Self, cast
@@ -18,7 +19,7 @@ from requests.exceptions import RequestException, Timeout
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_environ_proxies
 from urllib3 import BaseHTTPResponse
-from urllib3.connectionpool import ConnectionPool
+from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool
 from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as PoolTimeout
 
@@ -28,6 +29,7 @@ from klaviyo_client.sending.connections import (
     CURRENT,
     POOLS,
     AnswerTooLargeError,
+    BoundedConnection,
     Bounds,
 )
 
@@ -108,20 +110,66 @@ class BoundedHttp:
         return self._exchange(request, bounds)
 
     def _exchange(self, request: PreparedRequest, bounds: Bounds) -> HttpAnswer:
-        CURRENT.bounds = bounds
-        try:
+        with within(bounds):
             left = bounds.left()
             timeout = min(CONNECT_SECONDS, left), left
             with self._adapter.send(request, stream=True, timeout=timeout) as response:
                 content = _content(response.raw, bounds)
-        except (RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
-            _let_go(error)
-            if bounds.too_large:
-                raise TooLargeError("the answer is too large") from None
-            if isinstance(error, TIMEOUTS) or time.monotonic() >= bounds.until:
-                raise TimedOutError("no answer in time") from None
-            raise CutError("no connection") from None
         return HttpAnswer(response.status_code, response.headers, content)
+
+    def kept_connection(self) -> BoundedConnection | None:
+        """A connection that is open, for the caller alone until it is handed back; `None` if there
+        is none, or if it needs what only `send` does for it (a proxy that forwards)."""
+        connection = cast("BoundedConnection", self._adapter.pool._get_conn())
+        if connection.is_closed or connection.proxy_is_forwarding:
+            self.hand_back(connection)
+            return None
+        return connection
+
+    def hand_back(self, connection: BoundedConnection) -> None:
+        """Keep the connection for others, unless it is closed."""
+        self._adapter.pool._put_conn(None if connection.is_closed else connection)
+
+    def depart(
+        self,
+        connection: BoundedConnection,
+        method: str,
+        path: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        bounds: Bounds,
+    ) -> None:
+        """Send a request on a kept connection; its answer is read by `arrive`. Raises as `send`."""
+        request = _prepared(method, self._url + path, body, headers)
+        with within(bounds):
+            connection.request(
+                method,
+                self._adapter.request_url(request, None),
+                request.body,
+                request.headers,
+                preload_content=False,
+            )
+
+    def arrive(self, connection: BoundedConnection, bounds: Bounds) -> HttpAnswer:
+        """The answer on this connection, which may have begun to come. Raises as `send`."""
+        with within(bounds):
+            answer = connection.getresponse()
+            return HttpAnswer(answer.status, answer.headers, _content(answer, bounds))
+
+
+@contextmanager
+def within(bounds: Bounds) -> Iterator[None]:
+    """The block's connections keep to the bounds; what fails is a `NoAnswerError`."""
+    CURRENT.bounds = bounds
+    try:
+        yield
+    except (RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
+        _let_go(error)
+        if bounds.too_large:
+            raise TooLargeError("the answer is too large") from None
+        if isinstance(error, TIMEOUTS) or time.monotonic() >= bounds.until:
+            raise TimedOutError("no answer in time") from None
+        raise CutError("no connection") from None
 
 
 def _let_go(error: BaseException) -> None:
@@ -179,7 +227,8 @@ class _Adapter(HTTPAdapter):
         super().__init__(pool_connections=1, pool_maxsize=connections)
         self._to_proxy = {} if direct else get_environ_proxies(url, no_proxy=None)
         request = _prepared("GET", url, b"", {})
-        self._pool = super().get_connection_with_tls_context(request, True, self._to_proxy)
+        pool = super().get_connection_with_tls_context(request, True, self._to_proxy)
+        self.pool = cast("HTTPConnectionPool", pool)
 
     def init_poolmanager(self, *args: Any, **settings: Any) -> None:
         super().init_poolmanager(*args, **settings, ssl_context=self._trusted)
@@ -191,7 +240,7 @@ class _Adapter(HTTPAdapter):
         return manager
 
     def get_connection_with_tls_context(self, *_: Any, **__: Any) -> ConnectionPool:
-        return self._pool
+        return self.pool
 
     def cert_verify(self, *_: Any, **__: Any) -> None:
         """The pool's context verifies."""

@@ -42,6 +42,8 @@ class Bounds:
     most_bytes: int
     too_large: bool = False
     """Whether more came than that."""
+    begun: bytes = b""
+    """What has come of the answer already, read from the socket by somebody else."""
 
     def left(self) -> float:
         """Seconds that are left. Raises `TimeoutError` when there are none."""
@@ -68,6 +70,7 @@ class _Bytes(io.RawIOBase):
         self._sock = sock
         self._bounds = bounds
         self._raw = cast("io.RawIOBase", sock.makefile("rb", buffering=0))
+        self._begun = io.BytesIO(bounds.begun)
         self._read = 0
         self.ended = False
 
@@ -78,8 +81,10 @@ class _Bytes(io.RawIOBase):
         if self._read > self._bounds.most_bytes:
             self._bounds.too_large = True
             raise AnswerTooLargeError
-        self._sock.settimeout(self._bounds.left())
-        count = self._raw.readinto(buffer)
+        count: int | None = self._begun.readinto(buffer)
+        if not count:
+            self._sock.settimeout(self._bounds.left())
+            count = self._raw.readinto(buffer)
         self.ended = not count
         self._read += count or 0
         return count
