@@ -24,24 +24,21 @@ from klaviyo_client.people.newest import (
     Judge,
     Verdict,
     keys_of,
-    said_at,
 )
+from klaviyo_client.people.positions import in_time, stakes_of
 from klaviyo_client.people.records import claimed
 from klaviyo_client.people.sequence import held_by_deletions
-from klaviyo_client.people.stakes import Stake, stake_of
+from klaviyo_client.people.stakes import Stake
 from klaviyo_client.people.times import NOTHING
 from klaviyo_client.results import Delivery, Result
 from klaviyo_client.sending.ahead import Ahead
 from operations import (
     AddToList,
-    DeleteProfile,
-    MergeProfiles,
     Operation,
     RemoveFromList,
     Unsubscribe,
     UpsertProfile,
 )
-from operations.instants import NEVER
 
 CONTENDED = Retryable(RetryReason.PERSON_BUSY, 1.0, tried=False)
 """Somebody else was faster each time."""
@@ -88,7 +85,7 @@ class InOrder:
         """As `Klaviyo.deliver`."""
         until = self.clock() + seconds
         now = self._wall()
-        stakes = _stakes_of(operations, now)
+        stakes = stakes_of(operations, now)
         if not stakes:
             delivery = self._klaviyo.deliver(operations, private_key, seconds, attempts)
             self._notes.take_back(delivery, now)
@@ -97,7 +94,7 @@ class InOrder:
         verdicts = checked.verdicts
         sent = [
             position
-            for position in _in_time(operations, now)
+            for position in in_time(operations, now)
             if position not in verdicts or verdicts[position].outcome is None
         ]
         batch = [
@@ -249,41 +246,6 @@ def replace_results(delivery: Delivery, results: Iterable[Result]) -> Delivery:
         import_failures=delivery.import_failures,
         requests=delivery.requests,
     )
-
-
-def _stakes_of(operations: Sequence[Operation], now: float) -> dict[int, Stake]:
-    """What could come too late, by position; what has no time cannot be compared."""
-    return {
-        position: stake
-        for position, operation in enumerate(operations)
-        if (stake := stake_of(operation)) is not None
-        and stake.sets
-        and said_at(operation, now) != NEVER
-    }
-
-
-def _in_time(operations: Sequence[Operation], now: float) -> list[int]:
-    """The positions, those of upserts by the times of their messages: of one person's the later
-    one is sent last, whatever becomes of it. None passes a deletion or a merge."""
-    positions: list[int] = []
-    timed: list[tuple[float, int]] = []
-    places: list[int] = []
-
-    def arrange() -> None:
-        for place, (_, position) in zip(places, sorted(timed), strict=True):
-            positions[place] = position
-        timed.clear()
-        places.clear()
-
-    for position, operation in enumerate(operations):
-        if isinstance(operation, DeleteProfile | MergeProfiles):
-            arrange()
-        elif isinstance(operation, UpsertProfile) and (said := said_at(operation, now)) != NEVER:
-            timed.append((said, position))
-            places.append(len(positions))
-        positions.append(position)
-    arrange()
-    return positions
 
 
 def _result(
