@@ -18,7 +18,7 @@ from cli.dead_letters.entries import message_id_of
 from handler.queue.envelope import Entry
 from local.aws_stand_in.http_api import Exchange
 from local.web_console.watching.fates import Arrival, Fate, fates
-from local.web_console.watching.queues import Dead, QueueContents
+from local.web_console.watching.queues import Dead, QueueContents, Waiting
 
 KEPT = 20_000
 """Messages that are remembered for show; those that still wait are remembered in any case."""
@@ -112,7 +112,10 @@ class Journal:
         judged by it.
         """
         now = self._clock()
-        waiting = {message_id for entry in contents.waiting for message_id in entry.message_ids}
+        waiting: dict[str, set[str]] = {}
+        for entry in contents.waiting:
+            for message_id in entry.message_ids:
+                waiting.setdefault(message_id, set()).add(entry.kind)
         dead = {letter.message_id: letter for letter in contents.dead}
         with self._lock:
             self._follow_imports(contents)
@@ -125,11 +128,29 @@ class Journal:
                 if message_id in dead:
                     self._change(numbers, **_dead_lettered(dead[message_id]))
                 elif message_id in waiting:
-                    self._change(numbers, outcome="queued")
+                    self._wait(numbers, waiting[message_id])
                 elif max(numbers) <= number:
                     del self._open[message_id]
                     self._end(message_id, numbers, now)
                     self._forget()
+
+    def _wait(self, numbers: set[int], kinds: set[str]) -> None:
+        """They wait with operations of these kinds. What an earlier reason was about is over when
+        only a bulk import's check is left, or when a dead letter was redriven."""
+        for number in numbers:
+            if kinds == {"check_import"}:
+                self._change({number}, outcome="queued", reason="import_pending", details={})
+            elif self._lines[number].outcome != "queued":
+                self._change({number}, outcome="queued", reason=None, details={})
+
+    def reason_of(self, entry: Waiting) -> str | None:
+        """Why the entry waits, as far as the journal knows."""
+        if entry.kind == "check_import":
+            return "import_pending"
+        with self._lock:
+            number = self._latest.get(entry.message_ids[0]) if entry.message_ids else None
+            line = None if number is None else self._lines.get(number)
+            return line.reason if line is not None and line.outcome == "queued" else None
 
     def _end(self, message_id: str, numbers: set[int], now: float) -> None:
         reason = None

@@ -65,7 +65,10 @@ def add(app: Flask, parts: Parts) -> None:
     def waiting() -> Response:
         """The entries that are tried next, in the order of their time."""
         entries = sorted(parts.watch.look().waiting, key=lambda entry: entry.next_at)
-        shown = [asdict(replace(entry, message=None)) for entry in entries[:SHOWN]]
+        shown = [
+            {**asdict(replace(entry, message=None)), "reason": parts.journal.reason_of(entry)}
+            for entry in entries[:SHOWN]
+        ]
         return jsonify(entries=shown, number=len(entries))
 
     @app.get("/api/dead")

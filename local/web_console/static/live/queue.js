@@ -30,7 +30,7 @@ export function Queue({ state, start, refresh }) {
     </dl>
     <p role="status" class="news">${entries ? news : ""}</p>
     <p class="aside">${entries
-      ? `What Klaviyo did not accept waits here and is retried, the last of it ${until(lastAt, state.now)}.`
+      ? `What could not be delivered yet waits here, and so does a bulk import until Klaviyo knows its result. The last of it is due ${until(lastAt, state.now)}.`
       : "Empty: nothing waits."}</p>
     ${entries > 0 && html`<details open=${isOpen}
       onToggle=${(event) => setIsOpen(event.target.open)}>
@@ -40,15 +40,19 @@ export function Queue({ state, start, refresh }) {
   </section>`;
 }
 
-function Next({ now }) {
+function Next({ now, start }) {
   const { answer } = useFetched("/api/waiting", now);
   if (!answer) return html`<p class="aside">Looking …</p>`;
   return html`<ul class="rows letters" tabindex="0" aria-label="What is tried next">
     ${answer.entries.map((entry, index) => html`<li class="row" key=${index}><div class="row-head">
       <span>${kindOf(entry.kind)}</span>
-      <code><${Said} text=${entry.message_ids[0] || "without an id"} longest=${60} /></code>
-      <span class="aside">${counted(entry.attempts, "try", "tries")} so far, next ${until(entry.next_at, now)}</span>
-    </div></li>`)}
+      ${entry.message_ids.length > 1
+        ? counted(entry.message_ids.length, "message", "messages")
+        : html`<code><${Said} text=${entry.message_ids[0] || "without an id"} longest=${60} /></code>`}
+      <span class="aside">${entry.attempts > 0 && `${counted(entry.attempts, "try", "tries")} so far, `}next ${
+        until(entry.next_at, now)}</span>
+    </div>${entry.reason && html`<span class="why">${
+      start.advice[entry.reason]?.meaning || entry.reason}</span>`}</li>`)}
     ${answer.number > answer.entries.length && html`<li class="row aside">And ${
       number(answer.number - answer.entries.length)} more.</li>`}
   </ul>`;

@@ -139,7 +139,7 @@ def test_dead_letter_is_refused_with_its_reason_until_it_is_redriven() -> None:
     assert fates(journal) == [("a", "rejected", "refused")]
     assert journal.latest(1)[0].details == {"status": 400}
     journal.observe(waiting("a"), journal.number)
-    assert journal.latest(1)[0].outcome == "queued"
+    assert fates(journal) == [("a", "queued", None)]
     journal.observe(waiting(), journal.number)
     assert fates(journal) == [("a", "delivered", None)]
 
@@ -191,6 +191,27 @@ def test_message_of_a_bulk_import_waits_until_klaviyo_has_judged_it() -> None:
     assert fates(journal) == [(each, "queued", "import_pending") for each in "ab"]
     journal.observe(dead("b", code="refused"), journal.number)
     assert fates(journal) == [("a", "delivered", None), ("b", "rejected", "refused")]
+
+
+def test_message_whose_import_is_all_that_is_left_waits_for_that() -> None:
+    journal = queued("a")
+    check = Waiting(("a",), "check_import", 0, 0.0, 0.0)
+    for entries, reason in (
+        ([*waiting("a").waiting, check], "unavailable"),
+        ([check], "import_pending"),
+    ):
+        journal.observe(QueueContents(entries), journal.number)
+        assert fates(journal) == [("a", "queued", reason)]
+
+
+def test_what_waits_has_the_reason_of_its_message() -> None:
+    journal = queued("a")
+    [of_a] = waiting("a").waiting
+    [of_a_stranger] = waiting("b").waiting
+    nameless = Waiting((), "create_event", 1, 0.0, 0.0)
+    check = Waiting(("a", "b"), "check_import", 0, 0.0, 0.0)
+    reasons = [journal.reason_of(each) for each in (of_a, of_a_stranger, nameless, check)]
+    assert reasons == ["unavailable", None, None, "import_pending"]
 
 
 def test_messages_are_found_by_what_people_know_of_them() -> None:
