@@ -67,7 +67,7 @@ def write_counts(counts: "Counts", delivered: str) -> None:
     if counts.skipped:
         files = console.counted(len(counts.skipped), "file")
         named = ", ".join(counts.skipped[:MOST_NAMES])
-        console.say(f"{files} left out, because they hold no JSON: {named}")
+        console.say(f"{files} without JSON left out: {named}")
 
 
 @contextmanager

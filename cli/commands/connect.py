@@ -24,8 +24,9 @@ The token is one of Segment's Public API (Settings, Access Management, Tokens), 
 or a prompt. A workspace in the EU needs --region eu, or SEGMENT_REGION=eu, which doctor reads too.
 What is there already is found by the webhook's URL, and changed only where it has to be: a
 narrower trigger, another batch size and further headers stay.
-With --json: {"dry_run", "source", "changes": [{"what", "action", "fields"}], "steps"}. Exit status:
-3 when Segment does not let the mapping be changed; the steps by hand are then printed.
+With --json: {"dry_run", "source", "changes": [{"what", "action", "fields"}], "others", "steps"}.
+others are destinations of the source that look like another stack. Exit status: 3 when Segment does
+not let the mapping be changed; the steps by hand are then printed.
 """
 
 
@@ -119,6 +120,11 @@ def _show(made: "Plan") -> None:
         for field, (old, new) in change.fields.items():
             before = "" if old is None else f"{_text(old)} → "
             console.say(f"  {field}: {before}{_text(new)}")
+    for name in made.others:
+        console.note(
+            f"Warning: the source's destination {name} looks like another stack of this product. "
+            "Klaviyo would get each message from both: disable one of them in Segment."
+        )
 
 
 def _tell(made: "Plan", dry_run: bool, as_json: bool) -> None:
@@ -130,6 +136,7 @@ def _tell(made: "Plan", dry_run: bool, as_json: bool) -> None:
                 "dry_run": dry_run,
                 "source": made.source["id"],
                 "changes": [_as_json(change) for change in made.changes],
+                "others": made.others,
                 "steps": list(AFTERWARDS),
             }
         )

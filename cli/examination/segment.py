@@ -6,7 +6,14 @@ from typing import Any
 
 from cli.examination.check import Check, Health
 from cli.next_command import next_command
-from cli.segment.connection import MOST_IN_A_BATCH, lacking, posts_to, types_of, webhooks
+from cli.segment.connection import (
+    MOST_IN_A_BATCH,
+    lacking,
+    others,
+    posts_to,
+    types_of,
+    webhooks,
+)
 from cli.segment.public_api import SegmentApi, api_url
 from klaviyo_mapping.settings.settings import Settings
 
@@ -42,9 +49,10 @@ class SegmentExamination:
             yield Check("Segment", Health.SKIPPED, f"not checked: {TOKEN} is not set")
             return
         api = SegmentApi(api_url(), token, self._on_pause)
+        there = webhooks(api, None, self._url)
         found = [
             (destination, mapping)
-            for destination, mappings in webhooks(api, None, self._url)
+            for destination, mappings in there
             for mapping in mappings
             if posts_to(mapping, self._url)
         ]
@@ -54,6 +62,13 @@ class SegmentExamination:
         for destination, mapping in found:
             connect = _connect(destination["sourceId"], self._stack_name)
             yield mapping_check(destination, mapping, self._settings, self._has_token, connect)
+            for name in others(there, destination["sourceId"], self._url):
+                yield Check(
+                    "Segment",
+                    Health.DOUBTFUL,
+                    f"{name}: looks like another stack that gets the same source's messages",
+                    "disable one of the two destinations in Segment",
+                )
 
 
 def _connect(source: str, stack_name: str | None) -> str:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from cli.segment.public_api import WEBHOOKS_ACTIONS, Json, SegmentApi
 from cli.troubles import Misuse
@@ -49,7 +50,10 @@ class ConnectionChange:
 
 @dataclass(slots=True)
 class Plan:
-    """What is there, and what is to be sent. Of what is new, the ids are `None`."""
+    """What is there, and what is to be sent. Of what is new, the ids are `None`.
+
+    `others` are the source's destinations that look like another stack of this product.
+    """
 
     source: Json
     destination_id: str | None
@@ -57,6 +61,7 @@ class Plan:
     destination: dict[str, Any]
     subscription: dict[str, Any]
     changes: list[ConnectionChange]
+    others: list[str]
 
 
 def types_of(settings: Settings) -> tuple[str, ...]:
@@ -107,9 +112,29 @@ def posts_to(subscription: Json, url: str) -> bool:
     return bool((subscription.get("settings") or {}).get("url") == url)
 
 
+def others(found: Sequence[tuple[Json, list[Json]]], source_id: str, url: str) -> list[str]:
+    """The names of the source's enabled webhooks that post to the same path at another host.
+
+    That is what another stack looks like. Klaviyo would get every message of the source from both.
+    """
+    return [
+        destination.get("name") or destination["id"]
+        for destination, mappings in found
+        if destination["sourceId"] == source_id
+        and destination["enabled"]
+        and any(each["enabled"] and _is_another(each, url) for each in mappings)
+    ]
+
+
+def _is_another(mapping: Json, url: str) -> bool:
+    there, here = urlsplit(str((mapping.get("settings") or {}).get("url"))), urlsplit(url)
+    return there.path == here.path and there.netloc != here.netloc
+
+
 def plan(api: SegmentApi, source: Json, desired: Desired) -> Plan:
     """What is to be done. Reads only."""
-    destination, subscription = _present(api, source["id"], desired)
+    found = webhooks(api, source["id"], desired.url)
+    destination, subscription = _present(found, desired)
     wanted = _destination(destination, desired)
     mapping = _subscription(subscription, desired)
     changes = []
@@ -124,6 +149,7 @@ def plan(api: SegmentApi, source: Json, desired: Desired) -> Plan:
         wanted,
         mapping,
         changes,
+        others(found, source["id"], desired.url),
     )
 
 
@@ -143,9 +169,11 @@ def apply(api: SegmentApi, made: Plan) -> None:
         api.update_subscription(str(made.destination_id), made.subscription_id, made.subscription)
 
 
-def _present(api: SegmentApi, source_id: str, desired: Desired) -> tuple[Json | None, Json | None]:
+def _present(
+    found: Sequence[tuple[Json, list[Json]]], desired: Desired
+) -> tuple[Json | None, Json | None]:
     """The destination that is ours by its URL, else by its name; and its mapping."""
-    for destination, subscriptions in webhooks(api, source_id, desired.url):
+    for destination, subscriptions in found:
         ours = [each for each in subscriptions if posts_to(each, desired.url)]
         if ours:
             return destination, ours[0]

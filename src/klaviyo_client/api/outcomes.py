@@ -13,22 +13,22 @@ class RetryReason(Explained):
     THROTTLED = (
         "throttled",
         "Klaviyo throttles (its rate limit is reached).",
-        "Nothing: it is retried. If it lasts, let Segment send larger batches.",
+        "Nothing to do: it is retried. If it lasts, let Segment send larger batches.",
     )
     UNAVAILABLE = (
         "unavailable",
         "Klaviyo has a failure at the moment.",
-        "Nothing: it is retried.",
+        "Nothing to do: it is retried.",
     )
     TIMEOUT = (
         "timeout",
         "Klaviyo did not answer in time.",
-        "Nothing: it is retried.",
+        "Nothing to do: it is retried.",
     )
     CONNECTION_FAILED = (
         "connection_failed",
         "Klaviyo could not be reached, or the connection broke.",
-        "Nothing: it is retried. If it lasts, check the function's network.",
+        "Nothing to do: it is retried. If it lasts, check the function's network.",
     )
     UNAUTHORIZED = (
         "unauthorized",
@@ -43,7 +43,7 @@ class RetryReason(Explained):
     OUT_OF_TIME = (
         "out_of_time",
         "The time of this call was up before it was sent.",
-        "Nothing: it is retried.",
+        "Nothing to do: it is retried.",
     )
     LEDGER_LATE = (
         "ledger_late",
@@ -53,7 +53,7 @@ class RetryReason(Explained):
     CIRCUIT_OPEN = (
         "circuit_open",
         "Klaviyo failed a moment ago, so nothing is sent for a few seconds.",
-        "Nothing: it is retried.",
+        "Nothing to do: it is retried.",
     )
     PAUSED = (
         "paused",
@@ -63,27 +63,27 @@ class RetryReason(Explained):
     WAITS_FOR_PROFILE = (
         "waits_for_profile",
         "It waits for an earlier change of the same person.",
-        "Nothing: it follows as soon as that one is through.",
+        "Nothing to do: it follows as soon as that one is through.",
     )
     PERSON_BUSY = (
         "person_busy",
         "Another function is sending something about the same person.",
-        "Nothing: it follows in a few seconds.",
+        "Nothing to do: it follows in a few seconds.",
     )
     CONSENT_TOO_SOON = (
         "consent_too_soon",
         "A consent of the same person was changed a short time ago.",
-        "Nothing: it follows within half an hour.",
+        "Nothing to do: it follows within half an hour.",
     )
     IMPORT_PENDING = (
         "import_pending",
         "Klaviyo is still working on a bulk import.",
-        "Nothing: it is checked again in a minute.",
+        "Nothing to do: it is checked again in a minute.",
     )
     IMPORT_ERRORS_MISSING = (
         "import_errors_missing",
         "A bulk import refused more profiles than Klaviyo has named so far.",
-        "Nothing: its errors are read again. If they stay incomplete, the dead-letter queue"
+        "Nothing to do: its errors are read again. If they stay incomplete, the dead-letter queue"
         " names the job and how many are missing.",
     )
     UNEXPECTED_ANSWER = (

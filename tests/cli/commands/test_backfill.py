@@ -549,9 +549,7 @@ def test_file_that_is_no_archive_is_left_out_and_named(
         [str(backfill.folder / name) for name in names],
     )
     assert ids(account) == ["track-1"]
-    assert (
-        f"3 files left out, because they hold no JSON: {backfill.folder}" in backfill.run().stdout
-    )
+    assert f"3 files without JSON left out: {backfill.folder}" in backfill.run().stdout
 
 
 def test_file_that_is_named_is_read_whatever_it_holds(backfill: Backfill) -> None:

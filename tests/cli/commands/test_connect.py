@@ -164,6 +164,36 @@ def test_other_webhooks_of_the_source_are_left_as_they_are(
 
 
 @pytest.mark.parametrize(
+    ("url", "is_enabled", "expected"),
+    [
+        pytest.param("https://other.example/segment", True, ["Shop (dev)"], id="another stack"),
+        pytest.param("https://other.example/segment", False, [], id="one that is disabled"),
+        pytest.param("https://other.example/analytics", True, [], id="something else"),
+        pytest.param(URL, True, [], id="this stack, once more"),
+    ],
+)
+def test_second_stack_on_the_same_source_is_named(
+    url: str,
+    is_enabled: bool,
+    expected: list[str],
+    workspace: Workspace,
+    variables: dict[str, str],
+    make_stack: MakeStack,
+) -> None:
+    other = workspace.add_webhook(source_of(workspace), "Shop (dev)", {}, is_enabled)
+    workspace.add_mapping(other, BOTH, {**MAPPING, "url": url})
+    elsewhere = workspace.add_webhook("src2", "Of another source", {})
+    workspace.add_mapping(elsewhere, BOTH, {**MAPPING, "url": "https://other.example/segment"})
+    stack = make_stack()
+    assert answer(*connect(stack, "--dry-run"), **variables)[1]["others"] == expected
+    result = call(*connect(stack), **variables)
+    assert ("Shop (dev) looks like another stack" in result.stderr) == bool(expected)
+    document = answer("doctor", "--stack", stack, **variables)[1]
+    found = [each["found"] for each in document["checks"] if each["name"] == "Segment"]
+    assert [each.split(":")[0] for each in found if "looks like another stack" in each] == expected
+
+
+@pytest.mark.parametrize(
     ("wanted", "status", "said"),
     [
         ("MY SHOP", 0, ""),
