@@ -1,7 +1,7 @@
-"""What Segment messages would become in Klaviyo, and why: nothing is sent, nothing is needed.
+"""What Segment messages would become in Klaviyo, and why. Sends nothing and needs no account.
 
-For people, who look at it in the console or on the command line; never packaged. It asks the real
-door, the real mapping and the client's own planning, so that it says what they would do.
+The console and the command line show it to people; it is not deployed. It runs the real door, the
+real mapping and the client's own planning, so it shows what they would do.
 """
 
 from preview.advice import ADVICE, Advice

@@ -25,7 +25,7 @@ ADVICE: Mapping[str, Advice] = {
 
 
 def advice_on(warned: Warned) -> Advice:
-    """A warning's advice; its meaning begins with the option that the warning is about."""
+    """The advice on a warning. The meaning begins with the option that the warning names."""
     advice = ADVICE[warned.code.value]
     if warned.field is None:
         return advice

@@ -1,7 +1,7 @@
-"""A dry run of a delivery: the client's own code, and a made-up Klaviyo that answers every request.
+"""A dry run of a delivery: the client's own code against a made-up Klaviyo.
 
-So the requests are those that the client sends, in the order in which it plans them. What an
-answer would say is written in angle brackets.
+The requests are those that the client would send, in the order in which it plans them. Values that
+only a real answer can give are written in angle brackets.
 """
 
 import json
@@ -36,28 +36,28 @@ FOUND = "<the id of {} in the answer to request {}>"
 LATER = "About {} later, by way of the retry queue."
 
 CHECK_SECONDS = 60.0
-"""After which an import job is looked at first."""
+"""How long after an import job the client first asks for its result."""
 
 NOTES: Mapping[Endpoint, str] = {
     GET_LISTS: "A list that is to be joined is created if there is none of its name.",
     GET_PROFILES: "If there is no such profile, nothing more is sent for it.",
     GET_LIST_MEMBERS: "If the person is not on the list, nothing more is sent for them.",
 }
-"""What becomes of it where the answer is another one."""
+"""What happens if Klaviyo answers otherwise."""
 
 CONSENTS = "Who has opted out, without a later consent, is not subscribed."
 
 WITHDRAWALS = "If there is no such profile, it is created first, so that it keeps the withdrawal."
 
 ROUNDS = 8
-"""How often at most what has to wait is taken up again."""
+"""How often, at most, waiting operations are tried again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A request, and what it waits for: the answer to the step of that number, from 1.
+    """A request. `after` is the number (from 1) of the step whose answer it needs.
 
-    `path` is as people read it.
+    `path` is decoded, for people.
     """
 
     request: Request
@@ -68,10 +68,10 @@ class Step:
 
 @dataclass(slots=True)
 class DryRun:
-    """The `steps` in their order, and the `operations` that the positions in them are about.
+    """The `steps` in their order, and the `operations` that their positions refer to.
 
-    These are those given, and then the looks at import jobs. `lists` are those that were looked up
-    by their names.
+    The operations are the given ones, followed by the checks of import jobs. `lists` are the lists
+    that were looked up by name.
     """
 
     operations: list[Operation]
@@ -80,7 +80,7 @@ class DryRun:
 
 
 def run_dry(operations: Sequence[Operation]) -> DryRun:
-    """Carry the operations out on paper, now and, where they have to wait, once that is over."""
+    """Carry the operations out on paper. Those that have to wait are retried after the wait."""
     dry_run = DryRun(list(operations))
     paper = _Paper(dry_run)
     waiting: dict[float, dict[int, Operation]] = {0.0: dict(enumerate(operations))}
@@ -100,7 +100,7 @@ def _carry_out(
     seconds: float,
     following: dict[float, dict[int, Operation]],
 ) -> None:
-    """Deliver what is due after so many seconds; `following` gets what has to wait longer."""
+    """Deliver what is due after so many seconds. What has to wait longer goes into `following`."""
     dry_run = paper.dry_run
     positions = list(due)
     paper.begin(positions, LATER.format(_in_words(seconds)) if seconds else None)
@@ -116,9 +116,9 @@ def _carry_out(
 
 
 class _Paper:
-    """A `Courier` that writes down what it is given, and answers as a healthy Klaviyo would.
+    """A `Courier` that records each request and answers as a healthy Klaviyo would.
 
-    Where a profile, a list or a member is asked for, it is there.
+    Every profile, list and member that is asked for exists.
     """
 
     def __init__(self, dry_run: DryRun) -> None:
@@ -129,7 +129,7 @@ class _Paper:
         self._told_by: dict[str, int] = {}
 
     def begin(self, positions: Sequence[int], note: str | None) -> None:
-        """A delivery begins, of the operations that stand at these positions of the dry run."""
+        """Begin a delivery of the operations at these positions of the dry run."""
         self._positions, self._note = positions, note
         self._prepared = {}
 
@@ -144,7 +144,7 @@ class _Paper:
         limits: Limits,  # noqa: ARG002 - no time passes
         on_reply: OnReply,
     ) -> int:
-        """Takes the requests in their order, and then those that follow from their answers."""
+        """Record the requests in order, then the requests that their answers lead to."""
         began = len(self.dry_run.steps)
         waiting: deque[tuple[Request, int]] = deque((request, 0) for request in requests)
         while waiting:
@@ -155,7 +155,7 @@ class _Paper:
         return len(self.dry_run.steps) - began
 
     def _write_down(self, request: Request, parent: int) -> int:
-        """Note the request under its number; `parent` is the one whose answer has led to it."""
+        """Record the request under its number. `parent` is the request whose answer led to it."""
         needs = {position for item in request.items for position in item.covers}
         prepares = {position for item in request.items for position in item.joins}
         if request.endpoint is BULK_IMPORT_PROFILES:
@@ -176,7 +176,7 @@ class _Paper:
         return len(steps)
 
     def _is_of_subscriptions(self, request: Request) -> bool:
-        """Whether it is the answer that decides who may be subscribed."""
+        """Whether its answer decides who may be subscribed."""
         operations = self.dry_run.operations
         return any(
             isinstance(operations[self._positions[each]], Subscribe)
@@ -185,14 +185,14 @@ class _Paper:
         )
 
     def _placed(self, item: Item) -> Item:
-        """The item with the dry run's positions for the delivery's."""
+        """The item with the dry run's positions in place of the delivery's."""
         covers = tuple(self._positions[each] for each in item.covers)
         return replace(
             item, covers=covers, joins=tuple(self._positions[each] for each in item.joins)
         )
 
     def _answer(self, request: Request, number: int) -> Answer:
-        """What the endpoint's row calls a success."""
+        """An answer that the endpoint's row counts as a success."""
         endpoint = request.endpoint
         document: dict[str, Any] = {}
         if endpoint.is_lookup:
@@ -214,7 +214,7 @@ class _Paper:
         return {"type": request.endpoint.resource, "id": found, "attributes": attributes}
 
     def _id(self, pattern: str, *parts: object) -> str:
-        """Words in the place of an id that only the answer tells."""
+        """Words in place of an id that only a real answer has."""
         written = NOT_IN_PATH.sub("-", pattern.format(*parts))[:200]
         self._told_by[written] = len(self.dry_run.steps)
         return written

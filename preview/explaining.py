@@ -1,4 +1,4 @@
-"""From messages and settings to what they would become in Klaviyo."""
+"""Previews messages: what they would become in Klaviyo with given settings."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -29,12 +29,12 @@ from preview.provenance import Budget, Origins, trace
 from preview.reading import read
 
 Given = Json | Unreadable | Operation
-"""A message, or an operation as the mapping has made it already and a queue has held it."""
+"""A message, or an operation from a queue that was mapped earlier."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Decided:
-    """What was given and the decision on it. `begins` is the position of its first operation."""
+    """The input and the decision on it. `begins` is the position of its first operation."""
 
     number: int
     raw: Given
@@ -55,13 +55,13 @@ def explain(
     is_traced: bool = True,
     go_on: Callable[[], None] = lambda: None,
 ) -> Preview:
-    """What the messages would become with these settings, in one webhook call. Sends nothing.
+    """What the messages would become with these settings in one webhook call. Sends nothing.
 
-    `messages` is a text with one message or an array of them, or messages as `json.loads` gives
-    them, and operations, which no setting changes any more. `now`, with a time zone, is as in
-    `map_message`. Without `is_traced` no request says where its parts came from, which is much
-    quicker for many messages. `go_on` is called between the messages; who no longer wants the
-    result lets it raise. Raises `UnreadableText` for a text that holds no messages.
+    `messages` is a text (one message or an array), or a sequence of messages as `json.loads`
+    returns them and of operations, which no setting changes. `now` needs a time zone, as in
+    `map_message`. Without `is_traced`, requests do not say where their parts came from; that is
+    much faster for many messages. `go_on` is called between messages and may raise to stop the
+    preview. Raises `UnreadableText` for a text without messages.
     """
     given = read(messages) if isinstance(messages, str) else messages
     decided = _decide_all(given, settings, now, go_on)
@@ -111,7 +111,7 @@ def _trace_all(
     budget: Budget,
     go_on: Callable[[], None],
 ) -> dict[int, Origins]:
-    """By the message's number."""
+    """The origins of each message's operations, by the message's number."""
 
     def remap(raw: Json, settings: Settings) -> Sequence[Operation] | None:
         go_on()
@@ -186,7 +186,7 @@ def _text(value: Json) -> str | None:
 
 
 def _ways_out(raw: Json, settings: Settings, now: datetime) -> tuple[WayOut, ...]:
-    """Other values of settings, any one of which would let the message through."""
+    """Other values of settings. Each of them by itself would let the message through."""
     return tuple(
         WayOut(offer.setting, {"true": True, "false": False}.get(offer.value, offer.value))
         for offer in offers(raw, settings, now)
@@ -237,5 +237,5 @@ def _request(
 
 
 def _order(source: Source) -> tuple[int, str]:
-    """Keys by their message, then settings."""
+    """Sorts keys by message, and settings last."""
     return (source.message or 1 << 62, source.path)

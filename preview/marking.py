@@ -1,8 +1,8 @@
-"""Where the parts of operations end up in a request: each part gets a mark.
+"""Finds where each part of an operation ends up in a request.
 
-Every text and number of the operations is replaced by a mark of its own, the client writes the
-request anew, and where the marks come out is where the parts are. So nothing here has to know how
-Klaviyo's bodies are built.
+It replaces every text and number of the operations by a unique mark and has the client write the
+request again. A part is wherever its mark appears. So this module need not know how Klaviyo's
+bodies are built.
 """
 
 import json
@@ -26,24 +26,24 @@ from preview.dry_run import DryRun, run_dry
 from preview.paths import Path
 
 REWRITTEN = frozenset({BULK_CREATE_EVENTS, BULK_IMPORT_PROFILES, CREATE_EVENT, UPSERT_PROFILE})
-"""The endpoints whose items are written anew from several operations, and what those of one person
-come to depends on the others; for any other, each operation has a dry run of its own."""
+"""Endpoints whose items combine several operations of one person, so that each depends on the
+others. For any other endpoint, each operation has its own dry run."""
 
 UNMARKED = frozenset({"message_id", "profile_id", "job_id", "message_ids", "backfill"})
-"""Fields of operations that no key of a message is behind."""
+"""Fields of operations that come from no key of a message."""
 
 UNSET = ("meta", "patch_properties", "unset")
-"""Where a profile of a bulk import names the properties that it clears."""
+"""The place where a profile of a bulk import names the properties to clear."""
 
 _MARK = re.compile(r"~([0-9]+)~")
 _ITEM = "~item~"
 
 Landing = tuple[Path, int, Path]
-"""A place in a request's body (empty for its path), an operation's position, a place in that."""
+"""A place in a request's body (empty for the path), an operation's position, a place in it."""
 
 
 def item_places(request: Request) -> list[Path]:
-    """Where in the body each of the request's items stands; the whole body of a single one."""
+    """The place of each of the request's items in the body. A single item is the whole body."""
     if not request.body():
         return [() for _ in request.items]
     probe = replace(request, items=(Item(json.dumps(_ITEM).encode(), ()),))
@@ -54,9 +54,9 @@ def item_places(request: Request) -> list[Path]:
 def landings(
     request: Request, body: Json, dry_run: DryRun, number: int, place: Path
 ) -> list[Landing]:
-    """Where the operations of the request's item `number`, which stands at `place`, come out.
+    """Where the operations of the request's item `number`, at `place`, end up.
 
-    `body` is that of the whole request. A field whose mark the client cannot write has no landing.
+    `body` is the whole request's body. A field whose mark the client cannot write has no landing.
     """
     item = request.items[number]
     found = _found(request, body, dry_run, item, place, None)
@@ -78,7 +78,7 @@ def _found(
     place: Path,
     field: str | None,
 ) -> list[Landing] | None:
-    """The landings of one field or of all; `None` where the client cannot write the marks."""
+    """The landings of one field or of all of them; `None` if the client cannot write the marks."""
     marks = _Marks()
     positions = (*item.covers, *item.joins)
     plain = [dry_run.operations[position] for position in positions]
@@ -117,7 +117,7 @@ def _rewritten(
     item: Item,
     lists: KnownLists,
 ) -> Request:
-    """The request with only that item, and with marks."""
+    """The request with only that item, with marks in it."""
     covers = tuple(range(len(item.covers)))
     joins = tuple(range(len(covers), len(marked)))
     written = rebuilt(request, marked, Item(b"", covers, joins))
@@ -131,16 +131,17 @@ def _rewritten(
 
 
 def _run_again(request: Request, marked: Operation, earlier: int) -> Sequence[Request]:
-    """The requests of this kind that only this operation would be, with marks.
+    """The request of this kind that this operation alone leads to, with marks in it.
 
-    Of several, since a merge looks up two profiles, the one that has so many before it.
+    A merge looks up two profiles, so there can be several: then it is the one with so many before
+    it.
     """
     alike = [step.request for step in run_dry([marked]).steps if _is_alike(step.request, request)]
     return alike[earlier : earlier + 1] or alike
 
 
 def _earlier(request: Request, dry_run: DryRun, position: int) -> int:
-    """How many requests of this kind the operation needs before this one."""
+    """How many requests of this kind the operation makes before this one."""
     steps = (step.request for step in dry_run.steps)
     return sum(
         _is_alike(before, request) and any(position in item.covers for item in before.items)
@@ -153,9 +154,9 @@ def _is_alike(one: Request, other: Request) -> bool:
 
 
 def _there(body: Json, path: Path) -> Path | None:
-    """The path, if there is something in the body.
+    """The path, if the body has something there.
 
-    A bulk import names the properties that it clears in its `meta` instead.
+    A bulk import names the properties to clear in its `meta` instead.
     """
     value = body
     for depth, step in enumerate(path):
@@ -183,7 +184,7 @@ class _Marks:
         self._places: list[tuple[int, Path]] = []
 
     def put(self, operation: Operation, position: int, field: str | None) -> Operation:
-        """The operation with marks for its texts and numbers, or for those of one field."""
+        """The operation with marks in place of its texts and numbers, or of one field's."""
         fields = {
             name: self._marked(value, position, (name,))
             for name in operation.__struct_fields__
@@ -194,7 +195,7 @@ class _Marks:
         return replace(operation, **fields)
 
     def in_text(self, text: str) -> list[tuple[int, Path]]:
-        """What the marks in a text stand for."""
+        """The parts that the marks in a text stand for."""
         return [self._places[int(number)] for number in _MARK.findall(text)]
 
     def _marked(self, value: Json, position: int, place: Path) -> Json:

@@ -1,4 +1,4 @@
-"""What a preview says, as frozen values. Messages and requests are numbered from 1."""
+"""The result of a preview, as frozen values. Messages and requests are numbered from 1."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +8,7 @@ from preview.advice import Advice
 
 
 class MappingVerdict(StrEnum):
-    """What would become of a message, as far as that can be known without asking Klaviyo."""
+    """What would happen to a message, as far as can be known without asking Klaviyo."""
 
     MAPPED = "mapped"
     DROPPED = "dropped"
@@ -17,7 +17,7 @@ class MappingVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WayOut:
-    """A setting that would let a dropped message through, and the value that it would need."""
+    """A setting that would let a dropped message through, with the value it needs."""
 
     setting: str
     value: Json
@@ -25,14 +25,14 @@ class WayOut:
 
 @dataclass(frozen=True, slots=True)
 class MessagePreview:
-    """One message. `operations` are what it becomes, `requests` the numbers of what carries them.
+    """One message. `operations` are what it becomes, `requests` the numbers of their requests.
 
-    `type` and `event_name` are `None` where they are no texts. Of an operation that a queue has
-    held, `type` is its kind.
+    `type` and `event_name` are `None` if they are not texts. For an operation from a queue, `type`
+    is its kind.
 
-    `reason` says why it is dropped or rejected. Of a rejected one, `field` and `detail` say what is
-    wrong with it, as the answer to Segment would; `field` is empty when the whole is at fault.
-    `warnings` belong to mapped ones.
+    `reason` says why the message is dropped or rejected. For a rejected message, `field` and
+    `detail` say what is wrong, as the answer to Segment does; `field` is empty if the whole message
+    is at fault. Only mapped messages have `warnings`.
     """
 
     number: int
@@ -51,10 +51,10 @@ class MessagePreview:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where something came from: a key of a message, or a setting (then `message` is `None`).
+    """Where a part came from: a key of a message, or a setting (then `message` is `None`).
 
-    `path` is as in `traits.address.city` or `properties.products[0].price`, the keys in the
-    message's own spelling; of a setting, its variable.
+    `path` looks like `traits.address.city` or `properties.products[0].price`, in the message's own
+    spelling. For a setting it is the environment variable.
     """
 
     path: str
@@ -73,9 +73,9 @@ class Trace:
 class RequestPreview:
     """One request to Klaviyo. `title` says in plain words what it does.
 
-    `items` has for each item of the body its pointer and the numbers of the messages that it comes
-    from. `after` is the number of the request whose answer this one needs; what that answer will
-    say is written in angle brackets. `body` is `None` for a request without one.
+    `items` gives, for each item of the body, its pointer and the numbers of its messages. `after`
+    is the number of the request whose answer this one needs; values from that answer are written
+    in angle brackets. `body` is `None` for a request without a body.
     """
 
     number: int
@@ -93,9 +93,9 @@ class RequestPreview:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """All messages in their order, and all requests in the order in which they would leave.
+    """All messages in their order, and all requests in the order of sending.
 
-    `is_traced` is false when there was too much to trace every part of it.
+    `is_traced` is false if the preview was too large to trace every part.
     """
 
     messages: tuple[MessagePreview, ...]

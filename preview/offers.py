@@ -1,7 +1,7 @@
 """What another setting would change about a message.
 
-Each setting is tried by itself, with the values that it could well have, and what the mapping then
-makes of the message is put beside what it makes of it now. So no feature has to be named here.
+It maps the message again with each setting changed by itself to a likely value, and compares the
+results. So no feature has to be named here.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ TRIED: Mapping[str, Sequence[str]] = {
     "default_country": ("US", "GB", "DE", "FR", "ES", "IT", "NL", "SE", "AU", "IN", "BR", "JP"),
     "audience_lists": ("auto",),
 }
-"""Values to try of a setting that takes a text, where its one example says too little. The first
+"""Values to try for settings that take a text and whose one example is not enough. The first value
 that changes something is offered."""
 
 PLAIN: Mapping[str, Json] = {
@@ -32,17 +32,16 @@ PLAIN: Mapping[str, Json] = {
     "properties": {"email": "somebody@acme-store.example"},
     "context": {"locale": "en-US", "ip": "203.0.113.7"},
 }
-"""A message with nothing about it. What changes this one as well is not said of a sample."""
+"""A plain message. A change that a setting makes here too is not special to a sample."""
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What would become of a message with another `value` of a `setting`, as `value` is written.
+    """What a message would become with another `value` of a `setting`.
 
-    `also` are the operations that it would become besides, `no_longer` those that it would not, and
-    `changed` the fields of the others, each a phrase such as `set phone_number`. `is_special` says
-    that it is about this message, and not about any of its type; `lets_through` says that the
-    message is dropped now.
+    `also` are additional operations, `no_longer` the ones that would go, and `changed` the changed
+    fields of the others, as phrases such as `set phone_number`. `is_special`: the change concerns
+    this message and not every message of its type. `lets_through`: the message is dropped now.
     """
 
     setting: str
@@ -68,9 +67,9 @@ class Offer:
 
 
 def offers(raw: Json, settings: Settings, now: datetime) -> tuple[Offer, ...]:
-    """What other settings would change about a message, those that are about it first.
+    """What other settings would change about a message, the special ones first.
 
-    Of a dropped message, those that would let it through. None of a message that is rejected.
+    For a dropped message, only settings that would let it through. For a rejected one, none.
     """
     arrival = validate(raw)
     if isinstance(arrival, Malformed):
@@ -100,7 +99,7 @@ def offers(raw: Json, settings: Settings, now: datetime) -> tuple[Offer, ...]:
 
 
 def _texts(setting: Declared, value: Any, arrival: Message) -> Iterator[str]:
-    """Other values of the setting, as its variable has them."""
+    """Other values of the setting, as its variable takes them."""
     if setting.is_switch:
         yield str(not value).lower()
     elif setting.choices:
@@ -115,7 +114,7 @@ def _texts(setting: Declared, value: Any, arrival: Message) -> Iterator[str]:
 def _offer(
     arrival: Message | Malformed, settings: Settings, other: Settings, now: datetime
 ) -> Offer | None:
-    """What the other settings change, if it is more than to drop the message."""
+    """What the other settings change, unless they only drop the message."""
     before, after = decide(arrival, settings, now), decide(arrival, other, now)
     if not isinstance(after, Mapped) or not isinstance(before, Mapped | Dropped):
         return None
@@ -143,7 +142,7 @@ def _difference(
 
 
 def _flat(operation: Operation) -> dict[str, Json]:
-    """The fields of an operation, identifiers and properties beside the others."""
+    """The fields of an operation, with its identifiers and properties on the same level."""
     found: dict[str, Json] = {}
     for name in operation.__struct_fields__:
         value = getattr(operation, name)

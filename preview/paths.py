@@ -1,16 +1,16 @@
-"""Places in a document: a tuple of keys and positions, how people write it, and JSON pointers."""
+"""Places in a document: as tuples of keys and positions, as people write them, as JSON pointers."""
 
 import json
 import re
 
 Path = tuple[str | int, ...]
-"""Keys of objects and positions in arrays, from the outside to the inside."""
+"""Keys of objects and positions in arrays, the outermost first."""
 
 _PLAIN_KEY = re.compile(r"[^\W\d][\w$-]*|\$\w+")
 
 
 def written(path: Path) -> str:
-    """As in `traits.address.city`, `properties.products[0].price`, `traits["First Name"]`."""
+    """`traits.address.city`, `properties.products[0].price`, `traits["First Name"]`."""
     text = ""
     for step in path:
         if isinstance(step, int):

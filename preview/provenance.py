@@ -1,9 +1,9 @@
 """Which keys of a message each part of its operations came from. Pure.
 
-The mapping does not record it (docs/decisions/0029). Instead the message is mapped again without
-one key at a time: what is then missing or different came from that key. A fallback that steps in
-counts. If nothing is left to compare (the message is dropped), or nothing changes because a
-fallback says the same, the key's value is altered a little instead.
+The mapping does not record this (docs/decisions/0029). Instead, the message is mapped again without
+one key at a time: what is then missing or different came from that key. That includes parts which
+now come from a fallback. If the message is then dropped, or nothing changes because a fallback has
+the same value, the key's value is altered a little instead.
 """
 
 import re
@@ -23,13 +23,13 @@ from operations import (
 from preview.paths import Path, written
 
 Remap = Callable[[Json, Settings], Sequence[Operation] | None]
-"""What a raw message becomes with these settings, or `None` when it becomes nothing."""
+"""What a raw message becomes with these settings, or `None` if it becomes nothing."""
 
 PARTS = 400_000
-"""How many parts of messages are mapped at most in one preview, repeats included."""
+"""The most parts of messages that one preview maps, repeats included."""
 
 PARTS_AT_LEAST = 20
-"""What mapping the smallest message costs, in parts."""
+"""The cost of mapping the smallest message, in parts."""
 
 T = TypeVar("T")
 
@@ -39,13 +39,13 @@ Document = list[dict[str, Json]]
 
 @dataclass(slots=True)
 class Budget:
-    """What may still be spent on tracing, in parts of messages."""
+    """How much more may be traced, in parts of messages."""
 
     left: int = PARTS
     was_enough: bool = True
 
     def spend(self, parts: int) -> bool:
-        """Whether it was still there to spend."""
+        """Spend so much; false if not enough is left."""
         if self.left < parts:
             self.was_enough = False
             return False
@@ -57,10 +57,10 @@ class Budget:
 class Origins:
     """Where the parts of one message's operations came from.
 
-    A place in the operations begins with the operation's position; what is said of a place holds
-    for all within it. `doubtful` is what was learned from a change that made other operations of
-    the message: it counts where nothing else is known. `settings` count beside either. `shared` are
-    the places of objects and arrays that the operations hold just as they came.
+    A place in the operations begins with the operation's position. What is known of a place holds
+    for everything within it. `doubtful` comes from changes that led to other operations; it is used
+    where nothing else is known. `settings` are used in addition. `shared` are the places of objects
+    and arrays that the operations hold unchanged.
     """
 
     sure: dict[Path, set[Path]] = field(default_factory=dict)
@@ -69,7 +69,7 @@ class Origins:
     shared: dict[Path, Path] = field(default_factory=dict)
 
     def of(self, place: Path) -> tuple[list[str], list[str]]:
-        """The keys and the settings behind a place; of nested keys only the innermost."""
+        """The keys and settings that a place comes from; of nested keys only the innermost."""
         keys = _innermost(_around(self.sure, place)) or _innermost(_around(self.doubtful, place))
         exact = {self._within(key, place) for key in keys}
         return sorted(map(written, exact)), sorted(_around(self.settings, place))
@@ -90,7 +90,8 @@ def trace(
 ) -> Origins:
     """The origins of a message's operations, as exactly as the budget allows.
 
-    `raw` is the message as it came. What it shares with the operations must be the same objects.
+    `raw` is the message as it came. Parts that the operations share with it must be the same
+    objects.
     """
     search = _Search(raw, _document(operations), settings, remap, budget)
     search.ask_for_keys()
@@ -112,7 +113,7 @@ class _Search:
         self._containers = _containers(base)
 
     def ask_for_keys(self) -> None:
-        """The outer keys first: what they do not change, the keys within do not change either."""
+        """Asks for outer keys first: if one changes nothing, the keys within it change nothing."""
         queue: deque[tuple[Path, Json]] = deque(((key,), value) for key, value in self._raw.items())
         while queue and self._budget.left >= self._cost:
             path, value = queue.popleft()
@@ -124,7 +125,7 @@ class _Search:
         self._budget.was_enough &= not queue
 
     def ask_for_settings(self) -> None:
-        """Each setting is switched, put back to its default, or altered a little."""
+        """Switches each setting, resets it to its default, or alters it a little."""
         for setting in fields(self._settings):
             for other in _other_values(setting, getattr(self._settings, setting.name)):
                 changed: dict[str, Any] = {setting.name: other}
@@ -135,10 +136,10 @@ class _Search:
                     break
 
     def _ask_for(self, path: Path, value: Json) -> set[Path]:
-        """Note what the key at `path` is behind; gives the places that are surely its doing.
+        """Note what comes from the key at `path`; returns the places that certainly do.
 
-        Where it is gone, another key may say the same in one place and not in others. So it is also
-        altered.
+        Without the key, another one may give the same value in some of the places. So the key is
+        also altered.
         """
         doubtful: list[Path] = []
         sure: set[Path] = set()
@@ -160,10 +161,10 @@ class _Search:
         return sure
 
     def _changes(self, raw: Json, settings: Settings) -> tuple[list[Path], bool] | None:
-        """The places that differ, and whether what is left can be compared place by place.
+        """The places that differ, and whether the results can be compared place by place.
 
-        It cannot where operations of other kinds come of it, or arrays of another length. `None`
-        where nothing becomes of the message, or when the budget is spent.
+        They cannot if the operations have other kinds, or arrays another length. `None` if the
+        message becomes nothing, or the budget is spent.
         """
         operations = self._remap(raw, settings) if self._budget.spend(self._cost) else None
         if operations is None:
@@ -197,8 +198,7 @@ def _document(operations: Sequence[Operation]) -> Document:
 def _differences(base: Json, other: Json, place: Path) -> Iterator[tuple[Path, bool]]:
     """The places of `base` that are different or missing in `other`.
 
-    With each, whether it is an array that has become longer or shorter, in which things may only
-    have moved.
+    With each, whether it is an array of another length, whose elements may only have moved.
     """
     if base is other:
         return
@@ -219,13 +219,13 @@ def _differences(base: Json, other: Json, place: Path) -> Iterator[tuple[Path, b
 
 
 _NOTHING = object()
-"""Stands for a key that is taken away."""
+"""Stands for a removed key."""
 
 _LAST_DIGIT = re.compile(r"[0-9](?=[^0-9]*$)")
 
 
 def _alterations(value: Json) -> Iterator[Json]:
-    """What to put in the place of a value, in the order in which it is tried."""
+    """Replacements for a value, in the order in which they are tried."""
     yield _NOTHING
     if isinstance(value, str):
         yield f"x{value}"
@@ -236,7 +236,7 @@ def _alterations(value: Json) -> Iterator[Json]:
 
 
 def _changed(document: Json, path: Path, value: Json) -> Json:
-    """The document with another value at `path`, or without it; nothing else is copied."""
+    """The document with another value at `path`, or without it. Copies nothing else."""
     step, *rest = path
     if isinstance(document, list):
         return [
@@ -265,7 +265,7 @@ def _keys_within(path: Path, value: Json) -> Iterable[tuple[Path, Json]]:
 
 
 def _containers(base: Document) -> dict[int, list[Path]]:
-    """The objects and arrays within the operations by their identity, with their places."""
+    """The objects and arrays within the operations, by identity, with their places."""
     found: dict[int, list[Path]] = {}
     waiting: list[tuple[Path, Json]] = [((), base)]
     while waiting:
@@ -309,11 +309,11 @@ def _lies_within(place: Path, places: Iterable[Path]) -> bool:
 
 
 def _around(noted: Mapping[Path, set[T]], place: Path) -> set[T]:
-    """What is noted of a place and of all that it lies within."""
+    """What is noted for a place and for every place around it."""
     return {each for length in range(len(place) + 1) for each in noted.get(place[:length], ())}
 
 
 def _innermost(paths: set[Path]) -> list[Path]:
-    """The paths without those that another one lies within."""
+    """The paths, without those that contain another one."""
     outer = {path[:length] for path in paths for length in range(len(path))}
     return [path for path in paths if path not in outer]

@@ -1,4 +1,4 @@
-"""Reads pasted text as messages. An error in the JSON has its line and column."""
+"""Reads pasted text as messages. A JSON error has its line and column."""
 
 import json
 import re
@@ -25,16 +25,16 @@ PLAIN = (
     ("Invalid \\escape", "a backslash in a text has to be doubled: \\\\"),
     ("Invalid \\uXXXX escape", "after \\u there have to be four hexadecimal digits"),
 )
-"""How Python begins to say it, and what it means."""
+"""The beginnings of Python's error texts, and what they mean in plain words."""
 
 _CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|(?P<constant>-?Infinity|NaN)')
 
 
 class UnreadableText(ValueError):  # noqa: N818 - what it is, not what went wrong
-    """The text holds no messages. `code` is that of the answer which Segment would get.
+    """The text holds no messages. `code` is the error code that Segment would get.
 
-    `line` and `column` count from 1, `offset` from 0 in characters; all are `None` where no place
-    is at fault.
+    `line` and `column` count from 1, `offset` counts characters from 0. All are `None` if the error
+    has no place.
     """
 
     def __init__(self, code: str, detail: str, text: str = "", offset: int | None = None) -> None:
@@ -69,7 +69,7 @@ def read(text: str) -> Sequence[Json | Unreadable]:
 
 
 def _fault(text: str) -> tuple[int, str] | None:
-    """Where the text stops being JSON, and why; `None` if it is JSON or the place is unknown."""
+    """Where and why the text is not JSON; `None` if it is JSON or the place is unknown."""
     if not text.strip(" \t\r\n"):
         return None
     try:

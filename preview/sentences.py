@@ -1,4 +1,4 @@
-"""Operations and their changes in words, as they follow "it would"."""
+"""Operations and their changes as phrases that follow "it would"."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -25,7 +25,7 @@ KINDS: Mapping[str, Callable[[Any], str]] = {
 
 
 def changes(before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterator[str]:
-    """The differences of two operations' fields."""
+    """The differences between two operations' fields, as phrases."""
     for name in before:
         if name in after and before[name] != after[name]:
             value = after[name]
@@ -38,7 +38,7 @@ MOST_PHRASES = 3
 
 
 def listed(phrases: Sequence[str]) -> str:
-    """`a, b and c`, with the rest counted."""
+    """`a, b and c`; further ones are counted."""
     shown = list(phrases[:MOST_PHRASES])
     if len(phrases) > MOST_PHRASES:
         more = len(phrases) - MOST_PHRASES

@@ -9,9 +9,9 @@ from preview.offers import Offer
 
 
 def to_json(preview: Preview) -> dict[str, Json]:
-    """All of it: `messages`, `requests` and `is_traced`.
+    """The whole preview: `messages`, `requests` and `is_traced`.
 
-    Of a request, `traces` is an object of JSON pointers, each with its list of sources.
+    A request's `traces` is an object: each JSON pointer has its list of sources.
     """
     return {
         "messages": [_message(message) for message in preview.messages],
@@ -21,7 +21,7 @@ def to_json(preview: Preview) -> dict[str, Json]:
 
 
 def offer_to_json(offer: Offer) -> dict[str, Json]:
-    """What another setting would change; `text` says it for people."""
+    """What another setting would change. `text` is a sentence for people."""
     return {**asdict(offer), "variable": offer.variable, "text": offer.text}
 
 

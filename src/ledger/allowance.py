@@ -1,4 +1,4 @@
-"""The time that one call of a function may spend on the ledger, and what failed in it."""
+"""The time that one call of a function may spend on the ledger, and what failed meanwhile."""
 
 import threading
 import time
@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 SECONDS = 0.3
-"""The most time of a call: a ledger that is slow, throttled or down costs no more."""
+"""The most time for one call: a slow, throttled or broken ledger costs no more than this."""
 
 PATIENT_SECONDS = 5.0
-"""The same for the retry function, for whose answer nobody waits."""
+"""The same for the retry function, since nobody waits for its answer."""
 
 NO_TIME_LEFT = "no_time_left"
 """The code of what could not be asked at all."""
@@ -20,7 +20,7 @@ FOR_WANT_OF_TIME = frozenset({NO_TIME_LEFT, "TimedOut"})
 
 
 class Allowance:
-    """The time of one call, shared by all that the ledger does in it. Safe in several threads.
+    """The time of one call, shared by everything that the ledger does in it. Thread-safe.
 
     `failures` counts, by code, the items that could not be read or written.
     """
@@ -41,16 +41,16 @@ class Allowance:
 
     @property
     def was_too_short(self) -> bool:
-        """Whether something failed, and everything that failed ran out of time."""
+        """Whether something failed, and only for lack of time."""
         return bool(self.failures) and self.failures.keys() <= FOR_WANT_OF_TIME
 
     def end_within(self, seconds: float) -> None:
-        """Leave at most this many seconds from now on."""
+        """Allow at most this many seconds from now on."""
         with self._lock:
             self._left = min(self._left, seconds)
 
     def fail(self, code: str, number: int = 1) -> None:
-        """Count what failed."""
+        """Count failures."""
         if number:
             with self._lock:
                 self.failures[code] += number

@@ -1,4 +1,4 @@
-"""What the ledger knows of a person: finding it, and deleting it."""
+"""Finds and deletes what the ledger knows of a person."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,10 @@ from ledger.values import Attributes, Item, marshalled
 
 
 def names_item(hashed: str, first: str, at: float) -> Attributes:
-    """Another name of the person whose messages stand under the hash `first`; found by either."""
+    """Another name of the person whose messages are stored under the hash `first`.
+
+    The person is found by either name.
+    """
     return marshalled(
         {
             "pk": item_keys.person(hashed),
@@ -24,8 +27,8 @@ def names_item(hashed: str, first: str, at: float) -> Attributes:
 def messages_of(
     table: Table, hashes: Iterable[str], allowance: Allowance
 ) -> tuple[list[str], bool]:
-    """The ids of the messages of a person, by the hashes of the names, oldest first; and whether
-    these are all."""
+    """The ids of a person's messages by the hashes of the names, oldest first; and whether they
+    are complete."""
     _, found, is_all = _known(table, hashes, allowance)
     prefix = item_keys.message("")
     ids = [(item["at"], item["pk"].removeprefix(prefix)) for item in found]
@@ -33,9 +36,10 @@ def messages_of(
 
 
 def forget(table: Table, hashes: Iterable[str], allowance: Allowance) -> tuple[int, bool]:
-    """Delete what is known of a person; how many items that were, and whether these were all.
+    """Delete what is known of a person. Returns how many items were deleted, and whether these were
+    all.
 
-    What is left of the person's messages are later attempts: ids, codes and times, under no hash.
+    Later attempts of the person's messages stay: ids, codes and times, without a hash.
     """
     own, found, is_all = _known(table, hashes, allowance)
     gone = dict.fromkeys([*own, *((item["pk"], item["sk"]) for item in found)])
@@ -46,8 +50,8 @@ def forget(table: Table, hashes: Iterable[str], allowance: Allowance) -> tuple[i
 def _known(
     table: Table, hashes: Iterable[str], allowance: Allowance
 ) -> tuple[list[Key], list[Item], bool]:
-    """The keys of what stands under the hashes and those that they lead to, and the keys of the
-    messages."""
+    """The keys of the items under these hashes and under those that they lead to, and the keys of
+    the messages."""
     waiting = list(hashes)
     known: set[str] = set()
     own: list[Key] = []

@@ -7,7 +7,7 @@
     K             0                  what all functions know of Klaviyo: whether it is down, pauses
     P#<hash>      words              the times of the latest messages about the person, by field
 
-The index `by-person` has the items that hold `person` (a hash) and `at` (a time).
+The index `by-person` has the items with a `person` (a hash) and an `at` (a time).
 """
 
 INDEX = "by-person"
@@ -30,11 +30,11 @@ def message(message_id: str) -> str:
 
 
 def message_id(pk: str) -> str | None:
-    """The id of the message that a `pk` is of; `None` for what is no message."""
+    """The message id in a `pk`; `None` for the `pk` of something else."""
     prefix = message("")
     return pk.removeprefix(prefix) if pk.startswith(prefix) else None
 
 
 def person(hashed: str) -> str:
-    """`pk` of what is known of a person, by the hash of one of the names."""
+    """`pk` of what is known of a person, by the hash of one of the person's names."""
     return f"P#{hashed}"

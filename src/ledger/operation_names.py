@@ -1,15 +1,15 @@
-"""What an operation is called in the ledger: by its kind, and nothing of a person. Pure."""
+"""The names of operations in the ledger: by kind, and with nothing of a person. Pure."""
 
 from zlib import crc32
 
 from operations import AddToList, CreateEvent, Operation, RemoveFromList, kind_of
 
 WHOLE = "message"
-"""Stands for a message that has no operations, or none yet."""
+"""The name for a message that has no operations, or none yet."""
 
 
 def name_of(operation: Operation) -> str:
-    """The operation's name, the same at every attempt, and its own within its message."""
+    """The operation's name: the same at every attempt, and unique within its message."""
     if isinstance(operation, CreateEvent):
         return f"{kind_of(operation)}:{_checksum(operation.unique_id)}"
     if isinstance(operation, AddToList | RemoveFromList):
@@ -21,7 +21,7 @@ def name_of(operation: Operation) -> str:
 
 
 def kind(name: str) -> str:
-    """The operation's kind, by its name."""
+    """The kind of operation that the name stands for."""
     return name.partition(":")[0]
 
 

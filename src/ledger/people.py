@@ -1,7 +1,7 @@
 """People as keyed hashes: the ledger holds no address, number or user id.
 
-With the key, from the secret, the hash of a known address can be made again, so that a person's
-items can be found and deleted. Without the key nobody can try addresses out.
+With the key, which is in the secret, the hash of a known address can be computed again, so that a
+person's items can be found and deleted. Without the key nobody can guess addresses.
 """
 
 import hmac
@@ -9,20 +9,20 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 
 BYTES = 16
-"""Of a hash. Two of a billion people share one with a probability of 1 in 10²¹."""
+"""The length of a hash. Two of a billion people share one with a probability of 1 in 10²¹."""
 
 MOST_KNOWN = 10_000
-"""Hashes that are kept: a call needs each person's several times."""
+"""How many hashes are kept: a call needs each person's several times."""
 
 
 class People:
-    """Hashes of what names a person, under one key."""
+    """Hashes of people's identifiers, under one key."""
 
     def __init__(self, key: str) -> None:
         self._key = key.encode("utf-8", "surrogatepass")
         self._known: dict[tuple[str, str], str] = {}
         self.salt = hmac.digest(self._key, b"fields", "sha256")
-        """For hashes of what is no person."""
+        """For hashes of things that are not people."""
 
     def hash(self, name: str, value: str) -> str:
         """The hash of one identifier: `name` is Klaviyo's (`email`, `external_id`, …)."""
@@ -41,5 +41,5 @@ class People:
         return urlsafe_b64encode(digest).decode().rstrip("=")
 
     def hashes(self, names: Iterable[tuple[str, str]]) -> list[str]:
-        """The hashes of some identifiers, in their order."""
+        """The hashes of several identifiers, in their order."""
         return [self.hash(name, value) for name, value in names]

@@ -1,4 +1,4 @@
-"""Replaces items that have not changed meanwhile, many in one request.
+"""Replaces items if they have not changed meanwhile, many in one request.
 
 A transaction takes a hundred items and costs two write units for each. A few items are written
 singly, for one unit each.
@@ -17,20 +17,20 @@ from ledger.table import Table
 ITEMS_A_TRANSACTION = 100
 
 FEW = 8
-"""Up to this number items are written singly, side by side."""
+"""Up to this many items are written singly, side by side."""
 
 ROUNDS = 3
 """How often a transaction is attempted, each time without the items that stopped it."""
 
 CHANGED = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
-"""Why a transaction was stopped by an item: it has changed, or is changing."""
+"""The codes with which an item stops a transaction: it has changed, or is changing."""
 
 NOT_MADE = frozenset({FAILED_CONDITION, "TransactionConflictException"})
 
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """Put an item with these `attributes`, as DynamoDB writes them, if the item there has this
+    """Replace an item by these `attributes`, as DynamoDB writes them, if the stored item has this
     `version`; 0 means that there is no item."""
 
     key: Key
@@ -41,9 +41,9 @@ class Swap:
 def swap(
     table: Table, swaps: Sequence[Swap], allowance: Allowance, *, leave: float = 0.0
 ) -> list[bool | None]:
-    """Whether each was made: `False` if the item has changed, `None` if it is unknown.
+    """Whether each swap was made: `False` if the item has changed, `None` if it is unknown.
 
-    `leave` seconds of the allowance are not used.
+    It leaves `leave` seconds of the allowance.
     """
     if not swaps:
         return []

@@ -13,7 +13,7 @@ Attributes = dict[str, dict[str, Any]]
 
 
 def marshalled(item: Mapping[str, Any]) -> Attributes:
-    """An item's attributes; those that are `None` are left out."""
+    """An item's attributes, without those that are `None`."""
     return {
         name: {"S": value} if isinstance(value, str) else written(value)
         for name, value in item.items()
