@@ -30,8 +30,11 @@ from ledger.table import Table
 Name = tuple[str, str]
 """An identifier: its name and its value."""
 
-LATE_SECONDS, LONGEST_LATE_SECONDS = 30.0, 300.0
-"""How long what a late table could not check stays away from it, at first and at most."""
+LATE_SECONDS = 30.0
+"""How long what a late table could not check stays away from it at first."""
+
+LONGEST = 10.0
+"""Times as long, at most."""
 
 
 class LastWord:
@@ -65,17 +68,17 @@ class Lateness:
 
     def __init__(self) -> None:
         self.first = LATE_SECONDS
-        self._calls = 0
+        self._times = 1.0
 
     def grow(self) -> float:
         """The seconds, once another call has found the table late."""
-        seconds = min(self.first * 2.0**self._calls, LONGEST_LATE_SECONDS)
-        self._calls += 1
-        return seconds * random.uniform(1.0, 1.5)
+        seconds = self.first * self._times * random.uniform(1.0, 1.5)
+        self._times = min(2 * self._times, LONGEST)
+        return seconds
 
     def end(self) -> None:
         """A call has found it in time."""
-        self._calls = 0
+        self._times = 1.0
 
 
 class Words:
