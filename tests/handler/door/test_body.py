@@ -1,6 +1,8 @@
 """A body is one message or an array of messages in strict JSON, whatever is in it."""
 
+import contextlib
 import json
+import timeit
 from typing import Any
 
 import pytest
@@ -207,3 +209,15 @@ def test_no_half_of_a_surrogate_pair_gets_through(text: str) -> None:
     # JSON joins two halves that meet, which Python keeps apart.
     joined = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     assert message["a"].replace("\ufffd", "") == joined.replace("\ufffd", "")
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("piece", ["\\ud800", "\\ud83d\\ude00", "\\ud", "\\\\"])
+def test_a_body_of_escapes_takes_no_longer_than_its_length_asks_for(piece: str) -> None:
+    body = f'{{"a":"{piece * (3_000_000 // len(piece))}"}}'.encode()
+
+    def read() -> None:
+        with contextlib.suppress(NotJson):
+            list(read_messages(body))
+
+    assert min(timeit.repeat(read, number=1, repeat=2)) < 2.0
