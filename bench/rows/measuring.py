@@ -18,8 +18,8 @@ from local.aws_stand_in import template
 HERE = Path(__file__).resolve().parent
 
 KEY = "pk_bench"
-ALLOCATOR = "MALLOC_MMAP_THRESHOLD_"
-"""The template's variable that decides how much memory is kept."""
+ALLOCATOR = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")
+"""The template's variables that decide how much memory is kept."""
 
 SIZES: Mapping[str, tuple[int, ...]] = {
     "track": (1, 10, 100, 1_000, 4_000),
@@ -107,7 +107,7 @@ class Subject:
         variables = template.source()["Globals"]["Function"]["Environment"]["Variables"]
         self._environment = {
             "PATH": os.environ.get("PATH", ""),
-            ALLOCATOR: variables[ALLOCATOR],
+            **{name: variables[name] for name in ALLOCATOR},
             "PYTHONPATH": artifact.imports(),
             "KLAVIYO_API_URL": ends.sink,
             "KLAVIYO_PRIVATE_KEY": KEY,

@@ -7,11 +7,12 @@ from operations import Json
 LONGEST = 100
 """Klaviyo's limit on an e-mail address, in characters."""
 
+# The quantifiers are possessive, so they never backtrack.
 _ADDRESS = re.compile(
-    r"[^@\s]+@"
-    r"(?:[^@\s.]+\.)+"
+    r"[^@\s]++@"
+    r"(?:[^@\s.]++\.)++"
     # A top-level domain of letters, in any script, or in its ASCII form (IDNA).
-    r"(?:[^\W\d_]{2,}|xn--[a-z0-9-]+)",
+    r"(?:[^\W\d_]{2,}+|xn--[a-z0-9-]++)",
     re.IGNORECASE,
 )
 
