@@ -112,7 +112,8 @@ class Report:
     """How a run ended. The lists of places must be empty.
 
     `stale` are places whose last word does not stand, which may happen without a ledger. Those of
-    `warned` had the warning that the order was not checked. `fates` are messages for which the
+    `warned` had the warning that the order was not checked; of those of `untold` a function was
+    killed while the table failed, before it could warn. `fates` are messages for which the
     ledger is wrong. `behind` are those for which it is wrong because a fate could not be written,
     which was counted. `everywhere` are people whose unsubscription from a list became one from
     everything. `widened` are consents that nobody has given, or that were withdrawn. `overtaken`
@@ -128,6 +129,7 @@ class Report:
     lost: list[ledger.Misfit]
     stale: list[ledger.Misfit]
     warned: list[ledger.Misfit]
+    untold: list[ledger.Misfit]
     fates: list[ledger.Misfit]
     behind: list[ledger.Misfit]
     everywhere: list[ledger.Misfit]
@@ -160,6 +162,7 @@ class Run:
         began = datetime.now(UTC) - max(span, timedelta())
         self._units = traffic(settings.seed, settings.messages, began)
         self._accepted: dict[str, Unit] = {}
+        self._untold: set[str] = set()
         self._addresses = {
             message_id: address
             for unit in self._units
@@ -225,7 +228,8 @@ class Run:
             for each in (*webhooks, *retries):
                 each.wait()
             for number, each in enumerate(retries):
-                invoke = self._invoke(each, random.Random(settings.seed + 10 + number))
+                dice = random.Random(settings.seed + 10 + number)
+                invoke = self._invoke(each, dice, table)
                 stack.enter_context(Poller(deployment.queues.retry_queue_url, invoke))
             trouble = [threading.Thread(target=each) for each in self._troubles(proxy, table)]
             senders = [threading.Thread(target=self._send, args=(each,)) for each in webhooks]
@@ -336,7 +340,7 @@ class Run:
     # Lambda and SQS
 
     def _invoke(
-        self, function: LambdaFunction, dice: random.Random
+        self, function: LambdaFunction, dice: random.Random, table: TableWeather
     ) -> Callable[[Mapping[str, Any]], Any]:
         """The retry function, as the poller calls it. The first batch dies, others by chance."""
         usual = [0.5]
@@ -349,6 +353,7 @@ class Run:
                 timer.start()
             began = time.monotonic()
             outcome = "died"
+            failed_before = table.failed
             try:
                 with self._still.moving():
                     answer = function.invoke(lambda_event)
@@ -362,8 +367,16 @@ class Run:
                 timer.cancel()
                 with self._lock:
                     self._tally.batches[outcome] += 1
+                    if outcome == "died" and table.failed > failed_before:
+                        self._untold |= self._message_ids(lambda_event)
 
         return invoke
+
+    def _message_ids(self, lambda_event: Mapping[str, Any]) -> set[str]:
+        """Of the messages in a batch of the retry queue."""
+        bodies = (json.loads(record["body"]) for record in lambda_event["Records"])
+        entries = [entry for body in bodies for entry in body["entries"]]
+        return Held.of(entries, self._addresses).message_ids
 
     def _is_doomed(self, dice: random.Random) -> bool:
         breaks = self._settings.breaks and not self._calm.is_set()
@@ -488,6 +501,7 @@ class Run:
             lost=[*lost, *missing],
             stale=stale,
             warned=ledger.warned(self._units, stale, unchecked),
+            untold=ledger.warned(self._units, stale, self._untold - unchecked),
             fates=wrong,
             behind=behind,
             everywhere=[("left", ("left", each)) for each in held.everywhere],

@@ -47,7 +47,8 @@ def _misfortunes(report: Report) -> dict[str, Sequence[object]]:
         return {**always, "stale": [misfit for misfit in report.stale if misfit[0] == "identify"]}
     stale = report.stale
     if report.settings.ledger == "failing":
-        stale = [misfit for misfit in stale if misfit not in report.warned]
+        told = [*report.warned, *report.untold]
+        stale = [misfit for misfit in stale if misfit not in told]
     return {
         **always,
         "stale": stale,
@@ -149,7 +150,8 @@ def table(report: Report) -> str:
         (
             "stale in all",
             f"{len(report.stale):,}: {_listed(Counter(kind for kind, _ in report.stale)) or '-'}; "
-            f"{len(report.warned):,} of it with the warning that its order was not checked",
+            f"{len(report.warned):,} of it with the warning that its order was not checked, "
+            f"{len(report.untold):,} where a function was killed before it could warn",
         ),
         (
             "fates",

@@ -41,6 +41,11 @@ class TableWeather:
         self.unanswered = 0
 
     @property
+    def failed(self) -> int:
+        """The requests that were not passed on."""
+        return self.throttled + self.unanswered
+
+    @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
