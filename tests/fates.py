@@ -10,6 +10,7 @@ import boto3
 from ledger import item_keys
 from ledger.fates import State
 from ledger.operation_names import WHOLE, name_of
+from ledger.shared_outcomes import resolved
 from ledger.stories import Story, story
 from ledger.values import Item, unmarshalled
 from operations import from_json
@@ -32,14 +33,27 @@ class Disagreement(NamedTuple):
 
 def stories_of(table: str) -> dict[str, Story]:
     """What the ledger tells of every message."""
-    items: dict[str, list[Item]] = defaultdict(list)
-    prefix = item_keys.message("")
-    for page in boto3.client("dynamodb").get_paginator("scan").paginate(TableName=table):
-        for item in map(unmarshalled, page["Items"]):
-            if item["pk"].startswith(prefix):
-                items[item["pk"].removeprefix(prefix)].append(item)
-    found = {message_id: story(message_id, of_message) for message_id, of_message in items.items()}
+    pages = boto3.client("dynamodb").get_paginator("scan").paginate(TableName=table)
+    found = {
+        message_id: story(message_id, items)
+        for message_id, items in by_message(
+            unmarshalled(item) for page in pages for item in page["Items"]
+        ).items()
+    }
     return {message_id: each for message_id, each in found.items() if each is not None}
+
+
+def by_message(items: Iterable[Item]) -> dict[str, list[Item]]:
+    """The items of the messages, each with its outcomes, by the messages' ids."""
+    found: dict[str, list[Item]] = defaultdict(list)
+    calls: dict[str, Item] = {}
+    for item in items:
+        message_id = item_keys.message_id(item["pk"])
+        if message_id is not None:
+            found[message_id].append(item)
+        elif (call_id := item_keys.call_id(item["pk"])) is not None:
+            calls[call_id] = item
+    return {message_id: resolved(of_one, calls) for message_id, of_one in found.items()}
 
 
 def places_of(entries: Iterable[Mapping[str, Any]]) -> Places:

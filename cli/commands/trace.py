@@ -28,7 +28,7 @@ Examples:
 \b
 The stack needs a ledger (docs/ledger.md). --email and --user-id ask for the value, or read it from
 standard input, so that it is in no shell's history.
-With --json: {"message_id", "type", "state" (delivered, waiting, dead_lettered, dropped),
+With --json: {"message_id", "type", "state" (delivered, waiting, dead_lettered, dropped, unknown),
 "arrived_at", "repeats", "moved_by_sqs", "warnings", "attempts": [{"at", "by", "outcomes":
 [{"operations", "state", "reason", "about", "status", "code", "pointer", "until", "warnings"}]}]};
 of a person {"messages": [these], "left_out"}; with --forget {"forgotten", "is_all"}.
@@ -44,6 +44,7 @@ STYLES = {
     "waiting": console.DOUBTFUL,
     "dead_lettered": console.BAD,
     "dropped": console.FAINT,
+    "unknown": console.DOUBTFUL,
 }
 
 OVERDUE_SECONDS = 1_800.0
@@ -159,6 +160,8 @@ def _why(group: "Group", at: float) -> str | None:
     details = ", ".join(each for each in (group.about, status, code, group.pointer) if each)
     said = [group.reason or "", f"({details})" if details else ""]
     parts = [" ".join(each for each in said if each)]
+    if group.state.value == "unknown":
+        parts.append("the function was stopped, or could not record it")
     if group.until is not None:
         parts.append(f"again after {_span(group.until - at)}, at {_time(group.until)[11:]}")
     if group.warnings:

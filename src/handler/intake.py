@@ -30,8 +30,9 @@ from klaviyo_mapping import Dropped, Mapped, Message, Settings
 from operations import Json, Operation
 
 if TYPE_CHECKING:
+    from handler.books.decided import Decided
     from handler.books.opening import Books
-    from handler.books.page import Decided, Page
+    from handler.books.page import Page
 
 
 @dataclass(slots=True)
@@ -315,7 +316,7 @@ class Intake:
 
 def _decided(work: Work, at: float) -> "list[Decided]":
     """The messages that were mapped, for the ledger."""
-    from handler.books.page import Decided
+    from handler.books.decided import Decided
 
     return [
         Decided(message_id, *sender, decision, at)

@@ -160,7 +160,7 @@ class Redelivery:
         schedule: Schedule,
     ) -> None:
         """Write into the ledger what became of the batch."""
-        from handler.books.page import Decided
+        from handler.books.decided import Decided
         from handler.books.recording import record_retry
 
         moment = now.timestamp()

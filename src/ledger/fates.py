@@ -21,12 +21,14 @@ from operations import Operation
 
 
 class State(StrEnum):
-    """The state of an operation, or of a message that has none."""
+    """The state of an operation, or of a message that has none. It is unknown if the function was
+    stopped, or could not write what came of it."""
 
     DELIVERED = "delivered"
     WAITING = "waiting"
     DEAD_LETTERED = "dead_lettered"
     DROPPED = "dropped"
+    UNKNOWN = "unknown"
 
 
 class Outcome(Struct, frozen=True):
@@ -103,7 +105,7 @@ def with_outcomes(attributes: Attributes, outcomes: Outcomes) -> Attributes:
 
     They are one text: writing a nested item takes ten times as long.
     """
-    return {**attributes, "outcomes": {"S": _text_of(tuple(outcomes.items()))}}
+    return {**attributes, "outcomes": {"S": text_of(outcomes)}}
 
 
 def attempt(message_id: str, at: float, by: str, outcomes: Outcomes) -> Attributes:
@@ -153,6 +155,11 @@ def groups_of(outcomes: Outcomes) -> list[Group]:
     for name, outcome in outcomes.items():
         groups.setdefault(outcome, []).append(name)
     return [Group(**asdict(outcome), operations=tuple(names)) for outcome, names in groups.items()]
+
+
+def text_of(outcomes: Outcomes) -> str:
+    """The outcomes as an item has them."""
+    return _text_of(tuple(outcomes.items()))
 
 
 @lru_cache(maxsize=256)

@@ -10,6 +10,7 @@ from ledger import item_keys
 from ledger.allowance import Allowance
 from ledger.fates import Outcome, State, groups_of, outcomes_of
 from ledger.operation_names import WHOLE
+from ledger.shared_outcomes import read_outcomes
 from ledger.table import Table
 from ledger.values import Item
 
@@ -65,7 +66,13 @@ class Story:
         return next(state for state in WORST_FIRST if state in states or state is WORST_FIRST[-1])
 
 
-WORST_FIRST = (State.DEAD_LETTERED, State.WAITING, State.DROPPED, State.DELIVERED)
+WORST_FIRST = (
+    State.DEAD_LETTERED,
+    State.WAITING,
+    State.UNKNOWN,
+    State.DROPPED,
+    State.DELIVERED,
+)
 
 
 def _waits_for_segment(outcome: Outcome) -> bool:
@@ -74,7 +81,8 @@ def _waits_for_segment(outcome: Outcome) -> bool:
 
 
 def story(message_id: str, items: Iterable[Item]) -> Story | None:
-    """The story that the items of one message tell; `None` where there are none."""
+    """The story that the items of one message tell, each with its outcomes (see
+    `ledger.shared_outcomes`); `None` where there are none."""
     ordered = sorted((item for item in items if "by" in item), key=lambda item: item["at"])
     if not ordered:
         return None
@@ -99,7 +107,7 @@ def arrival_of(item: Item) -> float:
 def read_story(table: Table, message_id: str, allowance: Allowance) -> Story | None:
     """The story of one message, by its id as logs show it."""
     items, _ = table.query(item_keys.message(message_id), allowance, is_consistent=True)
-    return story(message_id, items)
+    return story(message_id, read_outcomes(table, items, allowance))
 
 
 def document_of(found: Story) -> dict[str, Any]:

@@ -7,8 +7,10 @@ waits in the queue.
 
 from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
-from typing import NamedTuple
+from functools import partial
 
+from handler.books.decided import DELETE, Decided
+from handler.books.early import Early
 from handler.books.last_word import LastWord
 from handler.books.outcomes import NOT_MAPPED_YET, ByMessage, of_decision
 from handler.books.written_names import WrittenNames
@@ -35,13 +37,11 @@ from ledger.fates import (
 from ledger.forgetting import forget, names_item
 from ledger.operation_names import name_of
 from ledger.people import People
+from ledger.shared_outcomes import read_outcomes
 from ledger.stories import arrival_of, story
 from ledger.table import Table
 from ledger.values import Attributes, Item
 from operations import DeleteProfile, Operation
-
-DELETE = "delete"
-"""The type of a message that asks for a person's deletion."""
 
 READ_SECONDS = 0.1
 """The part of the allowance for finding messages that were already delivered."""
@@ -53,20 +53,11 @@ rest."""
 MOST_STORIES = 50
 """The most messages of a call whose later attempts are read, since the first one failed."""
 
+EARLY_SHARE = 2 / 3
+"""Of the time that is left, for writing the arrivals while Klaviyo works."""
+
 FATE_NOT_WRITTEN = "fate_not_written"
 """The reason in the log for the ids of messages whose last outcome may be missing in the table."""
-
-
-class Decided(NamedTuple):
-    """A message and the decision on it. `at` is the time of the decision; `arrived_at` is that of
-    the arrival, if that was another call (Unix seconds)."""
-
-    message_id: str | None
-    kind: str | None
-    user_id: str | None
-    decision: Decision
-    at: float
-    arrived_at: float | None = None
 
 
 class Page:
@@ -91,7 +82,8 @@ class Page:
         self._last_word = last_word
         self._items: list[Attributes] = []
         self._names_items: list[Attributes] = []
-        self._prepared: Ahead[dict[int, Attributes]] | None = None
+        self._early: Ahead[Early] | None = None
+        self._told: Early | None = None
         self._earlier: dict[str, Item] = {}
         self._new: set[str] = set()
         self._names: dict[str | None, str] = {}
@@ -106,14 +98,15 @@ class Page:
     ) -> Account:
         """The account, with the order that all functions share; a pause needs none.
 
-        While it waits for Klaviyo, it prepares what is to be noted about the `messages`. `urgent`
-        operations, given by their `id`, do not wait for a ledger that is late.
+        While it waits for Klaviyo, it prepares what is to be noted about the `messages`, and writes
+        their arrivals if they are many. `urgent` operations, given by their `id`, do not wait for a
+        ledger that is late.
         """
         if not isinstance(account, Klaviyo):
             return account
         if messages:
-            self._prepared = Ahead(lambda: {id(each): self._arrival(each) for each in messages})
-            account.meanwhile(self._prepared.get)
+            self._early = Ahead(partial(self._write_early, messages))
+            account.meanwhile(self._early.get)
         return self._last_word.around(account, self.people, self.allowance, urgent)
 
     def repeated(self, messages: Sequence[Decided]) -> frozenset[int]:
@@ -149,28 +142,58 @@ class Page:
         wanted = {(item_keys.message(each), item_keys.ARRIVAL): each for each in shown}
         if wanted:
             read = self._table.read(wanted, self.allowance, most=READ_SECONDS)
-            self._earlier.update({wanted[key]: item for key, item in read.items.items()})
+            found = read_outcomes(
+                self._table, read.items.values(), self.allowance, most=READ_SECONDS
+            )
+            self._earlier.update({wanted[item["pk"], item["sk"]]: item for item in found})
             self._new.update(each for key, each in wanted.items() if key not in read.unknown)
 
     def _is_delivered_since(self, message_id: str, names: Set[str], most: float) -> bool:
         items, is_all = self._table.query(item_keys.message(message_id), self.allowance, most=most)
-        found = story(message_id, items)
+        found = story(message_id, read_outcomes(self._table, items, self.allowance, most=most))
         if not is_all or found is None:
             return False
         last = {name: outcome for name, (_, outcome) in found.operations().items()}
         return _are_delivered(names, last)
 
-    def arrived(self, messages: Iterable[Decided], outcomes: ByMessage) -> None:
+    def _write_early(self, messages: Sequence[Decided]) -> Early:
+        early = Early(self._by)
+        for message in messages:
+            if message.message_id is not None:
+                name = self._name(message.message_id)
+                is_known = name in self._earlier
+                early.prepare(message, name, self._arrival(message), is_known=is_known)
+        # What Klaviyo's answer leaves of the time is for the outcomes.
+        unwritten = early.write(self._table, self._names_items, self.allowance.left * EARLY_SHARE)
+        self._names_items = [
+            item for item in self._names_items if (item["pk"]["S"], item["sk"]["S"]) in unwritten
+        ]
+        return early
+
+    def arrived(self, messages: Sequence[Decided], outcomes: ByMessage) -> None:
         """Note messages that this function has mapped, and their outcomes."""
         with self.guarded():
-            prepared = {} if self._prepared is None else self._prepared.get()
+            early = Early(self._by)
+            if self._early is not None:
+                with self.allowance.spending():
+                    early = self._early.call_off() or early
+            self._told = early
+            found = {
+                self._name(message.message_id): of_decision(message.decision)
+                or outcomes.get(message.message_id, {})
+                for message in messages
+                if message.message_id is not None
+            }
+            told, item = early.tell(found)
+            if item is not None:
+                self._add(item)
             for message in messages:
-                if message.message_id is None:
+                name = self._name(message.message_id)
+                if message.message_id is None or name in told:
                     continue
-                found = of_decision(message.decision) or outcomes.get(message.message_id, {})
-                if self._earlier:
-                    self._keep_earlier(self._name(message.message_id))
-                self._add(with_outcomes(prepared.get(id(message)) or self._arrival(message), found))
+                self._keep_earlier(name)
+                arrival = early.arrival(message) or self._arrival(message)
+                self._add(with_outcomes(arrival, found[name]))
 
     def _keep_earlier(self, message_id: str) -> None:
         """Keep an earlier arrival as an attempt: the new arrival replaces its item."""
@@ -240,6 +263,9 @@ class Page:
                 self._written_names.clear()
                 found = (item_keys.message_id(pk) for pk, _ in unwritten)
                 self._behind.update(each for each in found if each is not None)
+            early = self._told or (self._early and self._early.call_off())
+            if early:
+                self._behind.update(early.untold(unwritten))
             if self._forgotten:
                 self._written_names.clear()
                 _, is_all = forget(self._table, self._forgotten, self.allowance)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
+from handler.books.decided import Decided
 from handler.books.outcomes import (
     LEFT_TO_SEGMENT,
     ByMessage,
@@ -10,7 +11,7 @@ from handler.books.outcomes import (
     of_delivery,
     waiting,
 )
-from handler.books.page import Decided, Page
+from handler.books.page import Page
 from handler.queue.backoff import Pace
 from handler.queue.envelope import Entry
 from handler.queue.routing import FULL_REQUESTS_SECONDS, Routing

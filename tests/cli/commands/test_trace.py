@@ -224,3 +224,19 @@ def test_doctor_says_whether_the_ledger_has_its_key(
     _, examined = answer("doctor", "--stack", "here")
     (check,) = [each for each in examined["checks"] if each["name"] == "ledger"]
     assert (check["health"], check["found"].startswith(found)) == (health, True)
+
+
+def test_a_message_of_a_large_call_is_where_the_call_says(ledger: Deployment) -> None:
+    ledger.webhook(signed([identify(number) for number in range(30)]))
+    status, shown = traced("identify-7")
+    assert (status, shown[0]) == (0, "identify-7 is an identify message: delivered")
+    assert shown[3].endswith(" webhook upsert_profile delivered –")
+    client, table = boto3.client("dynamodb"), ledger.variables["LEDGER_TABLE"]
+    items = client.scan(TableName=table)["Items"]
+    [key] = [{name: each[name] for name in ("pk", "sk")} for each in items if "outcome" in each]
+    client.delete_item(TableName=table, Key=key)
+    status, shown = traced("identify-7")
+    assert (status, shown[0]) == (0, "identify-7 is an identify message: unknown")
+    assert shown[3].endswith(
+        " webhook upsert_profile unknown the function was stopped, or could not record it"
+    )

@@ -1,15 +1,13 @@
 """Whether the ledger says of each message what has become of it."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Set
-from typing import Any
 
 from ledger.fates import State
-from ledger.item_keys import message
 from ledger.stories import story
 from ledger.values import Item, unmarshalled
 from local.aws_stand_in.items import ACCOUNT
 from local.aws_stand_in.server import REGION
+from tests.fates import by_message
 from tests.faults.messages.units import Place, Unit
 
 Disagreeing = tuple[str, Place]
@@ -25,12 +23,12 @@ def disagreeing(
     A message of which something is `waiting` waits; the others are in Klaviyo, dead letters, or
     dropped.
     """
-    items = _by_message(table)
+    items = by_message(_items(table))
     wrong: list[Disagreeing] = []
     behind: list[Disagreeing] = []
     for unit in units:
         for message_id in unit.message_ids:
-            known = story(message_id, items.get(message(message_id), ()))
+            known = story(message_id, items.get(message_id, ()))
             state = None if known is None else known.state
             expected = State.WAITING if message_id in waiting else _expected(unit)
             if state is not expected:
@@ -45,14 +43,7 @@ def _expected(unit: Unit) -> State:
     return State.DEAD_LETTERED if unit.refused or unit.malformed else State.DELIVERED
 
 
-def _by_message(table: str) -> dict[str, list[Item]]:
-    found: dict[str, list[Item]] = defaultdict(list)
-    for item in _items(table):
-        found[item["pk"]].append(item)
-    return found
-
-
-def _items(table: str) -> Iterator[dict[str, Any]]:
+def _items(table: str) -> Iterator[Item]:
     """From moto itself: a scan by HTTP would take minutes."""
     from moto.dynamodb.models import dynamodb_backends
 

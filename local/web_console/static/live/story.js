@@ -51,6 +51,7 @@ function why(group, at) {
   const parts = [
     [group.reason, said && `(${said})`].filter(Boolean).join(" "),
     group.until && `again after ${duration(Math.max(group.until - at, 0))}`,
+    group.state === "unknown" && "the function was stopped, or could not record it",
     group.warnings && `without: ${group.warnings.join(", ")}`,
   ];
   return parts.filter(Boolean).join("; ");

@@ -1,0 +1,119 @@
+"""The arrivals of a large call's messages, written while Klaviyo works.
+
+So one item is left to write after Klaviyo's answer, and each message whose outcome differs. See
+`ledger.shared_outcomes`.
+"""
+
+import secrets
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+
+from handler.books.decided import DELETE, Decided
+from handler.books.outcomes import of_decision
+from klaviyo_mapping import Dropped, Mapped
+from ledger import item_keys
+from ledger.allowance import Allowance
+from ledger.fates import Outcome, Outcomes, with_outcomes
+from ledger.item_keys import Key
+from ledger.operation_names import name_of
+from ledger.shared_outcomes import call_item, referring
+from ledger.table import ITEMS_A_WRITE, Table
+from ledger.values import Attributes
+from operations import DeleteProfile
+
+MOST_OTHERS = 100
+"""The most messages that the item of a call names. It costs a write unit for each kilobyte."""
+
+
+class Early:
+    """For one call of the function called `by`."""
+
+    def __init__(self, by: str) -> None:
+        self._by = by
+        self._call = secrets.token_urlsafe(9)
+        self._arrivals: dict[int, Attributes] = {}
+        self._items: dict[str, Attributes] = {}
+        self._operations: dict[str, frozenset[str]] = {}
+        self._written: set[str] = set()
+        self._untold: set[str] = set()
+        self._is_told = False
+        self._at = 0.0
+        self._is_wanted = True
+
+    def prepare(self, message: Decided, name: str, arrival: Attributes, *, is_known: bool) -> None:
+        """Take the arrival of a message, that the table knows by this name.
+
+        What arrived before is not written early: its earlier arrival must be kept, and its item is
+        replaced only when the new outcome is known. If people are to be forgotten, nothing is.
+        """
+        self._arrivals[id(message)] = arrival
+        self._at = message.at
+        decision = message.decision
+        if message.kind == DELETE:
+            self._is_wanted = False
+        if is_known:
+            return
+        if isinstance(decision, Dropped):
+            self._items[name] = with_outcomes(arrival, of_decision(decision))
+        elif isinstance(decision, Mapped):
+            if any(isinstance(each, DeleteProfile) for each in decision.operations):
+                self._is_wanted = False
+            operations = frozenset(map(name_of, decision.operations))
+            self._operations[name] = operations
+            self._items[name] = referring(arrival, self._call, sorted(operations))
+
+    def write(
+        self, table: Table, further: Collection[Attributes], seconds: float
+    ) -> Collection[Key]:
+        """Write what was prepared, if it is more than one request takes, and the `further` items;
+        which of these were not written. What fails is not counted: it is written later."""
+        keys = [(item["pk"]["S"], item["sk"]["S"]) for item in further]
+        if not self._is_wanted or len(self._items) <= ITEMS_A_WRITE:
+            self._operations.clear()
+            return keys
+        unwritten = set(table.write([*self._items.values(), *further], Allowance(seconds)))
+        self._written = {
+            name
+            for name, item in self._items.items()
+            if (item["pk"]["S"], item["sk"]["S"]) not in unwritten
+        }
+        self._untold = self._written & self._operations.keys()
+        return unwritten.intersection(keys)
+
+    def arrival(self, message: Decided) -> Attributes | None:
+        """The message's item, as it was prepared."""
+        return self._arrivals.get(id(message))
+
+    def tell(self, outcomes: Mapping[str, Outcomes]) -> tuple[Collection[str], Attributes | None]:
+        """What became of the messages, by their names: those for which nothing is left to be
+        written, and the call's item.
+
+        What was not written for certain may still be, and refer to the call: so it is one of its
+        others.
+        """
+        self._is_told = True
+        referring = self._written & self._operations.keys()
+        found = {name: self._one(name, outcomes.get(name, {})) for name in referring}
+        counts = Counter(outcome for outcome in found.values() if outcome is not None)
+        shared: set[str] = set()
+        for common, _ in counts.most_common(1):
+            shared = {name for name, outcome in found.items() if outcome == common}
+        others = self._operations.keys() - shared
+        done = self._written - referring
+        if not shared or len(others) > MOST_OTHERS:
+            self._untold = set()
+            return done, None
+        self._untold = shared
+        return done | shared, call_item(self._call, self._at, self._by, common, others)
+
+    def _one(self, name: str, outcomes: Outcomes) -> Outcome | None:
+        """The outcome, if all the message's operations have the same."""
+        if not outcomes or outcomes.keys() != self._operations[name]:
+            return None
+        first, *others = outcomes.values()
+        return first if all(each == first for each in others) else None
+
+    def untold(self, unwritten: Iterable[Key]) -> Collection[str]:
+        """The messages whose outcome is not in the table, because the call's item is not."""
+        is_written = self._is_told and item_keys.call(self._call) not in unwritten
+        return () if is_written else self._untold

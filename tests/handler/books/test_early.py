@@ -1,0 +1,257 @@
+"""Of a large call, the arrivals are written while Klaviyo works, and most outcomes in one item."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+import pytest
+
+from handler.aws.dynamodb import DynamoDb
+from handler.books import early
+from klaviyo_client.delivery import Klaviyo
+from ledger.calls import TableError
+from ledger.fates import Outcome, State
+from local.klaviyo_stand_in import Weather
+from tests.deployment import Deployment
+from tests.fates import stories_of
+from tests.handler.calls import call, identify, track
+
+NUMBER = 40
+"""More than one request takes."""
+
+DELIVERED, UNKNOWN = Outcome(State.DELIVERED), Outcome(State.UNKNOWN)
+
+
+@pytest.fixture
+def ledger(deployment: Deployment, ledger_has_time: None) -> Deployment:
+    return deployment.with_ledger()
+
+
+def people(number: int = NUMBER, **changes: Any) -> list[dict[str, Any]]:
+    return [identify(each, **changes) for each in range(number)]
+
+
+def items(deployment: Deployment, prefix: str) -> list[dict[str, Any]]:
+    found = boto3.client("dynamodb").scan(TableName=deployment.variables["LEDGER_TABLE"])["Items"]
+    return [each for each in found if each["pk"]["S"].startswith(prefix)]
+
+
+def states(deployment: Deployment) -> dict[str, State]:
+    stories = stories_of(deployment.variables["LEDGER_TABLE"])
+    return {message_id: story.state for message_id, story in stories.items()}
+
+
+def referring(deployment: Deployment) -> int:
+    return sum("call" in each for each in items(deployment, "M#"))
+
+
+def test_of_a_large_call_one_item_says_what_became_of_its_messages(ledger: Deployment) -> None:
+    ledger.webhook(call(people()))
+    assert len(items(ledger, "C#")) == 1
+    assert not any("outcomes" in each for each in items(ledger, "M#"))
+    story = ledger.story("identify-7")
+    assert story is not None
+    assert [each.outcomes for each in story.chapters] == [{"upsert_profile": DELIVERED}]
+    assert set(states(ledger).values()) == {State.DELIVERED}
+
+
+def test_a_small_call_has_no_item_of_its_own(ledger: Deployment) -> None:
+    ledger.webhook(call(people(25)))
+    assert items(ledger, "C#") == []
+    assert set(states(ledger).values()) == {State.DELIVERED}
+
+
+def test_a_large_call_that_segment_sends_again_is_answered_from_the_ledger(
+    ledger: Deployment,
+) -> None:
+    ledger.webhook(call(people()))
+    before = len(ledger.account.requests)
+    status, body = ledger.webhook(call(people()))
+    assert (status, body["delivered"]) == (200, NUMBER)
+    assert len(ledger.account.requests) == before
+    story = ledger.story("identify-7")
+    assert story is not None
+    assert [each.outcomes for each in story.chapters] == [{"upsert_profile": DELIVERED}, {}]
+
+
+def test_what_comes_to_something_else_has_outcomes_of_its_own(ledger: Deployment) -> None:
+    messages = people()
+    messages[3]["traits"]["poison"] = True
+    messages += [{"type": "page", "messageId": "page-1"}, track(messageId="bad-1", properties=7)]
+    ledger.account.set_weather(Weather(refuse_items="pointer"))
+    ledger.webhook(call(messages))
+    expected = {each["messageId"]: State.DELIVERED for each in people()}
+    other = {"identify-3": State.DEAD_LETTERED, "page-1": State.DROPPED}
+    assert states(ledger) == {**expected, **other, "bad-1": State.DEAD_LETTERED}
+    assert referring(ledger) == NUMBER - 1
+    story = ledger.story("identify-3")
+    assert story is not None
+    ((outcome,),) = [each.outcomes.values() for each in story.chapters]
+    assert (outcome.reason, outcome.code) == ("refused", "invalid")
+
+
+def test_all_that_waits_for_the_same_reason_shares_it(ledger: Deployment) -> None:
+    ledger.account.set_weather(Weather(down=True))
+    ledger.webhook(call(people()))
+    assert set(states(ledger).values()) == {State.WAITING}
+    due = {each["operation"]["message_id"]: each["not_before"] for each in ledger.waiting()}
+    for message_id, story in stories_of(ledger.variables["LEDGER_TABLE"]).items():
+        ((outcome,),) = [each.outcomes.values() for each in story.chapters]
+        assert (outcome.reason, outcome.status) == ("unavailable", 503)
+        assert outcome.until == pytest.approx(due[message_id])
+
+
+def test_what_arrived_before_is_kept_until_the_new_outcome_is_known(ledger: Deployment) -> None:
+    ledger.webhook(call(people(3, timestamp="2026-11-22T10:00:00.000Z")))
+    ledger.webhook(call(people()))
+    assert set(states(ledger).values()) == {State.DELIVERED}
+    assert referring(ledger) == NUMBER - 3
+    story = ledger.story("identify-1")
+    assert story is not None
+    assert [each.outcomes for each in story.chapters] == [{"upsert_profile": DELIVERED}] * 2
+    assert story.repeats == 1
+
+
+class Stopped(BaseException):
+    """The function's time was over."""
+
+
+def test_a_function_that_is_stopped_leaves_messages_of_which_nothing_is_known(
+    ledger: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver = Klaviyo.deliver
+
+    def stops(*arguments: Any) -> Any:
+        deliver(*arguments)
+        raise Stopped
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Klaviyo, "deliver", stops)
+        with pytest.raises(Stopped):
+            ledger.webhook(call(people()))
+    wait_until(lambda: len(items(ledger, "M#")) == NUMBER)
+    assert set(states(ledger).values()) == {State.UNKNOWN}
+    before = len(ledger.account.requests)
+    assert ledger.webhook(call(people()))[1]["delivered"] == NUMBER
+    assert len(ledger.account.requests) > before, "nobody knows that it was delivered"
+    story = ledger.story("identify-1")
+    assert story is not None
+    assert [each.outcomes for each in story.chapters] == [
+        {"upsert_profile": UNKNOWN},
+        {"upsert_profile": DELIVERED},
+    ]
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    until = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+@contextmanager
+def failing(monkeypatch: pytest.MonkeyPatch, fails: Callable[[str, str], bool]) -> Iterator[None]:
+    """DynamoDB fails on the writes of items for whose `pk` and attributes `fails` holds."""
+    well = DynamoDb.call
+
+    def unwell(self: DynamoDb, asked: Any, seconds: float) -> Any:
+        for number, (operation, document) in enumerate(asked):
+            puts = [
+                request["PutRequest"]["Item"]
+                for requests in document.get("RequestItems", {}).values()
+                if operation == "BatchWriteItem"
+                for request in requests
+                if "PutRequest" in request
+            ]
+            if any(fails(put["pk"]["S"], " ".join(put)) for put in puts):
+                yield number, TableError("InternalServerError")
+            else:
+                [(_, answer)] = well(self, [(operation, document)], seconds)
+                yield number, answer
+
+    with monkeypatch.context() as patched:
+        patched.setattr(DynamoDb, "call", unwell)
+        yield
+
+
+def not_written(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [
+        each
+        for record in caplog.records
+        if getattr(record, "reason", None) == "fate_not_written"
+        for each in vars(record)["message_ids"]
+    ]
+
+
+def test_without_the_calls_item_nothing_is_known_and_the_messages_are_logged(
+    ledger: Deployment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with failing(monkeypatch, lambda pk, _: pk.startswith("C#")):
+        assert ledger.webhook(call(people()))[1]["delivered"] == NUMBER
+    assert set(states(ledger).values()) == {State.UNKNOWN}
+    assert sorted(not_written(caplog)) == sorted(each["messageId"] for each in people())
+
+
+def test_what_was_not_written_early_is_written_later(
+    ledger: Deployment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with failing(monkeypatch, lambda pk, names: pk == "M#identify-7" and "call" in names):
+        ledger.webhook(call(people()))
+    assert set(states(ledger).values()) == {State.DELIVERED}
+    assert 0 < referring(ledger) < NUMBER
+    assert not_written(caplog) == []
+
+
+def test_what_lands_late_never_counts_as_delivered(
+    ledger: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An early write whose answer did not come may overtake the outcome that was written then."""
+    with failing(monkeypatch, lambda pk, names: pk == "M#identify-7" and "call" in names):
+        ledger.webhook(call(people()))
+    [shared] = items(ledger, "C#")
+    late = {
+        **items(ledger, "M#identify-7")[0],
+        "call": {"S": shared["pk"]["S"].removeprefix("C#")},
+        "operations": {"S": '["upsert_profile"]'},
+    }
+    del late["outcomes"]
+    boto3.client("dynamodb").put_item(TableName=ledger.variables["LEDGER_TABLE"], Item=late)
+    assert states(ledger)["identify-7"] is State.UNKNOWN
+
+
+def test_where_too_many_differ_each_has_its_own(
+    ledger: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(early, "MOST_OTHERS", 2)
+    ledger.account.set_weather(Weather(refuse_items="pointer"))
+    messages = people()
+    for each in messages[:3]:
+        each["traits"]["poison"] = True
+    ledger.webhook(call(messages))
+    assert items(ledger, "C#") == []
+    assert referring(ledger) == 0
+    assert states(ledger)["identify-2"] is State.DEAD_LETTERED
+    assert states(ledger)["identify-3"] is State.DELIVERED
+
+
+def test_a_call_that_forgets_somebody_writes_nothing_early(ledger: Deployment) -> None:
+    deletion = {"type": "delete", "messageId": "delete-1", "userId": "user-1"}
+    ledger.webhook(call([*people(), deletion]))
+    assert items(ledger, "C#") == []
+    assert referring(ledger) == 0
+
+
+def test_where_klaviyo_is_not_asked_all_is_written_at_the_end(ledger: Deployment) -> None:
+    messages = [{"type": "page", "messageId": f"page-{each}"} for each in range(NUMBER)]
+    ledger.webhook(call(messages))
+    assert set(states(ledger).values()) == {State.DROPPED}
+    assert len(states(ledger)) == NUMBER
+
+
+def test_two_messages_of_one_id_share_nothing(ledger: Deployment) -> None:
+    twice = [identify(1), track(1, messageId="identify-1")]
+    ledger.webhook(call([*people()[2:], *twice]))
+    assert set(states(ledger).values()) == {State.DELIVERED}
+    assert len(states(ledger)) == NUMBER - 1
