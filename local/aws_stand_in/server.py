@@ -75,8 +75,10 @@ def serve(port: int = 0, names: Collection[str] = NAMES) -> Iterator[str]:
     What it holds belongs to the process, not to the server: two servers of one process share it.
     It serves one request at a time, so nobody should wait in it (`WaitTimeSeconds`).
     """
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+    from moto.moto_server.werkzeug_app import create_backend_app
     from werkzeug.serving import WSGIRequestHandler, make_server
+
+    from local.aws_stand_in.faster import Dispatcher, read_the_clock
 
     class Handler(WSGIRequestHandler):
         """Keeps connections open, as AWS does."""
@@ -84,8 +86,9 @@ def serve(port: int = 0, names: Collection[str] = NAMES) -> Iterator[str]:
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
 
+    read_the_clock()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    moto = AccountSettings(MoveTasks(TraceHeaders(DomainDispatcherApplication(create_backend_app))))
+    moto = AccountSettings(MoveTasks(TraceHeaders(Dispatcher(create_backend_app))))
     many = ManyItems(moto, REGION)
 
     def one_at_a_time(*request: Any) -> Any:

@@ -155,7 +155,9 @@ class Case:
     journal: Journal = field(default_factory=Journal)
 
     def __post_init__(self) -> None:
-        self.watch = Watch(self.journal, Bookkeeper(self.deployment.queues))
+        queues = self.deployment.queues
+        self.watch = Watch(self.journal, Bookkeeper(queues))
+        self.poller = Poller(queues.retry_queue_url, self.deployment.retry)
 
     def send(self, messages: list[Message]) -> None:
         """As Segment does; the console hears of it as it does from the HTTP API."""
@@ -177,9 +179,8 @@ class Case:
     def retry(self) -> None:
         """One batch of the retry queue, without its delays."""
         try_now(self.deployment.queues)
-        poller = Poller(self.deployment.queues.retry_queue_url, self.deployment.retry)
-        if batch := poller.receive(10):
-            poller.take(batch)
+        if batch := self.poller.receive(10):
+            self.poller.take(batch)
 
     def said(self) -> list[str]:
         """The console's outcomes, in the order of the messages."""
