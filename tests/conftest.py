@@ -1,5 +1,6 @@
 """Real parts for tests: moto's server as AWS, the stand-in as Klaviyo, queues and a secret."""
 
+import gc
 import signal
 import sys
 import uuid
@@ -52,6 +53,20 @@ def pytest_configure() -> None:
             blame(unraisable)
 
     sys.unraisablehook = unless_the_stack_was_exhausted
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """The collector passes over what is imported and the thousands of tests: they stay anyway.
+
+    It took a quarter of the tests' time.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session")
