@@ -1,0 +1,26 @@
+"""A test that hangs fails, and shows where each thread of it stands."""
+
+import threading
+
+import pytest
+
+from tests.time_limit import time_limit
+
+
+def test_what_hangs_fails_with_where_each_thread_stands() -> None:
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait, args=(30,), name="waits beside it")
+    thread.start()
+    with pytest.raises(pytest.fail.Exception) as failure, time_limit(0.2):
+        threading.Event().wait(30)
+    done.set()
+    thread.join()
+    assert "it has not ended within 0.2 s" in str(failure.value)
+    assert "Thread waits beside it:\n" in str(failure.value)
+    assert "test_what_hangs_fails_with_where_each_thread_stands" in str(failure.value)
+
+
+def test_what_ends_in_time_is_left_alone() -> None:
+    with time_limit(0.2):
+        pass
+    assert not threading.Event().wait(0.4)
