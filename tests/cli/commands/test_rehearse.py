@@ -40,6 +40,12 @@ READING = {"events:read", "metrics:read", "data-privacy:write"}
 EVERY_SCOPE = {probe.scope for probe in PROBES} | READING | {"accounts:read"}
 
 
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stand-in shows at once what it holds."""
+    monkeypatch.setattr("cli.rehearsal.run.LOOK_SECONDS", 0.2)
+
+
 @contextmanager
 def running(folder: Path, **settings: str) -> Iterator[None]:
     """A `make run` with lists and consents."""
