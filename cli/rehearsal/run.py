@@ -14,7 +14,7 @@ from cli.klaviyo.account import Resource
 from cli.rehearsal.messages import MARK
 from cli.rehearsal.promise import Promise
 from cli.rehearsal.reality import Witness
-from cli.rehearsal.side_by_side import Row, compare
+from cli.rehearsal.row_by_row import Row, compare
 from cli.segment.webhook import Webhook
 from cli.troubles import Misuse, Trouble
 

@@ -15,8 +15,8 @@ from cli.klaviyo.scopes import PROBES
 from cli.rehearsal.messages import MARK, address_for, messages
 from cli.rehearsal.promise import Promise, promise
 from cli.rehearsal.reality import MailingList, Reality, RecordedEvent, Witness
+from cli.rehearsal.row_by_row import Row, compare
 from cli.rehearsal.run import Rehearsal
-from cli.rehearsal.side_by_side import Row, compare
 from cli.segment.webhook import Webhook, WebhookAnswer
 from cli.troubles import Misuse, Trouble
 from klaviyo_mapping.settings.settings import Settings
