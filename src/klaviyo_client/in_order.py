@@ -19,6 +19,7 @@ from klaviyo_client.api.outcomes import (
 from klaviyo_client.delivery import Klaviyo
 from klaviyo_client.notes import ROUNDS, Notes, are_upserts, is_taken
 from klaviyo_client.people.claims import Checked, Words
+from klaviyo_client.people.last_words import is_withdrawal_from_all
 from klaviyo_client.people.newest import (
     ONCE_SECONDS,
     Judge,
@@ -36,7 +37,6 @@ from operations import (
     AddToList,
     Operation,
     RemoveFromList,
-    Unsubscribe,
     UpsertProfile,
 )
 
@@ -53,9 +53,9 @@ MARGIN = 1.0
 class InOrder:
     """A Klaviyo account, for one process, as `Klaviyo` is. `wall` gives Unix seconds.
 
-    What could not be checked in time comes again, but for withdrawals from everything and the
-    operations that are `urgent` (by their `id`): these are sent unchecked, and so is everything
-    where the records do not answer at all.
+    What could not be checked in time comes again, withdrawals from everything after a few seconds.
+    The operations that are `urgent` (by their `id`) are sent unchecked, and so is everything where
+    the records do not answer at all.
     """
 
     def __init__(
@@ -121,7 +121,8 @@ class InOrder:
         late_seconds = self._words.late_seconds if unnoted else None
         for position in stakes.keys() & results.keys() if unnoted else ():
             if not unnoted.isdisjoint(keys_of(stakes[position])):
-                again_in = late_seconds if self._may_wait(operations[position]) else None
+                is_urgent = id(operations[position]) in self._urgent
+                again_in = None if is_urgent else late_seconds
                 results[position] = _unnoted(results[position], again_in)
         self._notes.take_back(delivery, now)
         self._notes.not_sent(
@@ -160,10 +161,12 @@ class InOrder:
             or DeliveryWarning.ORDER_NOT_CHECKED in verdict.warnings
         ]
         if unchecked and (late_seconds := self._words.late_seconds) is not None:
-            comes_again = Retryable(RetryReason.LEDGER_LATE, late_seconds, tried=False)
             for position in unchecked:
-                if self._may_wait(operations[position]):
-                    checked.verdicts[position] = Verdict(operations[position], comes_again)
+                operation = operations[position]
+                if id(operation) not in self._urgent:
+                    delay = None if is_withdrawal_from_all(operation) else late_seconds
+                    comes_again = Retryable(RetryReason.LEDGER_LATE, delay, tried=False)
+                    checked.verdicts[position] = Verdict(operation, comes_again)
         waiting = {
             position: verdict.outcome
             for position, verdict in checked.verdicts.items()
@@ -174,12 +177,6 @@ class InOrder:
             if verdict is None or verdict.outcome is None:
                 checked.verdicts[position] = Verdict(operations[position], outcome)
         return checked
-
-    def _may_wait(self, operation: Operation) -> bool:
-        """Whether the operation may wait for records that are late: a withdrawal from everything is
-        right even where it is older than a consent, or nearly."""
-        withdraws = isinstance(operation, Unsubscribe) and operation.list_id is None
-        return not withdraws and id(operation) not in self._urgent
 
     def _check_once(
         self,

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from handler.books.last_word import LATE_SECONDS, Lateness, Words
 from klaviyo_client.api.answers import Answer
-from klaviyo_client.api.outcomes import Delivered, Retryable
+from klaviyo_client.api.outcomes import Delivered, Retryable, RetryReason
 from klaviyo_client.delivery import Klaviyo
 from klaviyo_client.in_order import InOrder
 from klaviyo_client.people.claims import Written
@@ -782,15 +782,14 @@ def test_what_there_is_no_time_to_ask_about_comes_again(pair: Pair, account: Acc
     assert pair.allowance.failures
 
 
-def test_a_withdrawal_from_everything_does_not_wait_for_a_late_table(
-    pair: Pair, account: Account
-) -> None:
-    subscribed(pair)
+def test_a_withdrawal_from_everything_waits_only_some_seconds_for_a_late_table(pair: Pair) -> None:
+    deliver(pair.one, upsert(1, plan="x"))
     pair.allowance = Allowance(0.0)
-    batch = (withdraws(5), withdraws(5, "L"))
-    expected = ["delivered order_not_checked", "ledger_late"]
-    assert said(deliver(pair.client("late"), *batch)) == expected
-    assert marketing(account) == "UNSUBSCRIBED"
+    results = deliver(pair.client("late"), withdraws(5), withdraws(5, "L")).results
+    outcomes = [each.outcome for each in results]
+    assert outcomes[0] == Retryable(RetryReason.LEDGER_LATE, tried=False)
+    assert isinstance(outcomes[1], Retryable)
+    assert (outcomes[1].delay or 0.0) >= LATE_SECONDS
 
 
 def test_a_late_table_is_left_alone_for_longer_each_time_and_then_found_in_time(

@@ -520,6 +520,26 @@ def test_the_messages_whose_fate_was_not_written_are_logged(
     assert logged == [[message["messageId"]]]
 
 
+def test_a_withdrawal_from_everything_waits_once_for_a_late_ledger(ledger: Deployment) -> None:
+    ledger.account.add_subscribed("jane@acme-store.example", "Y6nRLr")
+    variables = {**ledger.variables, "CONSENT_EVENTS": "true"}
+    webhook, retry = assembly.webhook(variables), assembly.retry(variables)
+    assert webhook.books is not None
+    assert retry.books is not None
+    webhook.handle(call([identify(1)]))
+    retry.handle(batch(envelope({"message": identify(2)})), 60.0)
+    webhook.books.seconds = retry.books.seconds = 0.0
+    withdrawal = track(event="User Unsubscribed", properties={"email": "jane@acme-store.example"})
+    webhook.handle(call([withdrawal]))
+    (entry,) = ledger.take_all()
+    assert entry["operation"]["kind"] == "unsubscribe"
+    retry.handle(batch(envelope(entry)), 60.0)
+    assert ledger.waiting() == []
+    jane = ledger.account.profiles.by_email("jane@acme-store.example")
+    assert jane is not None
+    assert jane.consents["email.marketing"] == "UNSUBSCRIBED"
+
+
 def test_what_a_late_ledger_holds_up_is_sent_before_its_retry_window_ends(
     ledger: Deployment,
 ) -> None:
