@@ -170,13 +170,13 @@ def says(sent: bytes) -> Connection:
     def connection(accepted: socket.socket) -> None:
         read_request(accepted)
         accepted.sendall(sent)
-        DONE.wait(5)
+        DONE.wait(10)
 
     return connection
 
 
 def reads_nothing(_: socket.socket) -> None:
-    DONE.wait(5)
+    DONE.wait(10)
 
 
 def outcome_of(connection: Connection, body: bytes = b"{}", seconds: float = 0.3) -> object:
@@ -194,7 +194,7 @@ def outcome_of(connection: Connection, body: bytes = b"{}", seconds: float = 0.3
         )
         took = time.monotonic() - began
         DONE.set()
-    assert took < seconds + 0.5
+    assert took < seconds + 3, "no answer ends before ten seconds; a busy machine takes a moment"
     return outcome
 
 

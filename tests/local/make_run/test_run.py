@@ -163,7 +163,7 @@ def test_ctrl_c_ends_it_at_once() -> None:
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
     assert finish(process) == (0, "\nStopping.\n")
-    assert time.monotonic() - began < 5, "it waits for nobody; a busy machine takes a moment"
+    assert time.monotonic() - began < 15, "it waits for nobody; a busy machine takes a moment"
 
 
 def test_ctrl_c_in_the_middle_leaves_no_trace() -> None:
