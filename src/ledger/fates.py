@@ -108,6 +108,11 @@ def with_outcomes(attributes: Attributes, outcomes: Outcomes) -> Attributes:
     return {**attributes, "outcomes": {"S": text_of(outcomes)}}
 
 
+def beside(arrival: Attributes, at: float) -> Attributes:
+    """The arrival's item with a key of its own: it replaces nothing, and nothing replaces it."""
+    return {**arrival, "sk": {"S": _beside(at)}}
+
+
 def attempt(message_id: str, at: float, by: str, outcomes: Outcomes) -> Attributes:
     """The item of a later attempt."""
     found = {"pk": item_keys.message(message_id), "sk": _beside(at), "at": at, "by": by}

@@ -45,7 +45,7 @@ class Story:
 
         That the message itself waits is no more true once somebody has mapped it. What waited for
         Segment to send the message again waits no more once that was answered from the ledger:
-        everything is known to be delivered.
+        everything is known to be delivered. An attempt of which nothing is known changes nothing.
         """
         last: dict[str, tuple[float, Outcome]] = {}
         for chapter in self.chapters:
@@ -56,7 +56,8 @@ class Story:
                 delivered = (chapter.at, Outcome(State.DELIVERED))
                 last.update({name: delivered for name in came if name != WHOLE})
             for name, outcome in chapter.outcomes.items():
-                last[name] = (chapter.at, outcome)
+                if name not in last or outcome.state is not State.UNKNOWN:
+                    last[name] = (chapter.at, outcome)
         return last
 
     @property

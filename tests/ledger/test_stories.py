@@ -12,6 +12,7 @@ DELIVERED = Outcome(State.DELIVERED, warnings=("opted_out",))
 WAITING = Outcome(State.WAITING, "throttled", status=429, until=9.5)
 LEFT_TO_SEGMENT = Outcome(State.WAITING, "queue_unavailable")
 DEAD = Outcome(State.DEAD_LETTERED, "refused", None, 400, "invalid", "/data")
+UNKNOWN = Outcome(State.UNKNOWN)
 DROPPED = Outcome(State.DROPPED, "unsupported_type")
 
 
@@ -55,6 +56,10 @@ def test_outcomes_are_read_as_they_were_written() -> None:
           attempt(3, "webhook", {})], State.DELIVERED),
         ([arrival(1, {"a": DELIVERED}), attempt(2, "webhook", {"a": WAITING}),
           attempt(3, "webhook", {})], State.WAITING),
+        # An attempt of which nothing is known changes nothing.
+        ([arrival(1, {"a": UNKNOWN})], State.UNKNOWN),
+        ([arrival(1, {"a": WAITING}), attempt(2, "webhook", {"a": UNKNOWN})], State.WAITING),
+        ([arrival(1, {"a": UNKNOWN}), attempt(2, "webhook", {"a": DELIVERED})], State.DELIVERED),
     ],
 )  # fmt: skip
 def test_a_message_is_where_the_part_is_that_is_worst_off(items: list[Item], state: State) -> None:

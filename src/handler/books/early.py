@@ -13,7 +13,7 @@ from handler.books.outcomes import of_decision
 from klaviyo_mapping import Dropped, Mapped
 from ledger import item_keys
 from ledger.allowance import Allowance
-from ledger.fates import Outcome, Outcomes, with_outcomes
+from ledger.fates import Outcome, Outcomes, beside, with_outcomes
 from ledger.item_keys import Key
 from ledger.operation_names import name_of
 from ledger.shared_outcomes import call_item, referring
@@ -35,6 +35,7 @@ class Early:
         self._items: dict[str, Attributes] = {}
         self._operations: dict[str, frozenset[str]] = {}
         self._written: set[str] = set()
+        self._doubtful: set[str] = set()
         self._untold: set[str] = set()
         self._is_told = False
         self._at = 0.0
@@ -77,12 +78,15 @@ class Early:
             for name, item in self._items.items()
             if (item["pk"]["S"], item["sk"]["S"]) not in unwritten
         }
+        self._doubtful = self._items.keys() - self._written
         self._untold = self._written & self._operations.keys()
         return unwritten.intersection(keys)
 
-    def arrival(self, message: Decided) -> Attributes | None:
-        """The message's item, as it was prepared."""
-        return self._arrivals.get(id(message))
+    def arrival(self, message: Decided, name: str) -> Attributes | None:
+        """The message's item, as it was prepared. If it is unknown whether it was written early, it
+        has another key: the early one may still arrive, and must not replace it."""
+        arrival = self._arrivals.get(id(message))
+        return beside(arrival, message.at) if arrival and name in self._doubtful else arrival
 
     def tell(self, outcomes: Mapping[str, Outcomes]) -> tuple[Collection[str], Attributes | None]:
         """What became of the messages, by their names: those for which nothing is left to be

@@ -192,7 +192,7 @@ class Page:
                 if message.message_id is None or name in told:
                     continue
                 self._keep_earlier(name)
-                arrival = early.arrival(message) or self._arrival(message)
+                arrival = early.arrival(message, name) or self._arrival(message)
                 self._add(with_outcomes(arrival, found[name]))
 
     def _keep_earlier(self, message_id: str) -> None:
