@@ -16,6 +16,7 @@ from typing import Any
 
 import boto3
 from moto.sqs.models import sqs_backends
+from msgspec.json import decode, encode
 
 from cli.segment.signature import signature
 from handler import assembly
@@ -62,7 +63,8 @@ class Units:
                 self._count(*all_asked[number], answer)
             yield number, answer
 
-    def _count(self, operation: str, document: dict[str, Any], answer: Any) -> None:
+    def _count(self, operation: str, asked: dict[str, Any], answer: Any) -> None:
+        document = decode(encode(asked))  # some parts are encoded already
         self.found["requests"] += 1
         if operation == "BatchGetItem":
             ((_, wanted),) = document["RequestItems"].items()

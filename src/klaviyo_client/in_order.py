@@ -210,7 +210,7 @@ class InOrder:
             )
             for key, fields in judgement.claims.items()
         }
-        written = self._words.write(records, claims, keep=NOTING_SHARE)
+        written = self._words.write(self._words.change(records, claims), keep=NOTING_SHARE)
         made, refused = set(written.made), set(written.refused)
         for key in made:
             facts = judgement.facts.get(key, NOTHING)

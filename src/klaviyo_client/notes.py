@@ -10,7 +10,7 @@ from klaviyo_client.api.outcomes import (
     RetryReason,
 )
 from klaviyo_client.delivery import Klaviyo
-from klaviyo_client.people.claims import Checked, Conclusions, Words
+from klaviyo_client.people.claims import Change, Checked, Conclusions, Words
 from klaviyo_client.people.newest import Judge, keys_of, take_in
 from klaviyo_client.people.records import Record, concluded, without_fields
 from klaviyo_client.people.stakes import Key, Stake, stake_of
@@ -35,8 +35,8 @@ MAY_LAND_LATER = frozenset(
 )
 """Failures after which Klaviyo may still have accepted the request."""
 
-Afterwards = tuple[Conclusions, dict[Key, Record]]
-"""What is to be noted, and the records as they will be if nobody has changed them."""
+Afterwards = tuple[Conclusions, Change]
+"""What is to be noted, and how, if nobody has changed the records."""
 
 
 class Notes:
@@ -69,7 +69,7 @@ class Notes:
         stakes: Mapping[int, Stake],
         checked: Checked,
     ) -> Afterwards:
-        """What is to be noted, and the records as they will be if nobody has changed them."""
+        """What is to be noted, and how, if nobody has changed the records."""
         found = Conclusions()
         for position, result in results.items():
             if position in checked.verdicts:
@@ -77,30 +77,31 @@ class Notes:
                 if result.operation is not operations[position]:
                     stake = stake_of(result.operation) or stake
                 self._note(result, stake, checked.now, found)
-        return found, self._all_concluded(checked.records, found, checked)
+        return found, self._conclusion(checked.records, found, checked)
 
     def write(self, afterwards: Afterwards, checked: Checked) -> set[Key]:
         """Note what was accepted, and end the claims; gives the people for whom that is unknown."""
-        found, after = afterwards
+        found, change = afterwards
         records: Mapping[Key, Record] = checked.records
         open_ = set(records)
         for attempt in range(ROUNDS):
             if attempt:  # Somebody has claimed other fields of them meanwhile.
                 records = self._words.read(records, again=True)
-                after = self._all_concluded(records, found, checked)
-            written = self._words.write(records, after)
+                change = self._conclusion(records, found, checked)
+            written = self._words.write(change)
             open_.difference_update(written.made)
             if not written.refused:
                 break
             records = {key: records[key] for key in written.refused}
         return open_
 
-    def _all_concluded(
+    def _conclusion(
         self, records: Mapping[Key, Record], found: Conclusions, checked: Checked
-    ) -> dict[Key, Record]:
-        return {
+    ) -> Change:
+        after = {
             key: self._concluded(key, record, found, checked) for key, record in records.items()
         }
+        return self._words.change(records, after)
 
     def _concluded(self, key: Key, record: Record, found: Conclusions, checked: Checked) -> Record:
         taken_back: dict[FieldId, float] = {}
@@ -157,7 +158,7 @@ class Notes:
                 for key, record in records.items()
                 if not _disjoint(fields[key], record.fields)
             }
-            changed = self._words.write(records, after).refused
+            changed = self._words.write(self._words.change(records, after)).refused
             fields = {key: fields[key] for key in changed}
 
     def _note(self, result: Result, stake: Stake, now: float, found: Conclusions) -> None:

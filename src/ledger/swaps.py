@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Raw
+from msgspec.json import encode
+
 from ledger.allowance import Allowance
 from ledger.calls import FAILED_CONDITION, Document, TableError, chunks
 from ledger.item_keys import Key
@@ -28,6 +31,10 @@ CHANGED = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
 NOT_MADE = frozenset({FAILED_CONDITION, "TransactionConflictException"})
 
 
+Put = Any
+"""What replaces one item, in a request by itself or in a transaction."""
+
+
 @dataclass(frozen=True, slots=True)
 class Swap:
     """Replace an item by these `attributes`, as DynamoDB writes them, if the stored item has this
@@ -38,18 +45,23 @@ class Swap:
     attributes: Mapping[str, Any]
 
 
-def swap(
-    table: Table, swaps: Sequence[Swap], allowance: Allowance, *, leave: float = 0.0
-) -> list[bool | None]:
-    """Whether each swap was made: `False` if the item has changed, `None` if it is unknown.
-
-    It leaves `leave` seconds of the allowance.
-    """
-    if not swaps:
-        return []
+def puts_of(table: Table, swaps: Sequence[Swap]) -> list[Put]:
+    """The swaps as `swap` takes them: many are written as they will be sent."""
     expires = {"N": str(table.expires())}
     now = {"N": str(int(table.now()))}
     puts = [_put(table.name, each, expires, now) for each in swaps]
+    return puts if len(puts) <= FEW else [Raw(encode({"Put": put})) for put in puts]
+
+
+def swap(
+    table: Table, puts: Sequence[Put], allowance: Allowance, *, leave: float = 0.0
+) -> list[bool | None]:
+    """Whether each swap was made: `False` if the item has changed, `None` if it is unknown.
+
+    `leave` seconds of the allowance are not used.
+    """
+    if not puts:
+        return []
     put = _put_alone if len(puts) <= FEW else _put_together
     with allowance.spending(leave=leave) as until:
         return put(table, puts, until, allowance)
@@ -72,7 +84,7 @@ def _put(table: str, each: Swap, expires: Document, now: Document) -> Document:
 
 
 def _put_alone(
-    table: Table, puts: Sequence[Document], until: float, allowance: Allowance
+    table: Table, puts: Sequence[Put], until: float, allowance: Allowance
 ) -> list[bool | None]:
     asked = [("PutItem", put) for put in puts]
     made: list[bool | None] = []
@@ -88,14 +100,14 @@ def _put_alone(
 
 
 def _put_together(
-    table: Table, puts: Sequence[Document], until: float, allowance: Allowance
+    table: Table, puts: Sequence[Put], until: float, allowance: Allowance
 ) -> list[bool | None]:
     """A transaction is all or nothing: it is repeated without the items that stopped it."""
     made: list[bool | None] = [None] * len(puts)
     open_ = list(chunks(range(len(puts)), ITEMS_A_TRANSACTION))
     for _ in range(ROUNDS):
         asked = [
-            ("TransactWriteItems", {"TransactItems": [{"Put": puts[place]} for place in places]})
+            ("TransactWriteItems", {"TransactItems": [puts[place] for place in places]})
             for places in open_
         ]
         answers = table.requests.ask_each(asked, until, allowance)

@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from handler.aws.dynamodb import DynamoDb
+from ledger import swaps
 from ledger.allowance import Allowance
-from ledger.swaps import Swap, swap
+from ledger.swaps import Swap
 from ledger.table import Table
 
 PLENTY = 30.0
@@ -18,6 +19,10 @@ NUMBERS = (1, 8, 9, 100, 250)
 def of(number: int, version: int, text: str = "new") -> Swap:
     attributes = {"v": {"N": str(version + 1)}, "text": {"S": text}}
     return Swap((f"P#{number}", "words"), version, attributes)
+
+
+def swap(table: Table, made: list[Swap], allowance: Allowance) -> list[bool | None]:
+    return swaps.swap(table, swaps.puts_of(table, made), allowance)
 
 
 def texts(table: Table, number: int) -> list[object]:

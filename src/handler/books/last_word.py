@@ -17,14 +17,14 @@ from typing import Any
 from handler.books.barometer import TableBarometer
 from klaviyo_client.delivery import Klaviyo
 from klaviyo_client.in_order import InOrder
-from klaviyo_client.people.claims import Written
+from klaviyo_client.people.claims import Change, Written
 from klaviyo_client.people.newest import ONCE_SECONDS
 from klaviyo_client.people.records import Record
 from klaviyo_client.people.times import FieldId, FieldIds, Times, packed
 from ledger import item_keys
 from ledger.allowance import Allowance
 from ledger.people import People
-from ledger.swaps import Swap, swap
+from ledger.swaps import Swap, puts_of, swap
 from ledger.table import Table
 
 Name = tuple[str, str]
@@ -137,25 +137,29 @@ class Words:
                     self._allowance.fail("unexpected")
         return records
 
-    def write(
-        self, before: Mapping[Name, Record], after: Mapping[Name, Record], *, keep: float = 0.0
-    ) -> Written:
-        """Replace the records `before` by those `after`, unless somebody has changed them."""
+    def change(self, before: Mapping[Name, Record], after: Mapping[Name, Record]) -> Change:
+        """How to replace the records `before` by those `after`."""
         try:
-            return self._write(before, after, keep * self._allowance.seconds)
+            swaps = [
+                Swap((self._pk(name), item_keys.WORDS), before[name].version, _item(record))
+                for name, record in after.items()
+            ]
+            return Change(list(after), puts_of(self._table, swaps))
+        except Exception:  # as above
+            self._allowance.fail("unexpected")
+            return Change()
+
+    def write(self, change: Change, *, keep: float = 0.0) -> Written:
+        """Replace the records, unless somebody has changed them."""
+        try:
+            return self._write(change, keep * self._allowance.seconds)
         except Exception:  # as above: the delivery that it follows is kept
             self._allowance.fail("unexpected")
             return Written()
 
-    def _write(
-        self, before: Mapping[Name, Record], after: Mapping[Name, Record], leave: float
-    ) -> Written:
-        names = list(after)
-        swaps = [
-            Swap((self._pk(name), item_keys.WORDS), before[name].version, _item(after[name]))
-            for name in names
-        ]
-        made = swap(self._table, swaps, self._allowance, leave=leave)
+    def _write(self, change: Change, leave: float) -> Written:
+        names = change.keys
+        made = swap(self._table, change.puts, self._allowance, leave=leave)
         self._is_all_there &= None not in made
         if self._is_all_there:
             self._lateness.end()

@@ -1,8 +1,8 @@
 """What a delivery claims in the records that all processes share, and what it concludes."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 from klaviyo_client.people.newest import Verdict
 from klaviyo_client.people.records import Record
@@ -17,6 +17,13 @@ class Written:
 
     made: Collection[Key] = ()
     refused: Collection[Key] = ()
+
+
+class Change(NamedTuple):
+    """How to replace records, as far as that can be prepared. `puts` are for who writes them."""
+
+    keys: Sequence[Key] = ()
+    puts: Sequence[Any] = ()
 
 
 class Words(Protocol):
@@ -37,10 +44,11 @@ class Words(Protocol):
         have changed a moment ago. `keep` is the share of the time for the records that must be
         left afterwards."""
 
-    def write(
-        self, before: Mapping[Key, Record], after: Mapping[Key, Record], *, keep: float = 0.0
-    ) -> Written:
-        """Replace the records `before` by those `after`, unless somebody has changed them."""
+    def change(self, before: Mapping[Key, Record], after: Mapping[Key, Record]) -> Change:
+        """How to replace the records `before` by those `after`."""
+
+    def write(self, change: Change, *, keep: float = 0.0) -> Written:
+        """Replace the records, unless somebody has changed them."""
 
     @property
     def late_seconds(self) -> float | None:
