@@ -95,8 +95,8 @@ class Klaviyo:
 
     def meanwhile(self, work: Callable[[], object]) -> None:
         """Have this done in another thread while Klaviyo answers the next delivery's first request;
-        not at all, if none is sent."""
-        self._sender.meanwhile.append(work)
+        not at all, if none is sent. What was said last is done first."""
+        self._sender.meanwhile.appendleft(work)
 
     def share(self, barometer: Barometer) -> None:
         """From here on, exchange with other processes what is known of Klaviyo."""

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from typing import Any, BinaryIO, cast
 
+from urllib3 import HTTPResponse as Urllib3Response
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
+from klaviyo_client.sending.departure import departed
 from klaviyo_client.sending.host_names import Names
 
 CONNECT_SECONDS = 2.0
@@ -173,6 +175,10 @@ class BoundedConnection(HTTPConnection):
         if self.sock is not None:
             self.sock.settimeout(CURRENT.bounds.left())
         super().send(data)
+
+    def getresponse(self) -> Urllib3Response:  # type: ignore[override] # as urllib3 does
+        departed()
+        return super().getresponse()
 
 
 class BoundedTlsConnection(BoundedConnection, HTTPSConnection):

@@ -23,6 +23,7 @@ from klaviyo_client.api.outcomes import UNTRIED, Retryable, RetryReason
 from klaviyo_client.planning.requests import Request
 from klaviyo_client.planning.steps import BULK_EVENTS_FROM
 from klaviyo_client.sending.circuit_breaker import Go, Wait
+from klaviyo_client.sending.departure import at_departure
 from klaviyo_client.sending.rate_limits import Gate, pause_after
 
 CONNECTIONS = BULK_EVENTS_FROM
@@ -107,13 +108,20 @@ class Sender:
         self.gate = Gate(clock, share, wall)
         self.workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="klaviyo")
         self.meanwhile: deque[Callable[[], object]] = deque()
-        """What is to be done once a request is on its way, in a thread of its own."""
+        """What is to be done in another thread, one after the other, once a request is written."""
 
-    def departs(self) -> None:
-        """A request is written, and about to be sent."""
+    def departed(self) -> None:
+        """A request is written, and its answer is waited for."""
+        if self.meanwhile:
+            self.workers.submit(self._work_meanwhile)
+
+    def _work_meanwhile(self) -> None:
         with suppress(IndexError):
             while True:
-                self.workers.submit(self.meanwhile.popleft())
+                work = self.meanwhile.popleft()
+                # Whoever needs what fails here makes it again, and learns of the error.
+                with suppress(Exception):
+                    work()
 
     def send(
         self, requests: Iterable[Request], private_key: str, limits: Limits, on_reply: OnReply
@@ -224,15 +232,15 @@ class _Sending:
 
     def _exchange(self, request: Request, seconds: float) -> Reply:
         body = request.body()
-        self._sender.departs()
-        return self._sender.transport.send(
-            request.endpoint.method,
-            request.path,
-            body,
-            self._private_key,
-            seconds,
-            repeatable=request.endpoint.repeatable,
-        )
+        with at_departure(self._sender.departed):
+            return self._sender.transport.send(
+                request.endpoint.method,
+                request.path,
+                body,
+                self._private_key,
+                seconds,
+                repeatable=request.endpoint.repeatable,
+            )
 
     def _rest(self, until: float) -> None:
         """Wait until then, or for an answer, or for the end of a request's time."""

@@ -1,5 +1,6 @@
 """What is done while Klaviyo is waited for."""
 
+import socket
 import threading
 from typing import Any
 
@@ -7,7 +8,9 @@ import pytest
 
 from klaviyo_client.api.answers import Answer
 from klaviyo_client.delivery import Klaviyo
-from klaviyo_client.sending.ahead import Ahead
+from klaviyo_client.sending.ahead import Ahead, CalledOffError
+from klaviyo_client.sending.bounded_http import BoundedHttp
+from klaviyo_client.sending.departure import at_departure, departed
 from operations import Identity, UpsertProfile
 
 ADA = UpsertProfile("m", Identity(email="ada@acme-store.example"), properties={"plan": "x"})
@@ -20,6 +23,7 @@ class Waits:
         self.done = threading.Event()
 
     def send(self, *_: Any, **__: Any) -> Answer:
+        departed()
         assert self.done.wait(10)
         return Answer(200, {"data": {"type": "profile", "id": "p"}})
 
@@ -74,3 +78,67 @@ def test_what_has_failed_is_made_again() -> None:
     with pytest.raises(ValueError, match="not yet"):
         ahead.get()
     assert ahead.get() == ahead.get() == 5
+
+
+def test_what_nobody_has_begun_is_called_off() -> None:
+    ahead = Ahead(lambda: 1)
+    assert ahead.call_off() is None
+    with pytest.raises(CalledOffError):
+        ahead.get()
+
+
+def test_what_was_made_is_not_called_off() -> None:
+    ahead = Ahead(lambda: 1)
+    ahead.get()
+    assert (ahead.call_off(), ahead.get()) == (1, 1)
+
+
+def test_what_was_said_last_is_done_first_and_what_fails_holds_up_nothing() -> None:
+    transport = Waits()
+    klaviyo = Klaviyo("https://a.klaviyo.com", probe_seconds=1.0, transport=transport)
+    done: list[int] = []
+
+    def fails() -> None:
+        done.append(2)
+        raise ValueError
+
+    klaviyo.meanwhile(transport.done.set)
+    klaviyo.meanwhile(lambda: done.append(1))
+    klaviyo.meanwhile(fails)
+    klaviyo.deliver([ADA], "pk", 20.0)
+    assert done == [2, 1]
+
+
+def test_it_begins_when_the_request_is_written_and_once() -> None:
+    done: list[str] = []
+    seen: list[list[str]] = []
+    body = b"{" + b" " * 30_000_000 + b"}"  # more than the sockets hold
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            accepted, _ = listener.accept()
+            with accepted:
+                for _ in range(2):
+                    accepted.recv(1)
+                    seen.append([*done])
+                    while not accepted.recv(1_000_000).endswith(b"}"):
+                        pass
+                    accepted.sendall(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with BoundedHttp(url, 1) as http, at_departure(lambda: done.append("departed")):
+            for _ in range(2):
+                http.send("POST", "/", body, {}, 30.0, 1_000)
+        thread.join()
+    assert seen == [[], ["departed"]]
+    assert done == ["departed"]
+
+
+def test_where_nobody_waits_for_it_nothing_is_done_at_departure() -> None:
+    done: list[str] = []
+    with at_departure(lambda: done.append("departed")):
+        pass
+    departed()
+    assert done == []
