@@ -21,7 +21,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # One worker more than there are processors, since some always wait for a clock or a browser. Each test
 # of a time runs by itself, when nothing else does.
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
-ORDER := -p tests.order --dist loadfile --no-loadscope-reorder
+ORDER := -p tests.suite.order --dist loadfile --no-loadscope-reorder
 PARALLEL := $(BIN)/python -m pytest -n $(WORKERS) $(ORDER) -m "not alone"
 ALONE = $(BIN)/python -m pytest -m alone $(shell grep -rl --include='test_*.py' 'mark\.alone' tests)
 

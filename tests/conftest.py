@@ -20,7 +20,7 @@ from tests.deployment import (
     Deployment,
     client,
 )
-from tests.time_limit import pytest_runtest_protocol as pytest_runtest_protocol
+from tests.suite.time_limit import pytest_runtest_protocol as pytest_runtest_protocol
 
 settings.register_profile(
     "suite",

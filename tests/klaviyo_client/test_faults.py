@@ -28,7 +28,6 @@ from operations import (
     kind_of,
     to_json,
 )
-from tests.effort import examples
 from tests.klaviyo_client.fakes import (
     BAD_PHONE,
     RunningClock,
@@ -41,6 +40,7 @@ from tests.klaviyo_client.fakes import (
     scripted,
     upsert,
 )
+from tests.suite.effort import examples
 
 LONG_NAME = "M" * 200
 """A metric's name that Klaviyo refuses."""

@@ -19,8 +19,8 @@ from operations import (
     Unsubscribe,
     UpsertProfile,
 )
-from tests.effort import examples
 from tests.klaviyo_client.fakes import Clock, Headers
+from tests.suite.effort import examples
 
 EMAILS = ("ann@shop.example", "bob@shop.example")
 NUMBERS = {EMAILS[0]: "+14155552671", EMAILS[1]: "+14155552672"}

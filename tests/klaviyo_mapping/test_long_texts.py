@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from klaviyo_mapping import Message, Settings, canonical, map_message
-from tests.timing import processor_seconds
+from tests.suite.timing import processor_seconds
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 SETTINGS = Settings(consent_events=True, default_country="US", audience_lists="auto")

@@ -16,7 +16,7 @@ from klaviyo_mapping.segment.remembering import LETTERS_KEPT, LETTERS_OF_A_KEY
 from klaviyo_mapping.segment.text import as_text
 from klaviyo_mapping.settings.rules import Rules
 from operations import CreateEvent, Operation, UpsertProfile, from_json, to_json
-from tests.effort import examples
+from tests.suite.effort import examples
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from handler.door.body import Unreadable, read_messages
 from handler.door.refusals import NoMessage, NotJson
 from klaviyo_mapping import Message
-from tests.timing import processor_seconds
+from tests.suite.timing import processor_seconds
 
 DEEPER_THAN_ANY_READER = 100_000
 DEEP = "[" * DEEPER_THAN_ANY_READER + "]" * DEEPER_THAN_ANY_READER

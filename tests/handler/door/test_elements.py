@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handler.door.elements import array_elements
-from tests.timing import processor_seconds
+from tests.suite.timing import processor_seconds
 
 ARRAYS: list[tuple[str, bytes, list[bytes]]] = [
     ("none", b"[]", []),

@@ -14,7 +14,7 @@ from operations import (
     Subscribe,
     UpsertProfile,
 )
-from tests.timing import processor_seconds
+from tests.suite.timing import processor_seconds
 
 ADA = UpsertProfile(
     "msg-1",

@@ -25,8 +25,8 @@ from operations import (
     from_json,
     to_json,
 )
-from tests.effort import examples
 from tests.klaviyo_client.fakes import IMPORT, UPSERT, answer, deliver, kinds, scripted, upsert
+from tests.suite.effort import examples
 
 WHOLE = upsert(
     properties={"plan": "pro", "age": None},

@@ -17,7 +17,7 @@ from operations import (
     UpsertProfile,
 )
 from tests.klaviyo_client.fakes import event, upsert
-from tests.timing import processor_seconds
+from tests.suite.timing import processor_seconds
 
 NUMBER = "+14155552671"
 ANN, BOB = Identity("ann@x.io"), Identity("bob@x.io")

@@ -3,7 +3,7 @@
 import pytest
 
 from klaviyo_mapping.events.amounts import as_amount
-from tests.timing import processor_seconds
+from tests.suite.timing import processor_seconds
 
 NONE, EUR, JPY, KWD = None, "EUR", "JPY", "KWD"
 

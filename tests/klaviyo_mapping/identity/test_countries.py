@@ -6,7 +6,7 @@ from phonenumbers import SUPPORTED_REGIONS
 
 from klaviyo_mapping.identity.country import UNKNOWN, region_named
 from operations import Json
-from tests.timing import processor_seconds
+from tests.suite.timing import processor_seconds
 
 NAMED: dict[str, tuple[Json, ...]] = {
     "BO": ("Bolivia", "Plurinational State of Bolivia"),

@@ -6,7 +6,7 @@ import pytest
 
 from klaviyo_mapping.settings.rules import Fields, Patterns, Rules
 from klaviyo_mapping.settings.rules_file import TYPES, RulesError, read_rules
-from tests.timing import processor_seconds
+from tests.suite.timing import processor_seconds
 
 EXAMPLE = Path(__file__).parents[3] / "src" / "rules.example.toml"
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from tests.order import CONSOLE, FIRST, place
+from tests.suite.order import CONSOLE, FIRST, place
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_each_place_is_one_that_tests_lie_in() -> None:

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from tests.time_limit import time_limit
+from tests.suite.time_limit import time_limit
 
 
 def test_what_hangs_fails_with_where_each_thread_stands() -> None:
