@@ -2,14 +2,14 @@
 
     python -m bench [--base REV [--fresh]] [--peer DIR] [--rounds 5]
 
-Prints a table and writes `bench/results/<commit>.json`. Every value is one fresh process on the
-built artifact; the figures are medians over the rounds, ± half the distance of the quartiles, and
-within a round the processes of what is compared follow one another, so that the machine's noise
-meets all of them; the ratios to the peer and of the growth are medians of the rounds' own.
+Prints a table and writes `bench/results/<commit>.json`. Every value comes from a fresh process on
+the built artifact. The figures are medians over the rounds, ± half the distance of the quartiles.
+Within a round, the processes that are compared run one after the other, so that the machine's noise
+affects all of them. The ratios to the peer and of the growth are medians of each round's ratio.
 
-`--base` puts an earlier commit beside it: its stored result, or, where there is none or with
-`--fresh`, its artifact measured in the same rounds. `--peer` runs Segment's own destination in the
-same rounds (see `bench.rows.peer`).
+`--base` compares with an earlier commit: with its stored result, or, if there is none or with
+`--fresh`, with its artifact measured in the same rounds. `--peer` runs Segment's own destination in
+the same rounds (see `bench.rows.peer`).
 """
 
 import argparse
@@ -141,7 +141,7 @@ def _measure_and_print(
 
 
 def _join_peer(tasks: list[list[Task]], other: peer.Peer, rounds: int) -> None:
-    """Put each of the peer's cases next to ours."""
+    """Put each of the peer's cases beside ours."""
 
     def run(figure: str) -> Task:
         return Task("peer", figure, rounds, lambda: {figure: other.measure(figure)})
@@ -214,7 +214,7 @@ def _result(
 
 
 def _stored(revision: str, interpreter: interpreters.Interpreter) -> Result | None:
-    """What was measured of a commit on this Python, if anything."""
+    """The stored result of a commit on this Python, if there is one."""
     try:
         result: Result = json.loads((RESULTS / f"{revision}.json").read_text())
     except (OSError, ValueError):
@@ -273,7 +273,7 @@ QUIET_LOAD, QUIET_SPREAD = 0.2, 0.05
 
 
 def _say_how_noisy(machine: Figure | None, load: float) -> None:
-    """Whether the machine had anything else to do."""
+    """Say whether the machine was busy with something else."""
     spread = 0.0 if machine is None else machine.spread
     if load > QUIET_LOAD or spread > QUIET_SPREAD:
         print(

@@ -1,4 +1,4 @@
-"""What is made of a measurement's values: median, spread, and ratios with what they tell."""
+"""Statistics of a measurement: median, spread, ratios, and what the ratios mean."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 NOISE, ENOUGH = 0.05, 5
-"""A difference under this share is noise whatever the spread, and under twice of it where there are
-fewer values than enough: so two runs of one commit hardly ever differ."""
+"""A smaller difference than this share is noise, whatever the spread; with too few values, one
+smaller than twice this share. So two runs of one commit hardly ever differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """Values of one measurement, one of each run, each run a process of its own."""
+    """The values of one measurement, one from each run. Each run is its own process."""
 
     values: tuple[float, ...]
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Self:
-        """The figure of one value or more."""
+        """The figure of one or more values."""
         if not values:
             raise ValueError("a figure needs a value")
         return cls(tuple(values))
@@ -65,13 +65,14 @@ class Figure:
 
 
 def ratio(ours: Figure, other: Figure) -> float | None:
-    """How many times the other one ours is; `None` where the other one is nothing."""
+    """Ours divided by the other; `None` if the other is zero."""
     return ours.median / other.median if other.median else None
 
 
 def ratio_in_turns(ours: Figure, other: Figure) -> float | None:
-    """The same for what ran in turns: the median of the rounds' own ratios, so that a slow moment
-    of the machine, which meets both, does not count. Of the medians, where a round is missing."""
+    """The same for measurements in turns: the median of each round's ratio, so that a slow moment
+    of the machine, which affects both, does not count. The ratio of the medians if a round is
+    missing."""
     if len(ours.values) != len(other.values) or not all(other.values):
         return ratio(ours, other)
     return statistics.median(
@@ -80,8 +81,8 @@ def ratio_in_turns(ours: Figure, other: Figure) -> float | None:
 
 
 def is_beyond_noise(ours: Figure, other: Figure) -> bool:
-    """Whether the two differ by more than chance would: every value of the one is above all of the
-    other's, and the medians are further apart than `NOISE`."""
+    """Whether the two differ by more than chance: every value of one is above all values of the
+    other, and the medians differ by more than `NOISE`."""
     few = min(len(ours.values), len(other.values)) < ENOUGH
     times = ratio(ours, other)
     if times is None or abs(times - 1) <= NOISE * (1 + few):
@@ -90,9 +91,9 @@ def is_beyond_noise(ours: Figure, other: Figure) -> bool:
 
 
 def verdict(ours: Figure, other: Figure) -> str:
-    """`SLOWER` or `faster` where ours is more or less than the other beyond noise, else nothing.
+    """`SLOWER` or `faster` if ours differs from the other beyond noise, else nothing.
 
-    Of sizes and numbers of requests the words mean the same: more is worse.
+    The words are also used for sizes and numbers of requests: more is worse.
     """
     if not is_beyond_noise(ours, other):
         return ""

@@ -1,9 +1,9 @@
-"""The messages that are measured with, and the webhook calls that carry them.
+"""The messages for measurements, and the webhook calls that carry them.
 
-Whole ones are what Segment's libraries send, each in turn: `captured.json` holds what came to a
-server in Segment's place, with the package and its version; only the people, the ids and the times
-are made up. Lean ones have 1 KB, so that 4,000 of them are the largest batch that Segment sends:
-4,000 messages and 4 MB. Both are the same at each run.
+Whole messages are what Segment's libraries send, each library in turn. `captured.json` holds what
+arrived at a server in Segment's place, with the package and its version; only the people, ids and
+times are made up. Lean messages have 1 KB, so that 4,000 of them make the largest batch that
+Segment sends: 4,000 messages and 4 MB. Both are the same in each run.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ FIXTURES: Mapping[str, tuple[str, int]] = {
     "identify": ("identifies_1000", 1_000),
     "order": ("orders_1000", 1_000),
 }
-"""The files by which a peer's harness reads each kind, and how many messages they hold."""
+"""The file in which a peer's harness finds each kind, and the number of messages in it."""
 
 
 def whole(kind: str, number: int = 1_000) -> list[Message]:
@@ -58,12 +58,12 @@ def write(folder: Path) -> None:
 
 
 def text(value: Any) -> str:
-    """As JavaScript's `JSON.stringify` writes it, and so Segment."""
+    """The JSON as JavaScript's `JSON.stringify` writes it, and therefore Segment."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def call(messages: Sequence[Message]) -> dict[str, Any]:
-    """The lambda event of one signed webhook call: of one message alone, or of a batch."""
+    """The lambda event of one signed webhook call, with a single message or a batch."""
     first = text(messages[0])
     return {
         "version": "2.0",
@@ -294,5 +294,5 @@ KINDS = tuple(_WHOLE)
 
 
 def sizes(messages: Sequence[Message]) -> Iterator[int]:
-    """The bytes of each."""
+    """The size of each in bytes."""
     return (len(text(message).encode()) for message in messages)

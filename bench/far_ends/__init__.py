@@ -1,4 +1,4 @@
-"""The far ends, each in a process of its own, so that they take no time from what is measured."""
+"""The far ends, each in its own process, so that they take no time from what is measured."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from local.aws_stand_in.function import IMPORTS
 
 @contextmanager
 def _process(*command: str) -> Iterator[str]:
-    """A module of ours that writes where it is on its first line; gives that line."""
+    """Run a module that prints its address on its first line; returns that line."""
     variables = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, IMPORTS))}
     with Popen([sys.executable, "-m", *command], stdout=PIPE, text=True, env=variables) as run:
         try:
@@ -27,7 +27,7 @@ def _process(*command: str) -> Iterator[str]:
 
 @contextmanager
 def stand_in(key: str, limits: str = "published") -> Iterator[str]:
-    """The stand-in Klaviyo; gives its URL."""
+    """The stand-in Klaviyo; returns its URL."""
     options = ("--port", "0", "--key", key, "--limits", limits, "--keep-events", "counts")
     with _process("local.klaviyo_stand_in", *options) as line:
         yield line.split()[-1]
@@ -35,21 +35,21 @@ def stand_in(key: str, limits: str = "published") -> Iterator[str]:
 
 @contextmanager
 def sink(seconds: float = 0.0) -> Iterator[int]:
-    """The far end that answers after so many seconds and looks at nothing; gives its port."""
+    """The far end that answers after so many seconds and checks nothing; returns its port."""
     with _process("bench.far_ends.sink", str(seconds)) as line:
         yield int(line)
 
 
 @contextmanager
 def ledger_end() -> Iterator[str]:
-    """Klaviyo and DynamoDB with the times of real ones; gives its port."""
+    """Klaviyo and DynamoDB with realistic answer times; returns its port."""
     with _process("bench.far_ends.ledger_end") as line:
         yield line
 
 
 @contextmanager
 def aws(key: str, shared_secret: str) -> Iterator[dict[str, str]]:
-    """Moto's server with both queues and the secret; gives a function's environment variables."""
+    """Moto's server with both queues and the secret; returns a function's environment variables."""
     with _process("bench.far_ends.amazon", key, shared_secret) as line:
         variables: dict[str, str] = json.loads(line)
         yield variables

@@ -2,7 +2,7 @@
 
     python -m bench.far_ends.amazon KEY SECRET
 
-Writes the environment variables that lead a function there as one line of JSON.
+Writes the environment variables that point a function at it as one line of JSON.
 """
 
 import json

@@ -1,11 +1,11 @@
-"""A far end that costs next to nothing, for what the stand-in would hide.
+"""A far end that costs almost nothing, to measure what the stand-in's own work would hide.
 
     python -m bench.far_ends.sink [SECONDS]
 
-Answers every request over loopback as Klaviyo answers a good one, after so many seconds, and looks
-at nothing: it is the price of the transport, not a judge. Prints its port; `GET /__stats` gives and
-clears its counts, as the harnesses of peers ask for them. `slowest` is for how many seconds it had
-the slowest request, from its first byte until the answer was written.
+Answers every request as Klaviyo answers a good one, after so many seconds, and checks nothing: it
+measures the price of the transport. Prints its port. `GET /__stats` returns and clears its counts,
+as the peers' harnesses expect. `slowest` is the time of the slowest request in seconds, from its
+first byte until the answer was written.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ ANSWERS = (
     ("/api/profiles", ("201 Created", PROFILE)),
     ("/api/profile-bulk-import-jobs", ("202 Accepted", JOB)),
 )
-"""By how the path begins; anything else is a 202 without a body."""
+"""By the beginning of the path; anything else gets a 202 without a body."""
 
 LIMITS = "RateLimit-Limit: 350\r\nRateLimit-Remaining: 349\r\nRateLimit-Reset: 0\r\n"
 
@@ -37,14 +37,14 @@ class Sink(asyncio.Protocol):
         self._began = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Somebody has connected."""
+        """Keep the connection, to answer on it."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._received = bytearray()
         self.counts["connections"] += 1
 
     def data_received(self, data: bytes) -> None:
-        """Answer every request that has come whole."""
+        """Answer every request that has arrived completely."""
         if not self._received:
             self._began = self._loop.time()
         self._received += data

@@ -1,10 +1,10 @@
-"""A cold start, as Lambda makes one: load the handler, answer one call, say when.
+"""A cold start as on Lambda: loads the handler, answers one call, and reports the times.
 
     python bench/rows/first_answer.py lambda_event.json
 
-Writes one line of JSON: the times `began`, `loaded` and `answered`, in seconds of the clock that
-`time.perf_counter` reads, which on Linux and macOS all processes share, and the answer's `status`
-and `body`. Imports nothing that the handler could do without.
+Writes one line of JSON: the times `began`, `loaded` and `answered` in seconds of
+`time.perf_counter`, which all processes share on Linux and macOS, and the answer's `status` and
+`body`. Imports nothing that the handler does not need.
 """
 
 from time import perf_counter
@@ -17,7 +17,7 @@ import sys  # noqa: E402
 
 
 def main(path: str) -> None:
-    """The handler's own output goes nowhere."""
+    """Load, call and report. The handler's own output is discarded."""
     with open(path) as file:  # noqa: PTH123 - pathlib would be the bench's cost
         lambda_event = json.load(file)
     answers = os.dup(1)

@@ -1,4 +1,4 @@
-"""What Python's `-X importtime` writes, read: which modules a cold start pays for."""
+"""Reads the output of Python's `-X importtime`: which modules a cold start pays for."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ _LINE = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \| ( *)(\S+)\s*$")
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """One import: its own microseconds, and those of all that it imported first."""
+    """One import: its own microseconds, and those including everything it imported first."""
 
     name: str
     own: float
@@ -20,18 +20,18 @@ class Module:
 
     @property
     def package(self) -> str:
-        """The top-level package, by which the modules are summed up."""
+        """The top-level package."""
         return self.name.partition(".")[0]
 
 
 def read(text: str) -> list[Module]:
-    """The modules of one run, in the order in which they were done. Other lines are left out."""
+    """The modules of one run, in the order in which they finished. Other lines are ignored."""
     found = (_LINE.match(line) for line in text.splitlines())
     return [Module(each[4], float(each[1]), float(each[2])) for each in found if each]
 
 
 def merged(runs: Sequence[Sequence[Module]]) -> list[Module]:
-    """The medians of several runs, of the modules that all of them have imported."""
+    """The medians over several runs, for the modules that all of them imported."""
     by_name = [{module.name: module for module in run} for run in runs]
     return [
         Module(
@@ -45,7 +45,8 @@ def merged(runs: Sequence[Sequence[Module]]) -> list[Module]:
 
 
 def by_package(modules: Sequence[Module], standard: frozenset[str]) -> Mapping[str, float]:
-    """Microseconds by top-level package, the most first; those of `standard` count as one."""
+    """Microseconds by top-level package, the largest first. The packages of `standard` count as
+    one."""
     sums: dict[str, float] = {}
     for module in modules:
         package = module.package
@@ -55,6 +56,6 @@ def by_package(modules: Sequence[Module], standard: frozenset[str]) -> Mapping[s
 
 
 def costliest(modules: Sequence[Module], number: int, *, whole: bool) -> list[Module]:
-    """So many modules that cost the most, by themselves or with all that they import."""
+    """The `number` most expensive modules, by themselves or with all that they import."""
     key = (lambda module: module.whole) if whole else (lambda module: module.own)
     return sorted(modules, key=key, reverse=True)[:number]

@@ -1,4 +1,4 @@
-"""What is measured of an artifact, each time in a fresh process, and in which turns."""
+"""The measurements of an artifact, each in a fresh process, and their order."""
 
 import json
 import os
@@ -19,34 +19,34 @@ HERE = Path(__file__).resolve().parent
 
 KEY = "pk_bench"
 ALLOCATOR = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")
-"""The template's variables that decide how much memory is kept."""
+"""The template's variables that decide how much memory the allocator keeps."""
 
 SIZES: Mapping[str, tuple[int, ...]] = {
     "track": (1, 10, 100, 1_000, 4_000),
     "identify": (1, 10, 100, 1_000, 4_000),
     "order": (1, 10, 100, 1_600),
 }
-"""Messages a call. An order is six operations, and a call takes on some 10,000 of them: what is
-more waits in the queue."""
+"""Messages in a call. An order is six operations, and a call takes about 10,000 operations: the
+rest waits in the queue."""
 
 STAND_IN_SIZES = {kind: tuple(each for each in of if each != 10) for kind, of in SIZES.items()}
 SINGLES = 200
 BACKLOG = 1_000
-"""Messages of each kind in the retry function's batch; an order is six operations."""
+"""Messages of each kind in the retry function's batch. An order is six operations."""
 
 BATCHES: Mapping[str, int] = {"track": 1_000, "identify": 1_000, "order": 200}
-"""Of whole messages: what the peer's harness has."""
+"""The batch sizes of whole messages that the peer's harness has."""
 
 Figures = dict[str, float]
 
 
 class MeasurementError(Exception):
-    """A process ended without its figures; the text says why."""
+    """A process ended without figures. The text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One fresh process of a subject; it is run in the first `rounds` rounds."""
+    """One fresh process of a subject. It runs in the first `rounds` rounds."""
 
     subject: str
     name: str
@@ -81,7 +81,7 @@ class Files:
         self._write("single.json", singles[0])
 
     def path(self, name: str) -> str:
-        """Of a file that has been written."""
+        """The path of a file that has been written."""
         return str(self._folder / f"{name}.json")
 
     def _write(self, name: str, value: Any) -> None:
@@ -116,7 +116,7 @@ class Subject:
         }
 
     def tasks(self, rounds: int) -> list[Task]:
-        """All that is measured of it. What takes long is measured in fewer rounds."""
+        """All measurements. Long ones run in fewer rounds."""
         few = min(rounds, 3)
         file = self._files.path
         tasks = [
@@ -156,11 +156,11 @@ class Subject:
         return tasks
 
     def machine(self, rounds: int) -> Task:
-        """What tells how fast the machine is by itself."""
+        """Measures how fast the machine itself is."""
         return self.task("machine", rounds)
 
     def task(self, job: str, rounds: int, label: str = "", at: str = "", **details: Any) -> Task:
-        """A worker's job, against the sink or another far end `at` its URL."""
+        """A worker's job, against the sink or another far end `at` a URL."""
         url = at or self._ends.sink
         whole = {"stub": False, **details, "job": job, "url": url}
         environment = {**self._environment, "KLAVIYO_API_URL": url}
@@ -172,7 +172,7 @@ class Subject:
         return self._cold("cold.environment", self._environment)
 
     def cold_with_secret(self) -> Figures:
-        """The same where they are in Secrets Manager, as in the cloud."""
+        """The same with the credentials in Secrets Manager, as in the cloud."""
         hidden = ("KLAVIYO_PRIVATE_KEY", "SEGMENT_SHARED_SECRET")
         environment = {
             name: value for name, value in self._environment.items() if name not in hidden
@@ -180,7 +180,7 @@ class Subject:
         return self._cold("cold.secret", environment)
 
     def import_tree(self) -> list[import_times.Module]:
-        """What a cold start imports until its first answer."""
+        """What a cold start imports before its first answer."""
         command = self._command("-X", "importtime", *self._first_answer())
         done = self._run(command, self._environment)
         return import_times.read(done.stderr)
@@ -232,14 +232,14 @@ class Subject:
 
 
 class Recorder:
-    """The values of each subject's figures as they come in, and what went wrong."""
+    """Collects the values of each subject's figures, and what went wrong."""
 
     def __init__(self) -> None:
         self._values: dict[str, dict[str, list[float]]] = {}
         self.notes: dict[str, list[str]] = {}
 
     def add(self, task: Task) -> None:
-        """Run a task and keep its figures; what fails is noted once and shown at the end."""
+        """Run a task and keep its figures. A failure is noted once and shown at the end."""
         notes = self.notes.setdefault(task.subject, [])
         try:
             figures = task.run()
@@ -253,13 +253,13 @@ class Recorder:
             values.setdefault(name, []).append(value)
 
     def figures(self, subject: str) -> dict[str, Figure]:
-        """What was measured of a subject."""
+        """The figures of a subject."""
         return {name: Figure.of(each) for name, each in self._values.get(subject, {}).items()}
 
 
 def in_turns(tasks: Sequence[Sequence[Task]], rounds: int) -> Iterator[tuple[int, Task]]:
-    """The tasks round by round. Each group holds what is compared with one another, so that it
-    runs close together; who of it begins changes with the round."""
+    """The tasks, round by round. The tasks of a group are compared with each other, so they run
+    close together. Which one begins changes with each round."""
     for number in range(rounds):
         for group in tasks:
             turn = number % len(group)

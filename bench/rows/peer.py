@@ -7,8 +7,8 @@
     segment_cold_entry.cjs        node segment_cold_entry.cjs <fixtures> <port>
 
 Both run on the messages of `bench.messages`. The harness writes its figures as lines of JSON. It
-begins with parsed messages, but for the batch of tracks that is called `…_incl_JSON.parse` and for
-the first batch. Ours always begins with the bytes of the webhook call, verifies them and checks
+starts from parsed messages, except for the first batch and the batch of tracks called
+`…_incl_JSON.parse`. Ours always starts from the bytes of the webhook call, verifies them and checks
 every message.
 """
 
@@ -25,12 +25,12 @@ REPETITIONS = {"stub": 7, "http": 3}
 
 
 class PeerError(Exception):
-    """The peer cannot be run; the text says what is missing."""
+    """The peer cannot be run. The text says what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What of ours stands beside what of the peer's, and the ratio that is aimed at."""
+    """Which of our figures is compared with which of the peer's, and the ratio to aim at."""
 
     figure: str
     label: str
@@ -75,7 +75,8 @@ class Peer:
     port: int
 
     def measure(self, figure: str) -> float:
-        """One fresh process: microseconds a message, but milliseconds for the first and cold."""
+        """One fresh process: microseconds a message; milliseconds for the first batch and a cold
+        start."""
         if figure == "peer.cold":
             return self._cold()
         if figure == "peer.first":
@@ -100,7 +101,8 @@ class Peer:
         return document
 
     def _cold(self) -> float:
-        """Milliseconds from the start of the process until it says that the event is delivered."""
+        """Milliseconds from the start of the process until it reports that the event is
+        delivered."""
         entry = str(self.folder / "segment_cold_entry.cjs")
         command = ["node", entry, str(self.fixtures), str(self.port)]
         began = perf_counter()
@@ -114,7 +116,7 @@ class Peer:
 
 
 def check(folder: Path) -> None:
-    """Raises `PeerError` with what is missing of a prepared folder."""
+    """Raise `PeerError` if something is missing in the prepared folder."""
     if shutil.which("node") is None:
         raise PeerError("there is no node on the PATH")
     if not folder.is_dir():

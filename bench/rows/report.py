@@ -1,4 +1,4 @@
-"""The table: what was measured, beside an earlier commit and the peer, and the aims."""
+"""The table: the figures, compared with an earlier commit and the peer, and the aims."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Figures = Mapping[str, Figure]
 WIDTH = 48
 GROWTH_FROM, GROWTH = 100, 1.05
 MOST_MEMORY = 16.0
-"""MB of the largest batch above the resting process."""
+"""MB that the largest batch may take beyond the idle process."""
 
 LARGEST_ARTIFACT = 15.0
 MOST_REQUESTS: Mapping[str, int] = {"requests.orders": 6, "requests.known": 1}
@@ -21,7 +21,7 @@ MOST_REQUESTS: Mapping[str, int] = {"requests.orders": 6, "requests.known": 1}
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line: a figure and what to call it."""
+    """One line: a figure and its name."""
 
     label: str
     figure: str
@@ -146,8 +146,8 @@ SECTIONS = (
 
 
 def table(figures: Figures, base: Figures | None, base_name: str = "") -> str:
-    """Every section; with `base` what it was then, how many times that it is now, and whether the
-    difference is beyond noise."""
+    """Every section. With `base`, also the earlier value, the ratio, and whether the difference is
+    beyond noise."""
     lines: list[str] = []
     for section in SECTIONS:
         rows = [row for row in section.rows if row.figure in figures]
@@ -173,14 +173,14 @@ def _line(row: Row, figures: Figures, base: Figures | None) -> str:
 
 
 def number(value: float) -> str:
-    """Three digits or so, whatever the size."""
+    """About three significant digits, whatever the size."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def beside_the_peer(figures: Figures, peers: Figures) -> str:
-    """Ours and the peer's, the ratio in turns, and what it should be at most."""
+    """Ours and the peer's, the ratio in turns, and the largest ratio to aim at."""
     head = f"  {'':<24}{'ours':>14}{'peer':>14}{'ratio':>8}{'aim':>7}      of ours | of the peer"
     lines = [
         "",
@@ -206,14 +206,14 @@ def _spread(figure: Figure) -> str:
 
 
 def _share(figure: Figure) -> str:
-    """The spread; of one value there is none."""
+    """The spread; empty for a single value."""
     return f"{figure.spread:>4.0%}" if len(figure.values) > 1 else "   –"
 
 
 def aims(figures: Figures) -> str:
-    """What needs no peer: growth, requests, size.
+    """The aims that need no peer: growth, requests, size.
 
-    Growth is of the processor's time: a busy machine interrupts a long call and not a short one.
+    Growth is measured in processor time, because a busy machine interrupts long calls more often.
     """
     lines = ["", "Aims"]
     for kind, name in KIND_NAMES.items():
@@ -244,7 +244,7 @@ def _aim(label: str, value: float, most: float) -> str:
 
 
 def _mark(value: float, most: float) -> str:
-    """Of the value as it is shown."""
+    """Whether the value, as shown, meets the aim."""
     return "ok" if round(value, 2) <= most else "OVER"
 
 

@@ -1,10 +1,10 @@
-"""The inside of one measurement: a fresh process, one job, its figures as one line of JSON.
+"""One measurement: a fresh process does one job and writes its figures as one line of JSON.
 
     python bench/rows/worker.py '{"job": "webhook", …}'
 
-Runs on the artifact alone and touches it at its seams: the two Lambda entries, `assembly`, the
-`Transport` that a `Klaviyo` takes, `validate`, `map_message`, `pack`. So it measures an earlier
-commit as well. Times are in microseconds a message unless a job says otherwise.
+It needs only the artifact, and uses only its interfaces: the two Lambda entries, `assembly`, the
+`Transport` of a `Klaviyo`, `validate`, `map_message`, `pack`. So it can measure earlier commits as
+well. Times are in microseconds a message unless a job says otherwise.
 """
 
 import dataclasses
@@ -28,23 +28,23 @@ from klaviyo_client.delivery import Klaviyo
 
 
 def slowly() -> float:
-    """A clock by which no call runs out of time: what is measured is what it costs."""
+    """A clock by which no call runs out of time, so that its full cost is measured."""
     return monotonic() / 20
 
 
 Figures = dict[str, float]
 Call = Callable[[dict[str, Any]], Mapping[str, Any]]
-"""A whole call. It takes the body out of the lambda event, so that a repeat needs a copy."""
+"""A whole call. It takes the body out of the lambda event, so a repeat needs a copy."""
 
 MICROSECONDS = 1_000_000
 SECONDS = 0.25
-"""So long a case is repeated, and once at least; before that it runs once to warm up."""
+"""How long a case is repeated, at least once. Before that it runs once to warm up."""
 
 RETRY_SECONDS = 60.0
 
 
 class Stub:
-    """A `Transport` that takes everything at once, and notes when it was last asked."""
+    """A `Transport` that accepts everything at once, and notes the time of the last request."""
 
     def __init__(self) -> None:
         self.last = 0.0
@@ -60,7 +60,7 @@ class Stub:
         *,
         repeatable: bool = True,  # noqa: ARG002
     ) -> Answer:
-        """As Klaviyo answers; an import job brings its id, so that it is looked at later."""
+        """Answers as Klaviyo does. An import job gets an id, so that it is checked later."""
         self.last = perf_counter()
         self.requests += 1
         if path.startswith("/api/profile-bulk-import-jobs"):
@@ -71,18 +71,18 @@ class Stub:
 
 
 class Kept(Queue):
-    """A queue that writes its envelopes, and then forgets them."""
+    """A queue that writes its envelopes and then drops them."""
 
     def __init__(self) -> None:
         super().__init__("")
 
     def send(self, entries: Iterable[Entry], delay: int = 0, *, seconds: float = 0.0) -> Receipt:  # noqa: ARG002
-        """How many SQS messages that took."""
+        """The number of SQS messages that it took."""
         return Receipt(sum(1 for _ in pack(entries)))
 
 
 def mapping(job: Mapping[str, Any]) -> Figures:
-    """The check and the mapping alone, of parsed messages."""
+    """Only the validation and the mapping, of parsed messages."""
     from handler.door.validation import validate
     from klaviyo_mapping import Mapped, Message, map_message
 
@@ -108,8 +108,8 @@ def mapping(job: Mapping[str, Any]) -> Figures:
 
 
 def webhook(job: Mapping[str, Any]) -> Figures:
-    """Whole webhook calls, and of each the processor's time (`….processor`). With the stub also
-    until the last request was written (`….request`) and how many there were (`….requests`)."""
+    """Whole webhook calls, and their processor time (`….processor`). With the stub, also the time
+    until the last request was written (`….request`), and the number of requests (`….requests`)."""
     figures: Figures = {}
     handle, stub = _webhook(job)
     for name, path in job["calls"].items():
@@ -140,7 +140,7 @@ def webhook(job: Mapping[str, Any]) -> Figures:
 
 
 def first(job: Mapping[str, Any]) -> Figures:
-    """The first batch of a process that has loaded the handler: milliseconds, nothing repeated."""
+    """The first batch of a process that has loaded the handler: milliseconds, without repeats."""
     handle, stub = _webhook(job)
     lambda_event = json.loads(Path(job["call"]).read_text())
     began = perf_counter()
@@ -165,8 +165,8 @@ def singles(job: Mapping[str, Any]) -> Figures:
 
 
 def slow(job: Mapping[str, Any]) -> Figures:
-    """Calls in turn while the far end takes its time: `….times` the call's own slowest request, of
-    which half and one in a hundred take longer; milliseconds of the call, and of the processor."""
+    """Calls in turn against a slow far end: how many times its slowest request a call takes
+    (`….times`; median and 99th percentile), and milliseconds of the call and of the processor."""
     handle, _ = _webhook(job)
     found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in job["calls"]}
     figures: Figures = {}
@@ -194,7 +194,7 @@ def slow(job: Mapping[str, Any]) -> Figures:
 
 
 def _stats(url: str) -> dict[str, Any]:
-    """What the sink has seen since it was asked the last time."""
+    """The sink's counts since it was last asked."""
     from urllib.request import urlopen
 
     with urlopen(f"{url}/__stats") as answer:
@@ -238,7 +238,7 @@ def retry(job: Mapping[str, Any]) -> Figures:
 
 
 def memory(job: Mapping[str, Any]) -> Figures:
-    """The most memory of a process that has answered one message, then the largest batch: MB."""
+    """The peak memory, in MB, of a process that answers one message and then the largest batch."""
     handle, _ = _webhook(job)
     for path in job["idle"]:
         handle(json.loads(Path(path).read_text()))
@@ -250,7 +250,7 @@ def memory(job: Mapping[str, Any]) -> Figures:
 
 
 def requests(job: Mapping[str, Any]) -> Figures:
-    """How many requests the stand-in sees of a batch that it has seen before."""
+    """How many requests a batch takes whose people the stand-in knows already."""
     from urllib.request import urlopen
 
     def seen() -> int:
@@ -270,7 +270,8 @@ def requests(job: Mapping[str, Any]) -> Figures:
 
 
 def machine(_job: Mapping[str, Any]) -> Figures:
-    """A fixed piece of work, by which runs tell whether the machine was as fast: milliseconds."""
+    """A fixed piece of work, in milliseconds, that shows whether the machine was as fast as
+    before."""
     document = [{"name": f"n{each}", "values": list(range(20))} for each in range(2_000)]
 
     def work() -> None:
@@ -291,7 +292,8 @@ def repeated(work: Callable[[], None]) -> float:
 
 
 def _webhook(job: Mapping[str, Any]) -> tuple[Call, Stub | None]:
-    """The function from the lambda event to the answer, metrics written; and its stub, if one."""
+    """The function from the lambda event to the answer, with metrics written; and its stub, if
+    any."""
     stub = Stub() if job["stub"] else None
     function = assembly.webhook(os.environ)
     klaviyo = Klaviyo(
@@ -319,7 +321,7 @@ def _webhook(job: Mapping[str, Any]) -> tuple[Call, Stub | None]:
 
 
 def _delivered(answer: Mapping[str, Any]) -> int:
-    """How many messages were answered for; all of them must be delivered."""
+    """The number of messages. All of them must have been delivered."""
     counts = json.loads(answer["body"])
     if answer["statusCode"] != 200 or counts["delivered"] != counts["received"]:
         kept = {name: value for name, value in counts.items() if name != "messages"}
@@ -329,7 +331,7 @@ def _delivered(answer: Mapping[str, Any]) -> int:
 
 
 def _peak() -> float:
-    """The most memory that this process has held, in MB."""
+    """The peak memory of this process, in MB."""
     try:
         status = Path("/proc/self/status").read_text()
     except OSError:
@@ -346,7 +348,7 @@ JOBS: Mapping[str, Callable[[Mapping[str, Any]], Figures]] = {
 
 
 def main(text: str) -> None:
-    """The handler's own output goes nowhere."""
+    """Do the job and report. The handler's own output is discarded."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     job = json.loads(text)

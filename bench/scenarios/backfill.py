@@ -36,7 +36,7 @@ RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """What was made, and what it must come to: `last` is each person's last plan."""
+    """The archive, and the result that it must lead to: `last` is each person's last plan."""
 
     folder: Path
     messages: int
@@ -46,7 +46,7 @@ class Archive:
 
 @dataclass(slots=True)
 class BackfillRun:
-    """How it went. `seconds` are those in which the command ran; `rss_mb` the most it held."""
+    """The result. `seconds` is how long the command ran, `rss_mb` its peak memory."""
 
     seconds: float
     rss_mb: float
@@ -57,7 +57,7 @@ class BackfillRun:
 
 
 def main() -> int:
-    """Make, kill, resume, count; 1 when anything is missing or doubled."""
+    """Make, kill, resume, count. Returns 1 if anything is missing or doubled."""
     parser = argparse.ArgumentParser(prog="python -m bench.scenarios.backfill")
     parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument("--people", type=int, default=50_000)
@@ -128,7 +128,7 @@ def make(folder: Path, messages: int, people: int) -> Archive:
 
 
 def _message(number: int, person: int) -> dict[str, Any]:
-    """Like those of a shop: some 700 bytes each."""
+    """A message like a shop's, of about 700 bytes."""
     seconds = number % 86_400
     time_of_day = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.000Z"
     email = f"person{person}@acme-store.example"
@@ -161,7 +161,7 @@ def _message(number: int, person: int) -> dict[str, Any]:
 def prove(
     archive: Archive, folder: Path, *, kills: int = 2, limits: str = "published"
 ) -> BackfillRun:
-    """Run the command until it is through, with so many kills on the way."""
+    """Run the command until it is done, and kill it so many times on the way."""
     spent = rss = 0.0
     with _stand_in(limits) as stand_in:
         marks = [archive.events * (n + 1) // (kills + 1) for n in range(kills)]
@@ -226,7 +226,7 @@ def _start(archive: Archive, folder: Path, stand_in: str) -> Popen[bytes]:
 
 
 def _await_events(stand_in: str, number: int, process: Popen[bytes]) -> None:
-    """Until so many have arrived; raises when the command ends before."""
+    """Wait until so many events have arrived. Raises if the command ends before."""
     unreaped = os.WEXITED | os.WNOHANG | os.WNOWAIT
     while os.waitid(os.P_PID, process.pid, unreaped) is None:
         time.sleep(0.02)

@@ -12,8 +12,8 @@ that begin with the first request after the one before has ended. The time is co
   first 15 seconds, so 200 requests may end 64 seconds after the first: a minute for 150 of them,
   and of the minute that has begun only the seconds that the other 50 need.
 
-Beside it the same events one a request (350 a second, 3,500 a minute), for as long as is asked, and
-from that the time which the whole backlog would take.
+It also sends the same events singly (350 a second, 3,500 a minute) for the given time, and computes
+from that how long the whole backlog would take.
 """
 
 import argparse
@@ -49,7 +49,7 @@ LONGEST_SECONDS = 600.0
 
 
 def main() -> int:
-    """Run both, print the table, keep the numbers; 1 when it is under 95 % of the steady rate."""
+    """Run both, print the table, store the numbers. Returns 1 below 95 % of the steady rate."""
     parser = argparse.ArgumentParser(prog="python -m bench.scenarios.drain")
     parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--singles-seconds", type=float, default=60.0)
@@ -167,7 +167,7 @@ def one_by_one(seconds: float) -> dict[str, Any]:
 
 
 def shortest_seconds(requests: int) -> int:
-    """From the first request to the last, if each goes as soon as the windows allow it."""
+    """Seconds from the first request to the last, if each goes as soon as the windows allow."""
     minutes, of_minute = divmod(requests - 1, PER_MINUTE)
     return minutes * 60 + of_minute // PER_SECOND
 
@@ -199,7 +199,7 @@ def _requests(stand_in: str) -> dict[str, Any]:
 
 
 def _events(number: int) -> Iterator[CreateEvent]:
-    """Like those of a shop: about 600 bytes each in the queue."""
+    """Events like a shop's, of about 600 bytes each in the queue."""
     for each in range(number):
         yield CreateEvent(
             f"ajs-next-{each:032x}",

@@ -5,8 +5,8 @@
 The real webhook function in a process of its own, moto's SQS, and a stand-in that takes every
 request and never answers in time. Calls of 1, 100 and 1,000 messages in turn (tracks and
 identifies), one after the other, and some of 4,000 by themselves. Timed from the call to its
-answer, as the function's caller sees it. Among them are the probes by which the breaker finds out
-whether Klaviyo is back: up to 0.75 seconds each.
+answer, as the function's caller sees it. Some calls contain the probes with which the breaker
+checks whether Klaviyo is back: up to 0.75 seconds each.
 """
 
 import argparse
@@ -37,7 +37,7 @@ RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 
 def main() -> int:
-    """Measure, print the table, keep the numbers; 1 when the p99 is a second or more."""
+    """Measure, print the table, store the numbers. Returns 1 if the p99 is a second or more."""
     parser = argparse.ArgumentParser(prog="python -m bench.scenarios.hang")
     parser.add_argument("--calls", type=int, default=600)
     calls = parser.parse_args().calls
@@ -95,7 +95,7 @@ def main() -> int:
 
 
 def _seconds(webhook: LambdaFunction, size: int, first: int) -> float:
-    """How long a call of so many messages takes; every one of them must be on the queue then."""
+    """How long a call of so many messages takes. All of them must be on the queue afterwards."""
     messages = [_message(first + each) for each in range(size)]
     lambda_event = {
         "version": "2.0",

@@ -2,10 +2,10 @@
 
     python -m bench.scenarios.ledger [--rounds 5] [--calls 10]
 
-A far end answers for Klaviyo after 100 ms and for DynamoDB after 5 ms, whatever it is asked. Every
-person is known to the ledger already. With and without it, in turn, each round in fresh processes:
-the time of a call (median), of the first call of a process with its imports, and the requests to
-DynamoDB that a call makes.
+A far end answers as Klaviyo after 100 ms and as DynamoDB after 5 ms. The ledger knows every person
+already. It measures with and without the ledger in turn, each round in fresh processes: the time of
+a call (median), the time of a process's first call with its imports, and a call's requests to
+DynamoDB.
 """
 
 import argparse
@@ -21,13 +21,13 @@ from bench import far_ends, messages
 
 MESSAGES = 1_000
 MOST = 0.25
-"""That a call may cost more with the ledger than without."""
+"""How much more a call may take with the ledger than without, as a share."""
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 
 def main() -> int:
-    """Measure, print, keep the numbers; 1 when a call costs too much."""
+    """Measure, print, store the numbers. Returns 1 if a call takes too long."""
     parser = argparse.ArgumentParser(prog="python -m bench.scenarios.ledger")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--calls", type=int, default=10)

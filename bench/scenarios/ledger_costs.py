@@ -1,4 +1,4 @@
-"""What the ledger writes and reads for a message, counted.
+"""Counts what the ledger writes and reads for a message.
 
     python -m bench.scenarios.ledger_costs
 
@@ -155,7 +155,7 @@ def order(number: int) -> Message:
 
 
 def page_view(number: int) -> Message:
-    """What is dropped."""
+    """A message that is dropped."""
     return {**track(30_000 + number), "type": "page"}
 
 
@@ -186,7 +186,7 @@ class Stack:
         self._webhook.handle({"headers": headers, "body": json.dumps(messages)})
 
     def retry(self) -> None:
-        """All that waits, as if it were due."""
+        """Retry everything that waits, as if it were due."""
         account, name = self.queues.retry_queue_url.rsplit("/", 2)[1:]
         queue = sqs_backends[account][aws.REGION].queues[name]
         bodies = []

@@ -2,9 +2,9 @@
 
     python -m bench.scenarios.memory [--rounds 3]
 
-Lambda gives a function a share of a processor with its memory. Each process runs in a control group
-with that share, which takes Linux and root. What cannot be seen here: Lambda lends a function more
-of a processor while it loads, so that real cold starts at small sizes are shorter than these.
+Lambda gives a function a share of a processor according to its memory. Each process runs in a
+control group with that share; this needs Linux and root. On Lambda, a function has more of a
+processor while it loads, so real cold starts at small sizes are shorter than these.
 """
 
 import argparse
@@ -31,25 +31,26 @@ ROUNDS = 3
 SIZES = (256, 512, 1_024, 1_769)
 
 KLAVIYO_MS = 300.0
-"""Assumed for one bulk request of Klaviyo's; the function waits for it and is paid for."""
+"""Assumed for one bulk request to Klaviyo. The function waits meanwhile, and Lambda charges for
+it."""
 
 MOST_MS = 2_500.0
-"""Half of the five seconds after which Segment gives up; the rest is Klaviyo's and the way's."""
+"""Half of Segment's five seconds. The rest is left to Klaviyo and the network."""
 
 MOST_MEMORY = 0.5
-"""Of the size that the largest batch may fill."""
+"""The share of the memory that the largest batch may fill."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line: a figure, and how many messages it is of (its unit is then µs a message)."""
+    """One line: a figure, and its number of messages (the unit is then µs a message)."""
 
     label: str
     figure: str
     messages: int = 0
 
     def milliseconds(self, figures: Mapping[str, Figure]) -> float | None:
-        """Of the whole call."""
+        """Milliseconds of the whole call."""
         figure = figures.get(self.figure)
         if figure is None:
             return None
@@ -69,7 +70,7 @@ ROWS = (
 
 
 def main() -> int:
-    """Measure, print the table and what it suggests, keep the numbers."""
+    """Measure, print the table and the suggestion, store the numbers."""
     parser = argparse.ArgumentParser(prog="python -m bench.scenarios.memory")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     rounds = parser.parse_args().rounds
@@ -141,7 +142,7 @@ def _tasks(subject: Subject, files: Files, rounds: int) -> list[Task]:
 
 
 def table(sizes: Mapping[int, Mapping[str, Figure]], peak: float) -> str:
-    """Milliseconds at each size, and what a call costs with Klaviyo's time."""
+    """Milliseconds at each size, and the cost of a call including Klaviyo's time."""
     head = f"  {'':<46}" + "".join(f"{size:>9,} MB" for size in sizes)
     lines = [head, f"  {'share of a processor':<46}"]
     lines[1] += "".join(f"{share_of(size):>12.2f}" for size in sizes)
@@ -162,13 +163,13 @@ def _cell(value: float | None) -> str:
 
 
 def cost(milliseconds: float | None, size: int) -> float | None:
-    """Thousandths of a GB-second of one call: what Lambda charges for."""
+    """What Lambda charges for one call, in thousandths of a GB-second."""
     return None if milliseconds is None else (milliseconds + KLAVIYO_MS) * size / 1024
 
 
 def suggestion(sizes: Mapping[int, Mapping[str, Figure]], peak: float) -> str:
-    """The smallest size at which a cold start and the largest batch together leave Klaviyo half of
-    Segment's time, and which that batch fills to half at most."""
+    """The smallest size at which a cold start with the largest batch leaves half of Segment's time
+    to Klaviyo, and at which that batch fills at most half of the memory."""
     for size, figures in sizes.items():
         cold, largest = COLD.milliseconds(figures), ORDERS.milliseconds(figures)
         if cold is None or largest is None or peak > size * MOST_MEMORY:

@@ -4,14 +4,14 @@
 
 The webhook function of the artifact, in a process of its own, and a far end that takes every
 request and answers 300 ms later. Calls of 1 to 1,000 messages of 1 KB in turn, one after the other,
-from the lambda event to the answer. A call's time is a multiple of what the far end says of its
-slowest request: from its first byte until the answer was written. So a far end that a busy machine
-delays does not count. That it delays the function does count; how long a call keeps the processor
-busy stands beside it.
+from the lambda event to the answer. A call's time is given as a multiple of its slowest request,
+which the far end measures from the first byte until the answer is written. So it does not count if
+a busy machine delays the far end. It does count if it delays the function; therefore the table also
+shows the processor time of a call.
 
-The requests of tracks, or of identifies, go side by side. Of a person who is in a call with both,
-the profile is there before the event (`klaviyo_client.one_delivery`): such a call is two requests
-long at least, and is shown beside them in the same unit.
+The requests of tracks, or of identifies, are sent in parallel. If a call has both about one person,
+the profile is sent before the event (`klaviyo_client.one_delivery`): such a call takes at least two
+requests in a row, and is shown in the same unit.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from local.aws_stand_in.function import ROOT
 
 ANSWER_SECONDS = 0.3
 SIZES = (1, 23, 100, 1_000)
-"""Of tracks, 23 are the most that go singly."""
+"""Messages in a call. Up to 23 tracks are sent singly."""
 CASES: Mapping[str, tuple[str, ...]] = {
     "tracks": ("track",),
     "identifies": ("identify",),
@@ -39,13 +39,13 @@ CASES: Mapping[str, tuple[str, ...]] = {
 """The kinds of messages of a call, in turn."""
 
 MOST: Mapping[str, float] = {"tracks": 1.2, "identifies": 1.2}
-"""Times the slowest request, of 99 in 100 calls."""
+"""The 99th percentile of a call may be so many times its slowest request."""
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 
 def main() -> int:
-    """Measure, print the table, keep the numbers; 1 when a call takes too long."""
+    """Measure, print the table, store the numbers. Returns 1 if a call takes too long."""
     parser = argparse.ArgumentParser(prog="python -m bench.scenarios.slow")
     parser.add_argument("--calls", type=int, default=100, help="of each case and size")
     calls = parser.parse_args().calls
@@ -86,7 +86,7 @@ def _measure(calls: int, interpreter: interpreters.Interpreter, scratch: Path) -
 
 
 def _in_turn(kinds: Sequence[str], size: int) -> list[messages.Message]:
-    """Two of one person follow one another."""
+    """Two messages about one person follow each other."""
     made = [messages.lean(kind, size) for kind in kinds]
     return [made[number % len(kinds)][number // len(kinds)] for number in range(size)]
 

@@ -1,11 +1,11 @@
-"""`make soak`: whether a warm webhook function grows, over thousands of calls of 4 MB.
+"""`make soak`: whether a warm webhook function's memory grows over thousands of calls of 4 MB.
 
     python -m bench.scenarios.soak [--calls 20000]
 
 The real webhook function in a process of its own, moto's SQS, and a Klaviyo that answers at once.
-Batches of many small and of few large messages in turn, each with keys, names and people of its
-own: what a stranger could fill a cache with. Prints the resident memory as it goes, and how many
-calls a busy machine answered with 503, which Segment would send again; 1 when it has passed 200 MB.
+Batches of many small and of few large messages in turn. Each has its own keys, names and people,
+with which a stranger could fill a cache. Prints the resident memory, and how many calls a busy
+machine answered with 503, which Segment would send again. Returns 1 above 200 MB.
 """
 
 import argparse
@@ -27,11 +27,11 @@ MOST_MB = 200.0
 LINES = 20
 
 SHAPES = (("track", 3_500, 700), ("track", 125, 30_000), ("identify", 125, 30_000))
-"""Type, messages a call, and characters of each message's text: 4 MB a call, or somewhat less."""
+"""Type, messages in a call, and characters of each message's text: at most 4 MB a call."""
 
 
 def main() -> int:
-    """Call, and print memory at some twenty points."""
+    """Call, and print the memory at about twenty points."""
     parser = argparse.ArgumentParser(prog="python -m bench.scenarios.soak")
     parser.add_argument("--calls", type=int, default=20_000)
     calls = parser.parse_args().calls
@@ -86,7 +86,7 @@ def _message(kind: str, name: str, letters: int) -> dict[str, Any]:
 
 
 def _megabytes(pid: int) -> tuple[float, float]:
-    """Resident now, and at its most."""
+    """The resident memory now, and its peak."""
     status = Path(f"/proc/{pid}/status").read_text()
     sizes = {line.split(":")[0]: line.split()[1] for line in status.splitlines() if "kB" in line}
     return int(sizes["VmRSS"]) / 1024, int(sizes["VmHWM"]) / 1024

@@ -1,12 +1,12 @@
-"""`make bench-traffic`: what a shop's usual traffic costs of Klaviyo's allowance.
+"""`make bench-traffic`: how much of Klaviyo's rate limits a shop's usual traffic uses.
 
     python -m bench.scenarios.traffic [--minutes 3]
 
 Forty containers of the webhook function take calls of 1 to 30 messages, three tracks to one
-identify, at random times; what they leave waits, and two retry functions deliver it. The client is
-the real one. In Klaviyo's place is the stand-in's meter with the published limits, and the time is
-simulated: nobody waits, so that the figures do not depend on the machine. Each rate once without a
-ledger and once with one, by which the containers share the pauses that Klaviyo names.
+identify, at random times. Two retry functions deliver what has to wait. The client is the real one.
+The stand-in's meter takes Klaviyo's place, with the published limits. Time is simulated, so the
+figures do not depend on the machine. Each rate runs without a ledger and with one, through which
+the containers share the pauses that Klaviyo names.
 """
 
 import argparse
@@ -39,15 +39,15 @@ RATES = (1_000, 3_000, 10_000, 30_000)
 
 WEBHOOK_SECONDS, RETRY_SECONDS = 3.0, 47.0
 CALL_SECONDS = 0.3
-"""For so long a container is busy with a call."""
+"""How long a container is busy with a call."""
 
 LOOK_SECONDS = 5.0
-"""Between two batches of a retry function: the window in which Lambda gathers one."""
+"""Between two batches of a retry function: Lambda's window for gathering a batch."""
 
 MOST_OPERATIONS = 10_000
 
 Waiting = list[tuple[float, int, Operation]]
-"""A heap: when each is due, and a number of its own, by which those due at once stay in order."""
+"""A heap: when each is due, and a serial number that keeps those due at once in order."""
 
 NUMBERS = itertools.count()
 RESULTS = Path(__file__).resolve().parents[1] / "results"
@@ -122,7 +122,7 @@ class Account:
 
 @dataclass(slots=True)
 class Ledger:
-    """What all processes know of Klaviyo together, as the ledger's table keeps it."""
+    """What all processes together know of Klaviyo, as the ledger's table keeps it."""
 
     pauses: dict[str, float] = field(default_factory=dict)
     sent_at: dict[Clock, float] = field(default_factory=dict)
@@ -136,7 +136,7 @@ class LedgerBarometer:
     clock: Clock
 
     def exchange(self, news: Outlook) -> Outlook:
-        """Say what is new, and hear the rest."""
+        """Write what is new, and read the rest."""
         now, ledger = self.clock.now, self.ledger
         ledger.sent_at[self.clock] = now
         ledger.pauses.update(news.pauses)
@@ -165,7 +165,7 @@ class Process:
     def deliver(
         self, operations: Sequence[Operation], now: float, seconds: float
     ) -> Iterator[tuple[float, Operation]]:
-        """What must be sent again, and when."""
+        """The operations to send again, and when."""
         self.clock.now = now
         delivery = self._klaviyo.deliver(operations, KEY, seconds)
         for result in delivery.results:
@@ -199,8 +199,8 @@ def main() -> int:
 
 
 def simulate(rate: int, minutes: int, has_ledger: bool) -> dict[str, float]:
-    """Figures of a minute; `queued` is the share of the operations that had to wait, `waiting` how
-    many still do at the end."""
+    """The figures of a minute. `queued` is the share of operations that had to wait, `waiting` the
+    number that still wait at the end."""
     dice = random.Random(rate)
     account = Account()
     ledger = Ledger() if has_ledger else None

@@ -1,4 +1,4 @@
-"""The built artifact of a commit, for the Python that measures it, and what it weighs."""
+"""The built artifact of a commit, for the Python that measures it, and its size."""
 
 import importlib.metadata
 import io
@@ -20,7 +20,7 @@ from local.aws_stand_in.function import ROOT
 OURS = ("handler", "klaviyo_client", "klaviyo_mapping", "ledger", "operations")
 
 LAMBDA_BRINGS = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six.py", "urllib3")
-"""What a function finds in Lambda's runtime, behind whatever it brings itself."""
+"""Packages in Lambda's runtime, used if the function does not bring its own."""
 
 
 class RevisionError(Exception):
@@ -31,8 +31,8 @@ class RevisionError(Exception):
 class Artifact:
     """What is measured: a commit's function as it would be deployed.
 
-    `version` says which Python runs it. `built` is false where it had to be put together from the
-    packages of the virtual environment; `why` then says what the build said.
+    `version` says which Python runs it. `built` is false if it was put together from the packages
+    of the virtual environment; `why` then says why the build failed.
     """
 
     revision: str
@@ -57,7 +57,7 @@ class Artifact:
 
 
 def present_revision() -> str:
-    """The short id of the commit that is checked out, with `-dirty` when `src` differs from it."""
+    """The short id of the checked-out commit, with `-dirty` if `src` differs from it."""
     try:
         revision = _git("rev-parse", "--short=10", "HEAD")
         changed = _git("status", "--porcelain", "--", "src")
@@ -88,8 +88,8 @@ def sources_of(revision: str, folder: Path) -> Path:
 
 
 def make(revision: str, sources: Path, scratch: Path, on: Interpreter | None = None) -> Artifact:
-    """Build the artifact as `sam build` does, for the Python that it is measured `on`; where that
-    fails, copy it from this environment. Without one, it is the Python of this environment."""
+    """Build the artifact as `sam build` does, for the Python that measures it (`on`; by default
+    this environment's). If that fails, copy the packages of this environment."""
     own = Interpreter(Path(sys.executable), platform.python_version(), 0.0)
     on = on or own
     folder = scratch / "artifact"
@@ -128,7 +128,7 @@ def _make_environment(interpreter: Interpreter, folder: Path) -> None:
 
 
 def weigh(folder: Path) -> dict[str, float]:
-    """MB of a folder: unzipped and as a zip, with byte code and without."""
+    """The size of a folder in MB: unzipped and as a zip, with byte code and without."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     sources = [path for path in files if path.suffix != ".pyc"]
     return {
@@ -152,7 +152,7 @@ def _zipped(folder: Path, files: Sequence[Path]) -> float:
 
 
 def _build(sources: Path, folder: Path, on: Interpreter) -> str:
-    """Run the makefile that `sam build` runs; gives what it complained of, or nothing."""
+    """Run the makefile that `sam build` runs; returns its error, or nothing."""
     folder.mkdir()
     command = ["make", "-s", "build-WebhookFunction", f"ARTIFACTS_DIR={folder}"]
     command += [f"PYTHON={sys.executable}", f"RUNS_ON=3.{on.minor}", f"PYTHON313={on.path}"]
@@ -166,7 +166,8 @@ def _build(sources: Path, folder: Path, on: Interpreter) -> str:
 
 
 def _cannot_import(interpreter: Path, folder: Path, runtime: Path) -> str:
-    """What is wrong with the artifact on this machine, as with packages for another processor."""
+    """Why the artifact does not run on this machine, for instance packages for another
+    processor."""
     done = subprocess.run(
         [str(interpreter), "-P", "-B", "-c", "import handler.webhook, handler.retry"],
         env={"PYTHONPATH": os.pathsep.join((str(folder), str(runtime)))},
@@ -178,13 +179,13 @@ def _cannot_import(interpreter: Path, folder: Path, runtime: Path) -> str:
 
 
 def _last_line(text: str) -> str:
-    """The last one that says something: make's own only names the target."""
+    """The last line with information: make's own line only names the target."""
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("make")]
     return lines[-1].strip() if lines else "no message"
 
 
 def _copy(sources: Path, folder: Path) -> None:
-    """The packages that the functions require, as this environment has them, and our own."""
+    """Copy the packages that the functions require from this environment, and our own."""
     requirements = (sources / "requirements.txt").read_text()
     for name in re.findall(r"^([A-Za-z0-9._-]+)==", requirements, re.MULTILINE):
         try:
@@ -206,7 +207,7 @@ def _copy(sources: Path, folder: Path) -> None:
 
 
 def _compile(folder: Path, interpreter: Path) -> None:
-    """Byte code for this Python, where the build has made none."""
+    """Make byte code for this Python, if the build made none."""
     if not any(folder.rglob("*.pyc")):
         command = [str(interpreter), "-m", "compileall", "-q", "-j", "1"]
         subprocess.run([*command, "--invalidation-mode", "unchecked-hash", str(folder)], check=True)

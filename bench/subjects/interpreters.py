@@ -1,7 +1,7 @@
-"""The Pythons of this machine that the functions can run on, and which of them is the fastest.
+"""The Pythons of this machine that can run the functions, and the fastest of them.
 
-Builds of one version differ by a quarter: with profile-guided optimisation, as Linux distributions
-build theirs and Lambda its own, or without, as pyenv does.
+Builds of one version differ by a quarter: Linux distributions and Lambda use profile-guided
+optimisation, pyenv does not.
 """
 
 import os
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MINORS = (11, 12, 13)
-"""Of Python 3: those that the tests run on, and what lies between."""
+"""The versions of Python 3 that the tests run on, and those between."""
 
 ROUNDS = 5
 
@@ -37,7 +37,7 @@ print(platform.python_version(), min(times) * 1000)
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """A Python, its version, and how many milliseconds a fixed piece of work takes it."""
+    """A Python, its version, and its milliseconds for a fixed piece of work."""
 
     path: Path
     version: str
@@ -53,7 +53,7 @@ class Interpreter:
 
 
 def all_of_them() -> list[Interpreter]:
-    """Those that are found, the fastest first."""
+    """All that are found, the fastest first."""
     best: dict[Path, Interpreter] = {}
     candidates = sorted(set(_candidates()))
     for _ in range(ROUNDS):
@@ -67,12 +67,12 @@ def all_of_them() -> list[Interpreter]:
 
 
 def at(path: Path) -> Interpreter | None:
-    """The Python that runs under this path; None where there is none that the functions run on."""
+    """The Python at this path; `None` if there is none that can run the functions."""
     return _measured(path)
 
 
 def described(found: list[Interpreter]) -> str:
-    """The first, and how much longer the others take."""
+    """The first one, and how much longer the others take."""
     chosen, *others = found
     slower = [
         f"{each} takes {each.milliseconds / chosen.milliseconds:.2f} times as long"

@@ -1,4 +1,4 @@
-"""A share of a processor, given out by Linux itself.
+"""A share of a processor, enforced by Linux itself.
 
 `local/aws_stand_in/limits.py` says how much Lambda gives.
 """
@@ -10,20 +10,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PERIOD = 20_000
-"""Microseconds in which a share is given out and used up."""
+"""Microseconds of one period, in which the share is used up."""
 
 GROUPS = Path("/sys/fs/cgroup")
 
 
 class NoQuotaError(Exception):
-    """This machine gives out no shares; the text says why."""
+    """This machine cannot limit the processor. The text says why."""
 
 
 @contextmanager
 def limited(share: float) -> Iterator[list[str]]:
-    """A control group with this share; gives the command that runs another one in it.
+    """A control group with this share; yields the command that runs another command in it.
 
-    Linux alone, as root. Raises `NoQuotaError`.
+    Linux only, as root. Raises `NoQuotaError`.
     """
     try:
         group = _group(round(share * PERIOD))
