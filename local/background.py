@@ -1,4 +1,4 @@
-"""Something that goes on in a thread of its own, from `with` to its end."""
+"""Work in a thread, from `with` to its end."""
 
 import threading
 from abc import ABC, abstractmethod
@@ -8,13 +8,13 @@ from http.server import HTTPServer
 from typing import Self
 
 LOOK_SECONDS = 0.05
-"""How soon a server sees that it has to end."""
+"""How soon a server notices that it has to end, in seconds."""
 
 
 class Background(ABC):
-    """`work` runs in a daemon thread of this name, and ends soon after `stopped` is set.
+    """`work` runs in a daemon thread of this name. It must end soon after `stopped` is set.
 
-    The end of `with` waits `patience` seconds for it at most, without a limit when it is None.
+    The end of `with` waits at most `patience` seconds for it; without a limit if it is `None`.
     """
 
     def __init__(self, name: str, patience: float | None = None) -> None:
@@ -24,7 +24,7 @@ class Background(ABC):
 
     @abstractmethod
     def work(self) -> None:
-        """What goes on."""
+        """The work itself."""
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -37,7 +37,7 @@ class Background(ABC):
 
 @contextmanager
 def serving(server: HTTPServer) -> Iterator[str]:
-    """The server on loopback, at work until the end of `with`; gives its URL without a path."""
+    """Run the server on loopback until the end of `with`; yields its URL without a path."""
     thread = threading.Thread(target=server.serve_forever, args=(LOOK_SECONDS,), daemon=True)
     thread.start()
     try:

@@ -1,10 +1,10 @@
-"""Who may talk to what listens on this machine: commands on it, and the console's own page.
+"""Who may use the servers on this machine: local commands, and the console's own page.
 
-All of it binds to loopback, but a foreign page in the developer's browser reaches that as well: by
-a name of its own that it lets point here (DNS rebinding, shown by `Host`), or by a request from
-afar (shown by `Origin` and `Sec-Fetch-Site`). It would read what developers send, and write into
-their accounts. The webhook needs no guard: its requests are signed, and each run with a real key
-has a secret that nobody else knows.
+All servers bind to loopback, but a foreign page in the developer's browser can reach them too:
+through its own host name that it points here (DNS rebinding, visible in `Host`), or by a cross-site
+request (visible in `Origin` and `Sec-Fetch-Site`). It could read what developers send, and write
+into their accounts. The webhook needs no guard: its requests are signed, and each run with a real
+key has its own secret.
 https://fetch.spec.whatwg.org/#origin-header, https://w3c.github.io/webappsec-fetch-metadata/
 """
 
@@ -37,7 +37,7 @@ HEADERS: Mapping[str, str] = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-"""Of every answer."""
+"""The headers of every answer."""
 
 
 def is_welcome(
@@ -50,8 +50,8 @@ def is_welcome(
 ) -> bool:
     """Whether a request with these headers is one of the page's own, or comes from no page.
 
-    `names` are those that the server is known by. Without a `port` its host may name any: a proxy
-    on this machine keeps the one that it was called by.
+    `names` are the server's host names. Without a `port`, `Host` may have any port, because a local
+    proxy passes on the port that it was called with.
     """
     name, _, its_port = (host or "").lower().rpartition(":")
     if name not in names or not its_port.isdecimal() or port not in (None, int(its_port)):
@@ -62,7 +62,7 @@ def is_welcome(
 
 
 class Guarded:
-    """A WSGI application behind the guard; whoever is not welcome is answered 403."""
+    """A WSGI application behind the guard. Other clients get a 403."""
 
     def __init__(self, application: Application, names: Collection[str] = NAMES) -> None:
         self._application = application

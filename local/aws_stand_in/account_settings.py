@@ -26,7 +26,7 @@ LIMITS = {
 
 
 class AccountSettings:
-    """Answers `GetAccountSettings`, and leaves all else to `moto`."""
+    """Answers `GetAccountSettings`, and passes everything else to `moto`."""
 
     def __init__(self, moto: Application) -> None:
         self._moto = moto

@@ -1,7 +1,7 @@
-"""A Lambda function on this machine: one execution environment, which is a process of its own.
+"""A Lambda function on this machine: one execution environment, in its own process.
 
-So the handler runs with its real environment variables, shares nothing with the other function,
-and a call that takes too long is killed, as on Lambda.
+So the handler has its real environment variables and shares nothing with the other function. A call
+that takes too long is killed, as on Lambda.
 """
 
 import json
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 IMPORTS = (ROOT / "src", ROOT)
 
 MAX_EVENT_BYTES = MAX_ANSWER_BYTES = 6 * 1024 * 1024
-"""The largest payload of a synchronous invocation, on its way there and back.
+"""The largest payload of a synchronous invocation, in each direction.
 
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 """
@@ -32,11 +32,11 @@ INIT_SECONDS = 10.0
 
 
 class FunctionError(Exception):
-    """The call had no answer: the handler raised, or its process ended or took too long."""
+    """The call has no answer: the handler raised, or its process ended or took too long."""
 
 
 class EventTooLargeError(FunctionError):
-    """The lambda event is larger than what Lambda takes."""
+    """The lambda event is larger than Lambda accepts."""
 
 
 class RecursiveInvocationError(FunctionError):
@@ -44,7 +44,7 @@ class RecursiveInvocationError(FunctionError):
 
 
 class LambdaFunction:
-    """Calls wait for each other: one environment serves one at a time, and there is only one.
+    """A function with one environment, which serves one call at a time. Other calls wait.
 
     `log` takes what the handler writes to standard output and standard error. A process that has
     died is replaced at the next call. `allows_recursion` is `RecursiveLoop: Allow`.
@@ -91,7 +91,7 @@ class LambdaFunction:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End the process at once, also in the middle of a call, which then has no answer."""
+        """End the process at once. A call in progress gets no answer."""
         self._is_closed = True
         self.kill()
         with self._lock:
@@ -99,31 +99,31 @@ class LambdaFunction:
 
     @property
     def pid(self) -> int:
-        """Its process, as far as it is running."""
+        """The id of its process."""
         return self._start().pid
 
     def kill(self) -> None:
-        """End the process at once; a call that it is in the middle of has no answer."""
+        """End the process at once. A call in progress gets no answer."""
         process = self._process
         if process is not None:
             process.kill()
 
     def configure(self, variables: Mapping[str, str]) -> None:
-        """Have these environment variables from the next call on, which finds a new process.
+        """Use these environment variables from the next call on, in a new process.
 
-        As `UpdateFunctionConfiguration` does; a call that is under way ends as it began.
+        As `UpdateFunctionConfiguration` does. A call in progress ends with the old ones.
         """
         with self._lock:
             self._variables = {**variables, **self._own}
             self._stop()
 
     def wait(self) -> None:
-        """Wait until the handler is loaded. Raises `FunctionError` when it cannot be."""
+        """Wait until the handler is loaded. Raises `FunctionError` if it cannot be loaded."""
         with self._lock:
             self._ready()
 
     def invoke(self, lambda_event: Any) -> Any:
-        """The handler's answer. Raises `FunctionError` when there is none."""
+        """The handler's answer. Raises `FunctionError` if there is none."""
         text = json.dumps(lambda_event)
         if len(text) > MAX_EVENT_BYTES:
             raise EventTooLargeError("the lambda event is larger than 6 MiB")
@@ -190,7 +190,7 @@ class LambdaFunction:
         return reply
 
     def _read(self, seconds: float) -> str:
-        """The next line of the process, which has so long for it and is killed then."""
+        """The next line of the process, which is killed after so many seconds without one."""
         process = self._start()
         assert process.stdout is not None
         limit = threading.Timer(seconds, process.kill)

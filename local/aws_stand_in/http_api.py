@@ -1,4 +1,4 @@
-"""API Gateway's HTTP API on loopback: HTTP in, a payload 2.0 lambda event out, and back again.
+"""API Gateway's HTTP API on loopback: turns HTTP into payload 2.0 lambda events, and answers back.
 
 Event and answer: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 Limits: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
@@ -24,16 +24,16 @@ METHODS = ("POST", "PUT", "PATCH")
 MAX_BODY_BYTES = 10 * 1024 * 1024
 
 TEXT_TYPES = frozenset({"application/json", "application/javascript", "application/xml"})
-"""With `text/*`, the types whose bodies API Gateway hands over as text; others come as base64."""
+"""With `text/*`, the types whose bodies API Gateway passes as text. Others are passed as base64."""
 
 Invoke = Callable[[Mapping[str, Any]], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request as it was answered, for whoever looks on.
+    """One request and its answer, for observers.
 
-    `body` is the answer's, `sent` the request's own.
+    `body` is the answer's body, `sent` the request's.
     """
 
     method: str
@@ -46,7 +46,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer, whoever gives it."""
+    """An HTTP answer, of the function or of API Gateway."""
 
     status: int
     headers: Mapping[str, str]
@@ -106,7 +106,7 @@ def lambda_event_of(
 
 
 def answer_of(result: Any) -> Answer:
-    """The HTTP answer that a handler's result stands for.
+    """The HTTP answer for a handler's result.
 
     Without a `statusCode` the result is the body of a 200, as API Gateway infers.
     """
@@ -119,7 +119,7 @@ def answer_of(result: Any) -> Answer:
 
 
 def own_answer(status: int, text: str) -> Answer:
-    """What API Gateway says itself, without asking the function."""
+    """An answer of API Gateway itself, without the function."""
     body = json.dumps({"message": text}).encode()
     return Answer(status, {"Content-Type": "application/json"}, body)
 
@@ -128,9 +128,9 @@ def own_answer(status: int, text: str) -> Answer:
 def serve(
     invoke: Invoke, port: int = 0, on_exchange: Callable[[Exchange], None] = lambda _: None
 ) -> Iterator[str]:
-    """Serve `/segment` on loopback; gives the URL without a path. Port 0 takes any free one.
+    """Serve `/segment` on loopback; yields the URL without a path. Port 0 takes any free one.
 
-    `invoke` is called from several threads, as requests come. Raises `OSError` for a port in use.
+    `invoke` is called from several threads. Raises `OSError` for a port in use.
     """
     with serving(_Server(port, invoke, on_exchange)) as url:
         yield url
@@ -143,7 +143,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Connection)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Nothing: a sender that hangs up is no news."""
+        """Ignore it: a client may hang up."""
 
 
 class _Connection(BaseHTTPRequestHandler):
@@ -175,7 +175,7 @@ class _Connection(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _exchange  # noqa: N815
 
     def _answer(self) -> tuple[bytes, Answer]:
-        """The request's body, as far as it was read, and the answer to it."""
+        """The part of the request's body that was read, and the answer."""
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers:
             self.close_connection = True
@@ -203,12 +203,12 @@ class _Connection(BaseHTTPRequestHandler):
             return own_answer(500, "Internal Server Error")
 
     def _discard(self, length: int) -> None:
-        """Read what nobody wants, or the sender would be cut off before the answer."""
+        """Read the rest of the body, so that the client is not cut off before the answer."""
         while length > 0 and (chunk := self.rfile.read(min(length, 65536))):
             length -= len(chunk)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Nothing: `on_exchange` tells what there is to tell."""
+        """Log nothing: `on_exchange` reports the request."""
 
 
 def _query(query: str) -> dict[str, str]:

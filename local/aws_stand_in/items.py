@@ -1,7 +1,7 @@
-"""DynamoDB's requests for many items, answered from moto's tables without moto's layers.
+"""Answers DynamoDB's requests for many items from moto's tables, without moto's layers.
 
-Moto takes most of a millisecond for an item that is read or written in a batch, and copies the
-whole table before each `TransactWriteItems`, to put it back when an item stops the transaction
+Moto takes almost a millisecond for each item of a batch, and copies the whole table before each
+`TransactWriteItems`, to restore it if an item stops the transaction
 (https://github.com/getmoto/moto/blob/master/moto/dynamodb/models/__init__.py). For a `Query` it
 looks at every item of the table. A function sends dozens of such requests within a quarter of a
 second, so it would find DynamoDB slow here. What is asked in another way than the ledger asks is
@@ -19,11 +19,11 @@ Application = Callable[[Environ, Any], Iterable[bytes]]
 Document = dict[str, Any]
 
 ACCOUNT = "123456789012"
-"""Moto's."""
+"""Moto's account id."""
 
 TARGET = "DynamoDB_20120810."
 MOST = {"BatchGetItem": 100, "BatchWriteItem": 25, "TransactWriteItems": 100}
-"""Items of a request. DynamoDB refuses more, and so does moto."""
+"""The most items of a request. DynamoDB refuses more, and so does moto."""
 
 ONE_PK = {
     "KeyConditionExpression": "#pk = :pk",
@@ -38,7 +38,7 @@ CANCELED = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException"
 
 
 class ManyItems:
-    """Stands before moto's server in one `region`."""
+    """A layer in front of moto's server, for one `region`."""
 
     def __init__(self, behind: Application, region: str) -> None:
         from moto.dynamodb.models import dynamodb_backends
@@ -69,7 +69,7 @@ class ManyItems:
         return [content]
 
     def _answer(self, operation: str, document: Document) -> Document | None:
-        """`None` for what is left to moto."""
+        """The answer; `None` for requests that are left to moto."""
         if operation == "Query":
             return self._query(document)
         tables = document.get("RequestItems") or [
@@ -143,7 +143,7 @@ class ManyItems:
         return {}
 
     def _reason(self, put: Document) -> Document:
-        """Why the item stops the transaction, if it does."""
+        """Why the item stops the transaction, or `None`."""
         from moto.dynamodb.comparisons import get_filter_expression
 
         table = self._backend.get_table(put["TableName"])
@@ -160,7 +160,7 @@ class ManyItems:
 
 
 def _written(value: bytes) -> str:
-    """A binary value, which moto holds as bytes."""
+    """Writes a binary value, which moto holds as bytes, as JSON."""
     return b64encode(value).decode()
 
 

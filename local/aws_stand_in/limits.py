@@ -1,8 +1,8 @@
-"""What Lambda gives a function of memory and of a processor, for a process on this machine.
+"""Lambda's limits of memory and processor, for a process on this machine.
 
-Memory: who takes more than the function's setting is killed. A processor comes in proportion to it,
-one whole for 1,769 MB: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
-Memory is read as Linux shows it: elsewhere none is reported, and nobody is killed for it.
+A process that takes more memory than the function's setting is killed. Its share of a processor is
+proportional to the memory, a whole one at 1,769 MB: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+Memory is read from Linux's `/proc`. On other systems it is not limited.
 """
 
 import signal
@@ -15,22 +15,22 @@ from pathlib import Path
 ONE_PROCESSOR_MB = 1_769
 
 PERIOD = 0.02
-"""Seconds in which a share of the processor is given out and used up."""
+"""Seconds of one period, in which the share of the processor is used up."""
 
 PERIODS_BETWEEN_LOOKS = 5
-"""At the memory. What comes and goes in between is in the peak that Linux keeps."""
+"""How often the memory is checked. Linux keeps the peak of the time in between."""
 
 
 def share_of(megabytes: int) -> float:
-    """What of a processor a function of so much memory has; ours never use more than one."""
+    """The share of a processor that a function with so much memory has, at most one."""
     return min(megabytes / ONE_PROCESSOR_MB, 1.0)
 
 
 class ProcessLimits:
     """Holds one process after the other to its limits, each from `watch` to its end.
 
-    `memory_mb` is where a process is killed; `share` is of one processor. `peak_mb` is the most
-    that any of them has held, and `killed` how many were killed for their memory.
+    A process with more than `memory_mb` is killed. `share` is of one processor. `peak_mb` is the
+    largest peak of all processes, and `killed` how many were killed for their memory.
     """
 
     def __init__(self, memory_mb: int, share: float | None = None) -> None:
@@ -67,7 +67,7 @@ class ProcessLimits:
 
 
 def _memory_of(pid: int) -> tuple[float, float]:
-    """The megabytes that a process holds, and the most that it has held; 0 where nobody says."""
+    """A process's memory in MB, and its peak; 0 if unknown."""
     found = {"VmRSS": 0.0, "VmHWM": 0.0}
     with suppress(OSError, ValueError):
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():

@@ -30,7 +30,8 @@ class TaskRefused(Exception):  # noqa: N818 - an answer
 
 
 class MoveTasks:
-    """Answers `StartMessageMoveTask` and `ListMessageMoveTasks`, and leaves all else to `moto`."""
+    """Answers `StartMessageMoveTask` and `ListMessageMoveTasks`, and passes everything else to
+    `moto`."""
 
     def __init__(self, moto: Application) -> None:
         self._moto = moto
@@ -83,7 +84,7 @@ class MoveTasks:
 
 
 def _as_new(message: "Message") -> "Message":
-    """A moved message counts as a new one, with a new id and a new time of its sending:
+    """A moved message counts as new, with a new id and a new sending time:
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
     """
     from moto.sqs.models import Message

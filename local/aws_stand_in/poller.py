@@ -1,7 +1,7 @@
 """Feeds a queue to a function, as Lambda's event source mapping does.
 
-Receives in tens, gathers for a window, invokes with the batch, deletes what the answer does not
-name as failed, and leaves the rest to the queue's visibility timeout:
+It receives ten messages at a time, gathers them for a window, invokes the function with the batch,
+deletes what the answer does not name as failed, and leaves the rest to the visibility timeout:
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
 
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
 
 BATCH_SIZE = 100
 WINDOW_SECONDS = 0.5
-"""The template has Lambda wait longer; here somebody looks on."""
+"""The template lets Lambda wait longer. Here somebody is watching."""
 
 MAX_BATCH_BYTES = 6_000_000
-"""Of the records as JSON, where a body's quotes cost two bytes. A batch ends before Lambda's 6 MiB
-payload, with room for what stands around."""
+"""The most bytes of a batch's records as JSON, in which a body's quotes cost two bytes. That is
+below Lambda's payload of 6 MiB, with room for the rest of the event."""
 
 RECORD_BYTES = 1_000
-"""Of a record without its body."""
+"""The size of a record without its body."""
 
 LOOK_SECONDS = 0.2
-"""Between two looks at the queue. Lambda would let SQS wait, which moto cannot do for several."""
+"""Between two requests for messages. Lambda polls long, and moto serves one request at a time."""
 
 Invoke = Callable[[Mapping[str, Any]], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One batch as it went: SQS messages in it, those that failed, seconds spent."""
+    """The result of one batch: its SQS messages, the failed ones, and the seconds it took."""
 
     received: int
     failed: int
@@ -80,7 +80,7 @@ class Poller(Background):
                 self.take(batch)
 
     def _gather(self) -> "list[MessageTypeDef]":
-        """What arrives within the window, as far as one invocation may carry it."""
+        """The messages that arrive within the window, as many as fit into one invocation."""
         gathered, self._surplus = self._surplus, []
         until = time.monotonic() + self._window_seconds if gathered else None
         while len(gathered) < self._batch_size and _fitting(gathered) == len(gathered):
@@ -99,7 +99,7 @@ class Poller(Background):
         return gathered[:fitting]
 
     def receive(self, number: int) -> "list[MessageTypeDef]":
-        """So many of the messages that are visible, at most ten."""
+        """Receive so many visible messages, at most ten."""
         answer = self._sqs.receive_message(
             QueueUrl=self._queue_url,
             MaxNumberOfMessages=number,
@@ -109,7 +109,7 @@ class Poller(Background):
         return answer.get("Messages", [])
 
     def take(self, batch: "Sequence[MessageTypeDef]") -> None:
-        """Invoke the function with the batch, and delete what it has done."""
+        """Invoke the function with the batch, and delete what succeeded."""
         began = time.monotonic()
         failed = self._failures(batch)
         done = [message for message in batch if message["MessageId"] not in failed]
@@ -124,7 +124,7 @@ class Poller(Background):
         self._on_batch(Batch(len(batch), len(batch) - len(done), time.monotonic() - began))
 
     def _failures(self, batch: "Sequence[MessageTypeDef]") -> set[str]:
-        """The ids that the function names as failed; all of them, where it fails as a whole."""
+        """The ids that the function names as failed; all of them if the function fails."""
         ids = {message["MessageId"] for message in batch}
         try:
             answer = self._invoke({"Records": [self._record(message) for message in batch]})
@@ -147,10 +147,10 @@ class Poller(Background):
 
 
 def failures(answer: Any, ids: set[str]) -> set[str]:
-    """The failed ones of `ids` by a function's answer, as Lambda reads it.
+    """The `ids` that failed according to a function's answer, as Lambda reads it.
 
-    No answer, or an empty or missing list, is a full success; an answer of another shape, or an id
-    that is blank or unknown, a full failure.
+    An empty answer, or an empty or missing list, means full success. An answer of another shape, or
+    a blank or unknown id, means full failure.
     """
     if answer is None:
         return set()
@@ -166,7 +166,7 @@ def failures(answer: Any, ids: set[str]) -> set[str]:
 
 
 def _fitting(messages: "Sequence[MessageTypeDef]") -> int:
-    """How many of the messages, in order, one payload can carry; at least one."""
+    """How many of the messages, in order, fit into one payload; at least one."""
     size = 0
     for number, message in enumerate(messages):
         size += RECORD_BYTES + len(json.dumps(message["Body"]))

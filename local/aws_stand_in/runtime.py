@@ -1,10 +1,10 @@
 """The inside of an execution environment: one process, one handler, one call at a time.
 
 `python -m local.aws_stand_in.runtime handler.webhook.lambda_handler` does what Lambda's runtime
-does. Once the handler is loaded, it writes an empty line to standard output. Then it reads a call
-a line from standard input, `{"lambda_event": …, "context": {…}, "trace_header": …}`, and writes a
-line for each: `{"answer": …}`, or `{"error": "<type>"}` when the handler has raised. What the
-handler prints goes to standard error, and so does the trace of an error.
+does. Once the handler is loaded, it writes an empty line to standard output. Then it reads one call
+in each line of standard input, `{"lambda_event": …, "context": {…}, "trace_header": …}`, and writes
+a line for each: `{"answer": …}`, or `{"error": "<type>"}` if the handler raised. The handler's own
+output and tracebacks go to standard error.
 """
 
 import importlib
@@ -22,7 +22,7 @@ MEMORY_MB = "512"
 
 @dataclass(frozen=True, slots=True)
 class LambdaContext:
-    """What Lambda tells a handler about one call.
+    """The context that Lambda passes to a handler.
 
     https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
     """
@@ -36,11 +36,11 @@ class LambdaContext:
 
     @property
     def invoked_function_arn(self) -> str:
-        """The function's name as AWS would write it."""
+        """The function's ARN."""
         return f"arn:aws:lambda:us-east-1:123456789012:function:{self.function_name}"
 
     def get_remaining_time_in_millis(self) -> int:
-        """What is left of the function's timeout."""
+        """The rest of the function's timeout in milliseconds."""
         spent = time.monotonic() - self.began
         return max(0, round((self.timeout_seconds - spent) * 1000))
 

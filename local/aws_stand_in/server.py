@@ -1,6 +1,6 @@
-"""SQS, Secrets Manager and DynamoDB on loopback, by moto's server, and what a stack has in them.
+"""Moto's server as SQS, Secrets Manager and DynamoDB on loopback, and a stack's resources in it.
 
-boto3 finds it by the environment variables that `variables` gives, here as in the functions.
+boto3 finds it through the environment variables of `variables`, here and in the functions.
 """
 
 import json
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 REGION = "us-east-1"
 
 VISIBILITY_SECONDS = 60
-"""The retry function's timeout, the least that Lambda asks for: a failed batch soon comes back."""
+"""The retry function's timeout, the least that Lambda allows: a failed batch soon comes back."""
 
 MAX_RECEIVES = int(properties("RetryQueue")["RedrivePolicy"]["maxReceiveCount"])
 
@@ -41,7 +41,7 @@ class Queues:
     secret_arn: str
 
     def variables(self) -> dict[str, str]:
-        """The functions' environment variables that name them."""
+        """The functions' environment variables that name these."""
         return {
             "RETRY_QUEUE_URL": self.retry_queue_url,
             "DEAD_LETTER_QUEUE_URL": self.dead_letter_queue_url,
@@ -59,21 +59,21 @@ class Depth:
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """The number of all SQS messages."""
         return self.visible + self.in_flight + self.delayed
 
 
 _ONE_AT_A_TIME = threading.Lock()
-"""Of all servers of this process, since they share what moto holds."""
+"""For all servers of this process, since they share moto's data."""
 
 
 @contextmanager
 def serve(port: int = 0, names: Collection[str] = NAMES) -> Iterator[str]:
-    """Moto's server; gives its URL. Port 0 takes any free one. `names` are those of this machine
-    that it answers to, and no page in a browser is answered: moto itself takes any of both.
+    """Moto's server; yields its URL. Port 0 takes any free one. It answers only to these `names` of
+    this machine, and to no web page; moto itself checks neither.
 
-    What it holds belongs to the process, not to the server: two servers of one process share it.
-    It serves one request at a time, so nobody should wait in it (`WaitTimeSeconds`).
+    Its data belongs to the process, not to the server: two servers in one process share it. It
+    serves one request at a time, so no request should wait in it (`WaitTimeSeconds`).
     """
     from moto.moto_server.werkzeug_app import create_backend_app
     from werkzeug.serving import WSGIRequestHandler, make_server
@@ -108,7 +108,7 @@ def serve(port: int = 0, names: Collection[str] = NAMES) -> Iterator[str]:
 
 
 def variables(url: str) -> dict[str, str]:
-    """The environment variables that lead boto3 to the server, and nowhere else."""
+    """The environment variables that point boto3 at the server, and at nothing else."""
     return {
         "AWS_ENDPOINT_URL": url,
         "AWS_DEFAULT_REGION": REGION,
@@ -126,9 +126,9 @@ def variables(url: str) -> dict[str, str]:
 
 
 def create(name: str, secret: Mapping[str, Any], client: Any = boto3.client) -> Queues:
-    """Make both queues and the secret, all called after `name`, as the template makes them.
+    """Create both queues and the secret as the template does, named after `name`.
 
-    `client` gives a service's client, as `boto3.client` does.
+    `client` returns a service's client, as `boto3.client` does.
     """
     sqs = client("sqs")
     dead_letter_queue_url = sqs.create_queue(QueueName=f"{name}-dead-letters")["QueueUrl"]
@@ -149,10 +149,9 @@ def create(name: str, secret: Mapping[str, Any], client: Any = boto3.client) -> 
 
 
 def create_ledger(name: str, client: Any = boto3.client) -> str:
-    """Make the ledger's table, as the template makes it; gives its name. `client` as in `create`.
+    """Create the ledger's table as the template does; returns its name. `client` as in `create`.
 
-    Moto expires no items (`update_time_to_live` is only remembered), nor does DynamoDB at once: the
-    ledger passes over what has expired.
+    Moto deletes no expired items, and DynamoDB does so only later: the ledger ignores them.
     """
     table = properties("LedgerTable")
     dynamodb = client("dynamodb")
@@ -186,9 +185,9 @@ def depth(sqs: "SQSClient", queue_url: str) -> Depth:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One SQS message as the queue holds it, whoever may see it. Times are Unix seconds.
+    """One SQS message in a queue, visible or not. Times are Unix seconds.
 
-    Nobody receives it before `hidden_until`. `receives` is its `ApproximateReceiveCount`.
+    Nobody can receive it before `hidden_until`. `receives` is its `ApproximateReceiveCount`.
     """
 
     id: str
@@ -199,9 +198,9 @@ class Held:
 
 
 def held(queue_url: str) -> list[Held]:
-    """Every SQS message of a queue of this process, those included that SQS shows to nobody.
+    """Every SQS message in a queue of this process, including invisible ones.
 
-    Asked of moto itself, so that looking changes nothing: who receives a message hides it.
+    It reads moto's own data, because receiving a message would hide it.
     """
     from moto.sqs.models import sqs_backends
 
@@ -219,10 +218,10 @@ def held(queue_url: str) -> list[Held]:
 
 
 def hurry(queue_url: str, rewritten: Callable[[str], str]) -> int:
-    """Show at once what a queue of this process holds back, with its body `rewritten`.
+    """Make the delayed messages of a queue of this process visible, with their body `rewritten`.
 
-    Gives the number of SQS messages. Those that somebody has received stay as they are. AWS has
-    nothing of the kind: there a delay runs its course.
+    Returns the number of SQS messages. Messages that somebody has received stay as they are. AWS
+    cannot do this: there, a delay has to pass.
     """
     from moto.core.utils import unix_time_millis
     from moto.sqs.models import sqs_backends
@@ -245,10 +244,10 @@ RECEIVES_OF_A_POISON_PILL = 3
 
 
 def metrics(queue_url: str, now: float) -> dict[str, float]:
-    """What SQS reports to CloudWatch about a queue; `now` is in Unix seconds.
+    """What SQS reports to CloudWatch about a queue. `now` is in Unix seconds.
 
-    A message that was received three times counts as a poison pill and goes to the back of the
-    queue: its age is not reported any more, whether or not there is a dead-letter queue.
+    A message that was received three times counts as a poison pill and moves to the back of the
+    queue: its age is no longer reported, whether or not there is a dead-letter queue.
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
     """
     messages = held(queue_url)
@@ -264,7 +263,7 @@ def metrics(queue_url: str, now: float) -> dict[str, float]:
 
 
 def peek(sqs: "SQSClient", queue_url: str) -> list[str]:
-    """The text of every visible SQS message; reading hides them for two seconds."""
+    """The text of every visible SQS message. Reading hides them for two seconds."""
     texts: dict[str, str] = {}
     while True:
         answer = sqs.receive_message(

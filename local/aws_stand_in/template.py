@@ -1,4 +1,4 @@
-"""What `template.yaml` says, for those that stand in for what it deploys."""
+"""Facts from `template.yaml` that the stand-ins need."""
 
 import functools
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ _Loader.add_multi_constructor("!", _short_form)
 
 
 def load(text: str) -> dict[str, Any]:
-    """A template's document, short forms written out."""
+    """A template's document, with short forms written out."""
     document: dict[str, Any] = yaml.load(text, _Loader)
     return document
 
@@ -55,7 +55,7 @@ class FunctionFacts:
 
 
 def function(logical_id: str, document: Mapping[str, Any] | None = None) -> FunctionFacts:
-    """The facts of a function of the template, or of another `document`."""
+    """The facts of a function in the template, or in another `document`."""
     document = source() if document is None else document
     properties: dict[str, Any] = {
         **document["Globals"]["Function"],

@@ -1,10 +1,10 @@
-"""The X-Ray header that travels with an SQS message, and what Lambda counts in it.
+"""The X-Ray header of an SQS message, in which Lambda counts invocations.
 
 SQS keeps a request's header `X-Amzn-Trace-Id` as the message's system attribute `AWSTraceHeader`:
 https://docs.aws.amazon.com/xray/latest/devguide/xray-services-sqs.html
-Lambda counts in its field `Lineage` how often a chain of requests has invoked a function, and
-botocore sends on what Lambda puts into `_X_AMZN_TRACE_ID`. After 16 invocations Lambda does not
-invoke the function any more, and the message stays in the queue until SQS dead-letters it:
+In its field `Lineage`, Lambda counts how often a chain of requests has invoked a function. botocore
+forwards what Lambda puts into `_X_AMZN_TRACE_ID`. After 16 invocations Lambda no longer invokes the
+function, and the message stays in the queue until SQS dead-letters it:
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
 https://aws.amazon.com/blogs/compute/detecting-and-stopping-recursive-loops-in-aws-lambda-functions/
 """
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MOST_INVOCATIONS = 16
-"""Of a function in one chain of requests. Lambda stops the next one."""
+"""The most invocations of a function in one chain of requests. Lambda stops the next one."""
 
 SEND = "AmazonSQS.SendMessage"
 
@@ -29,7 +29,7 @@ Application = Callable[[Environ, Any], Iterable[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class InvocationTrace:
-    """What an invocation is given: the header, and which of its chain it is, counted from 1."""
+    """An invocation's header, and its number in the chain, counted from 1."""
 
     header: str
     invocation: int
@@ -38,8 +38,8 @@ class InvocationTrace:
 def trace_of(lambda_event: Any, function: str) -> InvocationTrace:
     """The trace of an invocation that this event causes.
 
-    AWS does not say what counts for a batch of several chains; here the longest one does. AWS does
-    not document the field either (nobody is to use it), so its form follows headers that were seen:
+    AWS does not say which chain counts for a batch of several; here it is the longest. AWS does not
+    document the field either, so its form follows headers that were observed:
     `Lineage=1:fe460cdd:0`.
     """
     name = f"{zlib.crc32(function.encode()):08x}"
@@ -64,7 +64,7 @@ def _invocations(header: str, name: str) -> int:
 
 
 class TraceHeaders:
-    """Does for moto's queues what SQS does: keeps the header of `SendMessage` with the message."""
+    """Keeps the header of `SendMessage` with the message in moto's queues, as SQS does."""
 
     def __init__(self, moto: Application) -> None:
         self._moto = moto

@@ -1,4 +1,4 @@
-"""`python -m local.documenting [dashboard] [screenshots] [recording]`: without a word, all."""
+"""`python -m local.documenting [dashboard] [screenshots] [recording]`: without arguments, all."""
 
 import sys
 
@@ -12,7 +12,7 @@ PARTS = {
 
 
 def main(words: list[str]) -> int:
-    """The exit status: 2 for a word that is none of the parts."""
+    """Make the parts. Exit status 2 for an unknown one."""
     unknown = [word for word in words if word not in PARTS]
     if unknown:
         print(f"{unknown[0]}: expected one of {', '.join(PARTS)}", file=sys.stderr)

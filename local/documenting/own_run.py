@@ -1,7 +1,7 @@
-"""`make run` in a process of its own, for what is written about it and for its tests.
+"""`make run` in its own process, for the documentation and for tests.
 
-With the defaults, on free ports and in a folder of its own: nobody's key or settings have a say,
-and whoever has it running meanwhile keeps theirs.
+It has the defaults, free ports and its own folder. It ignores the keys and settings of this
+environment, and does not disturb another run.
 """
 
 import atexit
@@ -21,11 +21,11 @@ FOLDER = tempfile.mkdtemp()
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 
 IS_READY = "Serving until Ctrl-C"
-"""How the line begins that is written once the samples are through."""
+"""The beginning of the line that follows the samples."""
 
 
 def environment(**variables: str) -> Mapping[str, str]:
-    """Nothing of this environment but what a shell has, and these variables."""
+    """These variables, and of this environment only the basic ones of a shell."""
     shell = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     own = {"PYTHONPATH": "src", "PYTHONUTF8": "1", "RUN_FOLDER": FOLDER}
     return {**shell, **own, **FREE_PORTS, **variables}
@@ -37,7 +37,7 @@ def run(*arguments: str, **variables: str) -> "subprocess.Popen[str]":
 
 
 def start(module: str, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
-    """Start a module of the checkout's in such an environment."""
+    """Start a module of the checkout in such an environment."""
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
@@ -49,7 +49,7 @@ def start(module: str, *arguments: str, **variables: str) -> "subprocess.Popen[s
 
 
 def until(text: str, stream: IO[str]) -> str:
-    """What is written up to the line that begins with the text."""
+    """The output up to the line that begins with the text."""
     lines: list[str] = []
     for line in stream:
         lines.append(line)

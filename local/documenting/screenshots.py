@@ -1,6 +1,6 @@
-"""The screenshots of docs/tour.md, taken from a running console in Chromium.
+"""Takes the screenshots of docs/tour.md from a running console in Chromium.
 
-`make run` is started for it, on free ports. `CHROMIUM` is the browser's path, if it is not on the
+It starts `make run` on free ports. `CHROMIUM` is the browser's path, if it is not on the
 `PATH`.
 """
 
@@ -45,7 +45,7 @@ def write() -> None:
 
 @contextmanager
 def running() -> Iterator[str]:
-    """`make run`, its samples through; gives the console's URL."""
+    """`make run` once its samples are done; yields the console's URL."""
     process = run()
     try:
         assert process.stdout is not None

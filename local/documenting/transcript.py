@@ -1,6 +1,6 @@
-"""docs/recording.md: a terminal recorded as text, each line as it came.
+"""docs/recording.md: a terminal session as text, with the time of each line.
 
-The commands are run for it. Ports and places of this machine are replaced by the usual ones.
+It runs the commands, and replaces this machine's ports and paths by the usual ones.
 """
 
 import re
@@ -29,7 +29,7 @@ since the beginning.
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What somebody types, and what is run for it: a module and its arguments."""
+    """A command as a user types it, and the module and arguments that it runs."""
 
     typed: str
     arguments: tuple[str, ...]

@@ -1,6 +1,6 @@
-"""A stand-in for Klaviyo: a strict judge of requests that keeps what it is sent, on loopback only.
+"""A stand-in for Klaviyo on loopback. It validates requests strictly and stores what it is sent.
 
-For tests, local runs, fault runs and benchmarks; never packaged. `Account` is the whole of it
+For tests, local runs, fault runs and benchmarks; not deployed. `Account` is the whole stand-in
 without I/O, `serve` puts one behind HTTP.
 """
 

@@ -1,4 +1,4 @@
-"""The stand-in: a Klaviyo account without I/O. Requests in, answers out, everything inspectable."""
+"""The stand-in: a Klaviyo account without I/O that turns requests into answers."""
 
 import time
 from collections import Counter
@@ -29,11 +29,11 @@ from local.klaviyo_stand_in.records.profiles import Profiles
 from local.klaviyo_stand_in.weather import POISONED, Sky, Treatment, Weather
 
 UNKNOWN = "unknown"
-"""The endpoint of requests that none has answered."""
+"""The endpoint of requests that match none."""
 
 
 class Poisoned(Exception):  # noqa: N818
-    """An item makes the whole request fail, with this response or with none."""
+    """An item makes the whole request fail, with this response or without an answer."""
 
     def __init__(self, response: Response | None) -> None:
         super().__init__()
@@ -41,9 +41,9 @@ class Poisoned(Exception):  # noqa: N818
 
 
 class Account:
-    """One Klaviyo account, safe for threads.
+    """One Klaviyo account. Thread-safe.
 
-    `keys` are the private keys that it accepts, or a mapping of each to its scopes. `limits`:
+    `keys` are the private keys that it accepts, or a mapping of each key to its scopes. `limits`:
     `"published"`, a factor on these, a mapping of endpoints to a `Limit`, or `None` for none.
     `clock` gives seconds that never go back; `started_at` is the time of day at its first reading.
     `keep_events` and `keep_requests` bound the memory of long runs.
@@ -83,7 +83,7 @@ class Account:
 
     @property
     def now(self) -> datetime:
-        """The account's time of day, as its clock has it."""
+        """The account's date and time, by its clock."""
         return self._started_at + timedelta(seconds=self._clock() - self._started)
 
     @property
@@ -130,13 +130,13 @@ class Account:
 
     @property
     def counts(self) -> Counter[tuple[str, int]]:
-        """How many requests there were, by endpoint and status."""
+        """The number of requests by endpoint and status."""
         with self._lock:
             return self._log.counts.copy()
 
     @property
     def items(self) -> Counter[str]:
-        """How many items were accepted, by endpoint."""
+        """The number of accepted items by endpoint."""
         with self._lock:
             return self._log.items.copy()
 
@@ -147,14 +147,14 @@ class Account:
 
     @property
     def weather(self) -> tuple[Weather, ...]:
-        """What requests meet at present."""
+        """The current weather."""
         return self._sky.weather
 
     def set_weather(self, *weather: Weather) -> None:
-        """Replace the weather; of several, the first about an endpoint decides. None is fine, and
-        so is one without trouble.
+        """Replace the weather. If there are several, the first one that applies to an endpoint
+        decides. No weather means fine weather.
 
-        Raises `ValueError` for an endpoint that there is not.
+        Raises `ValueError` for an unknown endpoint.
         """
         for each in weather:
             _require_endpoints(each.endpoints)
@@ -163,7 +163,7 @@ class Account:
 
     @contextmanager
     def standing_still(self) -> Iterator[None]:
-        """Nothing changes meanwhile, for whoever looks at several things."""
+        """Nothing changes within this context, so that several things can be read together."""
         with self._lock:
             yield
 
@@ -176,12 +176,12 @@ class Account:
             return self._state.lists[list_id]
 
     def add_metric(self, name: str) -> None:
-        """Add a metric, as the first event of that name does."""
+        """Add a metric, as the first event with that name does."""
         with self._lock:
             self._state.events.metric(name, self.now)
 
     def add_twin(self, external_id: str, email: str) -> None:
-        """Add a profile whose external id another one has, as imports may leave behind."""
+        """Add a profile with another one's external id, as imports can create."""
         with self._lock:
             self._state.profiles.add_twin(external_id, email, self.now)
 
@@ -191,13 +191,13 @@ class Account:
             del self._state.lists[list_id]
 
     def confirm(self, email: str, list_id: str | None = None) -> bool:
-        """Click in the confirmation message; false when this address was sent none."""
+        """Click in the confirmation message; false if this address got none."""
         with self._lock:
             profile = self._state.profiles.by_email(email)
             return profile is not None and self._state.confirm(profile, list_id, self.now)
 
     def unsubscribe(self, email: str, list_id: str | None = None) -> None:
-        """What the person's click on "unsubscribe" in an e-mail does; of a list, who is on it."""
+        """Do what a click on "unsubscribe" in an e-mail does; for a list, only for its members."""
         consents = {"email": {"marketing": {"consent": "UNSUBSCRIBED"}}}
         with self._lock:
             self._up_to_date().unsubscribe(
@@ -205,13 +205,13 @@ class Account:
             )
 
     def add_unsubscribed(self, email: str) -> None:
-        """Somebody whom the account knows, and who has unsubscribed from everything."""
+        """Add a person who has unsubscribed from everything."""
         with self._lock:
             self._up_to_date().profiles.upsert({"attributes": {"email": email}}, self.now)
             self.unsubscribe(email)
 
     def add_subscribed(self, email: str, list_id: str) -> None:
-        """Somebody whom the account knows, who has consented and is on the list."""
+        """Add a person who has consented and is on the list."""
         consents = {"email": {"marketing": {"consent": "SUBSCRIBED"}}}
         with self._lock:
             self._up_to_date().subscribe(
@@ -230,7 +230,7 @@ class Account:
 
     @property
     def reversals(self) -> Sequence[Reversal]:
-        """Who had opted out, and was subscribed all the same."""
+        """The subscriptions of people who had opted out."""
         return list(self._up_to_date().reversals)
 
     @property
@@ -239,7 +239,7 @@ class Account:
         return list(self._up_to_date().withdrawn_everywhere)
 
     def exchange(self, request: Request) -> Reply:
-        """Carry out one request, in the weather there is."""
+        """Carry out one request in the current weather."""
         if request.path.startswith(control.PREFIX):
             return Reply(control.answer(self, request))
         try:
@@ -286,7 +286,7 @@ class Account:
             return self._meter.headers(route.name, route.limit, now)
 
     def _judged(self, request: Request, route: Route, treatment: Treatment) -> tuple[Json, int]:
-        """The body and the number of its items. Reads nothing that another thread may change."""
+        """The body and the number of its items. Reads nothing that another thread can change."""
         if route.method == "GET":
             return None, 0
         document = judge.parse(request.body)

@@ -1,4 +1,4 @@
-"""The stand-in's own endpoints under `/stand-in/`: neither counted nor limited nor weathered."""
+"""The stand-in's own endpoints under `/stand-in/`, without counts, limits and weather."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 PREFIX = "/stand-in/"
 
 DEFAULT_LIMIT = 100
-"""How many entries of each kind the state shows, unless `limit` says otherwise."""
+"""How many entries of each kind the state shows by default."""
 
 
 def answer(account: "Account", request: Request) -> Response:
-    """The answer to a control request; 400 says what was wrong with it."""
+    """The answer to a control request. A 400 says what is wrong with it."""
     control = CONTROLS.get((request.method, request.path.removeprefix(PREFIX)))
     try:
         if control is None:
@@ -35,7 +35,7 @@ def answer(account: "Account", request: Request) -> Response:
 
 
 def state(account: "Account", request: Request) -> Json:
-    """Profiles, events, lists and jobs, `limit` of each at most, and how many there are."""
+    """Profiles, events, lists and jobs, at most `limit` of each, and their numbers."""
     limit = int(request.parameters().get("limit", DEFAULT_LIMIT))
     profiles, lists, jobs = account.profiles, account.lists, account.jobs
     return {
@@ -69,13 +69,13 @@ def state(account: "Account", request: Request) -> Json:
 
 
 def requests(account: "Account", _: Request) -> Json:
-    """How many requests there were, by endpoint and status, and the items accepted by endpoint."""
+    """The number of requests by endpoint and status, and of accepted items by endpoint."""
     return account.summary()
 
 
 def consents(account: "Account", _: Request) -> Json:
-    """Whose consent was widened, or withdrawn further than was asked, as far as the account can
-    tell: whether a later consent stands behind a reversal, only the caller knows."""
+    """Whose consent was widened, or withdrawn further than asked, as far as the account can tell:
+    only the caller knows whether a reversal has a later consent behind it."""
     return {
         "reversals": [
             {
@@ -96,8 +96,8 @@ def _address(account: "Account", profile_id: str) -> str | None:
 
 
 def opt_out(account: "Account", request: Request) -> Json:
-    """Do what happens in Klaviyo: unsubscribe an `email`, from a `list_id` or from everything; or
-    suppress it for a `reason`."""
+    """Do what happens inside Klaviyo: unsubscribe an `email`, from a `list_id` or from everything;
+    or suppress it for a `reason`."""
     document: Mapping[str, Any] = json.loads(request.body)
     if "reason" in document:
         account.suppress(str(document["email"]), str(document["reason"]))

@@ -2,9 +2,10 @@
 
     python -m local.klaviyo_stand_in.derive FOLDER
 
-FOLDER holds one file an operation, as `openapi/stable/apis` of https://github.com/klaviyo/openapi
-does; a file may also be an operation on its own, with its references resolved. An operation that
-the folder lacks stays as it is. `data/LICENSE` says what is changed, and from which commit.
+FOLDER holds one file for each operation, as `openapi/stable/apis` of
+https://github.com/klaviyo/openapi does. A file may also be only the operation, with its references
+resolved. Operations that the folder lacks stay as they are. `data/LICENSE` says what is changed,
+and from which commit.
 """
 
 import json
@@ -23,7 +24,7 @@ COMMENT = (
 )
 
 KEPT = ("format", "required")
-"""Keywords that are taken over as they are. Descriptions and examples are not."""
+"""Keywords that are kept as they are. Descriptions and examples are dropped."""
 
 WIDTH = 100
 
@@ -32,7 +33,7 @@ Schema = dict[str, Json]
 
 
 def main(arguments: list[str]) -> int:
-    """Write the document anew; says which operations the folder did not have."""
+    """Write the document again, and report which operations the folder lacks."""
     if len(arguments) != 1 or arguments[0].startswith("-"):
         print(__doc__, file=sys.stderr)
         return 2
@@ -54,9 +55,9 @@ def main(arguments: list[str]) -> int:
 
 
 def derived(files: Mapping[str, Json], before: Json) -> Json:
-    """The document of these operations' files; what they lack is taken from the one `before`.
+    """The document made of these operations' files; what they lack comes from the one `before`.
 
-    Raises `ValueError` when the files are not all of one revision.
+    Raises `ValueError` if the files have different revisions.
     """
     operations = {name: _Operation(document) for name, document in files.items()}
     revisions = {operation.revision for operation in operations.values()}
@@ -98,13 +99,13 @@ def at(schema: Schema, path: str) -> Schema:
 
 
 def _move_meta(body: Schema) -> None:
-    """A profile's `meta` stands beside its attributes, as in every other operation."""
+    """Move a profile's `meta` beside its attributes, as in every other operation."""
     profile = at(body, "data/attributes/profile/data")
     profile["properties"]["meta"] = profile["properties"]["attributes"]["properties"].pop("meta")
 
 
 def _add_click_tracking(body: Schema) -> None:
-    """E-mail has a further consent, of the form of the one to open tracking."""
+    """Add e-mail's consent to click tracking, in the form of the one to open tracking."""
     email = at(body, "data/attributes/profiles/data/*/attributes/subscriptions/email")
     email["properties"]["click_tracking"] = email["properties"]["open_tracking"]
 
@@ -119,15 +120,15 @@ AHEAD: Mapping[str, tuple[str, Mapping[str, Callable[[Schema], None]]]] = {
         },
     )
 }
-"""By a revision whose files there are: the later one that we are on, and what it changed.
+"""By the revision of Klaviyo's files: the later revision that we use, and its changes.
 
-Known from klaviyo-api 25.0.0, whose models a test compares with `data/openapi.json`. Once
-Klaviyo's files are of that revision, the entry goes.
+They are known from klaviyo-api 25.0.0, whose models a test compares with `data/openapi.json`.
+Remove an entry once Klaviyo's files have that revision.
 """
 
 
 class _Operation:
-    """One file: an OpenAPI document with one operation, or the operation on its own."""
+    """One file: an OpenAPI document with one operation, or only the operation."""
 
     def __init__(self, document: Json) -> None:
         self._schemas = document.get("components", {}).get("schemas", {})
@@ -153,7 +154,7 @@ class _Operation:
         return [each for each in self._operation["parameters"] if each["in"] == place]
 
     def _cut(self, schema: Schema) -> Schema:
-        """The schema with its references resolved, null among its types, and closed."""
+        """The schema with references resolved, null allowed, and no further fields."""
         if "$ref" in schema:
             referred = self._schemas[schema["$ref"].rpartition("/")[2]]
             schema = {**referred, **{key: schema[key] for key in schema if key != "$ref"}}
@@ -190,7 +191,7 @@ def inlined(schema: Json, definitions: Mapping[str, Json]) -> Json:
 
 
 def _shared(bodies: dict[str, Schema]) -> tuple[dict[str, Schema], dict[str, Schema]]:
-    """The bodies with what repeats moved to definitions, which are named after its place."""
+    """The bodies, with repeated parts moved to definitions that are named after their place."""
     counts: dict[str, int] = {}
     for _, schema in _objects(bodies, ""):
         key = json.dumps(schema, sort_keys=True)
@@ -222,7 +223,7 @@ def _shared(bodies: dict[str, Schema]) -> tuple[dict[str, Schema], dict[str, Sch
 
 
 def _objects(value: Json, place: str) -> Iterator[tuple[str, Schema]]:
-    """Every schema of an object with fields, with the name of the property that has it."""
+    """Every schema of an object with fields, with the name of its property."""
     if isinstance(value, list):
         for each in value:
             yield from _objects(each, place)
@@ -234,7 +235,7 @@ def _objects(value: Json, place: str) -> Iterator[tuple[str, Schema]]:
 
 
 def written(value: Json, indent: int = 0) -> str:
-    """JSON with what fits into a line on one."""
+    """JSON in which everything that fits into a line is on one line."""
     line = json.dumps(value, ensure_ascii=False)
     if not isinstance(value, dict | list) or not value or len(line) + indent <= WIDTH:
         return line

@@ -1,4 +1,4 @@
-"""HTTP/1.1 with keep-alive around an account, on loopback, with one thread a connection."""
+"""HTTP/1.1 with keep-alive for an account, on loopback, with a thread for each connection."""
 
 import os
 import socket
@@ -20,13 +20,13 @@ HOST = "127.0.0.1"
 MAX_LINE = 65_536
 MAX_HEADERS = 100
 MAX_LENGTH = 64_000_000
-"""Bytes of a body that are read, so that too large a one can be answered with 413."""
+"""The most bytes of a body that are read, so that a larger one can get a 413."""
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class _BadRequest(Exception):  # noqa: N818
-    """The bytes are no HTTP/1.1 request that this server reads."""
+    """The bytes are not an HTTP/1.1 request that this server can read."""
 
 
 class _Server(ThreadingTCPServer):
@@ -42,13 +42,14 @@ class _Server(ThreadingTCPServer):
         self.lock = Lock()
 
     def handle_error(self, _request: object, _address: object) -> None:
-        """Say where the stand-in failed; the exception's own words could quote the request."""
+        """Show where the stand-in failed, without the exception's text, which could quote the
+        request."""
         kind, _, trace = sys.exc_info()
         where = "".join(traceback.format_tb(trace))
         print(f"{where}{kind and kind.__name__}", file=sys.stderr)
 
     def close(self) -> None:
-        """Stop, cut what is open and wait for the connections' threads."""
+        """Stop, close all connections and wait for their threads."""
         self.closing.set()
         self.shutdown()
         with self.lock:
@@ -129,7 +130,7 @@ class _Handler(StreamRequestHandler):
         return keep_alive
 
     def _write(self, response: Response, keep_alive: bool) -> None:
-        """Head and body in one send, so that no delayed acknowledgement comes between them."""
+        """Send head and body together, so that no delayed acknowledgement comes between them."""
         lines = [f"HTTP/1.1 {response.status} {_phrase(response.status)}"]
         lines.extend(f"{name}: {value}" for name, value in response.headers.items())
         if response.status != HTTPStatus.NO_CONTENT:
@@ -139,7 +140,7 @@ class _Handler(StreamRequestHandler):
         self.connection.sendall("\r\n".join((*lines, "", "")).encode("latin-1") + response.body)
 
     def _reset(self) -> None:
-        """Close with a TCP reset, as a load balancer that dies would."""
+        """Close with a TCP reset, as a failing load balancer does."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         with self.server.lock:
             self.server.connections.discard(self.connection)
@@ -155,10 +156,9 @@ def _phrase(status: int) -> str:
 
 @contextmanager
 def serve(account: Account, port: int = 0, names: Collection[str] = NAMES) -> Iterator[str]:
-    """Serve the account on loopback while the context lasts; gives the URL without a path.
+    """Serve the account on loopback within this context; yields the URL without a path.
 
-    Port 0 takes any free one. `names` are those of this machine that it answers to; no page in a
-    browser is answered.
+    Port 0 takes any free one. It answers only to these `names` of this machine, and to no web page.
     """
     server = _Server(account, port, names)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

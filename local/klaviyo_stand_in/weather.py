@@ -1,4 +1,4 @@
-"""Trouble on demand: what a request meets instead of, or on the way to, its honest answer."""
+"""Simulated trouble: what happens to a request instead of, or before, its normal answer."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -24,9 +24,9 @@ def is_poison(attributes: JsonObject) -> bool:
 class Faults:
     """Random trouble, the same for the same `seed` and order of requests.
 
-    Each `p_` is the probability that a request meets that treatment; together they are at most 1.
-    `p_502` has a body that is no JSON; `p_cut_before` and `p_cut_after` reset the connection before
-    and after the request has had its effect; `p_slow` answers after `slow` seconds.
+    Each `p_` is the probability of that trouble for a request; together they are at most 1. `p_502`
+    has a body that is not JSON. `p_cut_before` and `p_cut_after` reset the connection before and
+    after the request's effect. `p_slow` answers after `slow` seconds.
     """
 
     seed: int = 0
@@ -47,27 +47,28 @@ class Faults:
 
 @dataclass(frozen=True, slots=True)
 class Weather:
-    """What requests meet until it changes; without arguments it is fine.
+    """What happens to requests until the weather changes. Without arguments it is fine.
 
-    `endpoints` are the operations concerned (all when empty) and `times` how many requests, after
-    which it clears. Of the rest, the first that is set decides, from top to bottom:
+    `endpoints` are the affected operations (all if empty). After `times` requests it clears. Of the
+    rest, the first one that is set decides, from top to bottom:
 
-    - `cut`: the connection is reset `"before"` or `"after"` the request has had its effect;
-    - `hang`: no answer for so many seconds, then a reset, and no effect;
-    - `throttle`: 429 with this `Retry-After`;
-    - `status`: this status, without effect (`down` means 503). With `html`, a body that is no JSON;
+    - `cut`: the connection is reset `"before"` or `"after"` the request's effect; - `hang`: no
+    answer for so many seconds, then a reset, and no effect; - `throttle`: 429 with this
+    `Retry-After`; - `status`: this status, without effect (`down` means 503). With `html`, a body
+    that is not JSON;
       with `body`, this text. So a 200 or 204 is an answer that is not Klaviyo's: a sign-in page
       (RFC 8952, captive portals), a proxy (RFC 9110, section 7.7), another host;
-    - `faults`: random trouble, and for those that it spares:
-    - `latency`: the answer is held back for so many seconds; the effect is not. Beside any of it:
+    - `faults`: random trouble, and for the other requests:
+    - `latency`: the answer comes after so many seconds; the effect is immediate. In addition:
     - `refuse_items`: items that `refuses` picks by their attributes are refused with a 400 that
       names them (`"pointer"`) or not (`"silent"`), or by an import job when it is carried out
-      (`"import"`). In other clothes, each request that holds one fails as a whole: with a `"500"`
+      (`"import"`). Or each request that holds one fails as a whole: with a `"500"`
       (https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling), a firewall's `"403"`
       (https://developers.cloudflare.com/support/troubleshooting/http-status-codes/4xx-client-error/error-403/),
       a `"408"` (RFC 9110, section 15.5.9), or a `"cut"` connection;
-    - `missing_errors`: so many of an import job's errors are not in its list yet. Klaviyo states
-      nothing of when the list is complete
+    - `missing_errors`: so many of an import job's errors are not in its list yet. Klaviyo does not
+    say
+      when the list is complete
       (https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_job).
     """
 
@@ -97,7 +98,7 @@ class Weather:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Weather":
-        """The weather of a control request, whose keys are the fields' names but `refuses`.
+        """The weather in a control request. Its keys are the fields' names, except `refuses`.
 
         Raises `ValueError` or `TypeError` for anything else.
         """
@@ -114,10 +115,10 @@ class Weather:
 
 @dataclass(frozen=True, slots=True)
 class Treatment:
-    """What one request meets.
+    """What happens to one request.
 
-    An `answer` replaces the honest one, and `lost` means that no answer is written. Only with
-    `effect` is the request carried out.
+    An `answer` replaces the normal one. `lost` means that no answer is written. The request is
+    carried out only with `effect`.
     """
 
     answer: Response | None = None
@@ -151,7 +152,7 @@ STATUS_PROBLEMS: Mapping[int, Problem] = {
 
 
 class Sky:
-    """The weather as it wears off and its dice roll. Not safe for threads by itself."""
+    """The weather with its remaining requests and its random numbers. Not thread-safe."""
 
     def __init__(self, weather: Sequence[Weather] = ()) -> None:
         self.weather = tuple(weather)
@@ -159,7 +160,8 @@ class Sky:
         self._dice = [random.Random(each.faults.seed) if each.faults else None for each in weather]
 
     def treatment(self, endpoint: str) -> Treatment:
-        """What the next request to the endpoint meets: the first weather about it decides."""
+        """What happens to the next request to the endpoint. The first weather that applies
+        decides."""
         for position, weather in enumerate(self.weather):
             left = self._left[position]
             if left == 0 or (weather.endpoints and endpoint not in weather.endpoints):
@@ -192,7 +194,7 @@ def _treatment(weather: Weather, dice: random.Random | None) -> Treatment:
 
 
 def _random(faults: Faults, draw: float) -> Treatment | None:
-    """What the dice say; `None` for a request that they spare."""
+    """Random trouble; `None` for a request without any."""
     outcomes = {
         "p_503": Treatment(_status(503, html=False), effect=False),
         "p_502": Treatment(_status(502, html=True), effect=False),
@@ -231,4 +233,4 @@ POISONED: Mapping[str, Response | None] = {
     "408": _status(408, html=True),
     "cut": None,
 }
-"""How a request fails as a whole for an item of it; `None` is a cut connection."""
+"""The response to a request with such an item; `None` is a cut connection."""

@@ -1,4 +1,4 @@
-"""What a request must bring beside its body: a key with the scopes, the revision, a media type."""
+"""Checks everything but the body: the key and its scopes, the revision, the media type."""
 
 from collections.abc import Collection, Mapping
 
@@ -9,20 +9,20 @@ from local.klaviyo_stand_in.protocol.policy import Policy
 from local.klaviyo_stand_in.protocol.problems import Problem, Refusal
 
 Keys = Collection[str] | Mapping[str, Collection[str]]
-"""The private keys that are accepted, for everything or for the scopes that are given."""
+"""The accepted private keys, for all scopes or for the given ones."""
 
 MEDIA_TYPES = frozenset({MEDIA_TYPE, "application/json"})
 
 SUPPORTED = ("additional-fields[profile]", "fields[", "filter", "page[")
-"""How the query parameters begin that the stand-in understands wherever Klaviyo does."""
+"""Prefixes of the query parameters that the stand-in supports wherever Klaviyo does."""
 
 INCLUDES = {"get_bulk_import_profiles_job": frozenset({"lists"})}
-"""What can be included in an answer; elsewhere the stand-in does not know `include`."""
+"""What `include` can ask for. Other endpoints of the stand-in do not support it."""
 
 PREFIX = "Klaviyo-API-Key "
 
 MAX_QUERY_BYTES = 8_000
-"""Of a query. Klaviyo states no limit; common web servers end at 8 KB for the whole line."""
+"""The longest query. Klaviyo states no limit; common web servers allow 8 KB for the line."""
 
 
 def authenticate(request: Request, keys: Keys) -> str:

@@ -1,4 +1,4 @@
-"""One request that has passed the judge, with what its endpoint needs to answer it."""
+"""One valid request, with what its endpoint needs to answer it."""
 
 import base64
 import binascii
@@ -18,8 +18,8 @@ Entry = TypeVar("Entry")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`target` is the id in the path; `fails` the items that an import job must refuse later, and
-    `missing_errors` how many of its errors its list lacks.
+    """`target` is the id in the path. `fails` are the items that an import job must refuse later,
+    and `missing_errors` is how many errors are missing in its list.
     """
 
     state: AccountData
@@ -43,14 +43,14 @@ class Call:
         resource: Mapping[str, Any],
         included: Sequence[Mapping[str, Any]] | None = None,
     ) -> Response:
-        """An answer with one resource, and those that it refers to when they were asked for."""
+        """An answer with one resource, and the included ones if they were asked for."""
         document: dict[str, Any] = {"data": resource, "links": {"self": self._link({})}}
         if included is not None:
             document["included"] = included
         return Response.of(status, document)
 
     def many(self, resources: Sequence[Mapping[str, Any]], following: str | None) -> Response:
-        """An answer with one page of resources; `following` is the next page's cursor."""
+        """An answer with one page of resources. `following` is the cursor of the next page."""
         after = None if following is None else self._link({"page[cursor]": following})
         links = {"self": self._link({}), "next": after, "prev": None}
         return Response.of(200, {"data": resources, "links": links})
@@ -58,9 +58,9 @@ class Call:
     def page(
         self, entries: Sequence[Entry], default: int, most: int
     ) -> tuple[Sequence[Entry], str | None]:
-        """The page of the entries that was asked for, and the next one's cursor if there is one.
+        """The requested page of the entries, and the cursor of the next one, if any.
 
-        Raises a `Refusal` (400) for a `page[size]` or `page[cursor]` that is none.
+        Raises a `Refusal` (400) for an invalid `page[size]` or `page[cursor]`.
         """
         size = self._size(default, most)
         start = self._start()

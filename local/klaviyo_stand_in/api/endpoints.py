@@ -1,4 +1,4 @@
-"""What each endpoint does, once the request has passed the judge: one function an operation."""
+"""What each endpoint does with a valid request: one function for each operation."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace

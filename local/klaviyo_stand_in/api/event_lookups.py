@@ -12,13 +12,13 @@ from local.klaviyo_stand_in.api.call import Call
 from local.klaviyo_stand_in.protocol.exchange import Response
 
 EVENT_FILTERS: Mapping[str, Sequence[str]] = {"profile_id": ("equals",), "metric_id": ("equals",)}
-"""Of the documented ones, those that the stand-in knows."""
+"""The documented filters that the stand-in supports."""
 
 METRICS_ON_A_PAGE = 200
 
 
 def get_events(call: Call) -> Response:
-    """Newest last. What a profile that is deleted had sent is shown no more."""
+    """The events, newest last. Events of deleted profiles are not shown."""
     text = call.parameters.get("filter")
     chosen = None if text is None else filters.read(text, EVENT_FILTERS)
     ids = call.state.events.metrics

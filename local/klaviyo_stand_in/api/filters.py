@@ -15,7 +15,7 @@ _FILTER = re.compile(r"(?P<operator>[a-z-]+)\((?P<field>[\w.]+),(?P<value>.*)\)"
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """One condition on one field: its text is among `values`, or its time beyond `bound`."""
+    """One condition on one field: its text is one of `values`, or its time is beyond `bound`."""
 
     field: str
     operator: str
@@ -23,7 +23,7 @@ class Filter:
     bound: datetime | None = None
 
     def admits(self, value: Any) -> bool:
-        """Whether a resource with this value in the field passes."""
+        """Whether a resource with this value matches."""
         if self.bound is None:
             return value in self.values
         after: bool = value > self.bound if self.operator == "greater-than" else value < self.bound
@@ -31,7 +31,7 @@ class Filter:
 
 
 def read(text: str, allowed: Mapping[str, Sequence[str]]) -> Filter:
-    """The filter, of which `allowed` names the operators by field.
+    """Read the filter. `allowed` names the operators of each field.
 
     Raises a `Refusal` (400) that names the parameter.
     """

@@ -1,4 +1,4 @@
-"""What a 2xx leaves out of the profiles of a request, and says so in a header.
+"""What a 2xx leaves out of a request's profiles, as a header says.
 
 The header is that of Klaviyo's guide "Consent and compliance".
 """
@@ -14,7 +14,7 @@ HEADER = "X-Klaviyo-Partial-Failure"
 
 
 def left_out(route: str, document: Json, policy: Policy) -> Json | None:
-    """The document without the phone numbers that are left out; `None` when it has none of them."""
+    """The document without the left-out phone numbers; `None` if it has none of them."""
     refused = policy.left_out_phones
     if (
         document is None
@@ -34,7 +34,7 @@ def left_out(route: str, document: Json, policy: Policy) -> Json | None:
 
 
 def _profiles(route: str, document: Json) -> Iterator[dict[str, Any]]:
-    """The profiles that a write is about."""
+    """The profiles in a request."""
     data = document["data"]
     if route == "create_or_update_profile":
         yield data

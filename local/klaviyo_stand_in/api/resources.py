@@ -1,4 +1,4 @@
-"""What the account holds, as JSON:API resources with the fields of Klaviyo's answers."""
+"""Writes the account's data as JSON:API resources with the fields of Klaviyo's answers."""
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from local.klaviyo_stand_in.records.lists import MailingList
 from local.klaviyo_stand_in.records.profiles import ATTRIBUTES, LOCATION, Profile
 
 Fields = Collection[str] | None
-"""The attributes that were asked for; `None` for all of them."""
+"""The requested attributes; `None` for all of them."""
 
 ACCOUNT = {
     "test_account": True,
@@ -38,7 +38,7 @@ ACCOUNT = {
 
 
 def profile(found: Profile, origin: str, fields: Fields, consents: bool = False) -> dict[str, Any]:
-    """A profile; with its subscriptions when `consents`."""
+    """A profile, with its subscriptions if `consents`."""
     attributes: dict[str, Any] = {
         name: found.identifiers.get(name)
         for name in ("email", "phone_number", "external_id", "anonymous_id")
@@ -57,8 +57,8 @@ def profile(found: Profile, origin: str, fields: Fields, consents: bool = False)
 def event(
     found: EventRecord, event_id: str, metric_id: str, origin: str, fields: Fields
 ) -> dict[str, Any]:
-    """A recorded event. Value and unique id are among the properties, under the names that they had
-    in the API before: https://developers.klaviyo.com/en/reference/events_api_overview"""
+    """A recorded event. Value and unique id are among the properties, under the names of Klaviyo's
+    earlier API: https://developers.klaviyo.com/en/reference/events_api_overview"""
     properties = {**(found.properties or {}), "$event_id": found.unique_id}
     if found.value is not None:
         properties["$value"] = found.value
@@ -78,7 +78,7 @@ def event(
 
 
 def metric(found: KlaviyoMetric, origin: str, fields: Fields) -> dict[str, Any]:
-    """A metric that came by the API; `integration` names where events come from."""
+    """A metric that came through the API. `integration` names the source of its events."""
     attributes = {
         "name": found.name,
         "created": found.created.isoformat(),
@@ -147,10 +147,10 @@ def _resource(
 
 
 def _subscriptions(found: Profile) -> dict[str, Any]:
-    """As get_profiles answers with `additional-fields[profile]=subscriptions`:
+    """The subscriptions that get_profiles adds with `additional-fields[profile]=subscriptions`:
     https://developers.klaviyo.com/en/reference/get_profiles
 
-    Push goes by another name here than in the jobs.
+    Push has another name here than in the jobs.
     """
     channels: dict[str, Any] = {}
     for name in {"email.marketing": None, **found.consents}:

@@ -1,4 +1,4 @@
-"""The endpoints of Klaviyo's API that the stand-in has: the client's and the command line's."""
+"""The endpoints that the stand-in has: those of the client and of the command line."""
 
 import re
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from local.klaviyo_stand_in.protocol.problems import Problem, Refusal, not_found
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One operation under its name in the OpenAPI document, and what carries it out."""
+    """One operation by its name in the OpenAPI document, and the function that carries it out."""
 
     name: str
     method: str
@@ -27,7 +27,7 @@ class Route:
 
 
 def _route(endpoint: Endpoint) -> Route:
-    """The client's row, and the function of its name."""
+    """The route of a client's row, and of the function with its name."""
     answer = (vars(endpoints) | vars(event_lookups)).get(endpoint.name)
     if answer is None:
         raise LookupError(
@@ -54,7 +54,7 @@ _PATHS = [(re.compile(route.path.replace("{id}", "([^/]+)") + "/?"), route) for 
 def find(method: str, path: str) -> tuple[Route, str]:
     """The route of a request and the id in its path.
 
-    A trailing slash is allowed, as in Klaviyo's own examples. Raises a `Refusal` (404, or 405 when
+    A trailing slash is allowed, as in Klaviyo's own examples. Raises a `Refusal` (404, or 405 if
     the path has other methods).
     """
     known = False

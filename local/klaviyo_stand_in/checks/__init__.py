@@ -1,1 +1,1 @@
-"""What Klaviyo checks of a request: its schema, its rules, its rate limits."""
+"""What Klaviyo checks in a request: schema, rules, rate limits."""

@@ -1,4 +1,4 @@
-"""Judges request bodies: is it JSON, has it the documented structure, does it keep the rules."""
+"""Validates request bodies: JSON, the documented structure, Klaviyo's further rules."""
 
 import json
 from collections.abc import Sequence
@@ -133,7 +133,7 @@ def parse(body: bytes) -> Json:
 
 
 def judge(operation: str, document: Json, facts: CheckContext) -> Findings:
-    """Everything that is wrong with the body of the operation, and the number of its items."""
+    """Every problem in the body of the operation, and the number of its items."""
     findings = Findings(facts)
     try:
         _JUDGES[operation](document, findings)
@@ -143,7 +143,7 @@ def judge(operation: str, document: Json, facts: CheckContext) -> Findings:
 
 
 def historical_import(document: Any) -> bool:
-    """Whether a subscribe request says that it brings in old consents."""
+    """Whether a subscribe request says that it imports old consents."""
     try:
         return document["data"]["attributes"]["historical_import"] is True
     except (KeyError, TypeError):

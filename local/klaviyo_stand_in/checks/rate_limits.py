@@ -1,7 +1,7 @@
 """Klaviyo's rate limits: fixed windows of a second, a minute and, for one endpoint, a day.
 
 https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling. Limits are per account and
-endpoint, whatever the key. A throttled request takes nothing from the windows.
+endpoint, whatever the key. A throttled request does not count.
 """
 
 import math
@@ -36,7 +36,7 @@ class Limit:
 
 
 RateLimits = Literal["published"] | float | Mapping[str, Limit] | None
-"""Which limits hold: the published ones, these times a factor, only those named, or none."""
+"""Which limits apply: the published ones, these times a factor, only the named ones, or none."""
 
 
 @dataclass(slots=True)
@@ -46,14 +46,14 @@ class _Window:
 
 
 class Meter:
-    """Counts the requests of each endpoint in its windows. Not safe for threads by itself."""
+    """Counts the requests of each endpoint in its windows. Not thread-safe."""
 
     def __init__(self, limits: RateLimits) -> None:
         self._limits = limits
         self._windows: dict[tuple[str, int], _Window] = {}
 
     def take(self, endpoint: str, published: Limit, now: float) -> int | None:
-        """Count one request at `now`; without room for it, the whole seconds to wait."""
+        """Count one request at `now`. If there is no room, return the whole seconds to wait."""
         limit = self._enforced(endpoint, published)
         windows = [
             (self._window(endpoint, seconds, now), allowed)
@@ -68,10 +68,10 @@ class Meter:
         return None
 
     def headers(self, endpoint: str, published: Limit, now: float) -> dict[str, str]:
-        """The `RateLimit-*` headers of an answer, in the form that was recorded on 2026-09-04.
+        """The `RateLimit-*` headers of an answer, as recorded on 2026-09-04.
 
-        They describe the burst window, whose end is always less than a second away. An endpoint
-        without a limit has none: a client would pace itself by them.
+        They describe the burst window, which always ends in less than a second. An endpoint without
+        a limit has no headers, because a client would pace itself by them.
         """
         limit = self._enforced(endpoint, published)
         if limit is None:

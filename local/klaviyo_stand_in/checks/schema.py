@@ -1,9 +1,9 @@
 """JSON Schemas compiled to functions that report every problem, in Klaviyo's words.
 
-They know the part of JSON Schema that `data/openapi.json` uses. Rules can be hung on places in the
-schema, named like JSON pointers with `*` for an array's items. The rules of a scalar run when it is
-set, those of an array before its items, those of an object after its fields and only if these
-are right.
+They support the part of JSON Schema that `data/openapi.json` uses. Rules can be attached to places
+in the schema, written as JSON pointers with `*` for an array's items. A scalar's rules run if it is
+set, an array's rules before its items, and an object's rules after its fields, only if these are
+valid.
 """
 
 import math
@@ -14,7 +14,7 @@ from local.klaviyo_stand_in.protocol.exchange import Json
 from local.klaviyo_stand_in.protocol.findings import Findings, Rule
 
 Check = Callable[[Json, str, str, Findings], None]
-"""Takes a value, its parent's pointer and its own name or position."""
+"""Takes a value, its parent's pointer, and its own name or position."""
 Rules = Mapping[str, Sequence[Rule]]
 
 ROOT_RESOURCE = "request-data"
@@ -37,9 +37,9 @@ _SCALARS: Mapping[str, Callable[[Json], bool]] = {
 def compile_schema(
     schema: Mapping[str, Any], definitions: Mapping[str, Any], rules: Rules
 ) -> Callable[[Json, Findings], None]:
-    """A function that judges a whole document.
+    """A function that validates a whole document.
 
-    Raises `ValueError` when a rule is hung on a place that the schema does not have.
+    Raises `ValueError` if a rule is attached to a place that the schema does not have.
     """
     compiler = _Compiler(definitions, rules)
     check = compiler.compile(schema, "", ROOT_RESOURCE)
@@ -161,7 +161,7 @@ class _Compiler:
         return check
 
     def _fields(self, schema: Mapping[str, Any], place: str, resource: str) -> Rule:
-        """A function that judges an object's fields; one without stated fields may have any."""
+        """A function that validates an object's fields. Without stated fields, all are allowed."""
         properties = schema.get("properties")
         if properties is None:
             return _free_form

@@ -1,4 +1,4 @@
-"""What Klaviyo demands of values beyond their types: one function a rule.
+"""Klaviyo's rules for values beyond their types: one function for each rule.
 
 Limits: https://developers.klaviyo.com/en/reference/events_api_overview#limitations and the OpenAPI
 document's prose. 1 KB is 1,000 bytes here.
@@ -31,7 +31,7 @@ PROFILE_IDENTIFIERS = ("email", "phone_number", "external_id", "_kx")
 EVENT_IDENTIFIERS = (*PROFILE_IDENTIFIERS, "anonymous_id")
 
 CHANNEL_IDENTIFIERS = {"email": "email", "sms": "phone_number", "whatsapp": "phone_number"}
-"""What a person must have for a channel. Push goes to devices."""
+"""The identifier that a channel needs. Push goes to devices."""
 
 # The addresses that Django takes, which Klaviyo is written in, without quoted local parts.
 _ATOM = r"[-!#$%&'*+/=?^_`{}|~0-9A-Za-z]+"
@@ -61,14 +61,14 @@ def secondary_addresses(patch: dict[str, Any], pointer: str, findings: Findings)
 
 
 def phone_number(value: str, pointer: str, findings: Findings) -> None:
-    """E.164, of a number that exists, in a country that the account may text."""
+    """E.164; the number exists, in a country that the account may text."""
     detail = phones.refusal(value, findings.facts.policy)
     if detail is not None:
         findings.add(pointer, detail)
 
 
 def phone_format(value: str, pointer: str, findings: Findings) -> None:
-    """E.164, whether or not the number is any good: an import job says so later."""
+    """E.164 only. Whether the number is valid, an import job says later."""
     if not phones.E164.fullmatch(value):
         findings.add(pointer, phones.NOT_E164)
 
@@ -80,7 +80,7 @@ def not_blank(value: str, pointer: str, findings: Findings) -> None:
 
 
 def between(least: int, most: int) -> Rule:
-    """An array of that many items."""
+    """An array with a number of items in this range."""
 
     def rule(value: list[Json], pointer: str, findings: Findings) -> None:
         if not least <= len(value) <= most:
@@ -128,7 +128,7 @@ def phone_not_alone(profile: dict[str, Any], pointer: str, findings: Findings) -
 
 
 def no_larger(most: int) -> Rule:
-    """A value of at most so many bytes as JSON."""
+    """At most so many bytes as JSON."""
 
     def rule(value: Json, pointer: str, findings: Findings) -> None:
         if _bytes(json.dumps(value, ensure_ascii=False, separators=(",", ":"))) > most:
@@ -138,7 +138,7 @@ def no_larger(most: int) -> Rule:
 
 
 def metric_name(value: str, pointer: str, findings: Findings) -> None:
-    """Under 128 characters, and some."""
+    """1 to 127 characters."""
     if not value.strip() or len(value) > MAX_METRIC_NAME_LENGTH:
         findings.add(pointer, "A metric name must have 1 to 127 characters.")
 
@@ -294,7 +294,7 @@ def consents(profile: dict[str, Any], pointer: str, findings: Findings) -> None:
 
 
 def one_item(value: dict[str, Any], pointer: str, findings: Findings) -> None:
-    """Count the item, and refuse it if the weather is against it."""
+    """Count the item, and refuse it if the weather says so."""
     findings.items += 1
     facts = findings.facts
     if facts.refuses is not None and facts.refuses(value.get("attributes", {})):

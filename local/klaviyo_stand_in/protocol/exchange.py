@@ -1,4 +1,4 @@
-"""Requests and answers as values: what the server adapter hands in and gets back."""
+"""Requests and answers as values, between the server and the account."""
 
 import json
 from collections.abc import Mapping
@@ -26,18 +26,18 @@ class Request:
 
     @classmethod
     def of(cls, method: str, target: str, headers: Mapping[str, str], body: bytes) -> "Request":
-        """A request from its request line's target and headers in any case."""
+        """A request made of the target in its request line, and of headers in any case."""
         path, _, query = target.partition("?")
         lower = {name.lower(): value for name, value in headers.items()}
         return cls(method, unquote(path), query, lower, body)
 
     def parameters(self) -> dict[str, str]:
-        """The query's parameters, decoded; of one that repeats, the last."""
+        """The query's parameters, decoded. The last of repeated ones counts."""
         return dict(parse_qsl(self.query, keep_blank_values=True))
 
     @property
     def origin(self) -> str:
-        """Scheme and host for links, as the client addressed them."""
+        """Scheme and host for links, as the client used them."""
         host = self.headers.get("host")
         return f"http://{host}" if host else LIVE_ORIGIN
 
@@ -62,7 +62,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What to put on the wire: after `delay` seconds the answer, or without one a reset."""
+    """What to send: after `delay` seconds the answer, or a reset if there is none."""
 
     response: Response | None
     delay: float = 0.0

@@ -1,4 +1,4 @@
-"""What the judge gathers about one request body."""
+"""What the validation finds in one request body."""
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
@@ -16,8 +16,8 @@ Predicate = Callable[[JsonObject], bool]
 class CheckContext:
     """What the rules may look at beside the value itself.
 
-    `refuses` picks items, by their attributes, to refuse although nothing is wrong with them;
-    `refusal` says whether the refusal names the item, or the request fails as a whole.
+    `refuses` picks valid items, by their attributes, to refuse anyway. `refusal` says whether the
+    refusal names the item, or the request fails as a whole.
     """
 
     now: datetime
@@ -29,7 +29,7 @@ class CheckContext:
 
 @dataclass(slots=True)
 class Findings:
-    """The problems found so far, and what rules have to remember between items."""
+    """The problems so far, and what rules remember between items."""
 
     facts: CheckContext
     problems: list[Problem] = field(default_factory=list)
@@ -38,9 +38,9 @@ class Findings:
     seen: set[Hashable] = field(default_factory=set)
 
     def add(self, pointer: str | None, detail: str) -> None:
-        """Note a problem with what `pointer` points at."""
+        """Note a problem at `pointer`."""
         self.problems.append(Problem(detail, pointer))
 
 
 Rule = Callable[[Json, str, Findings], None]
-"""Looks at a value whose structure is right, at its JSON pointer, and notes what is wrong."""
+"""Checks a value with a valid structure, given its JSON pointer, and notes problems."""

@@ -1,19 +1,19 @@
-"""What has been asked of the account."""
+"""The log of requests to the account."""
 
 from collections import Counter, deque
 from dataclasses import dataclass
 from typing import Any
 
 UNANSWERED = 0
-"""The status of a request that was neither carried out nor answered."""
+"""The status of a request without effect and without an answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
     """One request. `at` is the account's clock; `items` what the body held, when it was readable.
 
-    `answered` is false when the connection was reset instead: with a status, the request had its
-    effect all the same.
+    `answered` is false if the connection was reset instead. If it has a status, the request had its
+    effect nevertheless.
     """
 
     method: str
@@ -26,7 +26,7 @@ class RequestRecord:
 
 
 class RequestLog:
-    """The last requests, and counts of all of them. Not safe for threads by itself."""
+    """The last requests, and counts of all. Not thread-safe."""
 
     def __init__(self, keep: int) -> None:
         self.records: deque[RequestRecord] = deque(maxlen=keep)
@@ -40,7 +40,7 @@ class RequestLog:
             self.items[record.endpoint] += record.items
 
     def summary(self) -> dict[str, Any]:
-        """Counts by endpoint and by status, and the items that were accepted by endpoint."""
+        """Counts by endpoint and status, and accepted items by endpoint."""
         endpoints: dict[str, Counter[str]] = {}
         statuses: Counter[str] = Counter()
         for (endpoint, status), number in self.counts.items():

@@ -1,4 +1,4 @@
-"""Klaviyo's OpenAPI document, as far as the stand-in needs it: `data/openapi.json`."""
+"""The parts of Klaviyo's OpenAPI document that the stand-in needs: `data/openapi.json`."""
 
 import json
 from collections.abc import Mapping
@@ -15,4 +15,4 @@ BODIES: Mapping[str, Any] = _DOCUMENT["bodies"]
 DEFINITIONS: Mapping[str, Any] = _DOCUMENT["$defs"]
 
 QUERIES: Mapping[str, list[str]] = _DOCUMENT["queries"]
-"""The query parameters that each operation knows."""
+"""The query parameters of each operation."""

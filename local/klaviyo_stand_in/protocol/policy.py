@@ -1,4 +1,4 @@
-"""What differs from one Klaviyo account to another."""
+"""Settings in which Klaviyo accounts differ."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,16 +10,16 @@ OptIn = Literal["single_opt_in", "double_opt_in"]
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The account's settings, as far as an answer depends on them.
+    """The account's settings that affect answers.
 
-    `default_opt_in` decides for subscriptions without a list. `sms_regions` are the two-letter
-    countries that the account may text: `None` for all of them, an empty set when SMS is not set
-    up. `refused_phones` are refused as if they were elsewhere. `import_seconds` is how long an
-    import job takes, and `consent_seconds` a subscription or its end: what is asked before sees the
-    state of before. With `drops_example_addresses`, what is about example.com and test.com
-    addresses is accepted and forgotten, as in a live account.
+    `default_opt_in` applies to subscriptions without a list. `sms_regions` are the two-letter
+    countries that the account may text: `None` means all, an empty set that SMS is not set up.
+    `refused_phones` are refused as if they were in another country. `import_seconds` is how long an
+    import job takes, and `consent_seconds` a subscription or its end: until then the old state is
+    visible. With `drops_example_addresses`, requests about addresses at example.com and test.com
+    are accepted and forgotten, as in a live account.
 
-    `left_out_phones` are taken with a 2xx that leaves them out and says so in
+    `left_out_phones` get a 2xx that leaves them out and says so in
     `X-Klaviyo-Partial-Failure` (Klaviyo's guide "Consent and compliance"). With an `age_gate`, SMS
     consent needs a date of birth (klaviyo-api-php 8.0.0, its changelog). `retired` are revisions
     that have reached their end: 410

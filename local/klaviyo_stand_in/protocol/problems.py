@@ -1,7 +1,7 @@
-"""Errors in Klaviyo's shape.
+"""Errors in Klaviyo's format.
 
-https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling gives the shape; the codes,
-titles and details are those of recorded answers where there is one.
+https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling documents the format. Codes,
+titles and details come from recorded answers where there are some.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,14 +29,14 @@ class Problem:
     meta: Mapping[str, Any] = field(default_factory=dict)
 
     def source(self) -> dict[str, str]:
-        """Where the problem is: a pointer, a parameter or nothing."""
+        """The place of the problem: a pointer, a parameter or nothing."""
         if self.parameter is not None:
             return {"parameter": self.parameter}
         return {} if self.pointer is None else {"pointer": self.pointer}
 
 
 class Refusal(Exception):  # noqa: N818
-    """The request is answered with this status and these problems, and changes nothing."""
+    """The request gets this status and these problems, and changes nothing."""
 
     def __init__(
         self, status: int, *problems: Problem, headers: Mapping[str, str] | None = None
@@ -72,12 +72,12 @@ def errors(status: int, problems: Sequence[Problem]) -> dict[str, Any]:
 
 
 def not_found(detail: str, pointer: str = "/data/") -> Refusal:
-    """404 for something that is not there."""
+    """404: there is no such thing."""
     return Refusal(404, Problem(detail, pointer, "not_found", "Not found."))
 
 
 def throttled(seconds: int) -> Refusal:
-    """429, whose only rate limit header is `Retry-After` (recorded 2026-09-04)."""
+    """429. Its only rate limit header is `Retry-After` (recorded 2026-09-04)."""
     unit = "second" if seconds == 1 else "seconds"
     return Refusal(
         429,

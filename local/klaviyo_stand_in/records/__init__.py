@@ -1,1 +1,1 @@
-"""What the account holds: profiles, consents, events, lists, jobs."""
+"""The account's data: profiles, consents, events, lists, jobs."""

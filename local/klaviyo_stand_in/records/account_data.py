@@ -1,4 +1,4 @@
-"""Everything that the account holds, and the changes that take more than one store."""
+"""All data of the account, and changes that involve more than one store."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ EXAMPLE_DOMAINS = ("@example.com", "@test.com")
 
 
 class AccountData:
-    """Profiles, events, lists and jobs. Not safe for threads by itself."""
+    """Profiles, events, lists and jobs. Not thread-safe."""
 
     def __init__(self, policy: Policy, keep_events: Keep) -> None:
         self.policy = policy
@@ -37,14 +37,14 @@ class AccountData:
         self.deleted: list[str] = []
         """Ids of the profiles that were deleted on request."""
         self.reversals: list[Reversal] = []
-        """Subscriptions of who had opted out."""
+        """Subscriptions of people who had opted out."""
         self.withdrawn_everywhere: list[str] = []
         """Profile ids whose unsubscription from a list became one from everything."""
         self._running: deque[ImportJob] = deque()
         self._consents: deque[ConsentJob] = deque()
 
     def add_list(self, list_id: str, name: str, opt_in_process: OptIn, now: datetime) -> None:
-        """Add a list, or begin it anew."""
+        """Add a list, or empty an existing one."""
         self.lists[list_id] = MailingList(list_id, name, opt_in_process, now, now)
 
     def new_list_id(self) -> str:
@@ -62,16 +62,16 @@ class AccountData:
         self._running.append(job)
 
     def due(self, now: datetime) -> Iterator[ImportJob]:
-        """Take out the jobs whose time has come."""
+        """Remove and return the jobs that are due."""
         while self._running and now >= self._running[0].completed:
             yield self._running.popleft()
 
     def change_consent(self, job: ConsentJob) -> None:
-        """Carry a consent job out once its time has come."""
+        """Carry out a consent job once it is due."""
         self._consents.append(job)
 
     def carry_out_consents(self, now: datetime) -> None:
-        """Those jobs whose time has come. Klaviyo answers 202 and works through them afterwards:
+        """Carry out the consent jobs that are due. Klaviyo answers 202 and processes them later:
         https://github.com/klaviyo/klaviyo-api-python/issues/52"""
         while self._consents and now >= self._consents[0].due:
             job = self._consents.popleft()
@@ -82,7 +82,7 @@ class AccountData:
                     self.unsubscribe(profile, job.list_id, job.due)
 
     def drops(self, profile: JsonObject) -> bool:
-        """Whether Klaviyo accepts what is about this profile and then forgets it."""
+        """Whether Klaviyo accepts requests about this profile and then forgets them."""
         address = profile["attributes"].get("email") or ""
         return self.policy.drops_example_addresses and address.lower().endswith(EXAMPLE_DOMAINS)
 
@@ -99,7 +99,7 @@ class AccountData:
     def subscribe(
         self, profile: JsonObject, list_id: str | None, historical: bool, now: datetime
     ) -> None:
-        """Give the consents, or ask for their confirmation where the opt-in process says so."""
+        """Give the consents, or ask for confirmation if the opt-in process requires it."""
         known = self.profiles.matching(profile)
         if (list_id is None and not historical and not known) or self.drops(profile):
             return
@@ -118,7 +118,7 @@ class AccountData:
             self._join(owner, joined, consents, now)
 
     def confirm(self, profile: Profile, list_id: str | None, now: datetime) -> bool:
-        """Do what a click in the confirmation message does; false when none was sent."""
+        """Do what a click in the confirmation message does; false if none was sent."""
         joined = self.lists[list_id] if list_id is not None else None
         pending = self.pending if joined is None else joined.pending
         consents = pending.pop(profile.id, None)
@@ -128,7 +128,8 @@ class AccountData:
         return True
 
     def unsubscribe(self, profile: JsonObject, list_id: str | None, now: datetime) -> None:
-        """Take a member off the list; whoever is not on it loses the consents everywhere."""
+        """Remove a member from the list. A person who is not on it loses the consents
+        everywhere."""
         for owner in self.profiles.matching(profile)[:1]:
             owner.updated = now
             left = self.lists[list_id] if list_id is not None else None
@@ -141,7 +142,7 @@ class AccountData:
                 self._withdraw(owner, set(consents_of(profile)), now)
 
     def delete(self, profile: Profile) -> None:
-        """Forget the profile and its memberships. What it had sent stays on record."""
+        """Delete the profile and its memberships. Its events stay."""
         self.profiles.delete(profile)
         self._forget_memberships(profile.id)
         self.deleted.append(profile.id)
@@ -161,12 +162,12 @@ class AccountData:
             each.pending.pop(profile_id, None)
 
     def _subscriber(self, profile: JsonObject, now: datetime) -> Profile:
-        """Whoever is subscribed has the address and the number from then on."""
+        """The profile of a subscriber, which has the address and the number from then on."""
         identifiers = {name: profile["attributes"].get(name) for name in ("email", "phone_number")}
         return self.profiles.upsert({**profile, "attributes": identifiers}, now)[0]
 
     def suppress(self, owner: Profile, reason: str, now: datetime) -> None:
-        """Suppress e-mail marketing for another reason than that the person has unsubscribed."""
+        """Suppress e-mail marketing for another reason than an unsubscription."""
         owner.suppressions[reason] = now
 
     def _withdraw(self, owner: Profile, consents: set[str], now: datetime) -> None:
@@ -178,8 +179,8 @@ class AccountData:
     def _lift_suppressions(
         self, owner: Profile, consents: set[str], list_id: str | None, now: datetime
     ) -> None:
-        """A subscription removes the suppressions that a person or the account has set, whether or
-        not a confirmation is still to come:
+        """A subscription removes the suppressions that a person or the account has set, even before
+        its confirmation:
         https://developers.klaviyo.com/en/reference/bulk_subscribe_profiles"""
         for name in sorted(consents):
             opt_outs = [owner.consented[name]] if owner.consents.get(name) == "UNSUBSCRIBED" else []

@@ -1,4 +1,4 @@
-"""Which consents a subscription or its end is about, and what it does to an earlier opt-out."""
+"""The consents that a subscription or its end concerns, and its effect on an earlier opt-out."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ CONSENT_KINDS = (
 )
 
 UNDATED_KINDS = frozenset({"open_tracking", "click_tracking"})
-"""Consents that the schema gives no time to."""
+"""Consents without a time in the schema."""
 
 
 def consents_of(profile: JsonObject) -> Iterator[str]:
@@ -46,8 +46,7 @@ class ConsentJob:
 
 @dataclass(frozen=True, slots=True)
 class Reversal:
-    """Somebody had opted out of a consent at the time `withdrawn`, and a subscription has undone
-    that."""
+    """A subscription has undone somebody's opt-out from a consent at the time `withdrawn`."""
 
     profile_id: str
     consent: str

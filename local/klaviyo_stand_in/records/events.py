@@ -8,15 +8,15 @@ from typing import Any, Literal
 from local.klaviyo_stand_in.records import times
 
 Keep = Literal["all", "ids", "counts"]
-"""What is kept of events: everything, only their keys, or a hash of each key (for benchmarks)."""
+"""What is kept of an event: everything, only its key, or a hash of the key (for benchmarks)."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
     """One recorded event. `sent` counts how often it has arrived, the first time included.
 
-    `time` is ISO 8601 in UTC, to the second. When only keys are kept, everything behind
-    `unique_id` but `sent` is empty.
+    `time` is ISO 8601 in UTC, in whole seconds. If only keys are kept, everything after `unique_id`
+    is empty, except `sent`.
     """
 
     profile_id: str
@@ -32,7 +32,7 @@ class EventRecord:
 
 @dataclass(frozen=True, slots=True)
 class KlaviyoMetric:
-    """What events of one name are counted as. Nobody can delete one."""
+    """The metric of all events with one name. It cannot be deleted."""
 
     id: str
     name: str
@@ -43,7 +43,7 @@ _Key = tuple[str, str, str]
 
 
 class Events:
-    """`sent` counts every event that was accepted, `recorded` those that were new."""
+    """`sent` counts all accepted events, `recorded` the new ones."""
 
     def __init__(self, keep: Keep) -> None:
         self._keep = keep
@@ -58,9 +58,9 @@ class Events:
     def record(
         self, profile_id: str, attributes: Mapping[str, Any], now: datetime, backfill: bool
     ) -> None:
-        """Record the event unless its profile, metric and unique_id were there before.
+        """Record the event, unless there is one with its profile, metric and unique_id.
 
-        The time defaults to `now`; the unique_id to the time, so that without one there is one
+        The time defaults to `now`, and the unique_id to the time: without a unique_id there is one
         event for each profile, metric and second.
         """
         name = attributes["metric"]["data"]["attributes"]["name"]
@@ -82,7 +82,7 @@ class Events:
             self._attributes[key] = (time, attributes, flows_off)
 
     def metric(self, name: str, now: datetime) -> KlaviyoMetric:
-        """The metric of this name, new if need be."""
+        """The metric of this name, which is created if necessary."""
         found = self.metrics.get(name)
         if found is None:
             found = self.metrics[name] = KlaviyoMetric(f"M{len(self.metrics) + 1:05d}", name, now)

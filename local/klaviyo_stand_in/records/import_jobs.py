@@ -1,4 +1,4 @@
-"""Carries out an import job: each profile by itself, its refusals noted."""
+"""Carries out an import job, profile by profile, and notes refusals."""
 
 from typing import Any
 from uuid import uuid4
@@ -11,7 +11,7 @@ from local.klaviyo_stand_in.records.profiles import Duplicate
 
 
 def carry_out(job: ImportJob, state: AccountData) -> None:
-    """Import the job's profiles. The pointers of its failures point into the job's request."""
+    """Import the job's profiles. The failures' pointers refer to the job's request."""
     for position, profile in enumerate(job.profiles):
         problem = _import(job, profile, f"/data/attributes/profiles/data/{position}", state)
         if problem is not None:

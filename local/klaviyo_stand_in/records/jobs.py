@@ -1,4 +1,4 @@
-"""Bulk profile import jobs, which take their time and only then say what they refuse."""
+"""Bulk profile import jobs. They take some time, and then say what they refuse."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ KEPT = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class ImportFailure:
-    """One profile that a job refused: why, and the profile as it was sent."""
+    """One refused profile: the reason, and the profile as it was sent."""
 
     id: str
     problem: Problem
@@ -23,9 +23,10 @@ class ImportFailure:
 
 @dataclass(slots=True)
 class ImportJob:
-    """One job. It waits for the first half of its time, works in the second and then is complete.
+    """One job. It is queued for the first half of its time, runs in the second, and then is
+    complete.
 
-    `fails` picks profiles, by their attributes, that the job refuses although nothing is wrong.
+    `fails` picks valid profiles, by their attributes, that the job refuses anyway.
     """
 
     id: str
@@ -47,7 +48,7 @@ class ImportJob:
         return self.created + self.duration
 
     def status(self, now: datetime) -> str:
-        """Klaviyo's word for where the job stands."""
+        """The job's status in Klaviyo's words."""
         if self.done:
             return "complete"
         return "processing" if now >= self.started else "queued"

@@ -10,8 +10,8 @@ from local.klaviyo_stand_in.protocol.policy import OptIn
 class MailingList:
     """One list.
 
-    `members` are profile ids; `pending` those that were asked to confirm, with the consents that
-    their confirmation will give.
+    `members` are profile ids. `pending` are the profiles that were asked to confirm, with the
+    consents that a confirmation gives.
     """
 
     id: str

@@ -1,7 +1,7 @@
 """Whether Klaviyo takes a phone number.
 
-It wants E.164, a number that exists, and a country that the account may text (the two details are
-Klaviyo's own, as its SDKs and their users have recorded them).
+It must be in E.164 and exist, in a country that the account may text. Both error texts are
+Klaviyo's, as its SDKs and their users have recorded them.
 """
 
 import re

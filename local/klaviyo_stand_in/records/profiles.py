@@ -1,4 +1,4 @@
-"""The account's profiles: who is who, and what is known of them."""
+"""The account's profiles and their identifiers."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Any
 from local.klaviyo_stand_in.protocol.exchange import Json
 
 IDENTIFIERS = ("email", "phone_number", "external_id", "anonymous_id", "_kx")
-"""In the order in which they decide whose profile it is, after Klaviyo's own id."""
+"""In the order in which they decide which profile is meant, after Klaviyo's own id."""
 
 ATTRIBUTES = ("first_name", "last_name", "organization", "locale", "title", "image")
 LOCATION = (
@@ -18,7 +18,7 @@ LOCATION = (
 
 
 class Duplicate(Exception):  # noqa: N818
-    """The identifiers belong to two profiles; `profile_id` is the second one's."""
+    """The identifiers belong to two profiles. `profile_id` is the second one's id."""
 
     def __init__(self, profile_id: str) -> None:
         super().__init__(profile_id)
@@ -30,9 +30,9 @@ class Profile:
     """One person.
 
     `identifiers`, `attributes` and `location` hold what is set, under Klaviyo's names. `consents`
-    holds SUBSCRIBED or UNSUBSCRIBED by `channel.kind`, as in `email.marketing`, `consented` when
-    each was last changed. `suppressions` are those of e-mail marketing by reason,
-    `list_suppressions` the lists that the person has left; both with their times. `updated` moves
+    has SUBSCRIBED or UNSUBSCRIBED by `channel.kind`, for example `email.marketing`; `consented` has
+    the time of each one's last change. `suppressions` are those of e-mail marketing by reason, and
+    `list_suppressions` the lists that the person has left, both with their times. `updated` changes
     with every write.
     """
 
@@ -63,7 +63,7 @@ class Profile:
 
 
 class Profiles:
-    """Profiles by id and by each identifier. E-mail addresses are matched in any case."""
+    """Profiles by id and by each identifier. The case of e-mail addresses is ignored."""
 
     def __init__(self) -> None:
         self._by_id: dict[str, Profile] = {}
@@ -79,7 +79,7 @@ class Profiles:
         return iter(list(self._by_id.values()))
 
     def get(self, profile_id: str) -> Profile | None:
-        """By Klaviyo's id; that of a profile that was merged away leads to what it became."""
+        """By Klaviyo's id. The id of a merged profile leads to its destination."""
         return self._by_id.get(self._merged.get(profile_id, profile_id))
 
     def by(self, identifier: str, value: str) -> Profile | None:
@@ -87,15 +87,15 @@ class Profiles:
         return self._by_identifier.get(_key(identifier, value))
 
     def all_by(self, identifier: str, value: str) -> list[Profile]:
-        """Every profile with this identifier, the one that is written to first."""
+        """Every profile with this identifier. The first one is written to."""
         key = _key(identifier, value)
         owner = self._by_identifier.get(key)
         return [] if owner is None else [owner, *self._twins.get(key, ())]
 
     def add_twin(self, external_id: str, email: str, now: datetime) -> Profile:
-        """A further profile with an external id that another one has.
+        """Add a further profile with another one's external id.
 
-        The external id takes no part in merging profiles, so that there can be several
+        Klaviyo does not merge profiles by external id, so there can be several
         (https://developers.klaviyo.com/en/docs/guide_to_identity_resolution).
         """
         twin = self._create(now)
@@ -105,7 +105,7 @@ class Profiles:
         return twin
 
     def by_email(self, email: str) -> Profile | None:
-        """By any of its addresses."""
+        """The profile with this address among its addresses."""
         return self.by("email", email)
 
     def by_phone_number(self, phone_number: str) -> Profile | None:
@@ -138,9 +138,9 @@ class Profiles:
     ) -> tuple[Profile, bool]:
         """Create or update the resource's profile; also says whether it was created.
 
-        What is absent stays. `null` clears when `clears`, else it is ignored. When the identifiers
-        belong to several profiles, `strict` raises `Duplicate`; otherwise the strongest is taken
-        and the others keep theirs.
+        Absent fields stay. `null` clears a field if `clears`, and is ignored otherwise. If the
+        identifiers belong to several profiles, `strict` raises `Duplicate`; otherwise the strongest
+        profile is used, and the others keep their identifiers.
         """
         matching = self.matching(resource)
         if strict and len(matching) > 1:
@@ -158,7 +158,7 @@ class Profiles:
         return profile, not matching
 
     def merge(self, source: Profile, destination: Profile, now: datetime) -> None:
-        """Give the destination what only the source has; the source is gone."""
+        """Copy what only the source has to the destination, and delete the source."""
         self.delete(source)
         for identifier, value in source.identifiers.items():
             if identifier not in destination.identifiers:
@@ -178,7 +178,7 @@ class Profiles:
         destination.updated = now
 
     def delete(self, profile: Profile) -> None:
-        """Forget the profile."""
+        """Delete the profile."""
         del self._by_id[profile.id]
         for identifier, value in profile.identifiers.items():
             self._release(profile, _key(identifier, value))
@@ -186,7 +186,7 @@ class Profiles:
             del self._by_identifier[_key("email", address)]
 
     def _release(self, profile: Profile, key: tuple[str, str]) -> None:
-        """The profile's identifier is free, or its twin's."""
+        """Release the profile's identifier. A twin of it keeps it."""
         twins = self._twins.get(key, [])
         if profile in twins:
             twins.remove(profile)

@@ -9,7 +9,7 @@ _DATE_TIME = re.compile(
 
 
 def parse(text: str) -> datetime | None:
-    """An RFC 3339 date-time (the format that the OpenAPI document names), in UTC, else `None`."""
+    """An RFC 3339 date-time (the OpenAPI document's format) in UTC, or `None`."""
     if not _DATE_TIME.fullmatch(text):
         return None
     try:
@@ -19,5 +19,5 @@ def parse(text: str) -> datetime | None:
 
 
 def written(time: datetime) -> str:
-    """The time in UTC, to the second, as Klaviyo's answers have it."""
+    """The time in UTC, in whole seconds, as in Klaviyo's answers."""
     return time.astimezone(UTC).isoformat(timespec="seconds")
