@@ -1,4 +1,4 @@
-"""What is shown on the terminal: headings, aligned tables, one line for each thing that happens."""
+"""Output on the terminal: headings, aligned tables, single lines."""
 
 import os
 import sys
@@ -12,11 +12,11 @@ from cli.visible import visible
 BOLD, DIM, RED, GREEN = "1", "2", "31", "32"
 
 MARKS = {True: (GREEN, "✓"), False: (RED, "✗"), None: (DIM, "·")}
-"""As expected, otherwise, or not known what to expect."""
+"""As expected, not as expected, nothing to compare with."""
 
 
 class Screen:
-    """Writes to a terminal, or to a file without colours. Safe for threads."""
+    """Writes to a terminal, or to a file without colours. Thread-safe."""
 
     def __init__(
         self, stream: TextIO = sys.stdout, variables: Mapping[str, str] = os.environ
@@ -40,7 +40,7 @@ class Screen:
         self.line(f"\n{self.paint(BOLD, title)}")
 
     def table(self, rows: Iterable[Sequence[object]]) -> None:
-        """Rows of cells in aligned columns; numbers stand to the right."""
+        """Rows of cells in aligned columns. Numbers are aligned to the right."""
         for line in aligned(list(rows)):
             self.line(f"  {line}")
 
@@ -49,7 +49,7 @@ class Screen:
         return self.paint(*MARKS[as_expected])
 
     def paint(self, colour: str, text: str) -> str:
-        """The text in a colour, where there are colours."""
+        """The text in a colour, if there are colours."""
         return f"\033[{colour}m{text}\033[0m" if self._has_colours else text
 
 

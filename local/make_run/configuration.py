@@ -1,4 +1,4 @@
-"""What `make run` was asked for: environment variables, all of them optional, and `--once`."""
+"""The configuration of `make run`: environment variables, all of them optional, and `--once`."""
 
 import argparse
 import errno
@@ -24,21 +24,22 @@ STANDS_FOR = {
     "DEAD_LETTER_QUEUE_URL": "http://127.0.0.1",
     "CREDENTIALS_SECRET_ARN": "arn",
 }
-"""What will be set when there are queues, so that all else can be checked before."""
+"""Placeholders for variables that are set once there are queues, so that all others can be checked
+before."""
 
 
 class ConfigurationError(Exception):
-    """What was asked for cannot be; the text is one line that says what to change."""
+    """The configuration is impossible. The text is one line that says what to change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """How to run. `private_key` is the real Klaviyo's; without one the stand-in takes its place.
-    With one, a `shared_secret` that was not given is made up, since everybody knows the samples'.
+    """How to run. `private_key` is for the real Klaviyo; without one, the stand-in takes its place.
 
-    `secret_is_given` when it was given.
-    `settings` holds the mapping's settings that were set, as `NAME=value`; `defaults_hold` is false
-    when they change anything. While `is_paused` nothing leaves the retry queue.
+    With a private key and without a given `shared_secret`, a random one is made, since everybody
+    knows the samples' secret; `secret_is_given` tells the two cases apart. `settings` are the
+    mapping's settings that were given, as `NAME=value`; `defaults_hold` is false if they change
+    anything. While `is_paused`, nothing leaves the retry queue.
     """
 
     port: int = PORT
@@ -105,11 +106,11 @@ class Configuration:
 
     @property
     def is_judged(self) -> bool:
-        """Whether it is known what the samples come to: on the stand-in, with the defaults."""
+        """Whether the samples' results are known: on the stand-in, with the defaults."""
         return self.private_key is None and self.defaults_hold
 
     def require_free_ports(self) -> None:
-        """Raise `ConfigurationError` naming every port that cannot be had."""
+        """Raise `ConfigurationError` that names every port that is not available."""
         ports = {"PORT": self.port, "AWS_PORT": self.aws_port, "CONSOLE_PORT": self.console_port}
         if self.private_key is None:
             ports["KLAVIYO_PORT"] = self.klaviyo_port
@@ -145,7 +146,7 @@ def _flag(variables: Mapping[str, str], name: str) -> bool:
 
 
 def _is_free(port: int, name: str) -> bool:
-    """Whether nobody has the port. Raises `ConfigurationError` for one that may not be had."""
+    """Whether the port is free. Raises `ConfigurationError` for one that is not allowed."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

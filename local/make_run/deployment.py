@@ -1,4 +1,4 @@
-"""All parts, started and joined: what the template deploys, on this machine."""
+"""Starts and connects all parts: what the template deploys, on this machine."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -31,19 +31,20 @@ LISTS: tuple[tuple[str, str, OptIn], ...] = (
     ("Y6nRLr", "Newsletter", "double_opt_in"),
     ("WmB7kT", "Customers", "single_opt_in"),
 )
-"""The lists of the stand-in's account; the samples name them."""
+"""The lists in the stand-in's account. The samples name them."""
 
 FUNCTIONS = ("WebhookFunction", "RetryFunction")
 
 REPLACED = ("KLAVIYO_PRIVATE_KEY", "SEGMENT_SHARED_SECRET", "LEDGER_KEY")
-"""Variables that stand in for the secret, as `_variables` says."""
+"""Variables that replace the secret, as `_variables` says."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What runs, and where. `account` is the stand-in's, if it is the stand-in that is served.
+    """What runs, and where. `account` is the stand-in's account, if the stand-in is used.
 
-    `configure` gives both functions other settings, as environment variables; a blank one goes.
+    `configure` gives both functions other settings, as environment variables; a blank one is
+    removed.
     """
 
     webhook_url: str
@@ -57,11 +58,11 @@ class Deployment:
     ledger_table: str = ""
 
     def waiting(self) -> Depth:
-        """What the retry queue holds."""
+        """The number of SQS messages in the retry queue."""
         return aws.depth(self.sqs, self.queues.retry_queue_url)
 
     def dead(self) -> Depth:
-        """What the dead-letter queue holds."""
+        """The number of SQS messages in the dead-letter queue."""
         return aws.depth(self.sqs, self.queues.dead_letter_queue_url)
 
     def dead_letters(self) -> list[str]:
@@ -78,8 +79,8 @@ def start(
 ) -> Iterator[Deployment]:
     """Start everything, and stop it at the end. Sets AWS variables in this process, for boto3.
 
-    `log` takes what the functions write. Raises `ConfigurationError` for a function that does not
-    start. The ports must be free.
+    `log` gets the functions' output. The ports must be free. Raises `ConfigurationError` if a
+    function does not start.
     """
     with ExitStack() as stack:
         # The functions that `sam local` runs call this machine by another name.
@@ -128,7 +129,7 @@ def start(
 
 
 def _functions(variables: Mapping[str, str], log: IO[Any]) -> tuple[LambdaFunction, LambdaFunction]:
-    """The functions as the template has them."""
+    """The functions as the template defines them."""
     webhook, retry = (_function(name, variables, log) for name in FUNCTIONS)
     return webhook, retry
 
@@ -167,13 +168,14 @@ SECRET = {
     "segment_shared_secret": SAMPLE_SECRET,
     "ledger_key": LEDGER_KEY,
 }
-"""What lies in moto, where anything on this machine can read it: nothing that is real."""
+"""The secret in moto, where everything on this machine can read it: nothing in it is real."""
 
 
 def _variables(
     klaviyo_url: str, queues: Queues, ledger_table: str, configuration: Configuration
 ) -> Mapping[str, str]:
-    """The functions' environment. What is real stands in for the secret's fields there."""
+    """The functions' environment. A real key and secret are only here, in place of the secret's
+    fields."""
     inherited = {name: text for name, text in os.environ.items() if name not in REPLACED}
     variables = {
         **inherited,

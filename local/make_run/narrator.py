@@ -1,4 +1,4 @@
-"""Says what happens while it serves: a line for each request, and one for each retry batch."""
+"""Reports what happens: a line for each request, and one for each retry batch."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from local.screen import Screen
 
 
 class Narrator:
-    """Silent until it is given a deployment. Called from several threads."""
+    """Silent until it gets a deployment. Thread-safe."""
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
@@ -29,7 +29,7 @@ class Narrator:
             )
 
     def tell_batch(self, batch: Batch) -> None:
-        """One batch of the retry queue, and what the queues hold after it."""
+        """One batch of the retry queue, and the size of the queues after it."""
         if self.deployment is None:
             return
         failed = f", {batch.failed} of them failed" if batch.failed else ""

@@ -1,4 +1,4 @@
-"""The folder that a run of its own has: its log, and what the command line needs to reach it."""
+"""The folder of one run: its log, and what the command line needs to reach it."""
 
 import fcntl
 import os
@@ -12,9 +12,9 @@ from cli.stack.local import LOCK
 
 @contextmanager
 def claimed(parent: Path) -> Iterator[Path]:
-    """`parent` itself, else `parent/2`, `parent/3`, …: the first that no other run has.
+    """`parent`, else `parent/2`, `parent/3`, …: the first one that no other run uses.
 
-    The lock is on an open file, so that it ends with the process, however that ends.
+    The lock is on an open file, so that it ends with the process.
     """
     for number in count(1):
         folder = parent if number == 1 else parent / str(number)

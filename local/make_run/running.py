@@ -1,4 +1,4 @@
-"""Starts everything, sends the samples, shows what came of it, and serves until it is ended."""
+"""Starts everything, sends the samples, shows the results, and serves until it is stopped."""
 
 import contextlib
 import os
@@ -36,7 +36,8 @@ OWN_BODY = (
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The exit status: 1 when nothing could start or, with `--once`, not all was as expected."""
+    """The exit status: 1 if it could not start or, with `--once`, if something was not as
+    expected."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     screen = Screen()
@@ -90,9 +91,10 @@ def _run(configuration: Configuration, screen: Screen, folder: Path, log: IO[Any
 
 
 def _interruptions() -> list[int]:
-    """The signals to end that arrive from now on. Once is enough; more do not cut the end short.
+    """The signals to stop that arrive from now on. Further ones do not interrupt the shutdown.
 
-    Noted rather than raised: a `KeyboardInterrupt` that meets the garbage collector is lost.
+    They are noted and not raised, because a `KeyboardInterrupt` inside the garbage collector is
+    lost.
     """
     arrived: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -110,7 +112,7 @@ def _log(configuration: Configuration, folder: Path) -> Iterator[IO[Any]]:
 
 
 def _facts(configuration: Configuration, deployment: Deployment) -> LocalRun:
-    """What `--local` needs. What the user has set in the environment stays there."""
+    """What `--local` needs. Variables of the user's environment stay as they are."""
     secret = {"ledger_key": LEDGER_KEY}
     if not configuration.secret_is_given:
         secret["segment_shared_secret"] = configuration.shared_secret
@@ -130,7 +132,7 @@ def _facts(configuration: Configuration, deployment: Deployment) -> LocalRun:
 
 
 def _variables(configuration: Configuration, deployment: Deployment) -> dict[str, str]:
-    """What the functions need where `sam local` runs them; the secret is in moto."""
+    """What the functions need under `sam local`. The secret is in moto."""
     return {
         **deployment.queues.variables(),
         "AWS_ENDPOINT_URL": deployment.aws_url,
@@ -174,7 +176,7 @@ def _show_places(
 
 
 def _shown(path: Path) -> str:
-    """Seen from here, if it lies below."""
+    """The path relative to the current folder, if it is inside it."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 

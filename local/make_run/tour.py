@@ -1,4 +1,4 @@
-"""The samples, sent one by one, an outage of Klaviyo's, and what it all came to."""
+"""Sends the samples one by one, simulates an outage of Klaviyo, and shows the results."""
 
 import os
 import time
@@ -31,7 +31,7 @@ from local.screen import DIM, GREEN, RED, Screen, counted
 from preview import Offer
 
 RETRY_SECONDS = 15.0
-"""So long a retry may take to arrive; the first comes after five seconds at most."""
+"""How long a retry may take. The first comes after at most five seconds."""
 
 LOOK_SECONDS = 0.1
 
@@ -39,7 +39,7 @@ OPT_IN = {"double_opt_in": "double opt-in", "single_opt_in": "single opt-in"}
 
 
 def show(configuration: Configuration, deployment: Deployment, screen: Screen) -> bool:
-    """Send everything and show what came of it; true when it is what was to be expected."""
+    """Send everything and show the results; true if they are as expected."""
     screen.heading("Samples   signed events of events/, sent to the webhook as Segment does")
     is_judged = configuration.is_judged
     # Every one is sent, whatever became of the one before.
@@ -77,11 +77,11 @@ def _send(sample: Sample, deployment: Deployment, screen: Screen, is_judged: boo
 
 
 MOST_OFFERS = 2
-"""Of one sample."""
+"""The most offers for one sample."""
 
 
 def _offers(sample: Sample) -> list[Offer]:
-    """What other settings would change about the sample, and not about any message like it."""
+    """What other settings would change about this sample in particular."""
     settings, now = read_settings(os.environ), datetime.now(UTC)
     found = {
         offer.variable: offer

@@ -1,9 +1,9 @@
-"""`python -m local.sam`: proves what `sam build` has made, by `sam local`, on this machine.
+"""`python -m local.sam`: tests the output of `sam build` with `sam local` on this machine.
 
-Either function is invoked with every file of `events/`, then `sam local start-api` takes a signed
-request by `klaviyo-destination send`. Moto's server is AWS and the stand-in is Klaviyo. What is
-answered must be what `local.samples.sample_answers` says: `sam local invoke` itself ends well also
-where a function has raised.
+It invokes both functions with every file of `events/`, and sends a signed request to
+`sam local start-api` with `klaviyo-destination send`. Moto's server is AWS, and the stand-in is
+Klaviyo. It compares the answers with `local.samples.sample_answers`, because `sam local invoke`
+succeeds even if a function raises.
 
     SAM                 the SAM CLI's command (sam)
     LAMBDA_LOCAL_HOST   the address at which containers reach this machine's loopback
@@ -50,7 +50,7 @@ class ProofError(Exception):
 
 
 def main() -> int:
-    """Run the proof; 0 when every answer is the right one."""
+    """Run the test; returns 0 if every answer is right."""
     as_written = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
         prog="python -m local.sam", description=__doc__, formatter_class=as_written
@@ -83,14 +83,14 @@ def main() -> int:
 
 
 class Sam:
-    """The SAM CLI's local commands, with the options that stand in a file."""
+    """The SAM CLI's local commands, with options from a file."""
 
     def __init__(self, command: str, options: Path) -> None:
         self._command = command
         self._options = options
 
     def check(self, function: str, name: str) -> str | None:
-        """Invoke the function with a sample; gives what is wrong with its answer, or nothing."""
+        """Invoke the function with a sample; returns what is wrong with its answer, or nothing."""
         try:
             answer = self._invoke(function, name)
         except ProofError as error:
@@ -126,7 +126,7 @@ class Sam:
             raise ProofError(f"no answer:\n{done.stdout}{done.stderr}") from None
 
     def check_signed_request(self) -> str | None:
-        """Start the API and send a test event; gives what is wrong, or nothing."""
+        """Start the API and send a test event; returns what is wrong, or nothing."""
         try:
             status, output = self._send_signed_request()
             answer = json.loads(output)["answer"]
@@ -177,7 +177,7 @@ class Sam:
 
 @contextmanager
 def far_ends() -> Iterator[tuple[Mapping[str, str], klaviyo.Account]]:
-    """Serve AWS and Klaviyo. Gives the functions' variables, and Klaviyo's account."""
+    """Serve AWS and Klaviyo; yields the functions' variables and Klaviyo's account."""
     names = (*NAMES, sam_files.host().lower())
     with aws.serve(names=names) as aws_url:
         os.environ.update(aws.variables(aws_url))
@@ -204,7 +204,7 @@ def _free_port() -> int:
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    """Until the API answers anything at all."""
+    """Wait until the API answers at all."""
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
         if process.poll() is not None:

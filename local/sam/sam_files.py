@@ -1,7 +1,7 @@
-"""The files by which `sam local` runs the built functions against what `make run` runs.
+"""The files with which `sam local` runs the built functions against a running `make run`.
 
 `sam local invoke WebhookFunction --event events/track.json --config-file .run/sam.toml` needs
-nothing else: the file names the machine's processor and the file with the functions' variables.
+nothing else: the file names the machine's architecture and the file with the functions' variables.
 https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-cli-config.html
 """
 
@@ -17,20 +17,20 @@ from local.aws_stand_in.server import REGION
 VARIABLES, OPTIONS = "env.json", "sam.toml"
 
 ARCHITECTURES = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
-"""Lambda's name for the machine's processor, since containers are of the same."""
+"""Lambda's names for the machine's architecture, which its containers share."""
 
 DOCKERS_NAME = "host.docker.internal"
-"""By which a container reaches this machine's loopback in Docker Desktop:
+"""The name of this machine's loopback for containers in Docker Desktop:
 https://docs.docker.com/desktop/features/networking/."""
 
 
 def host() -> str:
-    """The name of this machine in containers: `LAMBDA_LOCAL_HOST`, or Docker Desktop's."""
+    """This machine's name for containers: `LAMBDA_LOCAL_HOST`, or Docker Desktop's."""
     return os.environ.get("LAMBDA_LOCAL_HOST", "").strip() or DOCKERS_NAME
 
 
 def write(folder: Path, variables: Mapping[str, str]) -> Path:
-    """Write both files, with addresses as containers see them; gives the one that names the other.
+    """Write both files, with addresses as containers see them; returns the configuration file.
 
     Only their owner can read them.
     """

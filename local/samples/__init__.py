@@ -1,4 +1,4 @@
-"""The sample events of `events/`: which are sent, what they show, and what they must come to."""
+"""The sample events of `events/`: which are sent, what they show, and their expected results."""
 
 import base64
 import http.client
@@ -21,7 +21,7 @@ SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One file of `events/`. `status` and `outcome` are what the webhook must answer."""
+    """One file of `events/`. `status` and `outcome` are the expected answer of the webhook."""
 
     file: str
     shows: str
@@ -77,7 +77,7 @@ class DeadLetter:
 
 
 Fact = tuple[object, ...]
-"""One thing that there is in the end; the first entry says what it is."""
+"""One thing that exists in the end. The first entry says what it is."""
 
 MARIA, TOM, INES = (
     "maria.lindqvist@acme-store.example",
@@ -110,7 +110,7 @@ EXPECTED: Counter[Fact] = Counter(
         ("dead letter", "malformed-2", "invalid_message"),
     ]
 )
-"""Once all of `SAMPLES` and `OUTAGE` are through, with the settings' defaults."""
+"""What exists after all of `SAMPLES` and `OUTAGE`, with the default settings."""
 
 
 def load(sample: Sample) -> dict[str, Any]:
@@ -120,9 +120,9 @@ def load(sample: Sample) -> dict[str, Any]:
 
 
 def send(lambda_event: Mapping[str, Any], webhook_url: str) -> tuple[int, dict[str, Any]]:
-    """Send an event's request to a webhook over HTTP; gives the status and the answer's body.
+    """Send an event's request to a webhook over HTTP; returns the status and the answer's body.
 
-    Raises `OSError` when nobody answers.
+    Raises `OSError` if nobody answers.
     """
     body = lambda_event["body"].encode()
     if lambda_event["isBase64Encoded"]:
@@ -160,7 +160,7 @@ def outcome_of(answer: Mapping[str, Any]) -> str:
 
 
 def found(account: Account, dead_letters: Iterable[DeadLetter]) -> Counter[Fact]:
-    """What the stand-in and the dead-letter queue hold now, to be compared with `EXPECTED`."""
+    """What the stand-in and the dead-letter queue hold now, for comparison with `EXPECTED`."""
     email = {profile.id: profile.email for profile in account.profiles}
     lists = account.lists.values()
     facts: list[Fact] = [("profile", address) for address in email.values()]

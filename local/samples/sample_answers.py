@@ -1,10 +1,10 @@
-"""What either function answers to each sample event, on the stand-in and with the defaults."""
+"""Both functions' answers to each sample event, with the stand-in and the default settings."""
 
 from typing import Any
 
 
 def answer(*messages: dict[str, Any], delivered: int = 0, **counts: int) -> dict[str, Any]:
-    """A webhook answer's body whose counts are zero but for those given."""
+    """A webhook answer's body, in which all counts but the given ones are zero."""
     numbers = {"delivered": delivered, "queued": 0, "dropped": 0, "rejected": 0, **counts}
     return {"received": sum(numbers.values()), **numbers, "messages": list(messages)}
 
@@ -91,21 +91,21 @@ WEBHOOK: dict[str, tuple[int, dict[str, Any]]] = {
 """Status and body of the answer to each webhook event."""
 
 RETRY = ("retry-one.json", "retry-many.json", "retry-unreadable.json")
-"""The events of the retry queue, and no SQS message of theirs fails."""
+"""The events of the retry queue. None of their SQS messages fails."""
 
 RETRIED_EVENTS = frozenset({"retry-1", "retry-3", "retry-4", "retry-5"})
-"""The unique ids of the events that Klaviyo then has."""
+"""The unique ids of the events that Klaviyo has afterwards."""
 
 NO_FAILURES: dict[str, Any] = {"batchItemFailures": []}
 
 
 def of_webhook_function(name: str) -> tuple[int, dict[str, Any]]:
-    """Status and body; what comes from the retry queue is signed by nobody."""
+    """Status and body. Events of the retry queue have no signature."""
     if name in RETRY:
         return unsigned("X-Signature is missing. Set the shared secret in Segment.")
     return WEBHOOK[name]
 
 
 def of_retry_function(_name: str) -> dict[str, Any]:
-    """Its answer; a webhook event holds no SQS messages, so none of them fails."""
+    """Its answer. A webhook event has no SQS messages, so none fails."""
     return NO_FAILURES

@@ -1,7 +1,7 @@
 """Signs sample events as Segment signs its requests: `python -m local.samples.sign events/*.json`.
 
-Run it after a change to a sample's body. A file whose signature is wrong on purpose, or that is no
-webhook event, stays as it is.
+Run it after a change to a sample's body. It leaves files alone whose signature is wrong on purpose,
+or that are not webhook events.
 """
 
 import base64
@@ -23,7 +23,7 @@ def body_of(lambda_event: dict[str, Any]) -> bytes:
 
 
 def signed_with(lambda_event: dict[str, Any], secret: str) -> dict[str, Any]:
-    """A sample as Segment would sign it with this secret; a wrong signature stays wrong."""
+    """A sample as Segment would sign it with this secret. A wrong signature stays wrong."""
     part = signed_part(body_of(lambda_event))
     headers = lambda_event["headers"]
     if headers.get("x-signature") != signature(part, SAMPLE_SECRET):

@@ -1,6 +1,6 @@
-"""A stand-in for Segment's Public API: one workspace, as far as a webhook is connected by it.
+"""A stand-in for the part of Segment's Public API that connects a webhook: one workspace.
 
-`tests/local/segment_stand_in` has its answers, and the requests that it takes, judged by the types
+`tests/local/segment_stand_in` checks its answers and the requests that it accepts against the types
 of Segment's own SDK.
 """
 

@@ -9,7 +9,7 @@ TOKEN = "sgp_stand_in"
 
 
 def main(arguments: list[str]) -> int:
-    """Serve; says with which variables the command line finds it."""
+    """Serve, and print the variables with which the command line finds it."""
     workspace = Workspace(TOKEN)
     workspace.add_source("my-shop", "My shop")
     with serve(workspace, int(arguments[0]) if arguments else 0) as url:

@@ -1,7 +1,7 @@
 """What Segment's catalog says of Webhooks (Actions).
 
 Id and fields: https://github.com/segmentio/action-destinations, destinations/webhook; the action's
-id is that of workspaces that were exported for Terraform.
+id comes from workspaces that were exported for Terraform.
 """
 
 from typing import Any

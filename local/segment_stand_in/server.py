@@ -12,7 +12,7 @@ from local.segment_stand_in.workspace import Workspace
 
 @contextmanager
 def serve(workspace: Workspace, port: int = 0) -> Iterator[str]:
-    """Serve the workspace; gives the URL. Port 0 takes any free one."""
+    """Serve the workspace; yields the URL. Port 0 takes any free one."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

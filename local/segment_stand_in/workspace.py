@@ -1,7 +1,7 @@
-"""One Segment workspace without I/O: requests in, answers out.
+"""One Segment workspace without I/O: turns requests into answers.
 
-Shapes are those of `@segment/public-api-sdk-typescript` 47.0.0. Errors have the form of its
-`RequestErrorEnvelope`. How a webhook's mapping is kept is seen in workspaces that were exported for
+Its types are those of `@segment/public-api-sdk-typescript` 47.0.0; errors have the form of its
+`RequestErrorEnvelope`. The form of a webhook's mapping comes from workspaces that were exported for
 Terraform, as `segment_destination_subscription` of
 https://registry.terraform.io/providers/segmentio/segment/latest/docs.
 """
@@ -19,12 +19,12 @@ from local.segment_stand_in.catalog import ACTION_ID, METADATA, SOURCE_METADATA,
 Json = Any
 Answer = tuple[int, Json]
 CarryOut = Callable[[Mapping[str, str], Json], Json]
-"""Takes the query and the body; gives the answer's `data`."""
+"""Takes the query and the body; returns the answer's `data`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request that was let in, and its answer. `headers` have lower-case names."""
+    """One authorised request and its answer. `headers` have lower-case names."""
 
     operation: str
     method: str
@@ -46,8 +46,8 @@ class RequestRefused(Exception):  # noqa: N818 - an answer
 
 
 class Workspace:
-    """Safe for threads. `throttled` answers so many requests with 429; the subscriptions' endpoints
-    answer 403 when `has_alpha` is false, since they are open to some workspaces only."""
+    """Thread-safe. The next `throttled` requests get a 429. Without `has_alpha`, the subscriptions'
+    endpoints answer 403, since only some workspaces may use them."""
 
     def __init__(self, token: str, *, has_alpha: bool = True) -> None:
         self.sources: dict[str, Json] = {}

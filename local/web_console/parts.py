@@ -1,4 +1,4 @@
-"""What the console looks at and acts on, and how its requests are read."""
+"""The parts that the console works with, and readers of its requests."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

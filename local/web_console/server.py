@@ -33,7 +33,7 @@ from local.web_console.watching.watch import Watch
 HOST = "127.0.0.1"
 
 MAX_BYTES = 16 * 1024 * 1024
-"""Of a request: the largest body that Lambda takes, with a text's escapes and the settings."""
+"""The largest request: Lambda's largest body, with a text's escapes and the settings."""
 
 STATIC = Path(__file__).parent / "static"
 
@@ -45,10 +45,10 @@ def serve(
     journal: Journal,
     variables: Mapping[str, str],
 ) -> Iterator[str]:
-    """Serve the console on loopback; gives its URL. Raises `OSError` for a port in use.
+    """Serve the console on loopback; yields its URL. Raises `OSError` for a port in use.
 
-    `variables` are the environment variables that the functions run with. The journal has to
-    get every request to the webhook.
+    `variables` are the functions' environment variables. The journal must get every request to the
+    webhook.
     """
     with ExitStack() as stack:
         watch = stack.enter_context(Watch(journal, Bookkeeper(deployment.queues)))
@@ -64,18 +64,18 @@ def serve(
 
 
 def _drop_reason(message: Any, variables: Mapping[str, str]) -> str | None:
-    """Why the functions drop a message that had yet to be mapped, as far as they do."""
+    """Why the functions drop a message that was not mapped yet; `None` if they do not."""
     decision = decide(validate(message), read_settings(variables), datetime.now(UTC))
     return decision.reason.value if isinstance(decision, Dropped) else None
 
 
 class _Quiet(WSGIRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Nothing: the page asks every second."""
+        """Log nothing, because the page asks every second."""
 
 
 def application(parts: Parts) -> Flask:
-    """The WSGI application. Its port is the one that requests come in by."""
+    """The WSGI application. Its port is the one at which requests arrive."""
     app = Flask(__name__, static_folder=str(STATIC), static_url_path="/static")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]

@@ -23,7 +23,7 @@ class Sent:
 
 
 def post(text: str, webhook_url: str, secret: str) -> Sent:
-    """Send the text as it is. Raises `OSError` when nobody answers."""
+    """Send the text as it is. Raises `OSError` if nobody answers."""
     body = text.encode(errors="replace")
     parts = urlsplit(webhook_url)
     connection = http.client.HTTPConnection(parts.netloc, timeout=SECONDS)
@@ -43,9 +43,9 @@ def post(text: str, webhook_url: str, secret: str) -> Sent:
 
 
 def renewed(text: str) -> str:
-    """The text with a new id in place of each message's `messageId`; others are as they came.
+    """The text with a new `messageId` in each message that has one, so that it is not a repeat.
 
-    So that it is not taken for a repeat. What is no JSON stays as it is.
+    A text that is not JSON stays as it is.
     """
     try:
         document = json.loads(text)

@@ -1,4 +1,4 @@
-"""Dead letters sent again, as they are or corrected, and waiting entries tried at once."""
+"""Redrives dead letters, as they are or corrected, and retries waiting entries at once."""
 
 import json
 from collections.abc import Collection
@@ -20,25 +20,25 @@ from operations import from_json
 
 @dataclass(frozen=True, slots=True)
 class Redriving:
-    """Moves entries of the dead-letter queue to the retry queue; none is lost on the way.
+    """Moves entries of the dead-letter queue to the retry queue without losing any.
 
-    Raises `cli.troubles.Trouble` where a queue does not do as it should.
+    Raises `cli.troubles.Trouble` if a queue fails.
     """
 
     queues: Queues
 
     def all(self) -> int:
-        """Every SQS message, by SQS's own move task; gives the number of SQS messages."""
+        """Every SQS message, by SQS's own move task; returns the number of SQS messages."""
         letters = self._letters()
         arn = letters.move_all(self.queues.retry_queue_url)
         return int(letters.moved(arn).get("ApproximateNumberOfMessagesMoved", 0))
 
     def some(self, keys: Collection[str]) -> int:
-        """The entries with these keys, as they are; gives their number."""
+        """The entries with these keys, as they are; returns their number."""
         return self._move(keys, None)
 
     def instead(self, key: str, entry: Entry) -> int:
-        """This entry in place of the one with the key; gives the number of its copies."""
+        """This entry in place of the one with the key; returns the number of its copies."""
         return self._move([key], entry)
 
     def _move(self, keys: Collection[str], instead: Entry | None) -> int:
@@ -56,13 +56,13 @@ class Redriving:
 
 
 class Wrong(ValueError):  # noqa: N818 - what somebody typed, shown beside it
-    """A correction that cannot be; the text says why, for people."""
+    """An invalid correction. The text says why, for people."""
 
 
 def corrected(entry: Entry, text: str) -> Entry:
-    """The entry with other content: an operation or a message, as it was one.
+    """The entry with other content: an operation or a message, whichever it had.
 
-    Raises `Wrong` that says what is wrong with the text, and where.
+    Raises `Wrong`, which says what is wrong with the text, and where.
     """
     try:
         document = json.loads(text)
@@ -91,10 +91,10 @@ def _operation(document: Any) -> Any:
 
 
 def try_now(queues: Queues) -> int:
-    """Let everything that waits be tried at once; gives the number of SQS messages.
+    """Let everything that waits be retried at once; returns the number of SQS messages.
 
-    The delay of SQS ends, and with it the one that an entry carries. Both are the stand-in's: AWS
-    lets nobody shorten them.
+    It ends SQS's delay and the entries' own delay. Only the stand-in can do this: in AWS, nobody
+    can shorten a delay.
     """
     return aws.hurry(queues.retry_queue_url, _due)
 

@@ -1,4 +1,4 @@
-"""What the page asks for to change something."""
+"""The page's requests that change something."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -88,7 +88,7 @@ def _redriven(document: Mapping[str, Any], parts: Parts) -> int:
 def _running(app: Flask, parts: Parts) -> None:
     @app.post("/api/settings")
     def use() -> tuple[Response, int]:
-        """Run the functions with these settings from now on."""
+        """Use these settings for the functions from now on."""
         texts = asked.texts_of(asked.document().get("settings"))
         chosen = settings.read(texts)
         if isinstance(chosen, dict):
@@ -113,7 +113,7 @@ def _klaviyo(app: Flask, parts: Parts) -> None:
 
     @app.post("/api/traffic")
     def set_traffic() -> Response:
-        """Send made-up messages, so many a second."""
+        """Send so many made-up messages a second."""
         if parts.deployment.account is None:
             raise ValueError("Made-up people are not sent to a real Klaviyo account.")
         per_second = asked.document().get("per_second")

@@ -29,9 +29,9 @@ EVENT_NAMES = ("Product Viewed", "Product Added", "Cart Viewed", "Checkout Start
 
 
 class Traffic(Background):
-    """Sends once a second, in a thread of its own, as many messages as are wanted, in one request.
+    """Sends the wanted number of messages once a second, in one request, in a thread.
 
-    It never sends ahead: while the webhook takes its time, the next second's messages wait.
+    It never overlaps: while the webhook is slow, the next second's messages wait.
     """
 
     def __init__(self, webhook_url: str, secret: str) -> None:
@@ -55,7 +55,7 @@ class Traffic(Background):
         return self._per_second
 
     def set(self, per_second: int) -> None:
-        """Send so many from now on. Raises `ValueError` for a rate that is not offered."""
+        """Send so many from now on. Raises `ValueError` for another rate than the offered ones."""
         if per_second not in RATES:
             raise ValueError(f"per_second: expected one of {', '.join(map(str, RATES))}")
         self._per_second = per_second

@@ -1,4 +1,4 @@
-"""Klaviyo's moods, in plain words: what the page offers, as the stand-in's `Weather`."""
+"""The kinds of weather that the page offers, as the stand-in's `Weather`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from local.klaviyo_stand_in import Weather
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """Picks the items about one person, by the e-mail address."""
+    """Picks the items about one person, by e-mail address."""
 
     email: str
 
@@ -95,7 +95,7 @@ def read(document: Any) -> tuple[Weather, ...]:
 
 
 def to_json(weather: tuple[Weather, ...]) -> dict[str, Any]:
-    """The other way round; `kind` is `other` for what somebody else has ordered."""
+    """The inverse of `read`. `kind` is `other` for weather that was set elsewhere."""
     if not weather:
         return {"kind": "fine"}
     [first, *others] = weather

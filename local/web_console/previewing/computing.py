@@ -1,7 +1,7 @@
-"""Previews for the page: the newest input is computed, what it replaces is given up.
+"""Previews for the page: computes the newest input, and abandons the ones that it replaces.
 
-A preview of thousands of messages takes seconds, and the page changes its mind with each key. It
-shows a page of the result at a time, so the last results are kept.
+A preview of thousands of messages takes seconds, and every key press is new input. The page shows
+part of a result at a time, so the last results are kept.
 """
 
 import threading
@@ -16,18 +16,19 @@ from operations import Json
 from preview import Offer, Preview
 
 KEPT = 4
-"""Results. Each of the largest takes some tens of megabytes."""
+"""How many results are kept. The largest take some tens of megabytes each."""
 
 TRACED = 1_000
-"""Messages. Of more, nothing says where it came from: that takes four times as long as the rest."""
+"""The most messages for which the sources of values are traced: that takes four times as long as
+the rest."""
 
 PAGES = 100
-"""Open pages whose newest input is known."""
+"""How many open pages are remembered with their newest input."""
 
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """A preview, and what it was computed from."""
+    """A preview and its input."""
 
     preview: Preview
     given: Sequence[Json]
@@ -40,7 +41,7 @@ class Computed:
 
 
 class Superseded(Exception):  # noqa: N818 - a state, not an error
-    """The page has sent newer input, so nobody waits for this result."""
+    """The page has sent newer input, so this result is not needed."""
 
 
 @dataclass(slots=True)
@@ -55,10 +56,10 @@ class Previews:
     def of(
         self, text: str, texts: Mapping[str, str], settings: Settings, page: str, number: int
     ) -> Computed:
-        """What the text would become with the settings, which the `texts` write.
+        """What the text would become with the settings, of which the `texts` are the written form.
 
-        The inputs of one `page` are numbered in their order. Raises `preview.UnreadableText`, and
-        `Superseded` once that page has sent a later input.
+        The inputs of a `page` are numbered in order. Raises `preview.UnreadableText`, and
+        `Superseded` once the page has sent a later input.
         """
         with self._lock:
             self._newest[page] = max(number, self._newest.pop(page, 0))

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from local.samples import OUTAGE, SAMPLES, Sample, load
 
 SAME_MESSAGES = frozenset({"put.json", "base64.json", "wrong-signature.json"})
-"""They show ways of sending, with messages like those of other files."""
+"""Files that show ways of sending, with the messages of other files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A body of Segment's as a text that people can read."""
+    """A body as Segment sends it, formatted for people."""
 
     name: str
     shows: str
@@ -20,7 +20,7 @@ class Example:
 
 
 def examples() -> list[Example]:
-    """Those that `make run` sends, in its order."""
+    """The samples that `make run` sends, in its order."""
     return [_example(sample) for sample in (*SAMPLES, OUTAGE) if sample.file not in SAME_MESSAGES]
 
 

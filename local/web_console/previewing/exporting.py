@@ -1,4 +1,4 @@
-"""Settings as other tools take them, so that what was tried here can be used there."""
+"""Settings in the form of other tools, so that they can be used there."""
 
 import math
 import shlex
@@ -11,7 +11,7 @@ from klaviyo_mapping import Settings
 from klaviyo_mapping.settings.declaration import Declared, declared
 
 IN_A_FILE = "rules"
-"""Where they are deployed, and on the command line, they are a file."""
+"""In a deployment and on the command line, they are a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Exported:
 
 
 def exported(texts: Mapping[str, str]) -> Exported:
-    """What was filled in, as far as it is not the default."""
+    """The filled-in settings that are not the default."""
     chosen = [
         (each, text)
         for each in declared(Settings)
@@ -49,7 +49,7 @@ def _option(each: Declared, text: str) -> str:
 
 
 def _parameter(each: Declared, text: str) -> str:
-    """A line of the stack's file; `deploy.parameters` reads each value as a text."""
+    """A line of the stack's file. `deploy.parameters` reads each value as a text."""
     if each.name == IN_A_FILE:
         return f"{each.parameter}File: {each.name}.toml"
     line: str = yaml.safe_dump({each.parameter: text}, width=math.inf, allow_unicode=True)

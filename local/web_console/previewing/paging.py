@@ -1,4 +1,4 @@
-"""A part of a preview at a time: thousands of messages are more than a page can show."""
+"""Parts of a preview, since a page cannot show thousands of messages."""
 
 from typing import Any
 
@@ -9,17 +9,17 @@ from preview.paths import Path, pointer
 
 MESSAGES = 20
 REQUESTS = 20
-"""On one page."""
+"""Requests on one page."""
 
 MOST_NAMED = 6
-"""Messages of a request that are named."""
+"""The most messages that are named for a request."""
 
 ITEMS = 5
-"""Of an array in a body. The whole body can be had by itself."""
+"""The most items of an array in a body. The whole body is a request of its own."""
 
 
 def page_of(found: Preview, first_message: int, first_request: int) -> dict[str, Any]:
-    """Some messages and requests, counted from zero, and how many there are of either."""
+    """Some messages and requests, counted from zero, and the numbers of both."""
     part = Preview(
         found.messages[first_message : first_message + MESSAGES],
         found.requests[first_request : first_request + REQUESTS],
@@ -42,7 +42,7 @@ def page_of(found: Preview, first_message: int, first_request: int) -> dict[str,
 
 
 def _shortened(document: dict[str, Any], request: RequestPreview) -> dict[str, Any]:
-    """The request with the beginnings of its arrays, and how much of each is left out."""
+    """The request with the beginnings of its arrays, and how many items of each are left out."""
     left_out: dict[str, int] = {}
     body = _cut(request.body, (), left_out)
     beyond = tuple(f"{place}/" for place in left_out)

@@ -1,4 +1,4 @@
-"""What the page asks for to show what would happen. Nothing of it changes anything."""
+"""The page's requests for previews. They change nothing."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -23,7 +23,7 @@ def add(app: Flask, parts: Parts) -> None:
 
     @app.get("/api/start")
     def start() -> Response:
-        """What the page needs once."""
+        """What the page needs once, at the start."""
         return jsonify(
             examples=[asdict(example) for example in examples()],
             settings=[asdict(each) for each in settings.form(parts.variables)],
@@ -46,7 +46,7 @@ def add(app: Flask, parts: Parts) -> None:
 
     @app.post("/api/preview")
     def see() -> tuple[Response, int]:
-        """A part of what a text would become. Sends nothing."""
+        """A part of a text's preview. Sends nothing."""
         document = asked.document()
         texts = asked.texts_of(document.get("settings"))
         chosen = settings.read(texts)

@@ -34,9 +34,9 @@ class Input:
 
 
 def form(variables: Mapping[str, str]) -> list[Input]:
-    """Every setting, with what it is in these environment variables.
+    """Every setting, with its value in these environment variables.
 
-    Raises `SettingError` when the rules' file cannot be read.
+    Raises `SettingError` if the rules' file cannot be read.
     """
     inputs = []
     for each in declared(Settings):
@@ -63,7 +63,7 @@ def form(variables: Mapping[str, str]) -> list[Input]:
 
 
 def read(texts: Mapping[str, str]) -> Settings | dict[str, str]:
-    """The settings of a filled-in form, or what is wrong with each field that cannot be read."""
+    """The settings of a filled-in form, or the problem of each field that cannot be read."""
     wrong = {}
     for each in declared(Settings):
         text = texts.get(each.variable, "").strip()

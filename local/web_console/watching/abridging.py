@@ -1,4 +1,4 @@
-"""Large values made small enough to look at: the page asks for them every second."""
+"""Shortens large values for the page, which asks for them every second."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +9,9 @@ LEFT_OUT = "…"
 
 
 def abridged(value: Any) -> Any:
-    """The value with long texts cut, and without what goes beyond `MOST_PARTS` parts.
+    """The value with long texts cut, and at most `MOST_PARTS` parts.
 
-    In the place of what is left out stands how much it is.
+    A note in place of the rest says how much is left out.
     """
     return _Abridging(MOST_PARTS).of(value)
 

@@ -1,4 +1,4 @@
-"""Each message of a request to the webhook, and its fate by the answer."""
+"""The messages of a request to the webhook, and their fates according to the answer."""
 
 import json
 from collections import deque
@@ -17,7 +17,7 @@ TURNED_AWAY = "turned_away"
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What there is to say of a message at a glance; no decision hangs on it."""
+    """A message at a glance, for display only."""
 
     message_id: str | None
     type: str | None
@@ -27,7 +27,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What the answer says of a message. `details` are the answer's."""
+    """What the answer says about a message. `details` are the answer's."""
 
     outcome: str
     reason: str | None = None
@@ -37,13 +37,13 @@ class Fate:
 DELIVERED = Fate("delivered")
 
 LEFT_OUT = Fate("queued")
-"""Of a message whose line the answer has no room for: the queues tell whether it waits."""
+"""For a message that the answer has no room for. The queues show whether it waits."""
 
 
 def fates(exchange: Exchange) -> Iterator[tuple[Arrival, Fate]]:
-    """Every message of the request.
+    """Every message of the request, with its fate.
 
-    The answer has a line for every message but those that were simply delivered, in their order.
+    The answer has a line for each message, in order, except for those that were simply delivered.
     """
     answer = _object(exchange.body)
     arrivals = [_arrival(message) for message in _messages(exchange.sent)]
@@ -97,7 +97,7 @@ def _text(value: Any, name: str) -> str | None:
 
 
 def who_of(said: Mapping[str, Any]) -> str | None:
-    """Something to know the person of a message by; `said` has the canonical keys."""
+    """Something that identifies the person of a message. `said` has the canonical keys."""
     context = said.get("context")
     places = (
         said.get("traits"),

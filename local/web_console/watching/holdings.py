@@ -1,4 +1,4 @@
-"""What the stand-in Klaviyo holds, as the page shows it: the newest first, a page at a time."""
+"""The stand-in Klaviyo's data for the page: the newest first, a page at a time."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -8,14 +8,14 @@ from local.klaviyo_stand_in.records.profiles import Profile
 from local.web_console.watching.abridging import abridged
 
 PEOPLE = 50
-"""Addresses that are suggested where a person is asked for."""
+"""How many addresses are suggested for a person."""
 
 NAMED = 20
-"""Members of a list that are named."""
+"""How many members of a list are named."""
 
 
 def counts(account: Account) -> dict[str, int]:
-    """How many there are of each kind, and how many profiles were deleted."""
+    """The number of each kind, and of deleted profiles."""
     with account.standing_still():
         return {
             "profiles": len(account.profiles),
@@ -33,10 +33,10 @@ def people(account: Account) -> list[str]:
 
 
 def holdings(account: Account, kind: str, text: str, first: int, number: int) -> dict[str, Any]:
-    """`number` profiles, events or lists that hold the text, after the `first` ones.
+    """`number` profiles, events or lists that contain the text, after the `first` ones.
 
-    The text is looked for in names, addresses and ids, in any case. With them comes how many there
-    are. Raises `ValueError` for another kind.
+    The text is searched in names, addresses and ids, in any case. The result has their total number
+    too. Raises `ValueError` for another kind.
     """
     if kind not in KINDS:
         raise ValueError(f"kind: expected one of {', '.join(KINDS)}")

@@ -1,9 +1,9 @@
 """The messages that came to the webhook, and what became of each, also later.
 
-The webhook's answer says it for now. A message that waits is followed by its id: as long as a queue
-holds something of it, it waits or lies among the dead letters; once neither does, it is delivered,
-or dropped if it was mapped only then. So is a message whose profile went into a bulk import, until
-Klaviyo has judged that.
+At first the webhook's answer says it. A waiting message is followed by its id: as long as a queue
+has a part of it, it waits or is a dead letter. Once neither queue has one, it is delivered, or
+dropped if it was mapped only then. A message whose profile is in a bulk import is followed in the
+same way, until the import's result is known.
 """
 
 import threading
@@ -21,16 +21,16 @@ from local.web_console.watching.fates import Arrival, Fate, fates
 from local.web_console.watching.queues import Dead, QueueContents, Waiting
 
 KEPT = 20_000
-"""Messages that are remembered for show; those that still wait are remembered in any case."""
+"""How many messages are kept for display. Waiting ones are always kept."""
 
 FOLLOWED = frozenset({"queued", "rejected"})
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One message and its fate as of now. Times are Unix seconds.
+    """One message and its current fate. Times are Unix seconds.
 
-    `exchange` numbers the request that it came with. `details` are those of the webhook's answer,
+    `exchange` is the number of its request. `details` are those of the webhook's answer,
     or of the dead letter. `ended_at` is when a message that waited was delivered after all.
     """
 
@@ -49,14 +49,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Some of the messages that were searched for, the newest first, and how many there are."""
+    """Some of the messages that were found, the newest first, and their total number."""
 
     lines: list[Line]
     number: int
 
 
 class Journal:
-    """Hears of every request, looks at the queues now and then. Thread-safe."""
+    """Gets every request, and observes the queues. Thread-safe."""
 
     def __init__(
         self,
@@ -88,7 +88,8 @@ class Journal:
                 self._add(arrival, fate, now)
 
     def take_entry(self, entry: Entry) -> None:
-        """What somebody puts into the retry queue by hand: it may be gone before the next look."""
+        """An entry that somebody puts into the retry queue by hand. It may be gone before the next
+        look."""
         message_id = message_id_of(entry)
         if entry.message is not None and message_id is not None:
             with self._lock:
@@ -101,14 +102,14 @@ class Journal:
 
     @property
     def number(self) -> int:
-        """That of the latest message."""
+        """The number of the latest message."""
         with self._lock:
             return self._number
 
     def observe(self, contents: QueueContents, number: int) -> None:
-        """See what became of the messages that wait.
+        """Update the messages that wait.
 
-        `number` was the latest message's before the look at the queues: what came since is not
+        `number` is that of the latest message before the look at the queues: later messages are not
         judged by it.
         """
         now = self._clock()
@@ -161,7 +162,7 @@ class Journal:
         self._change(numbers, outcome=outcome, reason=reason, details={}, ended_at=now)
 
     def _follow_imports(self, contents: QueueContents) -> None:
-        """A bulk import takes profiles that Klaviyo has not judged yet."""
+        """Reopen messages whose profiles are in a bulk import without a result yet."""
         for entry in contents.waiting:
             if entry.kind != "check_import":
                 continue
@@ -176,10 +177,10 @@ class Journal:
         return self.find("", "", number).lines
 
     def find(self, text: str, outcome: str, number: int, before: int | None = None) -> Found:
-        """The last `number` messages with this outcome (any, if empty) that hold the text.
+        """The last `number` messages with this outcome (any, if empty) that contain the text.
 
-        The text is looked for in the message's id, type, event, person and reason, in any case.
-        `before` is a message's number: only those that came before it are given, all are counted.
+        The text is searched in the message's id, type, event, person and reason, in any case.
+        `before` is a message's number: only earlier ones are returned, but all are counted.
         """
         wanted = text.strip().casefold()
         with self._lock:
@@ -198,7 +199,7 @@ class Journal:
             return [self._lines[n] for n in self._shown if self._lines[n].exchange == exchange]
 
     def totals(self) -> dict[str, int]:
-        """How many messages have met each outcome so far; one that waited counts there, too."""
+        """How many messages have had each outcome so far. One that waited counts as queued too."""
         with self._lock:
             return dict(self._totals)
 

@@ -1,4 +1,4 @@
-"""What waits in the retry queue, and what lies in the dead-letter queue."""
+"""What is in the retry queue and in the dead-letter queue."""
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,10 +15,10 @@ from operations import CheckImport, to_json
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """One entry of the retry queue. Times are Unix seconds; `next_at` is when it is tried again.
+    """One entry of the retry queue. Times are Unix seconds; `next_at` is the time of the next try.
 
-    `message_ids` are those of the messages that it is about: several for a bulk import's check.
-    `message` is one that has yet to be mapped.
+    `message_ids` are those of its messages: several for a bulk import's check. `message` is a
+    message that was not mapped yet.
     """
 
     message_ids: tuple[str, ...]
@@ -31,7 +31,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """One entry of the dead-letter queue. `key` names it as long as nobody changes it."""
+    """One entry of the dead-letter queue. `key` identifies it until somebody changes it."""
 
     message_id: str | None
     kind: str
@@ -41,7 +41,7 @@ class Dead:
     entry: Entry = field(repr=False)
 
     def content(self) -> Any:
-        """What was to be sent, as JSON: an operation, a message, or a text nobody can read."""
+        """What was to be sent, as JSON: an operation, a message, or an unreadable text."""
         if self.entry.operation is not None:
             return to_json(self.entry.operation)
         return self.entry.message if self.entry.unreadable is None else self.entry.unreadable
@@ -53,7 +53,7 @@ class Dead:
 
 @dataclass(frozen=True, slots=True)
 class QueueContents:
-    """Both queues, as they stood at one look. `messages_waiting` counts SQS messages."""
+    """Both queues at one moment. `messages_waiting` counts SQS messages."""
 
     waiting: Sequence[Waiting] = ()
     dead: Sequence[Dead] = ()
@@ -61,7 +61,7 @@ class QueueContents:
 
 
 class Bookkeeper:
-    """Looks at the queues without touching them; each SQS message is read once. Thread-safe."""
+    """Reads the queues without changing them. Each SQS message is read once. Thread-safe."""
 
     def __init__(self, queues: Queues) -> None:
         self._queues = queues
@@ -70,7 +70,7 @@ class Bookkeeper:
         self._lock = threading.Lock()
 
     def look(self) -> QueueContents:
-        """What is in either queue; what moves from one to the other meanwhile is in one of them."""
+        """What is in both queues. An entry that is just being moved is in at least one of them."""
         with self._lock:
             before = aws.held(self._queues.retry_queue_url)
             dead = aws.held(self._queues.dead_letter_queue_url)
@@ -114,7 +114,8 @@ def _dead(held: Held) -> list[Dead]:
 
 
 def _message_ids(entry: Entry) -> tuple[str, ...]:
-    """Also of the messages whose profiles a bulk import holds, those merged into one included."""
+    """The ids of its messages; for a bulk import's check, of all messages whose profiles are in
+    it."""
     found: list[Any] = [message_id_of(entry)]
     if isinstance(entry.operation, CheckImport):
         found += entry.operation.message_ids

@@ -1,4 +1,4 @@
-"""What the page asks for to show how things stand. Nothing of it changes anything."""
+"""The page's requests for the current state. They change nothing."""
 
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from local.web_console.watching.holdings import counts, holdings, people
 from local.web_console.watching.queues import Dead, by_reason
 
 SHOWN = 50
-"""Messages, dead letters, or things that Klaviyo holds, on one page."""
+"""Entries on one page."""
 
 
 def add(app: Flask, parts: Parts) -> None:
@@ -23,7 +23,7 @@ def add(app: Flask, parts: Parts) -> None:
 
     @app.get("/api/state")
     def state() -> Response:
-        """How things stand, in numbers: every panel asks for it every second."""
+        """The current state in numbers. Every panel asks for it every second."""
         contents = parts.watch.look()
         account = parts.deployment.account
         waiting = contents.waiting
@@ -49,7 +49,7 @@ def add(app: Flask, parts: Parts) -> None:
 
     @app.get("/api/messages")
     def messages() -> Response:
-        """Some of the messages that came in, the newest first."""
+        """Some of the messages that arrived, the newest first."""
         given = request.args
         found = parts.journal.find(
             given.get("find", ""),
@@ -63,7 +63,7 @@ def add(app: Flask, parts: Parts) -> None:
 
     @app.get("/api/waiting")
     def waiting() -> Response:
-        """The entries that are tried next, in the order of their time."""
+        """The entries that are tried next, in order of time, and why they wait."""
         entries = sorted(parts.watch.look().waiting, key=lambda entry: entry.next_at)
         shown = [
             {**asdict(replace(entry, message=None)), "reason": parts.journal.reason_of(entry)}
@@ -101,7 +101,7 @@ def add(app: Flask, parts: Parts) -> None:
 
     @app.get("/api/sent/<int:exchange>")
     def follow(exchange: int) -> Response:
-        """The messages of one request, and what has become of them by now."""
+        """The messages of one request, and their current fates."""
         parts.watch.look()
         lines = parts.journal.of_exchange(exchange)
         return jsonify(

@@ -1,4 +1,4 @@
-"""What the ledger tells of one message, as `klaviyo-destination trace` shows it."""
+"""What the ledger knows of one message, as `klaviyo-destination trace` shows it."""
 
 from flask import Flask, Response, jsonify, request
 
@@ -10,10 +10,10 @@ from ledger.table import Table
 from local.web_console.parts import Parts
 
 PATIENCE_SECONDS = 5.0
-"""For the ledger's answer."""
+"""How long to wait for the ledger's answer."""
 
 KEEP_SECONDS = 86_400.0
-"""Of what is written here: nothing is."""
+"""How long new items are kept. Nothing is written here."""
 
 
 def add(app: Flask, parts: Parts) -> None:
@@ -22,7 +22,7 @@ def add(app: Flask, parts: Parts) -> None:
 
     @app.get("/api/story")
     def story_of() -> Response:
-        """The message's attempts; `null` where the ledger knows nothing of it."""
+        """The message's attempts; `null` if the ledger does not know it."""
         message_id = str(shown_id(request.args.get("message_id", "")))
         found = read_story(table, message_id, Allowance(PATIENCE_SECONDS))
         return jsonify(story=None if found is None else document_of(found))

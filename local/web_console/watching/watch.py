@@ -1,4 +1,4 @@
-"""Looks on once a second, so that the page can show how things went, also before it was opened."""
+"""Records the state once a second, so that the page can show what happened before it was opened."""
 
 import time
 from collections import deque
@@ -12,15 +12,15 @@ from local.web_console.watching.queues import Bookkeeper, Dead, QueueContents
 EVERY_SECONDS = 1.0
 
 KEPT = 180
-"""Looks that are remembered: three minutes."""
+"""How many looks are kept: three minutes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How things stood at a time (Unix seconds).
+    """The state at one time (Unix seconds).
 
-    `delivered` and `queued` count messages since the start, `waiting` and `dead` are the entries in
-    either queue.
+    `delivered` and `queued` count messages since the start. `waiting` and `dead` are the numbers of
+    entries in the two queues.
     """
 
     at: float
@@ -31,7 +31,7 @@ class Look:
 
 
 class Watch(Background):
-    """Keeps the last looks, and the journal up to date, from `with` to its end."""
+    """Keeps the last looks, and updates the journal, from `with` to its end."""
 
     def __init__(
         self, journal: Journal, bookkeeper: Bookkeeper, clock: Callable[[], float] = time.time
@@ -48,7 +48,7 @@ class Watch(Background):
         return list(self._looks)
 
     def look(self) -> QueueContents:
-        """The queues as they stand, once the journal knows of it."""
+        """The current queues, after an update of the journal."""
         number = self._journal.number
         contents = self._bookkeeper.look()
         self._journal.observe(contents, number)
