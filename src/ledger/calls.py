@@ -47,31 +47,32 @@ class Requests:
         self._answered_at: float | None = None
 
     def ask(
-        self, asked: Sequence[Asked], until: float, allowance: Allowance
+        self, asked: Iterable[Asked], until: float, allowance: Allowance
     ) -> Iterator[tuple[int, Answered]]:
         """DynamoDB's answers until then, or why there is none, each with the number of what was
-        asked; in the order in which they come. The iterator has to be exhausted."""
+        asked; in the order in which they come. The iterator has to be exhausted.
+
+        What is asked is taken while other requests are under way. Raises `TableError` if nothing
+        can be sent.
+        """
         left = until - allowance.clock()
-        waiting = set(range(len(asked)))
-        missing = TableError(NO_TIME_LEFT)
-        if left > 0 and asked:
-            if self._answered_at is None:
+        if left <= 0:
+            raise TableError(NO_TIME_LEFT)
+        if self._answered_at is None:
+            self._answered_at = time.monotonic()
+        for number, answer in self.call(asked, left):
+            if not isinstance(answer, TableError):
                 self._answered_at = time.monotonic()
-            try:
-                for number, answer in self.call(asked, left):
-                    if not isinstance(answer, TableError):
-                        self._answered_at = time.monotonic()
-                    waiting.discard(number)
-                    yield number, answer
-            except TableError as error:
-                missing = error
-        yield from ((number, missing) for number in sorted(waiting))
+            yield number, answer
 
     def ask_each(
         self, asked: Sequence[Asked], until: float, allowance: Allowance
     ) -> list[Answered]:
-        """The same, in the order of what was asked."""
-        answers = dict(self.ask(asked, until, allowance))
+        """The answers, or why there is none, in the order of what was asked."""
+        try:
+            answers = dict(self.ask(asked, until, allowance))
+        except TableError as error:
+            return [error] * len(asked)
         return [answers[number] for number in range(len(asked))]
 
     @property

@@ -91,16 +91,24 @@ class Table:
         *,
         most: float | None = None,
         consistent: bool = False,
+        further: Callable[[], Iterable[Key]] | None = None,
     ) -> Read:
-        """The items of these keys, within `most` seconds."""
+        """The items of these keys, within `most` seconds.
+
+        `further` gives keys that are wanted as well; it is called while the others are read. It is
+        no failure if these cannot be read.
+        """
         read = Read(unknown=set(keys))
+        wanted = frozenset(read.unknown)
         causes: dict[Key, str] = {}
         with allowance.spending(most) as until:
             for attempt in range(ROUNDS):
-                if not read.unknown or self.requests.is_over(attempt, until, allowance):
+                is_done = not (read.unknown or further)
+                if is_done or self.requests.is_over(attempt, until, allowance):
                     break
-                self._read(read, causes, consistent, until, allowance)
-        _count(read.unknown, causes, allowance)
+                self._read(read, causes, consistent, until, allowance, further)
+                further = None
+        _count(read.unknown & wanted, causes, allowance)
         return read
 
     def _read(
@@ -110,24 +118,42 @@ class Table:
         consistent: bool,
         until: float,
         allowance: Allowance,
+        further: Callable[[], Iterable[Key]] | None,
     ) -> None:
         """Reads what is unknown, and puts down why some could not be read."""
-        parts = list(chunks(sorted(read.unknown), ITEMS_A_READ))
-        asked: list[Asked] = []
-        for keys in parts:
-            wanted = {"Keys": [_key(key) for key in keys], "ConsistentRead": consistent}
-            asked.append(("BatchGetItem", {"RequestItems": {self.name: wanted}}))
-        for number, answer in self.requests.ask(asked, until, allowance):
-            keys = parts[number]
-            if isinstance(answer, TableError):
-                causes.update(dict.fromkeys(keys, str(answer)))
-                continue
-            items = self._living(answer["Responses"].get(self.name, ()))
-            read.items.update({(item["pk"], item["sk"]): item for item in items})
-            left = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", ())
-            unread = {(key["pk"]["S"], key["sk"]["S"]) for key in left}
-            read.unknown.difference_update(set(keys) - unread)
-            causes.update(dict.fromkeys(unread, THROTTLED))
+        parts: list[list[Key]] = []
+
+        def wanted() -> Iterator[list[Key]]:
+            yield from chunks(sorted(read.unknown), ITEMS_A_READ)
+            if further is not None:
+                more = set(further()) - read.items.keys()
+                read.unknown |= more
+                yield from chunks(sorted(more), ITEMS_A_READ)
+
+        def asked() -> Iterator[Asked]:
+            for keys in wanted():
+                parts.append(keys)
+                document = {"Keys": [_key(key) for key in keys], "ConsistentRead": consistent}
+                yield "BatchGetItem", {"RequestItems": {self.name: document}}
+
+        try:
+            for number, answer in self.requests.ask(asked(), until, allowance):
+                if isinstance(answer, TableError):
+                    causes.update(dict.fromkeys(parts[number], str(answer)))
+                else:
+                    self._take(answer, parts[number], read, causes)
+        except TableError as error:
+            causes.update(dict.fromkeys(read.unknown, str(error)))
+
+    def _take(
+        self, answer: Document, keys: Sequence[Key], read: Read, causes: dict[Key, str]
+    ) -> None:
+        items = self._living(answer["Responses"].get(self.name, ()))
+        read.items.update({(item["pk"], item["sk"]): item for item in items})
+        left = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", ())
+        unread = {(key["pk"]["S"], key["sk"]["S"]) for key in left}
+        read.unknown.difference_update(set(keys) - unread)
+        causes.update(dict.fromkeys(unread, THROTTLED))
 
     def write(
         self, items: Iterable[Attributes], allowance: Allowance, *, deleted: Iterable[Key] = ()
@@ -165,10 +191,12 @@ class Table:
         parts = list(chunks(requests, ITEMS_A_WRITE))
         asked = [("BatchWriteItem", {"RequestItems": {self.name: part}}) for part in parts]
         left: list[Document] = []
-        for number, answer in self.requests.ask(asked, until, allowance):
+        for part, answer in zip(
+            parts, self.requests.ask_each(asked, until, allowance), strict=True
+        ):
             if isinstance(answer, TableError):
-                causes.update(dict.fromkeys(map(_key_of, parts[number]), str(answer)))
-                left += parts[number]
+                causes.update(dict.fromkeys(map(_key_of, part), str(answer)))
+                left += part
             else:
                 undone = answer.get("UnprocessedItems", {}).get(self.name, ())
                 causes.update(dict.fromkeys(map(_key_of, undone), THROTTLED))

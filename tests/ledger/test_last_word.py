@@ -900,10 +900,11 @@ class LateAnswers(Puts):
     """As `Puts`, but the puts that it fails are carried out: only their answer comes too late."""
 
     def __call__(self, asked: Iterable[Asked], seconds: float) -> Any:
-        for operation, document in asked:
+        all_asked = list(asked)
+        for operation, document in all_asked:
             if operation == "PutItem" and self._codes and self._codes[0] is not None:
                 list(self._call([(operation, document)], seconds))
-        return super().__call__(asked, seconds)
+        return super().__call__(all_asked, seconds)
 
 
 @pytest.mark.parametrize(

@@ -212,3 +212,24 @@ def test_what_nobody_had_time_to_ask_about_failed_for_want_of_time(table: Table)
     assert table.read([("M#001", "0")], allowance).unknown == {("M#001", "0")}
     assert allowance.failures == {"no_time_left": 1}
     assert allowance.was_too_short
+
+
+def test_what_is_wanted_as_well_is_found_out_while_the_others_are_read(table: Table) -> None:
+    allowance = plenty()
+    table.write(map(marshalled, [item(number) for number in range(3)]), allowance)
+    read = table.read(
+        [("M#000", "0")], allowance, further=lambda: [("M#001", "0"), ("M#002", "0"), ("P", "0")]
+    )
+    assert sorted(pk for pk, _ in read.items) == ["M#000", "M#001", "M#002"]
+    assert not read.unknown
+    assert table.read([], allowance, further=list).items == {}
+    assert not allowance.failures
+
+
+def test_it_is_no_failure_if_what_is_wanted_as_well_cannot_be_read(table: Table) -> None:
+    unwell, allowance = Unwell(table), plenty()
+    unwell.down = "InternalServerError"
+    keys = [("M#001", "0"), ("M#002", "0")]
+    read = unwell.table.read(keys[:1], allowance, further=lambda: keys[1:])
+    assert read.unknown == set(keys)
+    assert allowance.failures == {"InternalServerError": 1}

@@ -11,7 +11,7 @@ import random
 import secrets
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
 from handler.books.barometer import TableBarometer
@@ -20,12 +20,16 @@ from klaviyo_client.in_order import InOrder
 from klaviyo_client.people.claims import Change, Written
 from klaviyo_client.people.newest import ONCE_SECONDS
 from klaviyo_client.people.records import Record
+from klaviyo_client.people.stakes import own_keys
 from klaviyo_client.people.times import FieldId, FieldIds, Times, packed
 from ledger import item_keys
 from ledger.allowance import Allowance
+from ledger.item_keys import Key
 from ledger.people import People
 from ledger.swaps import Swap, puts_of, swap
 from ledger.table import Table
+from ledger.values import Item
+from operations import AddToList, Operation, RemoveFromList, UpsertProfile
 
 Name = tuple[str, str]
 """An identifier: its name and its value."""
@@ -47,15 +51,21 @@ class LastWord:
         self._me: str | None = None
 
     def around(
-        self, klaviyo: Klaviyo, people: People, allowance: Allowance, urgent: Set[int]
+        self,
+        klaviyo: Klaviyo,
+        people: People,
+        allowance: Allowance,
+        urgent: Set[int],
+        known: Mapping[Key, Item | None],
     ) -> InOrder:
-        """The client for one call of the function; see `InOrder` for `urgent`."""
+        """The client for one call of the function. See `InOrder` for `urgent`, `Words` for what is
+        `known`."""
         if self._me is None:  # not at start: SnapStart makes many copies of the process
             self._me = secrets.token_urlsafe(6)
         klaviyo.share(TableBarometer(self._table, allowance, self._me))
         return InOrder(
             klaviyo,
-            Words(self._table, people, allowance, self._me, self.lateness),
+            Words(self._table, people, allowance, self._me, self.lateness, known),
             wall=time.time,
             once_seconds=self._once_seconds,
             urgent=urgent,
@@ -81,13 +91,29 @@ class Lateness:
         self._times = 1.0
 
 
+def words_of(people: People, operations: Iterable[Operation]) -> Iterator[Key]:
+    """The items that most of these operations need of their people."""
+    for operation in operations:
+        if isinstance(operation, UpsertProfile | AddToList | RemoveFromList):
+            for name in own_keys(operation.identity):
+                yield item_keys.person(people.hash(*name)), item_keys.WORDS
+
+
 class Words:
-    """The records for one call of a function; `me` is the process."""
+    """The records for one call of a function; `me` is the process. `known` has the items that were
+    read a moment ago; `None` where there is none."""
 
     def __init__(
-        self, table: Table, people: People, allowance: Allowance, me: str, lateness: Lateness
+        self,
+        table: Table,
+        people: People,
+        allowance: Allowance,
+        me: str,
+        lateness: Lateness,
+        known: Mapping[Key, Item | None] = {},
     ) -> None:
         self.me = me
+        self._known = known
         self._lateness = lateness
         self._late_seconds: float | None = None
         self._is_all_there = True
@@ -123,16 +149,22 @@ class Words:
 
     def _read(self, names: Iterable[Name], again: bool, leave: float) -> dict[Name, Record]:
         pks = {name: self._pk(name) for name in names}
-        wanted = [(pk, item_keys.WORDS) for pk in pks.values()]
-        # If not everything can be read in time, what was read can still be claimed.
-        most = (self._allowance.left - leave) / 2
-        read = self._table.read(wanted, self._allowance, most=most, consistent=again)
-        self._is_all_there &= not read.unknown
+        wanted = {(pk, item_keys.WORDS) for pk in pks.values()}
+        items: dict[Key, Item | None] = {}
+        if not again:
+            items = {key: self._known[key] for key in self._known.keys() & wanted}
+        if len(items) < len(wanted):
+            # If not everything can be read in time, what was read can still be claimed.
+            most = (self._allowance.left - leave) / 2
+            left = wanted - items.keys()
+            read = self._table.read(left, self._allowance, most=most, consistent=again)
+            self._is_all_there &= not read.unknown
+            items.update({key: read.items.get(key) for key in left - read.unknown})
         records: dict[Name, Record] = {}
         for name, pk in pks.items():
-            if (pk, item_keys.WORDS) not in read.unknown:
+            if (pk, item_keys.WORDS) in items:
                 try:
-                    records[name] = _record(read.items.get((pk, item_keys.WORDS)))
+                    records[name] = _record(items[pk, item_keys.WORDS])
                 except Exception:  # one that makes no sense must not cost the others
                     self._allowance.fail("unexpected")
         return records

@@ -5,13 +5,13 @@ again if every operation of it is known to be delivered, and what a late ledger 
 waits in the queue.
 """
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from functools import partial
 
 from handler.books.decided import DELETE, Decided
 from handler.books.early import Early
-from handler.books.last_word import LastWord
+from handler.books.last_word import LastWord, words_of
 from handler.books.outcomes import NOT_MAPPED_YET, ByMessage, of_decision
 from handler.books.written_names import WrittenNames
 from handler.decision import Decision
@@ -35,6 +35,7 @@ from ledger.fates import (
     with_outcomes,
 )
 from ledger.forgetting import forget, names_item
+from ledger.item_keys import Key
 from ledger.operation_names import name_of
 from ledger.people import People
 from ledger.shared_outcomes import read_outcomes
@@ -85,6 +86,7 @@ class Page:
         self._early: Ahead[Early] | None = None
         self._told: Early | None = None
         self._earlier: dict[str, Item] = {}
+        self._words: dict[Key, Item | None] = {}
         self._new: set[str] = set()
         self._names: dict[str | None, str] = {}
         self._forgotten: set[str] = set()
@@ -107,7 +109,7 @@ class Page:
         if messages:
             self._early = Ahead(partial(self._write_early, messages))
             account.meanwhile(self._early.get)
-        return self._last_word.around(account, self.people, self.allowance, urgent)
+        return self._last_word.around(account, self.people, self.allowance, urgent, self._words)
 
     def repeated(self, messages: Sequence[Decided]) -> frozenset[int]:
         """The positions of those whose every operation is known to be delivered."""
@@ -116,7 +118,7 @@ class Page:
         return frozenset()
 
     def _repeated(self, messages: Sequence[Decided]) -> Iterator[int]:
-        self.look_up(message.message_id for message in messages)
+        self._words = self._look_up(messages, partial(self._words_of, messages))
         stories, keep = 0, self.allowance.left - STORIES_SECONDS
         for position, message in enumerate(messages):
             message_id = self._name(message.message_id)
@@ -136,17 +138,40 @@ class Page:
                 self._add(attempt(message_id, message.at, self._by, {}))
                 yield position
 
-    def look_up(self, message_ids: Iterable[str | None]) -> None:
+    def look_up(self, messages: Iterable[Decided]) -> None:
         """Read which of these messages have arrived before."""
-        shown = {self._name(each) for each in message_ids if each is not None}
+        self._look_up(messages, frozenset)
+
+    def _look_up(
+        self, messages: Iterable[Decided], further: Callable[[], Set[Key]]
+    ) -> dict[Key, Item | None]:
+        """Also reads further items, and gives those that could be read."""
+        shown = {self._name(each.message_id) for each in messages if each.message_id is not None}
         wanted = {(item_keys.message(each), item_keys.ARRIVAL): each for each in shown}
-        if wanted:
-            read = self._table.read(wanted, self.allowance, most=READ_SECONDS)
-            found = read_outcomes(
-                self._table, read.items.values(), self.allowance, most=READ_SECONDS
+        others: set[Key] = set()
+
+        def beside() -> Set[Key]:
+            others.update(further())
+            return others
+
+        read = self._table.read(wanted, self.allowance, most=READ_SECONDS, further=beside)
+        items = [item for key, item in read.items.items() if key in wanted]
+        found = read_outcomes(self._table, items, self.allowance, most=READ_SECONDS)
+        self._earlier.update({wanted[item["pk"], item["sk"]]: item for item in found})
+        self._new.update(each for key, each in wanted.items() if key not in read.unknown)
+        return {key: read.items.get(key) for key in others - read.unknown}
+
+    def _words_of(self, messages: Iterable[Decided]) -> Set[Key]:
+        """What the order of these messages needs to know of their people."""
+        with self.guarded():
+            operations = (
+                operation
+                for message in messages
+                if isinstance(message.decision, Mapped)
+                for operation in message.decision.operations
             )
-            self._earlier.update({wanted[item["pk"], item["sk"]]: item for item in found})
-            self._new.update(each for key, each in wanted.items() if key not in read.unknown)
+            return set(words_of(self.people, operations))
+        return frozenset()
 
     def _is_delivered_since(self, message_id: str, names: Set[str], most: float) -> bool:
         items, is_all = self._table.query(item_keys.message(message_id), self.allowance, most=most)

@@ -82,7 +82,7 @@ def record_retry(
             if message_id in new:
                 found.setdefault(message_id, {}).update(outcomes)
         page.forget(mapped, (result.operation for result in delivery.results))
-        page.look_up(message.message_id for message in mapped)
+        page.look_up(mapped)
         page.arrived(mapped, found)
         page.tried(
             {

@@ -25,6 +25,7 @@ from handler.queue.routing import route
 from klaviyo_client.api.outcomes import Delivered, Retryable, RetryReason
 from klaviyo_client.results import Delivery, Result
 from ledger.allowance import SECONDS
+from ledger.calls import Requests
 from ledger.fates import Outcome, State
 from ledger.stories import Story
 from local.background import serving
@@ -226,6 +227,25 @@ def test_what_is_known_to_be_delivered_is_not_sent_again(
     story = story_of(ledger, "order-1")
     assert story.state is State.DELIVERED
     assert story.chapters[1].outcomes == {}
+
+
+def test_a_message_and_its_person_are_looked_up_at_once(
+    ledger: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One round trip for both."""
+    reads: list[int] = []
+    ask = Requests.ask
+
+    def counted(requests: Requests, asked: Any, *rest: Any) -> Any:
+        all_asked = list(asked)
+        if any(operation == "BatchGetItem" for operation, _ in all_asked):
+            reads.append(len(all_asked))
+        return ask(requests, all_asked, *rest)
+
+    monkeypatch.setattr(Requests, "ask", counted)
+    ledger.webhook(call([identify()]))
+    ledger.webhook(call([identify(traits={"email": "person1@acme-store.example", "a": 1})]))
+    assert reads == [2, 2]
 
 
 def test_what_was_delivered_later_is_not_sent_again_either(ledger: Deployment) -> None:
