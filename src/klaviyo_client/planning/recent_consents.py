@@ -25,7 +25,7 @@ MOST = 20_000
 Key = tuple[str, ...]
 
 
-class Change(Struct, frozen=True):
+class ConsentChange(Struct, frozen=True):
     """`said` is the operation's own time; what is not `certain` got no answer. A withdrawal that
     Klaviyo dates `until` then is this one, where all processes know of each other's. Unix seconds,
     and `since` the process's clock."""
@@ -41,7 +41,7 @@ class RecentConsents:
 
     def __init__(self, seconds: float = ONCE_SECONDS) -> None:
         self.seconds = seconds
-        self._changes: dict[Key, Change] = {}
+        self._changes: dict[Key, ConsentChange] = {}
 
     def apply(self, known: Known, pending: Iterable[int], now: float) -> Changes:
         """The outcome of what must not be sent now, because of what was sent a while ago."""
@@ -116,7 +116,7 @@ class RecentConsents:
             changes.outcomes[position] = Delivered()
 
     def _has_come_back(
-        self, identifier: Key, joined: Change, operation: Subscribe, now: float
+        self, identifier: Key, joined: ConsentChange, operation: Subscribe, now: float
     ) -> bool:
         """Whether the person was deleted after joining, and the operation is from after that."""
         deleted = self._get(("deleted", *identifier), now)
@@ -143,12 +143,12 @@ class RecentConsents:
         key = ("withdrawn", channel, comparable(field, value))
         known = self._get(key, now)
         if known is None or (known.said or NEVER) <= said:
-            self._put([key], Change(now, said, True, until))
+            self._put([key], ConsentChange(now, said, True, until))
 
     def note_deletion(self, identifier: tuple[str, str], said: float | None, now: float) -> None:
         """Note that a person is deleted, who is on no list any more."""
         field, value = identifier
-        self._put([("deleted", field, comparable(field, value))], Change(now, said, True))
+        self._put([("deleted", field, comparable(field, value))], ConsentChange(now, said, True))
 
     def is_uncertain(self, operation: Unsubscribe, now: float) -> bool:
         """Whether the same was sent, and not answered."""
@@ -172,16 +172,16 @@ class RecentConsents:
         progress.carried_out.clear()
         progress.uncertain.clear()
 
-    def _get(self, key: Key, now: float) -> Change | None:
+    def _get(self, key: Key, now: float) -> ConsentChange | None:
         change = self._changes.get(key)
         return change if change is not None and now - change.since < self.seconds else None
 
     def _note(
         self, keys: Iterable[Key], operation: Operation, now: float, *, certain: bool = True
     ) -> None:
-        self._put(keys, Change(now, instant(getattr(operation, "time", None)), certain))
+        self._put(keys, ConsentChange(now, instant(getattr(operation, "time", None)), certain))
 
-    def _put(self, keys: Iterable[Key], change: Change) -> None:
+    def _put(self, keys: Iterable[Key], change: ConsentChange) -> None:
         for key in keys:
             self._changes.pop(key, None)
             self._changes[key] = change
@@ -193,7 +193,7 @@ class RecentConsents:
             self._changes.pop(key, None)
 
 
-def _is_repeat(change: Change, said: float | None) -> bool:
+def _is_repeat(change: ConsentChange, said: float | None) -> bool:
     """Whether it is what was sent already, or older than that."""
     if not change.certain:
         return False
