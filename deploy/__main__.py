@@ -12,13 +12,15 @@ from pathlib import Path
 
 from cli.stack import aws
 from cli.troubles import Misuse, Trouble
-from deploy import environment, parameters, rollout
+from deploy import environment, parameters, rollout, runbook
 from deploy.parameters import ParameterError
 from deploy.secret import carry_over
 from local.aws_stand_in.template import FILE, source
 
 ROOT = FILE.parent
 BUILD = ROOT / ".aws-sam"
+
+RUNBOOK = "RunbookUrl"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,6 +52,7 @@ def _deploy(stack: str, template: Path, more: Sequence[str]) -> int:
     before = _deployed(stack)
     kept = _kept(before, chosen)
     _say_what_holds(file, chosen, kept)
+    chosen = {**_runbook(kept), **chosen}
     effective = {**kept, **chosen}
     _check_size(stack, effective)
     if rollout.is_wanted(effective):
@@ -90,6 +93,12 @@ def _kept(stack: aws.Stack | None, chosen: Mapping[str, str]) -> dict[str, str]:
         for name, value in ({} if stack is None else stack.parameters).items()
         if name in declared and name not in chosen and value != str(declared[name]["Default"])
     }
+
+
+def _runbook(kept: Mapping[str, str]) -> dict[str, str]:
+    """Where the alarms' texts point to, unless the stack has a place already."""
+    page = None if RUNBOOK in kept else runbook.url(ROOT)
+    return {} if page is None else {RUNBOOK: page}
 
 
 def _say_what_holds(file: Path, chosen: Mapping[str, str], kept: Mapping[str, str]) -> None:

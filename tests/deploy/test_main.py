@@ -7,6 +7,7 @@ import pytest
 
 from cli.stack.aws import Stack
 from deploy import __main__ as deploy
+from deploy import runbook
 
 
 @pytest.fixture
@@ -100,3 +101,22 @@ def test_what_the_stack_has_and_the_file_does_not_say_is_kept_and_told(
         "Kept as the stack has them: Pause=on, AlarmEmail=…",
     ]
     assert captured.err.strip() == "make deploy: sam build failed, see above"
+
+
+@pytest.mark.parametrize(
+    ("kept", "page", "expected"),
+    [
+        ({}, "https://git.example/page", {"RunbookUrl": "https://git.example/page"}),
+        ({"RunbookUrl": "https://wiki.example/"}, "https://git.example/page", {}),
+        ({}, None, {}),
+    ],
+    ids=["found", "set before", "not found"],
+)
+def test_alarms_link_the_repositorys_page_unless_the_stack_has_an_address(
+    kept: dict[str, str],
+    page: str | None,
+    expected: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(runbook, "url", lambda _: page)
+    assert deploy._runbook(kept) == expected

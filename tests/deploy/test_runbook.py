@@ -1,0 +1,45 @@
+"""The alarms link the page of the repository that was deployed."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deploy.runbook import url, url_of
+
+PAGE = "https://github.com/acme/klaviyo/blob/HEAD/docs/operating.md"
+
+
+@pytest.mark.parametrize(
+    ("remote", "expected"),
+    [
+        ("https://github.com/acme/klaviyo.git\n", PAGE),
+        ("https://github.com/acme/klaviyo", PAGE),
+        ("https://someone:ghp_token@github.com/acme/klaviyo.git", PAGE),
+        ("git@github.com:acme/klaviyo.git", PAGE),
+        ("ssh://git@github.com/acme/klaviyo.git", PAGE),
+        (
+            "git@gitlab.com:acme/data/klaviyo.git",
+            "https://gitlab.com/acme/data/klaviyo/-/blob/HEAD/docs/operating.md",
+        ),
+        (
+            "https://bitbucket.org/acme/klaviyo",
+            "https://bitbucket.org/acme/klaviyo/src/HEAD/docs/operating.md",
+        ),
+        ("https://git.acme.example/klaviyo.git", None),
+        ("/srv/git/klaviyo.git", None),
+        ("", None),
+    ],
+)
+def test_page_of_a_repository(remote: str, expected: str | None) -> None:
+    assert url_of(remote) == expected
+
+
+def test_page_of_a_checkout(tmp_path: Path) -> None:
+    assert url(tmp_path) is None
+    git = ("git", "-C", str(tmp_path))
+    subprocess.run((*git, "init", "--quiet"), check=True)
+    assert url(tmp_path) is None
+    remote = "git@github.com:acme/klaviyo.git"
+    subprocess.run((*git, "remote", "add", "origin", remote), check=True)
+    assert url(tmp_path) == PAGE
