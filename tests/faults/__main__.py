@@ -1,6 +1,6 @@
 """`make faults`: 100,000 messages through everything that can fail, and what became of them.
 
-python -m tests.faults [--messages 100000] [--seeds 1 2 3] [--seconds 75] [--share 0.29]
+python -m tests.faults [--messages 100000] [--seeds 1 2 3] [--seconds SECONDS] [--share 0.29]
     [--ledger off|on|failing] [--logs FOLDER]
 """
 
@@ -26,6 +26,11 @@ from tests.faults.run import Run, Settings
 
 RESULTS = Path(__file__).resolve().parent.parent.parent / "bench" / "results"
 
+SECONDS = 75.0
+"""That the traffic takes."""
+
+MOST_A_SECOND = 333
+"""Messages, with a ledger: moto answers with one processor."""
 
 CLOSING = (
     "lost",
@@ -50,7 +55,7 @@ def main() -> int:
     )
     parser.add_argument("--messages", type=int, default=100_000)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--seconds", type=float, default=75.0, help="that the traffic takes")
+    parser.add_argument("--seconds", type=float, help="that the traffic takes")
     parser.add_argument("--share", type=float, help="of a processor for each function")
     parser.add_argument("--ledger", choices=["off", "on", "failing"], default="off")
     parser.add_argument("--logs", type=Path, help="a folder in which the functions' logs are kept")
@@ -60,7 +65,7 @@ def main() -> int:
             Settings(
                 seed=seed,
                 messages=arguments.messages,
-                traffic_seconds=arguments.seconds,
+                traffic_seconds=arguments.seconds or seconds(arguments.messages, arguments.ledger),
                 processor_share=arguments.share,
                 ledger=arguments.ledger,
             ),
@@ -74,6 +79,11 @@ def main() -> int:
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / "faults.json").write_text(json.dumps(results, indent=2) + "\n")
     return 1 if any(result["problems"] for result in results) else 0
+
+
+def seconds(messages: int, ledger: str) -> float:
+    """That the traffic takes, unless somebody says otherwise."""
+    return SECONDS if ledger == "off" else max(SECONDS, messages / MOST_A_SECOND)
 
 
 def run(settings: Settings, logs: Path | None) -> dict[str, Any]:
