@@ -103,14 +103,17 @@ def _books(
         return None
     from handler.aws.dynamodb import DynamoDb
     from handler.books import recording  # noqa: F401 - at start, not within the first call
-    from handler.books.last_word import LastWord
+    from handler.books.last_word import LastWord, Lateness
     from handler.books.opening import Books
     from ledger.allowance import PATIENT_SECONDS
     from ledger.table import Table
 
     table = Table(environment.ledger_table, DynamoDb().call, environment.ledger_seconds)
-    last_word = LastWord(table, once_seconds=once_seconds)
-    seconds = None if function == "webhook" else PATIENT_SECONDS
+    if function == "webhook":
+        last_word, seconds = LastWord(table, once_seconds=once_seconds), None
+    else:
+        last_word = LastWord(table, once_seconds=once_seconds, lateness=Lateness())
+        seconds = PATIENT_SECONDS
     return Books(table, function, telemetry, last_word, seconds)
 
 

@@ -21,7 +21,6 @@ from handler.report.telemetry import Metric, Telemetry
 from handler.sorting import Sorted, Sorter
 from klaviyo_client.api.outcomes import Delivered
 from klaviyo_client.delivery import Klaviyo
-from klaviyo_client.people.last_words import is_withdrawal_from_all
 from klaviyo_client.results import Delivery
 from klaviyo_mapping import Settings
 
@@ -117,16 +116,12 @@ class Redelivery:
         return stored.missing
 
     def _urgent(self, entries: Iterable[Entry], moment: float) -> frozenset[int]:
-        """The operations, by their `id`, that wait for a late ledger no longer: withdrawals from
-        everything wait once at most."""
+        """The operations, by their `id`, that wait for a late ledger no longer."""
         patience = min(LEDGER_PATIENCE_SECONDS, self.retry_seconds / 2)
         return frozenset(
             id(entry.operation)
             for entry in entries
-            if entry.first_failed_at is not None
-            and (
-                entry.first_failed_at + patience < moment or is_withdrawal_from_all(entry.operation)
-            )
+            if entry.first_failed_at is not None and entry.first_failed_at + patience < moment
         )
 
     def _deliver(

@@ -19,7 +19,6 @@ from klaviyo_client.api.outcomes import (
 from klaviyo_client.delivery import Klaviyo
 from klaviyo_client.notes import ROUNDS, Notes, are_upserts, is_taken
 from klaviyo_client.people.claims import Checked, Words
-from klaviyo_client.people.last_words import is_withdrawal_from_all
 from klaviyo_client.people.newest import (
     ONCE_SECONDS,
     Judge,
@@ -37,6 +36,7 @@ from operations import (
     AddToList,
     Operation,
     RemoveFromList,
+    Unsubscribe,
     UpsertProfile,
 )
 
@@ -53,9 +53,10 @@ MARGIN = 1.0
 class InOrder:
     """A Klaviyo account, for one process, as `Klaviyo` is. `wall` gives Unix seconds.
 
-    What could not be checked in time comes again, withdrawals from everything after a few seconds.
-    The operations that are `urgent` (by their `id`) are sent unchecked, and so is everything where
-    the records do not answer at all.
+    What could not be checked in time comes again. Withdrawals from everything are sent
+    nevertheless, unless a process with more time is the next to ask. The operations that are
+    `urgent` (by their `id`) are sent unchecked, and so is everything where the records do not
+    answer at all.
     """
 
     def __init__(
@@ -118,12 +119,14 @@ class InOrder:
         else:
             afterwards = self._notes.afterwards(results, operations, stakes, checked)
         unnoted = self._notes.write(afterwards, checked)
-        late_seconds = self._words.late_seconds if unnoted else None
         for position in stakes.keys() & results.keys() if unnoted else ():
             if not unnoted.isdisjoint(keys_of(stakes[position])):
                 is_urgent = id(operations[position]) in self._urgent
-                again_in = None if is_urgent else late_seconds
-                results[position] = _unnoted(results[position], again_in)
+                comes_again = self._words.is_late and not is_urgent
+                again = Retryable(RetryReason.LEDGER_LATE, self._words.late_seconds)
+                results[position] = _unnoted(results[position], again if comes_again else None)
+        for position, seconds_ in checked.again_in.items():
+            results[position] = _again(results[position], seconds_)
         self._notes.take_back(delivery, now)
         self._notes.not_sent(
             [operations[position] for position in checked.unclear - results.keys()],
@@ -160,12 +163,16 @@ class InOrder:
             if (verdict := checked.verdicts.get(position)) is None
             or DeliveryWarning.ORDER_NOT_CHECKED in verdict.warnings
         ]
-        if unchecked and (late_seconds := self._words.late_seconds) is not None:
+        if unchecked and self._words.is_late:
+            again_in = self._words.late_seconds
+            comes_again = Retryable(RetryReason.LEDGER_LATE, again_in, tried=False)
             for position in unchecked:
                 operation = operations[position]
-                if id(operation) not in self._urgent:
-                    delay = None if is_withdrawal_from_all(operation) else late_seconds
-                    comes_again = Retryable(RetryReason.LEDGER_LATE, delay, tried=False)
+                if id(operation) in self._urgent:
+                    continue
+                if again_in is not None and _is_withdrawal_from_all(operation):
+                    checked.again_in[position] = again_in
+                else:
                     checked.verdicts[position] = Verdict(operation, comes_again)
         waiting = {
             position: verdict.outcome
@@ -265,17 +272,33 @@ def _result(
     return _with(result, *added)
 
 
-def _unnoted(result: Result, again_in: float | None) -> Result:
+def _is_withdrawal_from_all(operation: Operation) -> bool:
+    """Whether somebody withdraws a consent, and not only for one list: that must not wait long."""
+    return isinstance(operation, Unsubscribe) and operation.list_id is None
+
+
+def _again(result: Result, seconds: float) -> Result:
+    """What becomes of an operation that was sent unchecked, to come again with what waits for the
+    records: what follows it must not overtake it."""
+    outcome = result.outcome
+    if isinstance(outcome, Retryable):
+        return replace(result, outcome=replace(outcome, delay=seconds))
+    if isinstance(outcome, Delivered):
+        return replace(result, outcome=Retryable(RetryReason.LEDGER_LATE, seconds))
+    return result
+
+
+def _unnoted(result: Result, again: Retryable | None) -> Result:
     """What becomes of an operation that was taken, and not noted.
 
-    What may be repeated comes again in so many seconds to be noted, and goes without what is newer
-    by then. A consent may not: somebody would get two letters.
+    What may be repeated comes `again` to be noted, and goes without what is newer by then. A
+    consent may not: somebody would get two letters.
     """
     if not isinstance(result.outcome, Delivered):
         return result  # nothing was taken
     may_repeat = isinstance(result.operation, UpsertProfile | AddToList | RemoveFromList)
-    if again_in is not None and may_repeat:
-        return replace(result, outcome=Retryable(RetryReason.LEDGER_LATE, again_in))
+    if again is not None and may_repeat:
+        return replace(result, outcome=again)
     return _with(result, DeliveryWarning.ORDER_NOT_CHECKED)
 
 

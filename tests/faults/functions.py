@@ -25,7 +25,7 @@ LEDGER_SECONDS = 2.0
 """Of a webhook call: moto answers one request after the other."""
 
 LATE_SECONDS = 3.0
-"""For which a late table is first left alone; half a minute in the cloud."""
+"""For which the retry function first leaves a late table alone; half a minute in the cloud."""
 
 
 @functools.cache
@@ -33,14 +33,13 @@ def _intake() -> Intake:
     intake = assembly.webhook(os.environ, once_seconds=float(os.environ[ONCE_SECONDS]))
     if intake.books is not None:
         intake.books.seconds = LEDGER_SECONDS
-        intake.books.last_word.lateness.first = LATE_SECONDS
     return replace(intake, pace=PACE)
 
 
 @functools.cache
 def _redelivery() -> Redelivery:
     redelivery = assembly.retry(os.environ, once_seconds=float(os.environ[ONCE_SECONDS]))
-    if redelivery.books is not None:
+    if redelivery.books is not None and redelivery.books.last_word.lateness is not None:
         redelivery.books.last_word.lateness.first = LATE_SECONDS
     return replace(redelivery, pace=PACE)
 

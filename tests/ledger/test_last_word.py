@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from handler.books.last_word import LATE_SECONDS, Lateness, Words
+from handler.books.last_word import Lateness, Words
 from klaviyo_client.api.answers import Answer
-from klaviyo_client.api.outcomes import Delivered, Retryable, RetryReason
+from klaviyo_client.api.outcomes import Delivered, DeliveryWarning, Retryable, RetryReason
 from klaviyo_client.delivery import Klaviyo
 from klaviyo_client.in_order import InOrder
 from klaviyo_client.people.claims import Written
@@ -72,7 +72,7 @@ class Pair:
         self.one, self.other = self.client("one"), self.client("other")
 
     def client(self, me: str, klaviyo: Klaviyo | None = None) -> InOrder:
-        words = Words(self.table, PEOPLE, self.allowance, me, Lateness())
+        words = Words(self.table, PEOPLE, self.allowance, me)
         return InOrder(
             klaviyo or Klaviyo(self.url, probe_seconds=0.2),
             words,
@@ -343,7 +343,7 @@ class Overtaken(Words):
     """Something happens before the first claim is written."""
 
     def __init__(self, pair: Pair, meanwhile: Callable[[], Any]) -> None:
-        super().__init__(pair.table, PEOPLE, pair.allowance, "overtaken", Lateness())
+        super().__init__(pair.table, PEOPLE, pair.allowance, "overtaken")
         self._meanwhile = [meanwhile]
 
     def write(self, *records: Any, **options: Any) -> Written:
@@ -782,14 +782,38 @@ def test_what_there_is_no_time_to_ask_about_comes_again(pair: Pair, account: Acc
     assert pair.allowance.failures
 
 
-def test_a_withdrawal_from_everything_waits_only_some_seconds_for_a_late_table(pair: Pair) -> None:
+def test_what_a_process_with_little_time_could_not_check_soon_comes_again(pair: Pair) -> None:
     deliver(pair.one, upsert(1, plan="x"))
     pair.allowance = Allowance(0.0)
-    results = deliver(pair.client("late"), withdraws(5), withdraws(5, "L")).results
+    results = deliver(pair.client("late"), withdraws(5), identifies(6)).results
     outcomes = [each.outcome for each in results]
-    assert outcomes[0] == Retryable(RetryReason.LEDGER_LATE, tried=False)
-    assert isinstance(outcomes[1], Retryable)
-    assert (outcomes[1].delay or 0.0) >= LATE_SECONDS
+    assert outcomes == [Retryable(RetryReason.LEDGER_LATE, tried=False)] * 2
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"), [(None, RetryReason.LEDGER_LATE), (401, RetryReason.UNAUTHORIZED)]
+)
+def test_a_withdrawal_from_everything_does_not_wait_for_a_late_table_but_comes_again_to_be_noted(
+    pair: Pair, account: Account, status: int | None, reason: RetryReason
+) -> None:
+    """And so that no later subscription overtakes it: both come at the same time."""
+    account.add_subscribed(ADA, "L")
+    deliver(pair.one, upsert(1, plan="x"))
+    pair.allowance = Allowance(0.0)
+    words = Words(pair.table, PEOPLE, pair.allowance, "late", Lateness())
+    late = InOrder(Klaviyo(pair.url), words, wall=pair.clock)
+    account.set_weather(Weather(status=status))
+    batch = (withdraws(5), identifies(6, "M"), withdraws(5, "L"))
+    results = deliver(late, *batch).results
+    outcomes = [each.outcome for each in results if isinstance(each.outcome, Retryable)]
+    assert [each.reason for each in outcomes] == [reason, *[RetryReason.LEDGER_LATE] * 2]
+    assert len({each.delay for each in outcomes}) == 1
+    assert results[0].warnings == (DeliveryWarning.ORDER_NOT_CHECKED,)
+    assert (marketing(account) == "UNSUBSCRIBED") is (status is None)
+    account.set_weather(Weather())
+    pair.allowance = Allowance(30.0)
+    assert said(deliver(pair.client("later"), *batch[:2])) == ["delivered", "delivered opted_out"]
+    assert said(deliver(pair.client("later"), consents(4))) == ["delivered superseded"]
 
 
 def test_a_late_table_is_left_alone_for_longer_each_time_and_then_found_in_time(
@@ -887,7 +911,7 @@ def test_what_could_not_be_claimed_in_time_comes_again_where_that_helps(
     pair: Pair, code: str, *, is_urgent: bool, expected: list[str]
 ) -> None:
     pair.table.requests.call = Puts(pair.table, code)
-    words = Words(pair.table, PEOPLE, pair.allowance, "late", Lateness())
+    words = Words(pair.table, PEOPLE, pair.allowance, "late")
     batch = (upsert(5, plan="x"), CreateEvent("m", Identity(email=ADA), "Viewed", "m-9"))
     urgent = {id(each) for each in batch if is_urgent}
     late = InOrder(Klaviyo(pair.url), words, wall=pair.clock, urgent=urgent)
@@ -919,7 +943,7 @@ def test_a_list_unsubscription_whose_claim_was_answered_too_late_is_held_up_only
 ) -> None:
     subscribed(pair)
     pair.table.requests.call = LateAnswers(pair.table, "TimedOut")
-    words = Words(pair.table, PEOPLE, pair.allowance, "late", Lateness())
+    words = Words(pair.table, PEOPLE, pair.allowance, "late")
     step = withdraws(5, "L")
     urgent = {id(step)} if is_urgent else set()
     late = InOrder(Klaviyo(pair.url), words, wall=pair.clock, urgent=urgent)
@@ -947,9 +971,7 @@ def test_what_was_taken_and_could_not_be_noted_comes_again_or_is_told(
     assert said(delivery) == [expected]
     assert account.profiles.by_email(ADA), "Klaviyo has taken it"
     [outcome] = [result.outcome for result in delivery.results]
-    if isinstance(outcome, Retryable):
-        assert outcome.tried
-        assert (outcome.delay or 0.0) >= LATE_SECONDS
+    assert isinstance(outcome, Delivered) or outcome == Retryable(RetryReason.LEDGER_LATE)
 
 
 def test_of_what_was_not_taken_nothing_is_told(pair: Pair, account: Account) -> None:

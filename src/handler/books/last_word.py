@@ -42,10 +42,19 @@ LONGEST = 10.0
 
 
 class LastWord:
-    """What puts a client's deliveries in order, for one process; see `klaviyo_client.in_order`."""
+    """What puts a client's deliveries in order, for one process; see `klaviyo_client.in_order`.
 
-    def __init__(self, table: Table, *, once_seconds: float = ONCE_SECONDS) -> None:
-        self.lateness = Lateness()
+    A process without `lateness` has little time for the table, and leaves it to one with more.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        *,
+        once_seconds: float = ONCE_SECONDS,
+        lateness: "Lateness | None" = None,
+    ) -> None:
+        self.lateness = lateness
         self._table = table
         self._once_seconds = once_seconds
         self._me: str | None = None
@@ -109,7 +118,7 @@ class Words:
         people: People,
         allowance: Allowance,
         me: str,
-        lateness: Lateness,
+        lateness: Lateness | None = None,
         known: Mapping[Key, Item | None] = {},
     ) -> None:
         self.me = me
@@ -131,11 +140,14 @@ class Words:
         return _field_ids(names, self._people.salt)
 
     @property
+    def is_late(self) -> bool:
+        """Whether the table answers, but not in time."""
+        return self._allowance.was_too_short and self._table.requests.are_answered
+
+    @property
     def late_seconds(self) -> float | None:
-        """If the table answers, but not in time: for how many seconds to leave it alone."""
-        if not (self._allowance.was_too_short and self._table.requests.are_answered):
-            return None
-        if self._late_seconds is None:
+        """For how many seconds to leave a table alone that is late: the same all through a call."""
+        if self._late_seconds is None and self._lateness is not None:
             self._late_seconds = self._lateness.grow()
         return self._late_seconds
 
@@ -193,7 +205,7 @@ class Words:
         names = change.keys
         made = swap(self._table, change.puts, self._allowance, leave=leave)
         self._is_all_there &= None not in made
-        if self._is_all_there:
+        if self._is_all_there and self._lateness is not None:
             self._lateness.end()
         return Written(
             {name for name, is_made in zip(names, made, strict=True) if is_made},

@@ -51,9 +51,13 @@ class Words(Protocol):
         """Replace the records, unless somebody has changed them."""
 
     @property
+    def is_late(self) -> bool:
+        """Whether reads or writes failed, and only because the time ran out."""
+
+    @property
     def late_seconds(self) -> float | None:
-        """If reads or writes failed, and only because the time ran out: the seconds for which the
-        records should be left alone."""
+        """The seconds for which records that are late should be left alone; `None` where a process
+        with more time is the next to ask."""
 
 
 @dataclass(slots=True)
@@ -62,7 +66,8 @@ class Checked:
     the claim, the claim, and the facts that were written with it, as they were `before`.
 
     `now` is the time of the check, in Unix seconds. `unclear` are the positions of which nobody
-    knows whether the claim was written.
+    knows whether the claim was written. `again_in` has the positions that are sent unchecked and
+    come again in so many seconds, to be noted.
     """
 
     now: float
@@ -71,6 +76,7 @@ class Checked:
     claims: dict[Key, Times] = field(default_factory=dict)
     before: dict[Key, dict[FieldId, float]] = field(default_factory=dict)
     unclear: set[int] = field(default_factory=set)
+    again_in: dict[int, float] = field(default_factory=dict)
 
     def claim(self, key: Key, claims: Times, facts: Times, old: Record, new: Record) -> None:
         """A claim was written."""

@@ -26,11 +26,6 @@ class LastWords:
     opted_out: set[int] = field(default_factory=set)
 
 
-def is_withdrawal_from_all(operation: Operation | None) -> bool:
-    """Whether somebody withdraws a consent, and not only for one list: that may not wait long."""
-    return isinstance(operation, Unsubscribe) and operation.list_id is None
-
-
 def may_repeat(operations: Iterable[Operation]) -> bool:
     """Whether anybody is subscribed to one list more than once."""
     subscribed = [
