@@ -36,7 +36,7 @@ class Go:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Not at this moment, but soon: ask again after `seconds`, or when an answer has come."""
+    """Not at this moment: ask again after `seconds`, or when an answer has come."""
 
     seconds: float
 

@@ -37,9 +37,6 @@ WINDOW_SECONDS = 1.0
 Also the shortest pause, since Klaviyo names whole seconds and may round them down to 0.
 """
 
-LONGEST_WAIT_SECONDS = 2.0
-"""A longer wait is a pause, not a way to spread a batch."""
-
 SLOW_SECONDS = 1.0
 """A request that was given up sooner may just have started too late; it says nothing of Klaviyo."""
 
@@ -220,7 +217,8 @@ class Gate:
         self._shared = self._outlook()
 
     def admit(self, endpoint: Endpoint, probe_seconds: float) -> Go | Wait | Retryable:
-        """Whether a request to the endpoint may go now.
+        """Whether a request to the endpoint may go now: a `Wait` is for room in the windows, a
+        `Retryable` for a pause that Klaviyo named or for the circuit.
 
         A probe that was not answered within `probe_seconds` makes way for another.
         """
@@ -228,14 +226,12 @@ class Gate:
             now = self._clock()
             traffic = self._traffic[endpoint.name]
             if now < traffic.paused_until:
-                return _throttled(traffic.paused_until - now)
+                return throttled(traffic.paused_until - now)
             admission = self._circuit.admission(now)
             if not isinstance(admission, Go):
                 return admission
             allowed = _part(endpoint.per_second, self._share)
             wait = traffic.wait(now, allowed, self._senders)
-            if wait > LONGEST_WAIT_SECONDS:
-                return _throttled(wait)
             if wait > 0:
                 return Wait(wait)
             if admission.probe:
@@ -291,7 +287,8 @@ def pause_after(throttled: Answer) -> float:
     return max(throttled.retry_after, WINDOW_SECONDS)
 
 
-def _throttled(seconds: float) -> Retryable:
+def throttled(seconds: float) -> Retryable:
+    """What has to wait so long before it may be sent."""
     return Retryable(RetryReason.THROTTLED, seconds, tried=False)
 
 

@@ -24,7 +24,7 @@ from klaviyo_client.planning.requests import Request
 from klaviyo_client.planning.steps import BULK_EVENTS_FROM
 from klaviyo_client.sending.circuit_breaker import Go, Wait
 from klaviyo_client.sending.departure import at_departure
-from klaviyo_client.sending.rate_limits import Gate, pause_after
+from klaviyo_client.sending.rate_limits import Gate, pause_after, throttled
 
 CONNECTIONS = BULK_EVENTS_FROM
 """Requests under way at once: whatever a call sends singly, none of it waits for another's answer.
@@ -32,6 +32,9 @@ At 100 ms an answer that is 240 a second, near the burst limits."""
 
 WORKERS = 4 * CONNECTIONS
 """The most threads. It leaves room for others when requests were abandoned."""
+
+LONGEST_WAIT_SECONDS = 2.0
+"""How long a batch waits for room in a window to spread itself, even without patience."""
 
 LONGEST_SECONDS = 10.0
 """How long a request, abandoned or not, waits for its answer."""
@@ -84,9 +87,10 @@ class Transport(Protocol):
 class Sender:
     """Sends requests to Klaviyo, for one process. One `send` at a time.
 
-    `patience` is for how many seconds a pause of Klaviyo's is waited out in place; what would have
-    to wait longer is answered untried. `probe_seconds` is what a probe of an open circuit may take.
-    `share` is what this process may use of Klaviyo's limits.
+    `patience` is for how many seconds a pause of Klaviyo's or a full window is waited out in place;
+    what would have to wait longer is answered untried. What waits for a window is to come back
+    `patience` earlier, so that it is ready when there is room. `probe_seconds` is what a probe of
+    an open circuit may take. `share` is what this process may use of Klaviyo's limits.
     """
 
     def __init__(
@@ -202,6 +206,8 @@ class _Sending:
         if isinstance(admission, Go):
             return admission
         if isinstance(admission, Wait):
+            if admission.seconds > max(self._sender.patience, LONGEST_WAIT_SECONDS):
+                return throttled(admission.seconds - self._sender.patience)
             return admission if now + admission.seconds < self._limits.start_by else UNTRIED
         pause = admission.delay or 0.0
         return Wait(pause) if self._is_worth_waiting(pause) else admission

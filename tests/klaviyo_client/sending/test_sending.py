@@ -75,6 +75,10 @@ class Line:
         return ()
 
 
+def untried_for(seconds: float) -> Retryable:
+    return Retryable(RetryReason.THROTTLED, seconds, tried=False)
+
+
 def request(name: str, endpoint: Endpoint = CREATE_EVENT) -> Request:
     return Request(endpoint, (Item(name.encode(), (0,)),))
 
@@ -238,6 +242,31 @@ def test_what_has_no_room_before_the_deadline_stays_untried() -> None:
     one_a_second = endpoint("one", 1, 60)
     assert line.send_requests(*requests(5, one_a_second), seconds=2.5) == 3
     assert list(line.answered.values()).count(UNTRIED) == 2
+
+
+FULL = answer(202, RateLimit_Limit="1, 1;w=1, 1;w=60")
+
+
+@pytest.mark.parametrize(
+    ("patience", "passed", "outcome", "waited"),
+    [
+        pytest.param(0.0, 0.0, untried_for(60.0), 0.0, id="none: after the whole wait"),
+        pytest.param(5.0, 0.0, untried_for(55.0), 0.0, id="some: so much earlier"),
+        pytest.param(5.0, 54.5, untried_for(0.5), 0.0, id="just too early"),
+        pytest.param(5.0, 55.0, FULL, 5.0, id="back when it was told: the rest in place"),
+        pytest.param(0.0, 58.0, FULL, 2.0, id="none, and two seconds are left"),
+    ],
+)
+def test_what_finds_a_full_window_comes_back_as_early_as_it_can_be_waited_out(
+    patience: float, passed: float, outcome: Reply, waited: float
+) -> None:
+    clock = Clock()
+    line = Line(lambda name: FULL, clock, patience=patience)
+    line.send_requests(request("fills it"))
+    clock.sleep(passed)
+    before = clock.now
+    line.send_requests(request("0"))
+    assert (line.answered["0"], clock.now - before) == (outcome, waited)
 
 
 # The circuit
