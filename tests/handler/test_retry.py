@@ -186,7 +186,7 @@ def test_what_would_not_fill_a_request_goes_back_untried(deployment: Deployment)
     assert len(recorded(deployment.account)) == 1_000
     waiting = deployment.waiting()
     for entry in waiting:
-        assert 0 < entry.pop("not_before") - time.time() < 2
+        assert entry.pop("not_before") <= time.time()
     assert waiting == entries[1_000:]
 
 
