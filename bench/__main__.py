@@ -5,7 +5,7 @@
 Prints a table and writes `bench/results/<commit>.json`. Every value comes from a fresh process on
 the built artifact. The figures are medians over the rounds, ± half the distance of the quartiles.
 Within a round, the processes that are compared run one after the other, so that the machine's noise
-affects all of them. The ratios to the peer and of the growth are medians of each round's ratio.
+affects all of them. The ratios to the peer are medians of each round's ratio.
 
 `--base` compares with an earlier commit: with its stored result, or, if there is none or with
 `--fresh`, with its artifact measured in the same rounds. `--peer` runs Segment's own destination in

@@ -29,6 +29,9 @@ SIZES: Mapping[str, tuple[int, ...]] = {
 """Messages in a call. An order is six operations, and a call takes about 10,000 operations: the
 rest waits in the queue."""
 
+GROWTH_FROM = 100
+"""Messages of the small call, to which the largest is compared."""
+
 STAND_IN_SIZES = {kind: tuple(each for each in of if each != 10) for kind, of in SIZES.items()}
 SINGLES = 200
 BACKLOG = 1_000
@@ -124,6 +127,11 @@ class Subject:
         ]
         batches = {f"batch.{kind}": file(f"batch-{kind}") for kind in messages.KINDS}
         tasks.append(self.task("webhook", rounds, label="batches", stub=True, calls=batches))
+        pairs = {
+            f"growth.{kind}": [file(f"{kind}-{GROWTH_FROM}"), file(f"{kind}-{max(SIZES[kind])}")]
+            for kind in messages.KINDS
+        }
+        tasks.append(self.task("growth", rounds, stub=True, pairs=pairs))
         tasks.append(self.task("first", rounds, stub=True, call=file("batch-track")))
         tasks.append(self.task("singles", rounds, stub=False, calls=file("singles")))
         tasks.append(Task(self.name, "cold.environment", rounds, self.cold_with_environment))

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from bench.figures import Figure, ratio, ratio_in_turns, verdict
 from bench.rows import peer
 from bench.rows.import_times import Module, by_package, costliest
-from bench.rows.measuring import SIZES, STAND_IN_SIZES
+from bench.rows.measuring import GROWTH_FROM, SIZES, STAND_IN_SIZES
 
 Figures = Mapping[str, Figure]
 
 WIDTH = 48
-GROWTH_FROM, GROWTH = 100, 1.05
+GROWTH = 1.05
 MOST_MEMORY = 16.0
 """MB that the largest batch may take beyond the idle process."""
 
@@ -217,12 +217,10 @@ def aims(figures: Figures) -> str:
     """
     lines = ["", "Aims"]
     for kind, name in KIND_NAMES.items():
-        most = max(SIZES[kind])
-        small = figures.get(f"stub.{kind}.{GROWTH_FROM}.processor")
-        large = figures.get(f"stub.{kind}.{most}.processor")
-        if small is not None and large is not None:
+        if f"growth.{kind}" in figures:
+            most = max(SIZES[kind])
             label = f"{name}: processor time a message at {most:,} against {GROWTH_FROM}"
-            lines.append(_aim(label, ratio_in_turns(large, small) or 0.0, GROWTH))
+            lines.append(_aim(label, figures[f"growth.{kind}"].median, GROWTH))
     for figure, most in MOST_REQUESTS.items():
         if figure in figures:
             label = next(

@@ -40,6 +40,9 @@ MICROSECONDS = 1_000_000
 SECONDS = 0.25
 """How long a case is repeated, at least once. Before that it runs once to warm up."""
 
+PAIRS, SMALL_CALLS = 7, 9
+"""For the growth of a message's cost: a large call, then so many small ones; and so many times."""
+
 RETRY_SECONDS = 60.0
 
 
@@ -108,34 +111,52 @@ def mapping(job: Mapping[str, Any]) -> Figures:
 
 
 def webhook(job: Mapping[str, Any]) -> Figures:
-    """Whole webhook calls, and their processor time (`….processor`). With the stub, also the time
-    until the last request was written (`….request`), and the number of requests (`….requests`)."""
+    """Whole webhook calls. With the stub, also the time until the last request was written
+    (`….request`), and the number of requests (`….requests`)."""
     figures: Figures = {}
     handle, stub = _webhook(job)
     for name, path in job["calls"].items():
         lambda_event = json.loads(Path(path).read_text())
         number = _delivered(handle(dict(lambda_event)))
         until: list[float] = []
-        spent: list[float] = []
 
-        def once(
-            lambda_event: Any = lambda_event,
-            until: list[float] = until,
-            spent: list[float] = spent,
-        ) -> None:
+        def once(lambda_event: Any = lambda_event, until: list[float] = until) -> None:
             if stub is not None:
                 stub.requests = 0
-            began, before = perf_counter(), process_time()
+            began = perf_counter()
             handle(dict(lambda_event))
-            spent.append(process_time() - before)
             if stub is not None:
                 until.append(stub.last - began)
 
         figures[name] = repeated(once) / number
-        figures[f"{name}.processor"] = statistics.median(spent) * MICROSECONDS / number
         if stub is not None:
             figures[f"{name}.request"] = statistics.median(until) * MICROSECONDS / number
             figures[f"{name}.requests"] = stub.requests
+    return figures
+
+
+def growth(job: Mapping[str, Any]) -> Figures:
+    """How many times as much of the processor a message takes in a large call as in a small one.
+
+    Large and small calls take turns, so that whatever slows the machine down slows down both.
+    """
+    handle, _ = _webhook(job)
+
+    def spent(path: str) -> float:
+        lambda_event = json.loads(Path(path).read_text())
+        before = process_time()
+        answer = handle(lambda_event)
+        after = process_time()
+        return (after - before) / _delivered(answer)
+
+    figures: Figures = {}
+    for name, (small, large) in job["pairs"].items():
+        spent(small), spent(large)
+        times = [
+            spent(large) / statistics.median(spent(small) for _ in range(SMALL_CALLS))
+            for _ in range(PAIRS)
+        ]
+        figures[name] = statistics.median(times)
     return figures
 
 
@@ -343,7 +364,7 @@ def _peak() -> float:
 
 JOBS: Mapping[str, Callable[[Mapping[str, Any]], Figures]] = {
     job.__name__: job
-    for job in (mapping, webhook, first, singles, slow, retry, memory, requests, machine)
+    for job in (mapping, webhook, growth, first, singles, slow, retry, memory, requests, machine)
 }
 
 

@@ -60,10 +60,8 @@ def test_each_case_of_the_peer_has_a_figure_of_ours() -> None:
 
 def test_aims_without_a_peer() -> None:
     measured = figures(
-        stub__identify__100__processor=100.0,
-        stub__identify__4000__processor=105.4,
-        stub__track__100__processor=50.0,
-        stub__track__4000__processor=60.0,
+        growth__identify=1.054,
+        growth__track=1.2,
         requests__orders=6.0,
         requests__known=2.0,
         artifact__unzipped=6.5,

@@ -73,6 +73,18 @@ def test_stubbed_batch_is_timed_to_its_request_and_its_answer(
     assert figures["it.requests"] == 1
 
 
+def test_growth_is_that_of_a_messages_share_of_the_call(
+    variables: dict[str, str], tmp_path: Path
+) -> None:
+    """A call has costs of its own, so a message by itself takes several times as much."""
+    one, many = (
+        write(tmp_path / f"{size}.json", messages.call(messages.lean("track", size)))
+        for size in (1, 300)
+    )
+    job = {"job": "growth", "stub": True, "url": "http://nowhere", "pairs": {"it": [one, many]}}
+    assert 0 < run("worker.py", json.dumps(job), variables)["it"] < 0.5
+
+
 def test_message_that_is_not_delivered_ends_the_measurement(
     variables: dict[str, str], tmp_path: Path
 ) -> None:
