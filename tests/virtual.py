@@ -85,7 +85,10 @@ class RetrySide:
     def turn(self, until: float) -> bool:
         """One batch, or a wait for the next message; false when the time is up."""
         batch: list[Any] = []
-        while len(batch) < BATCH_SIZE and (received := self._poller.receive(10)):
+        while len(batch) < BATCH_SIZE and self._shows_some():
+            received = self._poller.receive(10)
+            if not received:  # what SQS has just moved to the dead-letter queue
+                break
             batch += received
         if batch:
             self._poller.take(batch)
@@ -95,6 +98,9 @@ class RetrySide:
             soonest = min((time for time in hidden if time > self._clock.now), default=until)
             self._clock.now = min(soonest + 0.001, until)
         return self._clock.now < until
+
+    def _shows_some(self) -> bool:
+        return any(each.hidden_until <= self._clock.now for each in aws.held(self._url))
 
     def _invoke(self, lambda_event: Mapping[str, Any]) -> Any:
         trace = trace_of(lambda_event, NAME)
