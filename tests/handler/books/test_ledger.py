@@ -552,10 +552,12 @@ def test_a_withdrawal_from_everything_is_sent_before_the_ledger_is_in_time(
     retry.handle(batch(envelope({"message": identify(2)})), 60.0)
     webhook.books.seconds = retry.books.seconds = 0.0
     withdrawal = track(event="User Unsubscribed", properties={"email": "jane@acme-store.example"})
-    webhook.handle(call([withdrawal]))
-    (entry,) = ledger.take_all()
-    assert entry["operation"]["kind"] == "unsubscribe"
     began = time.time()
+    webhook.handle(call([withdrawal]))
+    (entry,) = ledger.waiting()
+    assert entry["operation"]["kind"] == "unsubscribe"
+    assert entry["not_before"] < time.time() + 10.0, "the retry function has more time"
+    (entry,) = ledger.take_all()
     retry.handle(batch(envelope(entry)), 60.0)
     (again,) = ledger.waiting()
     assert (again["operation"], again["attempts"]) == (entry["operation"], 1)
