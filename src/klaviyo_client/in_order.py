@@ -25,7 +25,12 @@ from klaviyo_client.people.newest import (
     Verdict,
     keys_of,
 )
-from klaviyo_client.people.positions import in_time, stakes_of
+from klaviyo_client.people.positions import (
+    in_time,
+    is_withdrawal_from_all,
+    slices,
+    stakes_of,
+)
 from klaviyo_client.people.records import claimed
 from klaviyo_client.people.sequence import held_by_deletions
 from klaviyo_client.people.stakes import Stake
@@ -36,7 +41,6 @@ from operations import (
     AddToList,
     Operation,
     RemoveFromList,
-    Unsubscribe,
     UpsertProfile,
 )
 
@@ -150,30 +154,16 @@ class InOrder:
     ) -> Checked:
         """Verdicts on all that could be checked."""
         checked = Checked(now)
-        open_ = dict(stakes)
-        for attempt in range(ROUNDS):
-            if not open_:
-                break
-            open_ = self._check_once(operations, open_, seconds, checked, again=attempt > 0)
-        for position in open_:
-            checked.verdicts[position] = Verdict(operations[position], CONTENDED)
-        unchecked = [
-            position
-            for position in stakes
-            if (verdict := checked.verdicts.get(position)) is None
-            or DeliveryWarning.ORDER_NOT_CHECKED in verdict.warnings
-        ]
-        if unchecked and self._words.is_late:
-            again_in = self._words.late_seconds
-            comes_again = Retryable(RetryReason.LEDGER_LATE, again_in, tried=False)
-            for position in unchecked:
-                operation = operations[position]
-                if id(operation) in self._urgent:
-                    continue
-                if again_in is not None and _is_withdrawal_from_all(operation):
-                    checked.again_in[position] = again_in
-                else:
-                    checked.verdicts[position] = Verdict(operation, comes_again)
+        parts = slices(operations, stakes) if self._words.has_time else [dict(stakes)]
+        for part in parts:
+            open_ = part
+            for attempt in range(ROUNDS):
+                if not open_:
+                    break
+                open_ = self._check_once(operations, open_, seconds, checked, again=attempt > 0)
+            for position in open_:
+                checked.verdicts[position] = Verdict(operations[position], CONTENDED)
+        self._leave_unchecked(operations, stakes, checked)
         waiting = {
             position: verdict.outcome
             for position, verdict in checked.verdicts.items()
@@ -184,6 +174,29 @@ class InOrder:
             if verdict is None or verdict.outcome is None:
                 checked.verdicts[position] = Verdict(operations[position], outcome)
         return checked
+
+    def _leave_unchecked(
+        self, operations: Sequence[Operation], stakes: Mapping[int, Stake], checked: Checked
+    ) -> None:
+        """What a late table could not check comes again."""
+        unchecked = [
+            position
+            for position in stakes
+            if (verdict := checked.verdicts.get(position)) is None
+            or DeliveryWarning.ORDER_NOT_CHECKED in verdict.warnings
+        ]
+        if not unchecked or not self._words.is_late:
+            return
+        again_in = self._words.late_seconds
+        comes_again = Retryable(RetryReason.LEDGER_LATE, again_in, tried=False)
+        for position in unchecked:
+            operation = operations[position]
+            if id(operation) in self._urgent:
+                continue
+            if again_in is not None and is_withdrawal_from_all(operation):
+                checked.again_in[position] = again_in
+            else:
+                checked.verdicts[position] = Verdict(operation, comes_again)
 
     def _check_once(
         self,
@@ -270,11 +283,6 @@ def _result(
     elif position in stakes:
         added = (DeliveryWarning.ORDER_NOT_CHECKED,)
     return _with(result, *added)
-
-
-def _is_withdrawal_from_all(operation: Operation) -> bool:
-    """Whether somebody withdraws a consent, and not only for one list: that must not wait long."""
-    return isinstance(operation, Unsubscribe) and operation.list_id is None
 
 
 def _again(result: Result, seconds: float) -> Result:

@@ -840,20 +840,26 @@ def test_a_late_table_is_left_alone_for_longer_each_time_and_then_found_in_time(
     assert 30.0 <= (delay(0.0) or 0.0) <= 45.0
 
 
-def test_of_many_people_those_whose_records_were_read_in_time_are_checked(pair: Pair) -> None:
-    """The reading leaves as much time for the claims."""
-    call, reads = pair.table.requests.call, itertools.count()
+class FirstRead:
+    """How a table is called that answers the first read in time, and no other."""
 
-    def late_but_for_the_first(asked: Iterable[Asked], seconds: float) -> Any:
+    def __init__(self, table: Table) -> None:
+        self._call = table.requests.call
+        self._reads = itertools.count()
+
+    def __call__(self, asked: Iterable[Asked], seconds: float) -> Any:
         for number, each in enumerate(asked):
-            if each[0] == "BatchGetItem" and next(reads):
+            if each[0] == "BatchGetItem" and next(self._reads):
                 time.sleep(seconds)
                 yield number, TableError("TimedOut")
             else:
-                [(_, answer)] = call([each], seconds)
+                [(_, answer)] = self._call([each], seconds)
                 yield number, answer
 
-    pair.table.requests.call = late_but_for_the_first
+
+def test_of_many_people_those_whose_records_were_read_in_time_are_checked(pair: Pair) -> None:
+    """The reading leaves as much time for the claims."""
+    pair.table.requests.call = FirstRead(pair.table)
     pair.allowance = Allowance(6.0)
     people = [upsert(5, f"{number}@acme-store.example", plan="x") for number in range(150)]
     found = Counter(said(pair.client("late").deliver(people, KEY, 30.0)))
@@ -861,6 +867,18 @@ def test_of_many_people_those_whose_records_were_read_in_time_are_checked(pair: 
         {"delivered": 100, "ledger_late": 50},
         {"delivered": 50, "ledger_late": 100},
     )
+
+
+def test_where_time_is_short_those_who_withdraw_a_consent_are_checked_first(
+    pair: Pair, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("klaviyo_client.people.positions.SLICE", 1)
+    account.add_subscribed(ADA, "L")
+    pair.table.requests.call = FirstRead(pair.table)
+    words = Words(pair.table, PEOPLE, Allowance(6.0), "late", Lateness())
+    late = InOrder(Klaviyo(pair.url), words, wall=pair.clock)
+    batch = (upsert(5, "bob@acme-store.example", plan="x"), withdraws(5))
+    assert said(late.deliver(batch, KEY, 30.0)) == ["ledger_late", "delivered"]
 
 
 class Puts:

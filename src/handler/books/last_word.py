@@ -140,6 +140,11 @@ class Words:
         return _field_ids(names, self._people.salt)
 
     @property
+    def has_time(self) -> bool:
+        """Whether no other function has more time for the table."""
+        return self._lateness is not None
+
+    @property
     def is_late(self) -> bool:
         """Whether the table answers, but not in time."""
         return self._allowance.was_too_short and self._table.requests.are_answered

@@ -51,6 +51,10 @@ class Words(Protocol):
         """Replace the records, unless somebody has changed them."""
 
     @property
+    def has_time(self) -> bool:
+        """Whether no other process has more time for the records."""
+
+    @property
     def is_late(self) -> bool:
         """Whether reads or writes failed, and only because the time ran out."""
 

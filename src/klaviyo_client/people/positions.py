@@ -1,11 +1,14 @@
 """Which operations of a batch could come too late, and in which order upserts are sent. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from klaviyo_client.people.newest import said_at
+from klaviyo_client.people.newest import keys_of, said_at
 from klaviyo_client.people.stakes import Stake, stake_of
-from operations import DeleteProfile, MergeProfiles, Operation, UpsertProfile
+from operations import DeleteProfile, MergeProfiles, Operation, Unsubscribe, UpsertProfile
 from operations.instants import NEVER
+
+SLICE = 500
+"""Operations that are checked at once, where there is time for one part after the other."""
 
 
 def stakes_of(operations: Sequence[Operation], now: float) -> dict[int, Stake]:
@@ -17,6 +20,34 @@ def stakes_of(operations: Sequence[Operation], now: float) -> dict[int, Stake]:
         and stake.sets
         and said_at(operation, now) != NEVER
     }
+
+
+def is_withdrawal_from_all(operation: Operation) -> bool:
+    """Whether somebody withdraws a consent, and not only for one list: that must not wait long."""
+    return isinstance(operation, Unsubscribe) and operation.list_id is None
+
+
+def slices(
+    operations: Sequence[Operation], stakes: Mapping[int, Stake]
+) -> Iterator[dict[int, Stake]]:
+    """The stakes part by part, so that some are checked where there is no time for all: first those
+    of people who withdraw a consent."""
+    if len(stakes) <= SLICE:
+        yield dict(stakes)
+        return
+    withdrawing = {
+        key
+        for position, stake in stakes.items()
+        if is_withdrawal_from_all(operations[position])
+        for key in keys_of(stake)
+    }
+    first = [
+        position for position, stake in stakes.items() if not withdrawing.isdisjoint(keys_of(stake))
+    ]
+    rest = stakes.keys() - first
+    for part in (first, [position for position in stakes if position in rest]):
+        for begin in range(0, len(part), SLICE):
+            yield {position: stakes[position] for position in part[begin : begin + SLICE]}
 
 
 def in_time(operations: Sequence[Operation], now: float) -> list[int]:
