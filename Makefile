@@ -18,12 +18,13 @@ export PYTHONPATH := src
 # starts, compile everything anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-# One worker more than there are processors, since some always wait for a clock or a browser. Each test
-# of a time runs by itself, when nothing else does.
-WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# One worker more than there are processors, since some always wait for a clock or a browser. A test that
+# measures time has a processor to itself: such tests run after all others.
+PROCESSORS := $(shell getconf _NPROCESSORS_ONLN)
+WORKERS := $(shell expr $(PROCESSORS) + 1)
 ORDER := -p tests.suite.order --dist loadfile --no-loadscope-reorder
 PARALLEL := $(BIN)/python -m pytest -n $(WORKERS) $(ORDER) -m "not alone"
-ALONE = $(BIN)/python -m pytest -m alone $(shell grep -rl --include='test_*.py' 'mark\.alone' tests)
+ALONE = $(BIN)/python -m pytest -n $(PROCESSORS) $(ORDER) -m alone $(shell grep -rl --include='test_*.py' 'mark\.alone' tests)
 
 # A machine of CI that does other work too makes a clock late now and then. RETRY=1, as CI has it: what
 # failed is tried once more, one test at a time, and has to pass then. Three failures there are the end.
