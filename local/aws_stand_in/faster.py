@@ -2,6 +2,7 @@
 
 import functools
 import time
+from collections.abc import Callable, Mapping
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.sqs import models
@@ -13,7 +14,10 @@ class Dispatcher(DomainDispatcherApplication):
     get_backend_for_host = functools.cache(DomainDispatcherApplication.get_backend_for_host)
 
 
-CLOCKS = {"unix_time": time.time, "unix_time_millis": lambda: time.time() * 1000}
+CLOCKS: Mapping[str, Callable[[], float]] = {
+    "unix_time": time.time,
+    "unix_time_millis": lambda: time.time() * 1000,
+}
 """Moto's own compute the time from the calendar, for every message that a queue holds, whenever one
 is sent: with some hundreds that is most of what moto does."""
 

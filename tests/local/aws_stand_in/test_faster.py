@@ -1,0 +1,27 @@
+"""What moto does for each request or message is done once, or in short, and gives the same."""
+
+from collections.abc import Callable
+
+import pytest
+from moto.core import utils
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.sqs import models
+
+from local.aws_stand_in.faster import CLOCKS, Dispatcher
+
+
+@pytest.mark.parametrize("name", CLOCKS)
+def test_queues_ask_a_clock_that_shows_what_motos_own_shows(name: str, aws_url: str) -> None:
+    own: Callable[[], float] = getattr(utils, name)
+    assert getattr(models, name) is CLOCKS[name]
+    before, shown, after = own(), CLOCKS[name](), own()
+    assert before - 1 <= shown <= after + 1
+
+
+@pytest.mark.parametrize("host", ["sqs.us-east-1.amazonaws.com", "dynamodb", "moto_api", None])
+def test_host_is_looked_up_once_and_has_motos_service(host: str | None) -> None:
+    own = DomainDispatcherApplication(create_backend_app).get_backend_for_host(host)
+    ours = Dispatcher(create_backend_app)
+    before = Dispatcher.get_backend_for_host.cache_info().misses
+    assert [ours.get_backend_for_host(host) for _ in range(3)] == [own] * 3
+    assert Dispatcher.get_backend_for_host.cache_info().misses == before + 1
