@@ -114,4 +114,4 @@ def deployment(aws_variables: dict[str, str], account: Account) -> Iterator[Depl
 def ledger_has_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """The functions' ledger has time, also on a busy machine."""
     monkeypatch.setattr("handler.books.opening.SECONDS", 30.0)
-    monkeypatch.setattr("handler.books.page.READ_SECONDS", 30.0)
+    monkeypatch.setattr("handler.books.looking_up.READ_SECONDS", 30.0)

@@ -12,6 +12,8 @@ import json
 import struct
 from typing import Any
 
+from msgspec.json import decode, encode
+
 from bench import messages
 
 KLAVIYO_SECONDS, DYNAMODB_SECONDS = 0.1, 0.005
@@ -41,7 +43,7 @@ class End:
                 length = int(head.partition("content-length:")[2].split("\r\n")[0] or 0)
                 body = await reader.readexactly(length)
                 answer = await self._answer(head, body)
-                content = json.dumps(answer).encode()
+                content = encode(answer)
                 writer.write(
                     b"HTTP/1.1 202 Accepted\r\n"
                     if answer is None or "data" in answer
@@ -63,7 +65,7 @@ class End:
             return {"SecretString": json.dumps(SECRET)}
         await asyncio.sleep(DYNAMODB_SECONDS)
         if target.endswith("batchgetitem"):
-            return _known(json.loads(body))
+            return _known(decode(body))
         return {"UnprocessedItems": {}}
 
 

@@ -21,7 +21,7 @@ from msgspec.json import decode, encode
 from cli.segment.signature import signature
 from handler import assembly
 from handler.aws import dynamodb
-from handler.books import page
+from handler.books import looking_up
 from ledger.calls import Asked, TableError
 from local import klaviyo_stand_in as klaviyo
 from local.aws_stand_in import server as aws
@@ -238,7 +238,7 @@ def main() -> None:
         account = klaviyo.Account(keys={"pk"})
         units = Units()
         dynamodb.DynamoDb.call = lambda *call: units.call(*call)  # type: ignore[method-assign]
-        page.READ_SECONDS = PLENTY
+        looking_up.READ_SECONDS = PLENTY
         with klaviyo.serve(account) as klaviyo_url:
             found = rows(Stack(klaviyo_url, account), units)
     print("| for each message | write units | read units | bytes kept | $ a million |")

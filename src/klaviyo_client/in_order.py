@@ -60,7 +60,7 @@ class InOrder:
     What could not be checked in time comes again. Withdrawals from everything are sent
     nevertheless, unless a process with more time is the next to ask. The operations that are
     `urgent` (by their `id`) are sent unchecked, and so is everything where the records do not
-    answer at all.
+    answer at all. `stakes` are those that are known already, by the `id` of their operation.
     """
 
     def __init__(
@@ -71,9 +71,11 @@ class InOrder:
         wall: Callable[[], float],
         once_seconds: float = ONCE_SECONDS,
         urgent: Set[int] = frozenset(),
+        stakes: Mapping[int, Stake | None] | None = None,
     ) -> None:
         self.clock = klaviyo.clock
         self._urgent = urgent
+        self._stakes = stakes or {}
         self._klaviyo = klaviyo
         self._words = words
         self._wall = wall
@@ -90,7 +92,7 @@ class InOrder:
         """As `Klaviyo.deliver`."""
         until = self.clock() + seconds
         now = self._wall()
-        stakes = stakes_of(operations, now)
+        stakes = stakes_of(operations, now, self._stakes)
         if not stakes:
             delivery = self._klaviyo.deliver(operations, private_key, seconds, attempts)
             self._notes.take_back(delivery, now)

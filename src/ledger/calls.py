@@ -9,8 +9,9 @@ from ledger.allowance import NO_TIME_LEFT, Allowance
 
 Document = dict[str, Any]
 
-Asked = tuple[str, Document]
-"""An operation with its parameters."""
+Asked = tuple[str, Any]
+"""An operation with its parameters: a document, which may be written already, wholly or in part
+(`msgspec.Raw`)."""
 
 ROUNDS = 2
 """How often what DynamoDB has left undone is sent in all."""

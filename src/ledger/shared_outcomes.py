@@ -16,7 +16,7 @@ from ledger import item_keys
 from ledger.allowance import Allowance
 from ledger.fates import Outcome, State, text_of
 from ledger.table import Table
-from ledger.values import Attributes, Item, marshalled
+from ledger.values import Attributes, Item, marshalled, unmarshalled
 
 UNKNOWN = Outcome(State.UNKNOWN)
 
@@ -68,7 +68,7 @@ def read_outcomes(
     if not keys:
         return list(items)
     found = table.read(keys, allowance, most=most, consistent=True).items
-    return resolved(items, {keys[key]: item for key, item in found.items()})
+    return resolved(items, {keys[key]: unmarshalled(item) for key, item in found.items()})
 
 
 _encode = Encoder().encode

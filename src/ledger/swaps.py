@@ -5,9 +5,8 @@ singly, for one unit each.
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from msgspec import Raw
 from msgspec.json import encode
@@ -31,12 +30,11 @@ CHANGED = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
 NOT_MADE = frozenset({FAILED_CONDITION, "TransactionConflictException"})
 
 
-Put = Any
-"""What replaces one item, in a request by itself or in a transaction."""
+Put = Raw
+"""What replaces one item: the parameters of `PutItem`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Swap:
+class Swap(NamedTuple):
     """Replace an item by these `attributes`, as DynamoDB writes them, if the stored item has this
     `version`; 0 means that there is no item."""
 
@@ -45,12 +43,12 @@ class Swap:
     attributes: Mapping[str, Any]
 
 
-def puts_of(table: Table, swaps: Sequence[Swap]) -> list[Put]:
-    """The swaps as `swap` takes them: many are written as they will be sent."""
+def puts_of(table: Table, swaps: Iterable[Swap]) -> list[Put]:
+    """The swaps as `swap` takes them: written as they will be sent, one after the other, since the
+    documents of many would need memory that the process does not have."""
     expires = {"N": str(table.expires())}
     now = {"N": str(int(table.now()))}
-    puts = [_put(table.name, each, expires, now) for each in swaps]
-    return puts if len(puts) <= FEW else [Raw(encode({"Put": put})) for put in puts]
+    return [Raw(encode(_put(table.name, each, expires, now))) for each in swaps]
 
 
 def swap(
@@ -107,7 +105,7 @@ def _put_together(
     open_ = list(chunks(range(len(puts)), ITEMS_A_TRANSACTION))
     for _ in range(ROUNDS):
         asked = [
-            ("TransactWriteItems", {"TransactItems": [puts[place] for place in places]})
+            ("TransactWriteItems", {"TransactItems": [{"Put": puts[place]} for place in places]})
             for places in open_
         ]
         answers = table.requests.ask_each(asked, until, allowance)

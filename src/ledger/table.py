@@ -31,10 +31,10 @@ THROTTLED = "throttled"
 
 @dataclass(slots=True)
 class Read:
-    """What was read. `unknown` are the keys that DynamoDB has said nothing about; what is neither
-    in these nor in `items` is not there."""
+    """What was read, as DynamoDB writes it. `unknown` are the keys that DynamoDB has said nothing
+    about; what is neither in these nor in `items` is not there."""
 
-    items: dict[Key, Item] = field(default_factory=dict)
+    items: dict[Key, Attributes] = field(default_factory=dict)
     unknown: set[Key] = field(default_factory=set)
 
 
@@ -92,11 +92,12 @@ class Table:
         most: float | None = None,
         consistent: bool = False,
         further: Callable[[], Iterable[Key]] | None = None,
+        meanwhile: Callable[[], object] | None = None,
     ) -> Read:
         """The items of these keys, within `most` seconds.
 
         `further` gives keys that are wanted as well; it is called while the others are read. It is
-        no failure if these cannot be read.
+        no failure if these cannot be read. `meanwhile` is called once all is asked.
         """
         read = Read(unknown=set(keys))
         wanted = frozenset(read.unknown)
@@ -106,8 +107,8 @@ class Table:
                 is_done = not (read.unknown or further)
                 if is_done or self.requests.is_over(attempt, until, allowance):
                     break
-                self._read(read, causes, consistent, until, allowance, further)
-                further = None
+                self._read(read, causes, consistent, until, allowance, further, meanwhile)
+                further = meanwhile = None
         _count(read.unknown & wanted, causes, allowance)
         return read
 
@@ -119,22 +120,25 @@ class Table:
         until: float,
         allowance: Allowance,
         further: Callable[[], Iterable[Key]] | None,
+        meanwhile: Callable[[], object] | None,
     ) -> None:
         """Reads what is unknown, and puts down why some could not be read."""
         parts: list[list[Key]] = []
 
         def wanted() -> Iterator[list[Key]]:
-            yield from chunks(sorted(read.unknown), ITEMS_A_READ)
+            yield from chunks(list(read.unknown), ITEMS_A_READ)
             if further is not None:
                 more = set(further()) - read.items.keys()
                 read.unknown |= more
-                yield from chunks(sorted(more), ITEMS_A_READ)
+                yield from chunks(more, ITEMS_A_READ)
 
         def asked() -> Iterator[Asked]:
             for keys in wanted():
                 parts.append(keys)
                 document = {"Keys": [_key(key) for key in keys], "ConsistentRead": consistent}
                 yield "BatchGetItem", {"RequestItems": {self.name: document}}
+            if meanwhile is not None:
+                meanwhile()
 
         try:
             for number, answer in self.requests.ask(asked(), until, allowance):
@@ -148,8 +152,8 @@ class Table:
     def _take(
         self, answer: Document, keys: Sequence[Key], read: Read, causes: dict[Key, str]
     ) -> None:
-        items = self._living(answer["Responses"].get(self.name, ()))
-        read.items.update({(item["pk"], item["sk"]): item for item in items})
+        for item in self._living(answer["Responses"].get(self.name, ())):
+            read.items[item["pk"]["S"], item["sk"]["S"]] = item
         left = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", ())
         unread = {(key["pk"]["S"], key["sk"]["S"]) for key in left}
         read.unknown.difference_update(set(keys) - unread)
@@ -268,21 +272,22 @@ class Table:
                 if isinstance(answer, TableError):
                     allowance.fail(str(answer))
                     break
-                items += self._living(answer["Items"])
+                items += map(unmarshalled, self._living(answer["Items"]))
                 start = answer.get("LastEvaluatedKey")
                 if start is None or (latest is not None and len(items) >= latest):
                     return (items if latest is None else items[latest - 1 :: -1]), True
                 document = {**document, "ExclusiveStartKey": start}
         return items, False
 
-    def _living(self, found: Iterable[Document]) -> Iterator[Item]:
+    def _living(self, found: Iterable[Attributes]) -> list[Attributes]:
         """The items, without those that have expired: DynamoDB deletes them days later.
 
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html
         """
         now = self.now()
-        items = map(unmarshalled, found)
-        return (item for item in items if item.get("expires", now + 1) > now)
+        return [
+            item for item in found if "expires" not in item or float(item["expires"]["N"]) > now
+        ]
 
 
 def _count(failed: Iterable[Key], causes: Mapping[Key, str], allowance: Allowance) -> None:

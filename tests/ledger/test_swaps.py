@@ -28,7 +28,7 @@ def swap(table: Table, made: list[Swap], allowance: Allowance) -> list[bool | No
 def texts(table: Table, number: int) -> list[object]:
     keys = [(f"P#{each}", "words") for each in range(number)]
     items = table.read(keys, Allowance(PLENTY), consistent=True).items
-    return [items[key]["text"] if key in items else None for key in keys]
+    return [items[key]["text"]["S"] if key in items else None for key in keys]
 
 
 @pytest.mark.parametrize("number", NUMBERS)

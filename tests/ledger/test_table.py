@@ -11,7 +11,7 @@ from handler.aws.dynamodb import DynamoDb
 from ledger.allowance import FOR_WANT_OF_TIME, Allowance
 from ledger.calls import Asked, Document, TableError
 from ledger.table import Changed, Table, Update
-from ledger.values import marshalled
+from ledger.values import marshalled, unmarshalled
 from tests.deployment import answer_of
 
 PLENTY = 30.0
@@ -33,7 +33,7 @@ def test_what_was_written_is_read(table: Table) -> None:
     read = table.read([(each["pk"], "0") for each in items] + [("M#none", "0")], allowance)
     assert not read.unknown
     assert len(read.items) == 230
-    found = read.items["M#007", "0"]
+    found = unmarshalled(read.items["M#007", "0"])
     assert found.pop("expires") == pytest.approx(time.time() + 86_400, abs=60)
     assert found == item(7, at=7)
     assert not allowance.failures
@@ -44,7 +44,7 @@ def test_of_one_key_the_last_item_counts_and_items_can_be_deleted(table: Table) 
     table.write(map(marshalled, [item(1, n=1), item(2, n=1), item(1, n=2)]), allowance)
     table.write([], allowance, deleted=[("M#002", "0")])
     read = table.read([("M#001", "0"), ("M#002", "0")], allowance, consistent=True)
-    assert {key: found["n"] for key, found in read.items.items()} == {("M#001", "0"): 2}
+    assert {key: found["n"] for key, found in read.items.items()} == {("M#001", "0"): {"N": "2"}}
     assert not read.unknown
 
 

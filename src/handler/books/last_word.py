@@ -20,15 +20,15 @@ from klaviyo_client.in_order import InOrder
 from klaviyo_client.people.claims import Change, Written
 from klaviyo_client.people.newest import ONCE_SECONDS
 from klaviyo_client.people.records import Record
-from klaviyo_client.people.stakes import own_keys
-from klaviyo_client.people.times import FieldId, FieldIds, Times, packed
+from klaviyo_client.people.stakes import Stake, own_keys
+from klaviyo_client.people.times import NOTHING, FieldId, FieldIds, Times, packed
 from ledger import item_keys
 from ledger.allowance import Allowance
 from ledger.item_keys import Key
 from ledger.people import People
 from ledger.swaps import Swap, puts_of, swap
 from ledger.table import Table
-from ledger.values import Item
+from ledger.values import Attributes
 from operations import AddToList, Operation, RemoveFromList, UpsertProfile
 
 Name = tuple[str, str]
@@ -65,10 +65,11 @@ class LastWord:
         people: People,
         allowance: Allowance,
         urgent: Set[int],
-        known: Mapping[Key, Item | None],
+        known: Mapping[Key, Attributes | None],
+        stakes: Mapping[int, Stake | None],
     ) -> InOrder:
-        """The client for one call of the function. See `InOrder` for `urgent`, `Words` for what is
-        `known`."""
+        """The client for one call of the function. See `InOrder` for `urgent` and the `stakes`,
+        `Words` for what is `known`."""
         if self._me is None:  # not at start: SnapStart makes many copies of the process
             self._me = secrets.token_urlsafe(6)
         klaviyo.share(TableBarometer(self._table, allowance, self._me))
@@ -78,6 +79,7 @@ class LastWord:
             wall=time.time,
             once_seconds=self._once_seconds,
             urgent=urgent,
+            stakes=stakes,
         )
 
 
@@ -119,7 +121,7 @@ class Words:
         allowance: Allowance,
         me: str,
         lateness: Lateness | None = None,
-        known: Mapping[Key, Item | None] = {},
+        known: Mapping[Key, Attributes | None] = {},
     ) -> None:
         self.me = me
         self._known = known
@@ -167,9 +169,10 @@ class Words:
     def _read(self, names: Iterable[Name], again: bool, leave: float) -> dict[Name, Record]:
         pks = {name: self._pk(name) for name in names}
         wanted = {(pk, item_keys.WORDS) for pk in pks.values()}
-        items: dict[Key, Item | None] = {}
+        items: dict[Key, Attributes | None] = {}
         if not again:
             items = {key: self._known[key] for key in self._known.keys() & wanted}
+            self._known = {}
         if len(items) < len(wanted):
             # If not everything can be read in time, what was read can still be claimed.
             most = (self._allowance.left - leave) / 2
@@ -189,10 +192,10 @@ class Words:
     def change(self, before: Mapping[Name, Record], after: Mapping[Name, Record]) -> Change:
         """How to replace the records `before` by those `after`."""
         try:
-            swaps = [
+            swaps = (
                 Swap((self._pk(name), item_keys.WORDS), before[name].version, _item(record))
                 for name, record in after.items()
-            ]
+            )
             return Change(list(after), puts_of(self._table, swaps))
         except Exception:  # as above
             self._allowance.fail("unexpected")
@@ -246,10 +249,16 @@ def _item(record: Record) -> dict[str, Any]:
     }
 
 
-def _record(item: Mapping[str, Any] | None) -> Record:
+def _record(item: Attributes | None) -> Record:
     if item is None:
         return Record()
-    return Record(_times_in(item["w"]), _times_in(item["c"]), item["u"], item["o"], item["v"])
+    return Record(
+        _times_in(item["w"]["S"]),
+        _times_in(item["c"]["S"]),
+        float(item["u"]["N"]),
+        item["o"]["S"],
+        int(item["v"]["N"]),
+    )
 
 
 def _text_of(times: Times) -> str:
@@ -258,8 +267,10 @@ def _text_of(times: Times) -> str:
 
 
 def _times_in(text: str) -> Times:
-    words = iter(text.split())
-    return Times((float(said), _bytes(letters)) for said, letters in zip(words, words, strict=True))
+    if not text:
+        return NOTHING
+    words = text.split()
+    return Times(zip(map(float, words[::2]), map(_bytes, words[1::2]), strict=True))
 
 
 @functools.lru_cache(maxsize=4_096)

@@ -5,13 +5,14 @@ again if every operation of it is known to be delivered, and what a late ledger 
 waits in the queue.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from functools import partial
 
 from handler.books.decided import DELETE, Decided
 from handler.books.early import Early
-from handler.books.last_word import LastWord, words_of
+from handler.books.last_word import LastWord
+from handler.books.looking_up import LookUp
 from handler.books.outcomes import NOT_MAPPED_YET, ByMessage, of_decision
 from handler.books.written_names import WrittenNames
 from handler.decision import Decision
@@ -26,8 +27,6 @@ from ledger import item_keys
 from ledger.allowance import Allowance
 from ledger.fates import (
     Arrival,
-    Outcomes,
-    State,
     attempt,
     content_of,
     outcomes_of,
@@ -35,24 +34,11 @@ from ledger.fates import (
     with_outcomes,
 )
 from ledger.forgetting import forget, names_item
-from ledger.item_keys import Key
-from ledger.operation_names import name_of
 from ledger.people import People
-from ledger.shared_outcomes import read_outcomes
-from ledger.stories import arrival_of, story
+from ledger.stories import arrival_of
 from ledger.table import Table
-from ledger.values import Attributes, Item
+from ledger.values import Attributes
 from operations import DeleteProfile, Operation
-
-READ_SECONDS = 0.1
-"""The part of the allowance for finding messages that were already delivered."""
-
-STORIES_SECONDS = 0.1
-"""The part of the allowance for messages delivered at a later attempt; the last word needs the
-rest."""
-
-MOST_STORIES = 50
-"""The most messages of a call whose later attempts are read, since the first one failed."""
 
 EARLY_SHARE = 2 / 3
 """Of the time that is left, for writing the arrivals while Klaviyo works."""
@@ -85,9 +71,7 @@ class Page:
         self._names_items: list[Attributes] = []
         self._early: Ahead[Early] | None = None
         self._told: Early | None = None
-        self._earlier: dict[str, Item] = {}
-        self._words: dict[Key, Item | None] = {}
-        self._new: set[str] = set()
+        self._looked_up = LookUp(table, people, allowance, self._name)
         self._names: dict[str | None, str] = {}
         self._forgotten: set[str] = set()
         self._behind: set[str] = set()
@@ -109,84 +93,34 @@ class Page:
         if messages:
             self._early = Ahead(partial(self._write_early, messages))
             account.meanwhile(self._early.get)
-        return self._last_word.around(account, self.people, self.allowance, urgent, self._words)
+        known = self._looked_up
+        words, known.words = known.words, {}
+        return self._last_word.around(
+            account, self.people, self.allowance, urgent, words, known.stakes
+        )
 
     def repeated(self, messages: Sequence[Decided]) -> frozenset[int]:
         """The positions of those whose every operation is known to be delivered."""
         with self.guarded():
-            return frozenset(self._repeated(messages))
+            repeated = frozenset(self._looked_up.repeated(messages))
+            for position in sorted(repeated):
+                message = messages[position]
+                name = self._name(message.message_id)
+                self._add(attempt(name, message.at, self._by, {}))
+            return repeated
         return frozenset()
-
-    def _repeated(self, messages: Sequence[Decided]) -> Iterator[int]:
-        self._words = self._look_up(messages, partial(self._words_of, messages))
-        stories, keep = 0, self.allowance.left - STORIES_SECONDS
-        for position, message in enumerate(messages):
-            message_id = self._name(message.message_id)
-            item = self._earlier.get(message_id)
-            decision = message.decision
-            if item is None or not isinstance(decision, Mapped):
-                continue
-            if item.get("content") != content_of(decision.operations):
-                continue
-            names = {name_of(operation) for operation in decision.operations}
-            is_known = not item.get("undone") and _are_delivered(names, outcomes_of(item))
-            left = self.allowance.left - keep
-            if not is_known and stories < MOST_STORIES and left > 0:
-                stories += 1
-                is_known = self._is_delivered_since(message_id, names, left)
-            if is_known:
-                self._add(attempt(message_id, message.at, self._by, {}))
-                yield position
 
     def look_up(self, messages: Iterable[Decided]) -> None:
         """Read which of these messages have arrived before."""
-        self._look_up(messages, frozenset)
-
-    def _look_up(
-        self, messages: Iterable[Decided], further: Callable[[], Set[Key]]
-    ) -> dict[Key, Item | None]:
-        """Also reads further items, and gives those that could be read."""
-        shown = {self._name(each.message_id) for each in messages if each.message_id is not None}
-        wanted = {(item_keys.message(each), item_keys.ARRIVAL): each for each in shown}
-        others: set[Key] = set()
-
-        def beside() -> Set[Key]:
-            others.update(further())
-            return others
-
-        read = self._table.read(wanted, self.allowance, most=READ_SECONDS, further=beside)
-        items = [item for key, item in read.items.items() if key in wanted]
-        found = read_outcomes(self._table, items, self.allowance, most=READ_SECONDS)
-        self._earlier.update({wanted[item["pk"], item["sk"]]: item for item in found})
-        self._new.update(each for key, each in wanted.items() if key not in read.unknown)
-        return {key: read.items.get(key) for key in others - read.unknown}
-
-    def _words_of(self, messages: Iterable[Decided]) -> Set[Key]:
-        """What the order of these messages needs to know of their people."""
         with self.guarded():
-            operations = (
-                operation
-                for message in messages
-                if isinstance(message.decision, Mapped)
-                for operation in message.decision.operations
-            )
-            return set(words_of(self.people, operations))
-        return frozenset()
-
-    def _is_delivered_since(self, message_id: str, names: Set[str], most: float) -> bool:
-        items, is_all = self._table.query(item_keys.message(message_id), self.allowance, most=most)
-        found = story(message_id, read_outcomes(self._table, items, self.allowance, most=most))
-        if not is_all or found is None:
-            return False
-        last = {name: outcome for name, (_, outcome) in found.operations().items()}
-        return _are_delivered(names, last)
+            self._looked_up.read(messages)
 
     def _write_early(self, messages: Sequence[Decided]) -> Early:
         early = Early(self._by)
         for message in messages:
             if message.message_id is not None:
                 name = self._name(message.message_id)
-                is_known = name in self._earlier
+                is_known = name in self._looked_up.earlier
                 early.prepare(message, name, self._arrival(message), is_known=is_known)
         # What Klaviyo's answer leaves of the time is for the outcomes.
         unwritten = early.write(self._table, self._names_items, self.allowance.left * EARLY_SHARE)
@@ -222,7 +156,7 @@ class Page:
 
     def _keep_earlier(self, message_id: str) -> None:
         """Keep an earlier arrival as an attempt: the new arrival replaces its item."""
-        earlier = self._earlier.get(message_id)
+        earlier = self._looked_up.earlier.get(message_id)
         if earlier is not None:
             self._add(attempt(message_id, earlier["at"], earlier["by"], outcomes_of(earlier)))
 
@@ -230,7 +164,7 @@ class Page:
         message_id = self._name(message.message_id)
         decision = message.decision
         operations = decision.operations if isinstance(decision, Mapped) else ()
-        earlier = self._earlier.get(message_id)
+        earlier = self._looked_up.earlier.get(message_id)
         arrival = Arrival(
             message_id,
             message.at,
@@ -242,7 +176,7 @@ class Page:
             repeats=0 if earlier is None else earlier.get("repeats", 0) + 1,
             warnings=_warnings(decision),
         )
-        return arrival.attributes(is_first=message_id in self._new)
+        return arrival.attributes(is_first=message_id in self._looked_up.new)
 
     def unread(self, message_ids: Iterable[str | None], at: float) -> None:
         """Note messages that wait to be mapped."""
@@ -345,10 +279,3 @@ class Page:
 def _warnings(decision: Decision) -> tuple[str, ...]:
     found = decision.warnings if isinstance(decision, Mapped) else ()
     return tuple(dict.fromkeys(warning.text for warning in found))
-
-
-def _are_delivered(names: Set[str], outcomes: Outcomes) -> bool:
-    """Whether these are all the message's operations, and all are delivered."""
-    return names == outcomes.keys() and all(
-        outcome.state is State.DELIVERED for outcome in outcomes.values()
-    )

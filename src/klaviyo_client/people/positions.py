@@ -11,15 +11,20 @@ SLICE = 500
 """Operations that are checked at once, where there is time for one part after the other."""
 
 
-def stakes_of(operations: Sequence[Operation], now: float) -> dict[int, Stake]:
-    """What could come too late, by position; what has no time cannot be compared."""
-    return {
-        position: stake
-        for position, operation in enumerate(operations)
-        if (stake := stake_of(operation)) is not None
-        and stake.sets
-        and said_at(operation, now) != NEVER
-    }
+def stakes_of(
+    operations: Sequence[Operation], now: float, known: Mapping[int, Stake | None] = {}
+) -> dict[int, Stake]:
+    """What could come too late, by position; what has no time cannot be compared.
+
+    `known` are stakes by the `id` of their operation.
+    """
+    found: dict[int, Stake] = {}
+    for position, operation in enumerate(operations):
+        at = id(operation)
+        stake = known[at] if at in known else stake_of(operation)
+        if stake is not None and stake.sets and said_at(operation, now) != NEVER:
+            found[position] = stake
+    return found
 
 
 def is_withdrawal_from_all(operation: Operation) -> bool:
