@@ -5,13 +5,13 @@ Events that Klaviyo would treat as the same one are sent once.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from operations import AddToList, CreateEvent, Identity, Operation, UpsertProfile
 
 
-@dataclass(slots=True, eq=False)
-class Person:
+class Person(Struct, eq=False):
     """The person of some upserts, and the operations that depend on them.
 
     `covers` are the positions of the `UpsertProfile`s, `joins` those of the `AddToList`s by list.
@@ -20,8 +20,8 @@ class Person:
 
     identity: Identity
     round: int = 0
-    covers: list[int] = field(default_factory=list)
-    joins: dict[str, list[int]] = field(default_factory=dict)
+    covers: list[int] = []
+    joins: dict[str, list[int]] = {}
     became: "Person | None" = None
     """The person that replaces this one from here on: merged with others, or of a later round."""
 

@@ -113,27 +113,14 @@ def _profile_requests(
     groups: dict[tuple[str, ...], list[Person]] = {}
     singles: list[Person] = []
     for person in persons:
-        covers = person.covers
-        if (
-            (len(covers) == 1 and _needs_single(operations[covers[0]]))
-            or (len(covers) > 1 and _needs_several(operations, covers))
-            or (singly and not singly.isdisjoint((*covers, *person.joined())))
-        ):
+        if singly and not singly.isdisjoint((*person.covers, *person.joined())):
             singles.append(person)
         else:
             lists = tuple(sorted(person.joins, key=str)) if person.joins else ()
             groups.setdefault(lists, []).append(person)
     for list_ids, group in groups.items():
-        if len(group) < BULK_PROFILES_FROM:
-            singles.extend(group)
-            continue
-        items: list[Item] = []
-        for person in group:
-            item = _person_item(BULK_IMPORT_PROFILES, operations, person)
-            if len(item.body) > MAX_PROFILE_BYTES:
-                singles.append(person)
-            else:
-                items.append(item)
+        items, others = _import_items(operations, group)
+        singles.extend(others)
         for chunk in chunks(items, BULK_IMPORT_PROFILES):
             yield Request(BULK_IMPORT_PROFILES, chunk, list_ids=list_ids)
     for person in singles:
@@ -144,13 +131,34 @@ def _profile_requests(
         yield upsert
 
 
+def _import_items(
+    operations: Sequence[Operation], group: Sequence[Person]
+) -> tuple[Sequence[Item], Sequence[Person]]:
+    """The items of an import job, and the persons who are sent singly: those who must be, or all
+    of them, if a job would not pay."""
+    items: list[Item] = []
+    others: list[Person] = []
+    for person in group if len(group) >= BULK_PROFILES_FROM else ():
+        if _cannot_be_imported(operations, person.covers):
+            others.append(person)
+            continue
+        item = _person_item(BULK_IMPORT_PROFILES, operations, person)
+        if len(item.body) > MAX_PROFILE_BYTES:
+            others.append(person)
+        else:
+            items.append(item)
+    return (items, others) if len(items) >= BULK_PROFILES_FROM else ((), group)
+
+
 def _person_item(endpoint: Endpoint, operations: Sequence[Operation], person: Person) -> Item:
     joins = person.joined() if person.joins else ()
     return profile_item(endpoint, operations, tuple(person.covers), joins)
 
 
-def _needs_several(operations: Sequence[Operation], covers: Sequence[int]) -> bool:
-    """Whether the upserts of one person cannot all be in one item of an import job."""
+def _cannot_be_imported(operations: Sequence[Operation], covers: Sequence[int]) -> bool:
+    """Whether one item of an import job cannot hold the upserts of a person."""
+    if len(covers) == 1:
+        return _needs_single(operations[covers[0]])
     return (
         any(_needs_single(operations[position]) for position in covers)
         or len(in_runs(operations, covers)) > 1

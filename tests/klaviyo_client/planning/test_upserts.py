@@ -52,6 +52,16 @@ def test_a_profile_above_100_kb_goes_singly() -> None:
     assert outline(requests) == [("bulk_import_profiles", 6), ("create_or_update_profile", 1)]
 
 
+@pytest.mark.parametrize(
+    "unfit",
+    [upsert(0, attributes={"title": None}), upsert(0, properties={"text": "x" * 100_000})],
+    ids=["clears an attribute", "above 100 KB"],
+)
+def test_five_beside_one_that_cannot_be_imported_make_no_import_job(unfit: UpsertProfile) -> None:
+    [requests] = plan_profiles(unfit, *(upsert(n) for n in range(1, 6)))
+    assert outline(requests) == [("create_or_update_profile", 1)] * 6
+
+
 def test_an_import_job_joins_lists_and_a_job_is_made_for_each_set_of_lists() -> None:
     def people(first: int, *list_ids: str) -> list[Operation]:
         operations: list[Operation] = []
