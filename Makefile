@@ -18,10 +18,10 @@ export PYTHONPATH := src
 # starts, compile everything anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-# One worker more than there are processors, since some always wait for a clock or a browser. A test that
-# measures time has a processor to itself: such tests run after all others.
+# Two workers more than there are processors, since some always wait for a browser, a process or a clock. A
+# test that measures time has a processor to itself: such tests run after all others.
 PROCESSORS := $(shell getconf _NPROCESSORS_ONLN)
-WORKERS := $(shell expr $(PROCESSORS) + 1)
+WORKERS := $(shell expr $(PROCESSORS) + 2)
 ORDER := -p tests.suite.order --dist loadfile --no-loadscope-reorder
 PARALLEL := $(BIN)/python -m pytest -n $(WORKERS) $(ORDER) -m "not alone"
 ALONE = $(BIN)/python -m pytest -n $(PROCESSORS) $(ORDER) -m alone $(shell grep -rl --include='test_*.py' 'mark\.alone' tests)
