@@ -42,6 +42,9 @@ MESSAGES = 200
 PLENTY = 60.0
 """Seconds for the ledger."""
 
+KLAVIYO_SECONDS = 0.5
+"""For an answer of Klaviyo's: arrivals are written meanwhile."""
+
 Message = dict[str, Any]
 
 
@@ -213,10 +216,10 @@ def rows(stack: Stack, units: Units) -> list[tuple[str, dict[str, float]]]:
         return {**track(number), "messageId": f"another-{number}"}
 
     def later() -> None:
-        stack.account.set_weather(Weather(down=True))
+        stack.account.set_weather(Weather(down=True, latency=KLAVIYO_SECONDS))
         stack.send(lambda number: {**track(number), "messageId": f"later-{number}"})
         stack.retry()
-        stack.account.set_weather(Weather())
+        stack.account.set_weather(Weather(latency=KLAVIYO_SECONDS))
         stack.retry()
 
     measure("a track of a person whom the process has not seen", lambda: stack.send(track))
@@ -236,6 +239,7 @@ def main() -> None:
         os.environ.pop("AWS_PROFILE", None)
         boto3.setup_default_session()
         account = klaviyo.Account(keys={"pk"})
+        account.set_weather(Weather(latency=KLAVIYO_SECONDS))
         units = Units()
         dynamodb.DynamoDb.call = lambda *call: units.call(*call)  # type: ignore[method-assign]
         looking_up.READ_SECONDS = PLENTY
