@@ -26,7 +26,7 @@ CODE = Path(__file__).parents[2]
 
 def _url(variable: str, text: str) -> str:
     if not _is_url(text):
-        raise SettingError(variable, "a URL that begins with https:// or http://")
+        raise SettingError(variable, "a valid URL that begins with https:// or http://")
     return text
 
 

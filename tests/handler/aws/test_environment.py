@@ -93,27 +93,27 @@ def test_both_stand_ins_serve_without_a_secret() -> None:
         ),
         (
             {"RETRY_QUEUE_URL": " "},
-            "RETRY_QUEUE_URL: expected a URL that begins with https:// or http://",
+            "RETRY_QUEUE_URL: expected a valid URL that begins with https:// or http://",
         ),
         (
             {"DEAD_LETTER_QUEUE_URL": "dead"},
-            "DEAD_LETTER_QUEUE_URL: expected a URL that begins with https:// or http://",
+            "DEAD_LETTER_QUEUE_URL: expected a valid URL that begins with https:// or http://",
         ),
         (
             {"KLAVIYO_API_URL": "a.klaviyo.com"},
-            "KLAVIYO_API_URL: expected a URL that begins with https:// or http://",
+            "KLAVIYO_API_URL: expected a valid URL that begins with https:// or http://",
         ),
         (
             {"KLAVIYO_API_URL": "https://a..klaviyo.com"},
-            "KLAVIYO_API_URL: expected a URL that begins with https:// or http://",
+            "KLAVIYO_API_URL: expected a valid URL that begins with https:// or http://",
         ),
         (
             {"KLAVIYO_API_URL": "http://127.0.0.1:99999"},
-            "KLAVIYO_API_URL: expected a URL that begins with https:// or http://",
+            "KLAVIYO_API_URL: expected a valid URL that begins with https:// or http://",
         ),
         (
             {"KLAVIYO_API_URL": "https://[a.klaviyo.com"},
-            "KLAVIYO_API_URL: expected a URL that begins with https:// or http://",
+            "KLAVIYO_API_URL: expected a valid URL that begins with https:// or http://",
         ),
         (
             {"HTTPS_PROXY": "http://user:password@:3128"},

@@ -98,7 +98,7 @@ def test_with_a_real_key_nobody_can_know_a_secret_that_was_not_given() -> None:
         ),
         (
             {**REAL, "KLAVIYO_API_URL": "klaviyo"},
-            "KLAVIYO_API_URL: expected a URL that begins with https:// or http://",
+            "KLAVIYO_API_URL: expected a valid URL that begins with https:// or http://",
         ),
     ],
 )
