@@ -67,10 +67,15 @@ export function duration(seconds) {
 export const KINDS = new Map([
   ["upsert_profile", "Profile"],
   ["create_event", "Event"],
-  ["add_to_list", "List"],
+  ["add_to_list", "Joining a list"],
+  ["remove_from_list", "Leaving a list"],
   ["subscribe", "Subscription"],
+  ["unsubscribe", "Unsubscription"],
+  ["delete_profile", "Deletion"],
+  ["merge_profiles", "Merge"],
   ["check_import", "Import check"],
   ["message", "Message"],
+  ["messages", "Messages"],
   ["unreadable", "Unreadable"],
 ]);
 
