@@ -79,7 +79,8 @@ class JsonApi:
             or f"https://{service}.{self._region}.{suffix}"
         )
         self._host = urlsplit(url).netloc
-        self._http = BoundedHttp(url, connections)
+        # Two threads may send at once, and each keeps its connections.
+        self._http = BoundedHttp(url, 2 * connections)
         self._side_by_side = SideBySide(self._http, connections)
         self._keys: Keys | None = None
         self._keys_until = 0.0

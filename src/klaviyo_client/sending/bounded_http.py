@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPException
+from queue import Empty
 from traceback import clear_frames
 from typing import Any, NamedTuple, Self, cast
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from urllib3 import BaseHTTPResponse
 from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool
 from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as PoolTimeout
+from urllib3.util.connection import is_connection_dropped
 
 from klaviyo_client.sending.certificates import trusted
 from klaviyo_client.sending.connections import (
@@ -120,11 +122,17 @@ class BoundedHttp:
     def kept_connection(self) -> BoundedConnection | None:
         """A connection that is open, for the caller alone until it is handed back; `None` if there
         is none, or if it needs what only `send` does for it (a proxy that forwards)."""
-        connection = cast("BoundedConnection", self._adapter.pool._get_conn())
-        if connection.is_closed or connection.proxy_is_forwarding:
-            self.hand_back(connection)
+        kept = self._adapter.pool.pool  # urllib3's own method makes a new one where there is none
+        try:
+            connection = kept.get_nowait() if kept else None
+        except Empty:
             return None
-        return connection
+        if connection is not None and is_connection_dropped(connection):
+            connection.close()
+        if connection is None or connection.is_closed or connection.proxy_is_forwarding:
+            self._adapter.pool._put_conn(connection)
+            return None
+        return cast("BoundedConnection", connection)
 
     def hand_back(self, connection: BoundedConnection) -> None:
         """Keep the connection for others, unless it is closed."""

@@ -328,6 +328,20 @@ def test_several_threads_share_the_connections() -> None:
     assert found == [[path.encode() for path in PATHS]] * 3
 
 
+def test_looking_for_a_kept_connection_makes_none(caplog: pytest.LogCaptureFixture) -> None:
+    """Otherwise urllib3 would soon say that it has too many."""
+    with serving() as server:
+        http = BoundedHttp(server.url, 1)
+        http.send(*outgoing("/a"), 5.0, 1_000)
+        kept = http.kept_connection()
+        assert kept is not None
+        assert [http.kept_connection() for _ in range(3)] == [None] * 3
+        http.hand_back(kept)
+        assert http.kept_connection() is kept
+        http.hand_back(kept)
+    assert caplog.records == []
+
+
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
     """Of 127.0.0.1, signed by itself, with its key."""
