@@ -71,7 +71,7 @@ test: $(COMMAND) ## Check format, lint, types and layers, and run every test (9 
 	$(call beside,$(call again,$(PARALLEL) tests))
 	$(call again,$(ALONE))
 
-faults: $(COMMAND) ## Send 100,000 messages through everything that can fail, three times (12 minutes; LEDGER=on or failing)
+faults: $(COMMAND) ## Send 100,000 messages through everything that can fail, three times (12 minutes; 25 with LEDGER=on or failing)
 	$(BIN)/python -m tests.faults $(if $(LEDGER),--ledger $(LEDGER))
 
 bench: $(COMMAND) ## Measure speed, cold start, memory and size (2 minutes; BASE=a commit, PEER=a folder)
