@@ -48,7 +48,7 @@ def of_delivery(
         outcome = _outcome(result, placed.get(id(result.operation)))
         if outcome.state is State.DELIVERED or not _is_lost(entry, missing):
             _add(found, result, outcome)
-    if missing:
+    if None in missing:  # what stands for no SQS message of its own
         return found
     again = Outcome(State.WAITING, IMPORT_REFUSED, until=now + pace.follow_up)
     for operation in delivery.follow_ups:

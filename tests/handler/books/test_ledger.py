@@ -22,7 +22,7 @@ from handler.books.outcomes import of_delivery
 from handler.queue.backoff import PACE
 from handler.queue.envelope import Entry
 from handler.queue.routing import route
-from klaviyo_client.api.outcomes import Delivered, Retryable, RetryReason
+from klaviyo_client.api.outcomes import Delivered, Refused, Retryable, RetryReason
 from klaviyo_client.results import Delivery, Result
 from ledger.allowance import SECONDS
 from ledger.calls import Requests
@@ -30,7 +30,7 @@ from ledger.fates import Outcome, State
 from ledger.stories import Story
 from local.background import serving
 from local.klaviyo_stand_in import Weather
-from operations import Subscribe
+from operations import Identity, Subscribe, UpsertProfile
 from tests.deployment import Deployment
 from tests.handler.calls import batch, call, envelope, identify, order, track
 
@@ -308,6 +308,21 @@ def test_of_two_operations_of_one_name_the_worse_outcome_is_noted(order: tuple[i
     missing: frozenset[str | None] = frozenset()
     found = of_delivery(entries, delivery, routing, now=0.0, pace=PACE, missing=missing)
     assert found["m-1"]["subscribe"].state is State.WAITING
+
+
+@pytest.mark.parametrize(
+    ("missing", "is_noted"), [(set(), True), ({"another SQS message"}, True), ({None}, False)]
+)
+def test_what_an_import_refuses_is_noted_unless_its_check_comes_again(
+    missing: set[str | None], *, is_noted: bool
+) -> None:
+    """A check whose dead letters could not be stored is made again with its whole batch."""
+    profile = UpsertProfile("m-1", Identity(email="ada@acme-store.example"))
+    delivery = Delivery((), import_failures=(Result(profile, Refused(200, "invalid", "")),))
+    routing = route([], delivery, now=0.0, retry_seconds=60, chance=0.0)
+    found = of_delivery([], delivery, routing, now=0.0, pace=PACE, missing=frozenset(missing))
+    states = {name: outcome.state for name, outcome in found.get("m-1", {}).items()}
+    assert states == ({"upsert_profile": State.DEAD_LETTERED} if is_noted else {})
 
 
 def test_another_message_of_the_same_id_is_sent(ledger: Deployment) -> None:
