@@ -164,7 +164,7 @@ class Redelivery:
         from handler.books.recording import record_retry
 
         moment = now.timestamp()
-        page.allowance.end_within(self._left(schedule.queues) + FATES_SECONDS)
+        page.allowance.renew(self._left(schedule.queues) + FATES_SECONDS)
         record_retry(
             page,
             [

@@ -10,7 +10,8 @@ SECONDS = 0.3
 """The most time for one call: a slow, throttled or broken ledger costs no more than this."""
 
 PATIENT_SECONDS = 5.0
-"""The same for the retry function, since nobody waits for its answer."""
+"""The same for the retry function, since nobody waits for its answer. It has this time for the
+order of what it sends, and again for the results."""
 
 NO_TIME_LEFT = "no_time_left"
 """The code of what could not be asked at all."""
@@ -44,10 +45,10 @@ class Allowance:
         """Whether something failed, and only for lack of time."""
         return bool(self.failures) and self.failures.keys() <= FOR_WANT_OF_TIME
 
-    def end_within(self, seconds: float) -> None:
-        """Allow at most this many seconds from now on."""
+    def renew(self, most: float) -> None:
+        """Have the whole time again, but at most so many seconds."""
         with self._lock:
-            self._left = min(self._left, seconds)
+            self._left = min(self.seconds, most)
 
     def fail(self, code: str, number: int = 1) -> None:
         """Count failures."""

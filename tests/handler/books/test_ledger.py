@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ import boto3
 import pytest
 
 from handler import assembly
+from handler.aws.dynamodb import DynamoDb
 from handler.books.outcomes import of_delivery
 from handler.queue.backoff import PACE
 from handler.queue.envelope import Entry
@@ -25,7 +26,7 @@ from handler.queue.routing import route
 from klaviyo_client.api.outcomes import Delivered, Refused, Retryable, RetryReason
 from klaviyo_client.results import Delivery, Result
 from ledger.allowance import SECONDS
-from ledger.calls import Requests
+from ledger.calls import Asked, Requests, TableError
 from ledger.fates import Outcome, State
 from ledger.stories import Story
 from local.background import serving
@@ -538,6 +539,29 @@ def test_a_fault_of_the_ledgers_own_costs_no_message(
     assert ledger.retry(batch(envelope({"message": identify(2)}))) == {"batchItemFailures": []}
     assert len(list(ledger.account.profiles)) == 2
     assert metrics(capsys.readouterr().out)["LedgerFailures"] == 1
+
+
+def test_the_retry_function_records_its_results_however_late_the_ledger_was_before(
+    ledger: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here it claims what is sent in time, and takes too long to note what was accepted."""
+    call_, puts = DynamoDb.call, itertools.count()
+
+    def late_to_note(self: DynamoDb, asked: Iterable[Asked], seconds: float) -> Any:
+        for number, each in enumerate(asked):
+            if each[0] == "PutItem" and next(puts):
+                time.sleep(seconds)
+                yield number, TableError("TimedOut")
+            else:
+                [(_, answer)] = call_(self, [each], seconds)
+                yield number, answer
+
+    monkeypatch.setattr(DynamoDb, "call", late_to_note)
+    monkeypatch.setattr("ledger.allowance.PATIENT_SECONDS", 1.0)
+    due = [{"message": identify(1)}, {"message": track(2)}]
+    assert ledger.retry(batch(envelope(*due))) == {"batchItemFailures": []}
+    states = [story_of(ledger, name).state for name in ("identify-1", "track-2")]
+    assert states == [State.WAITING, State.DELIVERED]
 
 
 def test_the_messages_whose_fate_was_not_written_are_logged(
