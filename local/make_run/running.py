@@ -215,8 +215,8 @@ def _show_commands(
   {command} send --local --test-event you@acme-store.example
   {command} dlq list --local
 
-  So does every command that needs no stack in AWS. The addresses and variables that --local
-  stands for are in {_shown(folder / FILE)}."""
+  --local works with every command that needs no stack in AWS. It reads the addresses and variables
+  from {_shown(folder / FILE)}."""
     )
     if deployment.account is not None:
         options = f"--config-file {folder / sam_files.OPTIONS}"
