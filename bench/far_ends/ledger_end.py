@@ -27,6 +27,10 @@ WORDS = f"1.0 {base64.b64encode(struct.pack('<20Q', *range(20))).decode()}"
 """What is known about a person: twenty fields, written long ago."""
 
 
+PROFILE = {"data": {"type": "profile", "id": "bench-profile", "attributes": {}}}
+JOB = {"data": {"type": "profile-bulk-import-job", "id": "bench-job"}}
+
+
 class End:
     """Klaviyo, DynamoDB and the secret, behind one port."""
 
@@ -44,11 +48,8 @@ class End:
                 body = await reader.readexactly(length)
                 answer = await self._answer(head, body)
                 content = encode(answer)
-                writer.write(
-                    b"HTTP/1.1 202 Accepted\r\n"
-                    if answer is None or "data" in answer
-                    else b"HTTP/1.1 200 OK\r\n"
-                )
+                is_job = answer is JOB
+                writer.write(b"HTTP/1.1 202 Accepted\r\n" if is_job else b"HTTP/1.1 200 OK\r\n")
                 writer.write(
                     b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(content)
                 )
@@ -60,7 +61,7 @@ class End:
         target = head.partition("x-amz-target:")[2].split("\r\n")[0].strip()
         if not target:
             await asyncio.sleep(KLAVIYO_SECONDS)
-            return {"data": {"type": "profile-bulk-import-job", "id": "bench-job"}}
+            return PROFILE if head.startswith("post /api/profile-import ") else JOB
         if target.endswith("getsecretvalue"):
             return {"SecretString": json.dumps(SECRET)}
         await asyncio.sleep(DYNAMODB_SECONDS)
