@@ -5,6 +5,7 @@ and sent here: boto3 takes 0.7 ms of the processor for what takes 0.03 ms
 (docs/decisions/0022-ledger-requests-are-signed-here.md).
 """
 
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from msgspec.json import encode
 
 from handler.aws.json_api import JsonApi, NotSetUpError, document_of, error_code
 from klaviyo_client.sending.bounded_http import HttpAnswer, NoAnswerError
+from klaviyo_client.sending.side_by_side import Outgoing, SideBySide
 from ledger.calls import Asked, TableError
 
 CONNECTIONS = 20
@@ -29,21 +31,33 @@ class DynamoDb:
 
     def __init__(self) -> None:
         self._api: JsonApi | None = None
+        self._side_by_side: SideBySide | None = None
 
     def call(
         self, asked: Iterable[Asked], seconds: float
     ) -> Iterator[tuple[int, dict[str, Any] | TableError]]:
         """DynamoDB's answers to operations that are sent side by side, each with the operation's
         number, as they come; all within `seconds`. Raises `TableError` if nothing can be sent."""
-        bodies = ((operation, encode(document)) for operation, document in asked)
+        until = time.monotonic() + seconds
         try:
-            if self._api is None:
-                self._api = JsonApi(
-                    "dynamodb", "DynamoDB_20120810", version="1.0", connections=CONNECTIONS
-                )
-            replies = self._api.send_all(bodies, seconds, MOST_BYTES)
+            api = self._api or JsonApi(
+                "dynamodb",
+                "DynamoDB_20120810",
+                version="1.0",
+                # Two threads may send at once, and each keeps its connections.
+                connections=2 * CONNECTIONS,
+            )
+            keys = api.keys(seconds / 2)
         except (NoAnswerError, NotSetUpError) as error:
             raise _unanswered(error) from None
+        if self._side_by_side is None:
+            self._api, self._side_by_side = api, SideBySide(api.http, CONNECTIONS)
+        bodies = ((operation, encode(document)) for operation, document in asked)
+        outgoing = (
+            Outgoing("POST", "/", body, api.headers(operation, body, keys))
+            for operation, body in bodies
+        )
+        replies = self._side_by_side.send(outgoing, until - time.monotonic(), MOST_BYTES)
         for number, reply in replies:
             yield number, _found(reply) if isinstance(reply, HttpAnswer) else _unanswered(reply)
 

@@ -8,7 +8,7 @@ containers. https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-cr
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -19,7 +19,6 @@ from msgspec.json import decode
 
 from handler.aws.sigv4 import Keys, signed_headers
 from klaviyo_client.sending.bounded_http import BoundedHttp, HttpAnswer
-from klaviyo_client.sending.side_by_side import Outgoing, Replies, SideBySide
 
 MOST_BYTES = 1_000_000
 """Of the answer that hands out keys."""
@@ -79,10 +78,8 @@ class JsonApi:
             or f"https://{service}.{self._region}.{suffix}"
         )
         self._host = urlsplit(url).netloc
-        # Two threads may send at once, and each keeps its connections.
-        self._http = BoundedHttp(url, 2 * connections)
-        self._side_by_side = SideBySide(self._http, connections)
-        self._keys: Keys | None = None
+        self.http = BoundedHttp(url, connections)
+        self._handed_out: Keys | None = None
         self._keys_until = 0.0
 
     def __enter__(self) -> Self:
@@ -94,7 +91,7 @@ class JsonApi:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._http.__exit__(kind, error, trace)
+        self.http.__exit__(kind, error, trace)
 
     def send(self, operation: str, body: bytes, seconds: float, most_bytes: int) -> HttpAnswer:
         """The service's answer within `seconds`, of which `most_bytes` are read.
@@ -102,25 +99,11 @@ class JsonApi:
         Raises `NoAnswerError` and `NotSetUpError`.
         """
         until = time.monotonic() + seconds
-        headers = self._headers(operation, body, self._own_keys(seconds / 2))
-        return self._http.send("POST", "/", body, headers, until - time.monotonic(), most_bytes)
+        headers = self.headers(operation, body, self.keys(seconds / 2))
+        return self.http.send("POST", "/", body, headers, until - time.monotonic(), most_bytes)
 
-    def send_all(
-        self, requests: Iterable[tuple[str, bytes]], seconds: float, most_bytes: int
-    ) -> Replies:
-        """Send operations with their bodies side by side; see `SideBySide.send`.
-
-        Raises `NoAnswerError` and `NotSetUpError` if there are no keys.
-        """
-        until = time.monotonic() + seconds
-        keys = self._own_keys(seconds / 2)
-        outgoing = (
-            Outgoing("POST", "/", body, self._headers(operation, body, keys))
-            for operation, body in requests
-        )
-        return self._side_by_side.send(outgoing, until - time.monotonic(), most_bytes)
-
-    def _headers(self, operation: str, body: bytes, keys: Keys) -> dict[str, str]:
+    def headers(self, operation: str, body: bytes, keys: Keys) -> dict[str, str]:
+        """The headers of a request, signed."""
         return signed_headers(
             self._host,
             f"{self._target}.{operation}",
@@ -132,7 +115,8 @@ class JsonApi:
             self._version,
         )
 
-    def _own_keys(self, seconds: float) -> Keys:
+    def keys(self, seconds: float) -> Keys:
+        """The role's keys, within `seconds` if they are handed out. Raises as `send`."""
         variables = os.environ
         if "AWS_ACCESS_KEY_ID" in variables:
             return Keys(
@@ -140,10 +124,10 @@ class JsonApi:
                 variables.get("AWS_SECRET_ACCESS_KEY", ""),
                 variables.get("AWS_SESSION_TOKEN"),
             )
-        if self._keys is None or time.monotonic() >= self._keys_until:
-            self._keys = _handed_out(variables, seconds)
+        if self._handed_out is None or time.monotonic() >= self._keys_until:
+            self._handed_out = _handed_out(variables, seconds)
             self._keys_until = time.monotonic() + KEEP_KEYS_SECONDS
-        return self._keys
+        return self._handed_out
 
 
 ENDPOINT_NAMES = {"secretsmanager": "SECRETS_MANAGER", "dynamodb": "DYNAMODB"}

@@ -28,7 +28,7 @@ from klaviyo_client.sending.bounded_http import (
 )
 from klaviyo_client.sending.connections import BoundedConnection, Bounds
 
-DEPARTURE_SHARE = 1 / 5
+DEPARTURE_SHARE = 1 / 2
 """Of the time left, for writing one request: a host that does not read it holds up the others."""
 
 END_OF_HEAD = b"\r\n\r\n"

@@ -655,7 +655,8 @@ variables = {
     "LEDGER_TABLE": sys.argv[1],
 }
 assembly.webhook(variables), assembly.retry(variables)
-names = {"boto3", "ledger", "handler.books", "handler.aws.dynamodb"}
+side_by_side = "klaviyo_client.sending.side_by_side"
+names = {"boto3", "ledger", "handler.books", "handler.aws.dynamodb", side_by_side}
 print(sorted(names.intersection(sys.modules)))
 """
 
@@ -668,4 +669,6 @@ print(sorted(names.intersection(sys.modules)))
         return done.stdout.strip()
 
     assert loaded("") == "[]"
-    assert loaded("a-table") == "['handler.aws.dynamodb', 'handler.books', 'ledger']"
+    assert loaded("a-table") == (
+        "['handler.aws.dynamodb', 'handler.books', 'klaviyo_client.sending.side_by_side', 'ledger']"
+    )
