@@ -238,7 +238,7 @@ def aims(figures: Figures) -> str:
 
 
 def _aim(label: str, value: float, most: float) -> str:
-    return f"  {label:<62}{value:>8.2f}  at most {most:g}  {_mark(value, most)}"
+    return f"  {label:<70}{value:>8.2f}  at most {most:g}  {_mark(value, most)}"
 
 
 def _mark(value: float, most: float) -> str:
