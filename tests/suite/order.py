@@ -3,6 +3,9 @@
 A worker takes a module at a time. The modules that take longest come first: they mostly wait, for
 a browser, a process or a clock, and the others compute meanwhile. The tests that share a `make run`
 stay together, since each worker would start one of its own.
+
+A worker takes its next module as soon as it begins the last but one test of this one. So what takes
+longest of all has short tests of its folder behind it: no long module waits there meanwhile.
 """
 
 from typing import Any
@@ -13,8 +16,12 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 CONSOLE = "tests/local/web_console/in_a_browser", "tests/local/web_console/test_"
 """What the tests that share a `make run` begin with."""
 
+FAULTS = "tests/faults"
+
 FIRST = (
-    "tests/faults",
+    "tests/faults/test_faults.py",
+    FAULTS,
+    "tests/handler/test_hostile_batches.py",
     *CONSOLE,
     "tests/cli/commands/test_rehearse.py",
     "tests/local/web_console/watching/test_truth.py",
@@ -39,10 +46,12 @@ def place(nodeid: str) -> int:
 
 
 class ByModule(LoadScopeScheduling):  # type: ignore[misc]
-    """xdist's scheduler that hands out groups of tests: modules, and the console's tests as one."""
+    """xdist's scheduler that hands out groups of tests: modules, and two folders as one each."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return CONSOLE[0] if nodeid.startswith(CONSOLE) else nodeid.split("::", 1)[0]
+        if nodeid.startswith(CONSOLE):
+            return CONSOLE[0]
+        return FAULTS if nodeid.startswith(FAULTS) else nodeid.split("::", 1)[0]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
