@@ -55,15 +55,16 @@ def test_with_a_ledger_whose_table_fails_whatever_is_stale_was_said_not_to_be_ch
 ) -> None:
     settings = Settings(
         seed=3,
-        messages=1_500,
+        messages=600,
         sizes=SMALL,
-        traffic_seconds=8,
+        traffic_seconds=6,
         weather_seconds=0.8,
         visibility_seconds=15,
         once_seconds=20.0,
         p_kill=0.0,
         ledger="failing",
         is_timed=False,
+        processor_share=1.0,
     )
     report = Run(deployment.with_ledger(), settings, tmp_path).carry_out()
     assert problems(report) == [], table(report)

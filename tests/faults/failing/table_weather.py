@@ -64,8 +64,10 @@ class TableWeather:
             behind: HTTPConnection | None = None
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if weather.is_down.is_set():
+                wanted = int(self.headers["Content-Length"])
+                body = self.rfile.read(wanted)
+                # Whoever has sent half a request is no more: nobody should wait for the other half.
+                if len(body) < wanted or weather.is_down.is_set():
                     weather.unanswered += 1
                     self.close_connection = True
                 elif weather.throttles.is_set():
