@@ -81,7 +81,8 @@ def serve(port: int = 0, names: Collection[str] = NAMES) -> Iterator[str]:
     from local.aws_stand_in.faster import Dispatcher, read_the_clock
 
     class Handler(WSGIRequestHandler):
-        """Keeps connections open, as AWS does."""
+        """Speaks HTTP/1.1, as AWS does. But werkzeug closes each connection after its answer, so
+        here no request finds a connection that was kept."""
 
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
