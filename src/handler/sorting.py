@@ -14,7 +14,6 @@ from handler.door.refusals import Refusal
 from handler.door.validation import Malformed
 from handler.queue.envelope import Entry
 from handler.queue.routing import (
-    FULL_REQUESTS_SECONDS,
     dead_letter,
     due,
     full_requests,
@@ -99,8 +98,7 @@ class Sorter:
         found.ready, found.later = full_requests(sorted(found.ready, key=_sent_at))
         for entry in found.later:
             # Without its reason: a redriven one has been counted as such.
-            waits_until = moment + FULL_REQUESTS_SECONDS
-            found.wait(replace(entry, reason=None, not_before=waits_until), FULL_REQUESTS_SECONDS)
+            found.wait(replace(entry, reason=None, not_before=moment), 0)
         return found
 
     def _map_all(self, messages: Iterable[Entry], until: float) -> None:
@@ -134,9 +132,8 @@ class Sorter:
             left = [replace(entry, message=value) for value in arrivals.values()]
         else:
             left = [replace(entry, messages=part.text()) for part in arrivals.rest()]
-        waits_until = moment + FULL_REQUESTS_SECONDS
         for each in left:
-            self._found.wait(replace(each, not_before=waits_until), FULL_REQUESTS_SECONDS)
+            self._found.wait(replace(each, not_before=moment), 0)
 
     def _map(self, arrival: Message | Malformed, entry: Entry) -> None:
         """Map a message that has not become operations yet."""

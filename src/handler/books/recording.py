@@ -14,7 +14,7 @@ from handler.books.outcomes import (
 from handler.books.page import Page
 from handler.queue.backoff import Pace
 from handler.queue.envelope import Entry
-from handler.queue.routing import FULL_REQUESTS_SECONDS, Routing
+from handler.queue.routing import Routing
 from handler.queue.storing import Stored
 from handler.report.codes import RejectionCode
 from klaviyo_client.api.outcomes import Retryable
@@ -78,7 +78,7 @@ def record_retry(
                 found.setdefault(message_id, {})[name] = dead(entry.reason)
         new = {message.message_id for message in mapped}
         untried = _untried(ready, delivery)
-        for message_id, outcomes in waiting(later, at + FULL_REQUESTS_SECONDS).items():
+        for message_id, outcomes in waiting(later, at).items():
             if message_id in new:
                 found.setdefault(message_id, {}).update(outcomes)
         page.forget(mapped, (result.operation for result in delivery.results))

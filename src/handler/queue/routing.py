@@ -28,10 +28,6 @@ FULL = BULK_CREATE_EVENTS.max_items
 LONGEST_TEXT = 4_000
 """Of what is kept of Klaviyo's error texts. A refusal may not make its dead letter too large."""
 
-FULL_REQUESTS_SECONDS = 0
-"""Seconds that events wait for others to fill a bulk job, beyond those in which Lambda gathers a
-batch. At the end of a backlog there are no others, and it takes as much longer."""
-
 
 @dataclass(frozen=True, slots=True)
 class Routing:
