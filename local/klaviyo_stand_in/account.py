@@ -258,7 +258,8 @@ class Account:
             except Poisoned as poisoned:
                 carried_out, lost = poisoned.response, poisoned.response is None
         self._note(request, route.name, carried_out, items, answered=not lost)
-        return Reply(None if lost else carried_out, treatment.delay)
+        answer = None if lost else carried_out
+        return Reply(answer, treatment.delay, treatment.drip, treatment.interim)
 
     def _carry_out(
         self, request: Request, route: Route, target: str, treatment: Treatment

@@ -22,6 +22,8 @@ MAX_HEADERS = 100
 MAX_LENGTH = 64_000_000
 """The most bytes of a body that are read, so that a larger one can get a 413."""
 
+INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </>; rel=preload\r\n\r\n"
+
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -126,18 +128,29 @@ class _Handler(StreamRequestHandler):
             self._reset()
             return False
         keep_alive = request.headers.get("connection", "").lower() != "close"
-        self._write(reply.response, keep_alive)
+        self._write(reply.response, keep_alive, reply.drip, reply.interim)
         return keep_alive
 
-    def _write(self, response: Response, keep_alive: bool) -> None:
-        """Send head and body together, so that no delayed acknowledgement comes between them."""
+    def _write(
+        self, response: Response, keep_alive: bool, drip: float = 0.0, interim: int = 0
+    ) -> None:
+        """Send head and body together, so that no delayed acknowledgement comes between them; or
+        byte by byte, if the answer drips."""
         lines = [f"HTTP/1.1 {response.status} {_phrase(response.status)}"]
         lines.extend(f"{name}: {value}" for name, value in response.headers.items())
         if response.status != HTTPStatus.NO_CONTENT:
             lines.append(f"Content-Length: {len(response.body)}")
         if not keep_alive:
             lines.append("Connection: close")
-        self.connection.sendall("\r\n".join((*lines, "", "")).encode("latin-1") + response.body)
+        answer = "\r\n".join((*lines, "", "")).encode("latin-1") + response.body
+        answer = INTERIM * interim + answer
+        if not drip:
+            self.connection.sendall(answer)
+            return
+        for byte in answer:
+            if self.server.closing.wait(drip):
+                return
+            self.connection.sendall(bytes((byte,)))
 
     def _reset(self) -> None:
         """Close with a TCP reset, as a failing load balancer does."""

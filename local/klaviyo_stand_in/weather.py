@@ -52,14 +52,19 @@ class Weather:
     `endpoints` are the affected operations (all if empty). After `times` requests it clears. Of the
     rest, the first one that is set decides, from top to bottom:
 
-    - `cut`: the connection is reset `"before"` or `"after"` the request's effect; - `hang`: no
-    answer for so many seconds, then a reset, and no effect; - `throttle`: 429 with this
-    `Retry-After`; - `status`: this status, without effect (`down` means 503). With `html`, a body
-    that is not JSON;
-      with `body`, this text. So a 200 or 204 is an answer that is not Klaviyo's: a sign-in page
-      (RFC 8952, captive portals), a proxy (RFC 9110, section 7.7), another host;
+    - `cut`: the connection is reset `"before"` or `"after"` the request's effect;
+    - `hang`: no answer for so many seconds, then a reset, and no effect;
+    - `throttle`: 429 with this `Retry-After`;
+    - `status`: this status, without effect (`down` means 503). With `html`, a body that is not
+      JSON; with `body`, this text. So a 200 or 204 is an answer that is not Klaviyo's: a sign-in
+      page (RFC 8952, captive portals), a proxy (RFC 9110, section 7.7), another host;
     - `faults`: random trouble, and for the other requests:
     - `latency`: the answer comes after so many seconds; the effect is immediate. In addition:
+    - `drip`: so many seconds pass before each byte of the answer. A client's time-out for each byte
+      never ends that (https://requests.readthedocs.io/en/latest/user/quickstart/#timeouts);
+    - `interim`: so many answers with status 103 come before the answer (RFC 8297). A client that
+      takes one for the answer takes the answer for that to its next request
+      (https://github.com/python/cpython/issues/81719);
     - `refuse_items`: items that `refuses` picks by their attributes are refused with a 400 that
       names them (`"pointer"`) or not (`"silent"`), or by an import job when it is carried out
       (`"import"`). Or each request that holds one fails as a whole: with a `"500"`
@@ -67,8 +72,7 @@ class Weather:
       (https://developers.cloudflare.com/support/troubleshooting/http-status-codes/4xx-client-error/error-403/),
       a `"408"` (RFC 9110, section 15.5.9), or a `"cut"` connection;
     - `missing_errors`: so many of an import job's errors are not in its list yet. Klaviyo does not
-    say
-      when the list is complete
+      say when the list is complete
       (https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_job).
     """
 
@@ -83,12 +87,15 @@ class Weather:
     body: str | None = None
     faults: Faults | None = None
     latency: float = 0.0
+    drip: float = 0.0
+    interim: int = 0
     refuse_items: RefuseItems | None = None
     refuses: Predicate = is_poison
     missing_errors: int = 0
 
     def __post_init__(self) -> None:
-        for number in (self.times, self.hang, self.throttle, self.status, self.latency):
+        numbers = self.times, self.hang, self.throttle, self.status
+        for number in (*numbers, self.latency, self.drip, self.interim):
             if number is not None and number < 0:
                 raise ValueError("numbers must not be negative")
         if self.cut not in (None, "before", "after"):
@@ -124,6 +131,8 @@ class Treatment:
     answer: Response | None = None
     lost: bool = False
     delay: float = 0.0
+    drip: float = 0.0
+    interim: int = 0
     effect: bool = True
     refuse_items: RefuseItems | None = None
     refuses: Predicate = is_poison
@@ -187,6 +196,8 @@ def _treatment(weather: Weather, dice: random.Random | None) -> Treatment:
         treatment = _random(weather.faults, dice.random()) or treatment
     return replace(
         treatment,
+        drip=weather.drip,
+        interim=weather.interim,
         refuse_items=weather.refuse_items,
         refuses=weather.refuses,
         missing_errors=weather.missing_errors,

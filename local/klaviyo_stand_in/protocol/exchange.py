@@ -62,7 +62,12 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What to send: after `delay` seconds the answer, or a reset if there is none."""
+    """What to send: after `delay` seconds the answer, or a reset if there is none.
+
+    Before the answer come so many `interim` ones, and before each byte of it `drip` seconds.
+    """
 
     response: Response | None
     delay: float = 0.0
+    drip: float = 0.0
+    interim: int = 0

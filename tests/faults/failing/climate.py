@@ -65,6 +65,10 @@ CLIMATE: Mapping[str, Callable[[int], Weathers]] = {
         *poison("silent", "import"),
     ),
     "two requests hang": lambda _: (Weather(hang=5.0, times=2), *poison("silent", "silent")),
+    "two answers drip, and 103 comes before the others": lambda _: (
+        Weather(drip=0.5, times=2),
+        Weather(interim=1),
+    ),
     "bulk endpoints are throttled": lambda seed: (
         Weather(endpoints=BULK, throttle=2),
         *poison("pointer", "pointer", faults=storm(seed)),

@@ -119,6 +119,28 @@ def test_an_answer_that_is_held_back_outlasts_a_client_without_patience() -> Non
     assert made.events_recorded == 1
 
 
+def test_an_answer_can_come_byte_by_byte() -> None:
+    made = account()
+    made.set_weather(Weather(drip=0.02))
+    with serve(made) as url, connected(url) as opened:
+        opened.sendall(b"GET /api/lists HTTP/1.1\r\nHost: localhost:1\r\nConnection: close\r\n\r\n")
+        pieces = []
+        while piece := opened.recv(1_000):
+            pieces.append(piece)
+    assert b"".join(pieces).startswith(b"HTTP/1.1 401 ")
+    assert max(map(len, pieces)) < 20 < len(pieces)
+
+
+def test_interim_answers_can_come_before_the_answer() -> None:
+    made = account()
+    made.set_weather(Weather(interim=2))
+    with serve(made) as url, connected(url) as opened:
+        opened.sendall(b"GET /api/lists HTTP/1.1\r\nHost: localhost:1\r\nConnection: close\r\n\r\n")
+        received = b"".join(iter(lambda: opened.recv(1_000), b""))
+    statuses = [line.split()[1] for line in received.splitlines() if line.startswith(b"HTTP/1.1")]
+    assert statuses == [b"103", b"103", b"401"]
+
+
 def test_leaving_does_not_wait_for_what_hangs() -> None:
     made = account()
     made.set_weather(Weather(hang=60))

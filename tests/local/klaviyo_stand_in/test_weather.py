@@ -102,6 +102,13 @@ def test_an_answer_can_be_held_back_after_its_effect() -> None:
     assert made.events_recorded == 1
 
 
+def test_an_answer_can_drip_after_its_effect() -> None:
+    made = in_weather(Weather(drip=0.5, interim=2))
+    reply = sent(made)
+    assert (reply.drip, reply.interim, reply.response and reply.response.status) == (0.5, 2, 202)
+    assert made.events_recorded == 1
+
+
 def statuses(made: Account, number: int) -> list[int]:
     return [post(made, "/api/events", event(unique_id=str(n))).status for n in range(number)]
 
@@ -227,6 +234,7 @@ IMPOSSIBLE = {
     "probabilities over 1": lambda: Faults(p_503=0.6, p_429=0.6),
     "a probability below 0": lambda: Faults(p_503=-0.1),
     "a negative delay": lambda: Weather(latency=-1),
+    "a negative drip": lambda: Weather(drip=-1),
     "another cut": lambda: Weather(cut="during"),  # type: ignore[arg-type]
     "another refusal": lambda: Weather(refuse_items="loudly"),  # type: ignore[arg-type]
 }
