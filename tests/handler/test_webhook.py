@@ -429,6 +429,7 @@ def test_a_call_looks_at_so_many_messages_and_no_more(
     assert json.loads(rest["messages"]) == [track(5), track(6), track(7)]
 
 
+@pytest.mark.alone
 def test_of_200_000_values_the_answer_names_the_first_ones(deployment: Deployment) -> None:
     """Each as a queue entry of its own would take 5 µs, and Segment waits for five seconds."""
     _, answer = deployment.webhook(call([[]] * 200_000))
