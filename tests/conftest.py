@@ -7,8 +7,10 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from aws_lambda_powertools import Metrics
 from hypothesis import HealthCheck, settings
 
+from handler.report.telemetry import NAMESPACE, SERVICE
 from local import klaviyo_stand_in as klaviyo
 from local.aws_stand_in import server as aws
 from local.klaviyo_stand_in import Account
@@ -68,6 +70,13 @@ def pytest_collection() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_counted_for_the_next_test() -> Iterator[None]:
+    """Powertools gathers metrics for the whole process, and a test may leave some unwritten."""
+    yield
+    Metrics(namespace=NAMESPACE, service=SERVICE).clear_metrics()
 
 
 @pytest.fixture(scope="session")
