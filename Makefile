@@ -28,8 +28,10 @@ ALONE = $(BIN)/python -m pytest -n $(PROCESSORS) $(ORDER) -m alone $(shell grep 
 
 # A machine of CI that does other work too makes a clock late now and then. RETRY=1, as CI has it: what
 # failed is tried once more, one test at a time, and has to pass then. Three failures there are the end.
-AGAIN := $(BIN)/python -m pytest --last-failed --last-failed-no-failures none --maxfail 3
-again = $(1)$(if $(RETRY), || { [[ $$? == 1 ]] && echo "make: a flaky test if it passes now:" && $(AGAIN); })
+# What passes then is added to $(FLAKY): it may depend on the tests before it.
+FLAKY := $(VENV)/flaky
+AGAIN := $(BIN)/python -m pytest --last-failed --last-failed-no-failures none --maxfail 3 -rp
+again = $(1)$(if $(RETRY), --cache-clear || { [[ $$? == 1 ]] && $(AGAIN) | tee -a $(FLAKY); })
 
 define LINT
 $(BIN)/ruff format --check

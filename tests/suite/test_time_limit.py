@@ -20,6 +20,19 @@ def test_what_hangs_fails_with_where_each_thread_stands() -> None:
     assert "test_what_hangs_fails_with_where_each_thread_stands" in str(failure.value)
 
 
+def test_what_hangs_again_on_its_way_out_fails_again() -> None:
+    never = threading.Event()
+
+    def hangs_twice() -> None:
+        try:
+            never.wait(30)
+        finally:
+            never.wait(30)
+
+    with pytest.raises(pytest.fail.Exception), time_limit(0.2, again_seconds=0.2):
+        hangs_twice()
+
+
 def test_what_ends_in_time_is_left_alone() -> None:
     with time_limit(0.2):
         pass

@@ -12,16 +12,19 @@ import pytest
 SECONDS = 900.0
 """For one test, also on a machine that does ten other things: the longest takes a minute or two."""
 
+AGAIN_SECONDS = 30.0
+"""What still hangs then fails once more: to leave a test may mean to wait for its threads."""
+
 
 @contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
+def time_limit(seconds: float, again_seconds: float = AGAIN_SECONDS) -> Iterator[None]:
     """Fail what takes longer, in the main thread. A limit around it counts no longer."""
 
     def fail(*_: object) -> None:
         pytest.fail(f"it has not ended within {seconds:g} s\n{stacks()}")
 
     before = signal.signal(signal.SIGALRM, fail)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, again_seconds)
     try:
         yield
     finally:
