@@ -89,7 +89,8 @@ class Sender:
 
     `patience` is for how many seconds a pause of Klaviyo's or a full window is waited out in place;
     what would have to wait longer is answered untried. What waits for a window is to come back
-    `patience` earlier, so that it is ready when there is room. `probe_seconds` is what a probe of
+    `patience` earlier, so that it is ready when there is room; what could be waited out, but not
+    before it has to start, is to come back when there is room. `probe_seconds` is what a probe of
     an open circuit may take. `share` is what this process may use of Klaviyo's limits.
     """
 
@@ -208,7 +209,12 @@ class _Sending:
         if isinstance(admission, Wait):
             if admission.seconds > max(self._sender.patience, LONGEST_WAIT_SECONDS):
                 return throttled(admission.seconds - self._sender.patience)
-            return admission if now + admission.seconds < self._limits.start_by else UNTRIED
+            if now + admission.seconds < self._limits.start_by:
+                return admission
+            # With the time named: a delay by the number of attempts may be a quarter of an hour.
+            if admission.seconds > LONGEST_WAIT_SECONDS:
+                return throttled(admission.seconds)
+            return UNTRIED
         pause = admission.delay or 0.0
         return Wait(pause) if self._is_worth_waiting(pause) else admission
 

@@ -269,6 +269,27 @@ def test_what_finds_a_full_window_comes_back_as_early_as_it_can_be_waited_out(
     assert (line.answered["0"], clock.now - before) == (outcome, waited)
 
 
+@pytest.mark.parametrize(
+    ("passed", "outcome", "waited"),
+    [
+        pytest.param(0.0, untried_for(55.0), 0.0, id="longer than the patience"),
+        pytest.param(55.0, untried_for(5.0), 0.0, id="back when it was told: the whole rest"),
+        pytest.param(57.5, untried_for(2.5), 0.0, id="a little too early"),
+        pytest.param(58.5, FULL, 1.5, id="in time"),
+    ],
+)
+def test_what_has_to_start_before_there_is_room_comes_back_when_there_is(
+    passed: float, outcome: Reply, waited: float
+) -> None:
+    clock = Clock()
+    line = Line(lambda name: FULL, clock, patience=5.0)
+    line.send_requests(request("fills it"))
+    clock.sleep(passed)
+    before = clock.now
+    line.send_requests(request("0"), start_within=2.0)
+    assert (line.answered["0"], clock.now - before) == (outcome, waited)
+
+
 # The circuit
 
 
