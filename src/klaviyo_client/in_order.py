@@ -47,6 +47,9 @@ from operations import (
 CONTENDED = Retryable(RetryReason.PERSON_BUSY, 1.0, tried=False)
 """Somebody else was faster each time."""
 
+SOON = 5.0
+"""Seconds until a withdrawal is tried again that Klaviyo has not taken without naming a time."""
+
 NOTING_SHARE = 1 / 3
 """Of the time for the records, kept for noting what was taken: without, it outdates nothing."""
 
@@ -58,9 +61,10 @@ class InOrder:
     """A Klaviyo account, for one process, as `Klaviyo` is. `wall` gives Unix seconds.
 
     What could not be checked in time comes again. Withdrawals from everything are sent
-    nevertheless, unless a process with more time is the next to ask. The operations that are
-    `urgent` (by their `id`) are sent unchecked, and so is everything where the records do not
-    answer at all. `stakes` are those that are known already, by the `id` of their operation.
+    nevertheless, unless a process with more time is the next to ask, or the batch deletes their
+    person. The operations that are `urgent` (by their `id`) are sent unchecked, and so is
+    everything where the records do not answer at all. `stakes` are those that are known already,
+    by the `id` of their operation.
     """
 
     def __init__(
@@ -127,10 +131,10 @@ class InOrder:
         unnoted = self._notes.write(afterwards, checked)
         for position in stakes.keys() & results.keys() if unnoted else ():
             if not unnoted.isdisjoint(keys_of(stakes[position])):
-                is_urgent = id(operations[position]) in self._urgent
-                comes_again = self._words.is_late and not is_urgent
-                again = Retryable(RetryReason.LEDGER_LATE, self._words.late_seconds)
-                results[position] = _unnoted(results[position], again if comes_again else None)
+                again = None
+                if self._words.is_late and id(operations[position]) not in self._urgent:
+                    again = Retryable(RetryReason.LEDGER_LATE, self._words.late_seconds)
+                results[position] = _unnoted(results[position], again)
         for position, seconds_ in checked.again_in.items():
             results[position] = _again(results[position], seconds_)
         self._notes.take_back(delivery, now)
@@ -175,6 +179,7 @@ class InOrder:
             verdict = checked.verdicts.get(position)
             if verdict is None or verdict.outcome is None:
                 checked.verdicts[position] = Verdict(operations[position], outcome)
+                checked.again_in.pop(position, None)  # a withdrawal waits as well
         return checked
 
     def _leave_unchecked(
@@ -289,10 +294,11 @@ def _result(
 
 def _again(result: Result, seconds: float) -> Result:
     """What becomes of an operation that was sent unchecked, to come again with what waits for the
-    records: what follows it must not overtake it."""
+    records: what follows it must not overtake it. What was not taken does not wait so long."""
     outcome = result.outcome
     if isinstance(outcome, Retryable):
-        return replace(result, outcome=replace(outcome, delay=seconds))
+        delay = SOON if outcome.delay is None else outcome.delay
+        return replace(result, outcome=replace(outcome, delay=min(seconds, delay)))
     if isinstance(outcome, Delivered):
         return replace(result, outcome=Retryable(RetryReason.LEDGER_LATE, seconds))
     return result

@@ -15,7 +15,13 @@ from msgspec.structs import replace
 
 from handler.books.last_word import Lateness, Words
 from klaviyo_client.api.answers import Answer
-from klaviyo_client.api.outcomes import Delivered, DeliveryWarning, Retryable, RetryReason
+from klaviyo_client.api.outcomes import (
+    Delivered,
+    DeliveryWarning,
+    Retryable,
+    RetryReason,
+    waiting_for,
+)
 from klaviyo_client.delivery import Klaviyo
 from klaviyo_client.in_order import InOrder
 from klaviyo_client.people.claims import Written
@@ -807,13 +813,60 @@ def test_a_withdrawal_from_everything_does_not_wait_for_a_late_table_but_comes_a
     results = deliver(late, *batch).results
     outcomes = [each.outcome for each in results if isinstance(each.outcome, Retryable)]
     assert [each.reason for each in outcomes] == [reason, *[RetryReason.LEDGER_LATE] * 2]
-    assert len({each.delay for each in outcomes}) == 1
+    first, *others = [each.delay for each in outcomes]
+    assert others == [others[0]] * 2
+    assert first == (others[0] if status is None else 5.0)
     assert results[0].warnings == (DeliveryWarning.ORDER_NOT_CHECKED,)
     assert (marketing(account) == "UNSUBSCRIBED") is (status is None)
     account.set_weather(Weather())
     pair.allowance = Allowance(30.0)
     assert said(deliver(pair.client("later"), *batch[:2])) == ["delivered", "delivered opted_out"]
     assert said(deliver(pair.client("later"), consents(4))) == ["delivered superseded"]
+
+
+@pytest.mark.parametrize(
+    ("weather", "delay"), [(Weather(down=True), 5.0), (Weather(throttle=7), 7.0)]
+)
+def test_a_withdrawal_that_klaviyo_has_not_taken_does_not_wait_as_long_as_a_late_table(
+    pair: Pair, account: Account, weather: Weather, delay: float
+) -> None:
+    account.add_subscribed(ADA, "L")
+    deliver(pair.one, upsert(1, plan="x"))
+    account.set_weather(weather)
+    words = Words(pair.table, PEOPLE, Allowance(0.0), "late", Lateness())
+    late = InOrder(Klaviyo(pair.url), words, wall=pair.clock)
+    [result] = deliver(late, withdraws(5)).results
+    assert isinstance(result.outcome, Retryable)
+    assert result.outcome.delay == delay
+
+
+def test_a_withdrawal_waits_with_the_deletion_of_its_person(pair: Pair, account: Account) -> None:
+    """Otherwise it could come again after the deletion, and recreate the person."""
+    account.add_subscribed(ADA, "L")
+    deliver(pair.one, upsert(1, plan="x"))
+    words = Words(pair.table, PEOPLE, Allowance(0.0), "late", Lateness())
+    late = InOrder(Klaviyo(pair.url), words, wall=pair.clock)
+    event = CreateEvent("m", Identity(email="bob@acme-store.example"), "Viewed", "m-9")
+    results = deliver(late, withdraws(5), deletes(6), event).results
+    first, second, third = [each.outcome for each in results]
+    assert isinstance(second, Retryable)
+    assert second == Retryable(RetryReason.LEDGER_LATE, second.delay, tried=False)
+    assert first == waiting_for(second)
+    assert isinstance(third, Delivered)
+    assert marketing(account) == "SUBSCRIBED"
+
+
+def test_a_table_that_throttles_is_not_left_alone_for_longer(pair: Pair) -> None:
+    lateness = Lateness()
+    well = pair.table.requests.call
+    for _ in range(3):
+        pair.table.requests.call = Puts(pair.table, None, "ThrottlingException")
+        words = Words(pair.table, PEOPLE, Allowance(30.0), "me", lateness)
+        client = InOrder(Klaviyo(pair.url), words, wall=pair.clock)
+        pair.clock.skip(60)
+        assert said(deliver(client, upsert(5, plan="x"))) == ["delivered order_not_checked"]
+        pair.table.requests.call = well
+    assert lateness.grow() <= 45.0
 
 
 def test_a_late_table_is_left_alone_for_longer_each_time_and_then_found_in_time(
