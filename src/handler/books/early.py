@@ -6,7 +6,7 @@ So one item is left to write after Klaviyo's answer, and each message whose outc
 
 import secrets
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 
 from handler.books.decided import DELETE, Decided
 from handler.books.outcomes import of_decision
@@ -63,12 +63,10 @@ class Early:
             self._operations[name] = operations
             self._items[name] = referring(arrival, self._call, sorted(operations))
 
-    def write(
-        self, table: Table, further: Collection[Attributes], seconds: float
-    ) -> Collection[Key]:
+    def write(self, table: Table, further: Collection[Attributes], seconds: float) -> Set[Key]:
         """Write what was prepared, if it is more than one request takes, and the `further` items;
         which of these were not written. What fails is not counted: it is written later."""
-        keys = [(item["pk"]["S"], item["sk"]["S"]) for item in further]
+        keys = {(item["pk"]["S"], item["sk"]["S"]) for item in further}
         if not self._is_wanted or len(self._items) <= ITEMS_A_WRITE:
             self._operations.clear()
             return keys
@@ -80,7 +78,7 @@ class Early:
         }
         self._doubtful = self._items.keys() - self._written
         self._untold = self._written & self._operations.keys()
-        return unwritten.intersection(keys)
+        return unwritten & keys
 
     def arrival(self, message: Decided, name: str) -> Attributes | None:
         """The message's item, as it was prepared. If it is unknown whether it was written early, it

@@ -13,6 +13,8 @@ from klaviyo_client.delivery import Klaviyo
 from klaviyo_client.sending.ahead import Ahead
 from ledger.calls import TableError
 from ledger.fates import Outcome, State
+from ledger.table import Table
+from ledger.values import marshalled
 from local.klaviyo_stand_in import Weather
 from tests.deployment import Deployment
 from tests.fates import stories_of
@@ -261,6 +263,14 @@ def test_where_klaviyo_is_not_asked_all_is_written_at_the_end(deployment: Deploy
     ledger.webhook(call(messages))
     assert set(states(ledger).values()) == {State.DROPPED}
     assert len(states(ledger)) == NUMBER
+
+
+def test_if_nothing_is_written_early_all_further_items_are_left(ledger: Deployment) -> None:
+    """As a set: the page looks up each of its items in it."""
+    table = Table(ledger.variables["LEDGER_TABLE"], DynamoDb().call, 86_400.0)
+    further = [marshalled({"pk": f"P#{each}", "sk": "N#a"}) for each in range(3)]
+    expected = {(f"P#{each}", "N#a") for each in range(3)}
+    assert early.Early("webhook").write(table, further, 5.0) == expected
 
 
 def test_two_messages_of_one_id_share_nothing(ledger: Deployment) -> None:
