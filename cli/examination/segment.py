@@ -62,7 +62,8 @@ class SegmentExamination:
         for destination, mapping in found:
             connect = _connect(destination["sourceId"], self._stack_name)
             yield mapping_check(destination, mapping, self._settings, self._has_token, connect)
-            for name in others(there, destination["sourceId"], self._url):
+        for source_id in dict.fromkeys(destination["sourceId"] for destination, _ in found):
+            for name in others(there, source_id, self._url):
                 yield Check(
                     "Segment",
                     Health.DOUBTFUL,

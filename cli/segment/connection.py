@@ -127,7 +127,11 @@ def others(found: Sequence[tuple[Json, list[Json]]], source_id: str, url: str) -
 
 
 def _is_another(mapping: Json, url: str) -> bool:
-    there, here = urlsplit(str((mapping.get("settings") or {}).get("url"))), urlsplit(url)
+    here = urlsplit(url)
+    try:
+        there = urlsplit(str((mapping.get("settings") or {}).get("url")))
+    except ValueError:  # what somebody has entered is no URL, such as https://[HOST]/
+        return False
     return there.path == here.path and there.netloc != here.netloc
 
 
@@ -142,6 +146,8 @@ def plan(api: SegmentApi, source: Json, desired: Desired) -> Plan:
         changes.append(change)
     if change := _change("mapping", subscription, mapping):
         changes.append(change)
+    # The mapping that is changed may still post to the stack's former host.
+    rest = [(each, [one for one in there if one is not subscription]) for each, there in found]
     return Plan(
         source,
         None if destination is None else destination["id"],
@@ -149,7 +155,7 @@ def plan(api: SegmentApi, source: Json, desired: Desired) -> Plan:
         wanted,
         mapping,
         changes,
-        others(found, source["id"], desired.url),
+        others(rest, source["id"], desired.url),
     )
 
 

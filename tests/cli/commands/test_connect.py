@@ -169,6 +169,8 @@ def test_other_webhooks_of_the_source_are_left_as_they_are(
         pytest.param("https://other.example/segment", True, ["Shop (dev)"], id="another stack"),
         pytest.param("https://other.example/segment", False, [], id="one that is disabled"),
         pytest.param("https://other.example/analytics", True, [], id="something else"),
+        pytest.param("https://[HOST]/segment", True, [], id="a template's host"),
+        pytest.param("https://[HOST/segment", True, [], id="no URL"),
         pytest.param(URL, True, [], id="this stack, once more"),
     ],
 )
@@ -191,6 +193,33 @@ def test_second_stack_on_the_same_source_is_named(
     document = answer("doctor", "--stack", stack, **variables)[1]
     found = [each["found"] for each in document["checks"] if each["name"] == "Segment"]
     assert [each.split(":")[0] for each in found if "looks like another stack" in each] == expected
+
+
+def test_destination_of_the_same_stack_at_its_former_host_is_no_second_stack(
+    workspace: Workspace, variables: dict[str, str], make_stack: MakeStack
+) -> None:
+    stack = make_stack()
+    ours = workspace.add_webhook(source_of(workspace), f"Klaviyo ({stack})", {})
+    mapping = workspace.add_mapping(
+        ours, BOTH, {**MAPPING, "url": "https://former.example/segment"}
+    )
+    assert answer(*connect(stack), **variables)[1]["others"] == []
+    assert workspace.subscriptions[mapping]["settings"]["url"] == URL
+
+
+def test_doctor_names_a_second_stack_once_for_each_source(
+    workspace: Workspace, variables: dict[str, str], make_stack: MakeStack
+) -> None:
+    for source, name in (("src1", "A (dev)"), ("src2", "B (dev)")):
+        ours = workspace.add_webhook(source, "Ours", {})
+        workspace.add_mapping(ours, 'type = "identify"', MAPPING)
+        workspace.add_mapping(ours, 'type = "track"', MAPPING)
+        other = workspace.add_webhook(source, name, {})
+        workspace.add_mapping(other, BOTH, {**MAPPING, "url": "https://other.example/segment"})
+    document = answer("doctor", "--stack", make_stack(), **variables)[1]
+    found = [each["found"] for each in document["checks"] if each["name"] == "Segment"]
+    named = [each.split(":")[0] for each in found if "looks like another stack" in each]
+    assert named == ["A (dev)", "B (dev)"]
 
 
 @pytest.mark.parametrize(
