@@ -18,6 +18,9 @@ PAGE = "https://github.com/acme/klaviyo/blob/HEAD/docs/operating.md"
         ("https://someone:ghp_token@github.com/acme/klaviyo.git", PAGE),
         ("git@github.com:acme/klaviyo.git", PAGE),
         ("ssh://git@github.com/acme/klaviyo.git", PAGE),
+        ("ssh://git@github.com:22/acme/klaviyo.git", PAGE),
+        ("https://github.com:443/acme/klaviyo.git", PAGE),
+        ("git@github.com/acme/klaviyo.git", None),
         (
             "git@gitlab.com:acme/data/klaviyo.git",
             "https://gitlab.com/acme/data/klaviyo/-/blob/HEAD/docs/operating.md",
@@ -43,3 +46,6 @@ def test_page_of_a_checkout(tmp_path: Path) -> None:
     remote = "git@github.com:acme/klaviyo.git"
     subprocess.run((*git, "remote", "add", "origin", remote), check=True)
     assert url(tmp_path) == PAGE
+    copy = tmp_path / "data jobs" / "klaviyo"
+    copy.mkdir(parents=True)
+    assert url(copy) == PAGE.replace("docs/", "data%20jobs/klaviyo/docs/")
