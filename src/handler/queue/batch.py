@@ -14,13 +14,15 @@ from handler.queue.unpacking import NoRoomError, Room, unpack
 from handler.report.codes import RejectionCode
 from operations import Operation
 
-MOVED_AFTER = 60.0
+MOVED_AFTER = 90.0
 """Seconds. A message that SQS received this long after an entry's `not_before` was not sent by this
 code.
 
-Every entry that is sent with a history has a `not_before` in the future. SQS keeps the time of
-sending (`SentTimestamp`) when it moves a message to the dead-letter queue, and a redrive resets
-it: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
+An entry that is sent with a history has a `not_before` in the future, or the time at which the call
+began if it is put back untried. A call of the retry function lasts 60 s at most; the rest is for
+clocks that differ. SQS keeps the time of sending (`SentTimestamp`) when it moves a message to the
+dead-letter queue, and a redrive resets it:
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
 """
 
 UNATTENDED_AFTER = 3600.0

@@ -7,6 +7,7 @@ import pytest
 
 from handler.queue.batch import MOVED_AFTER
 from local.aws_stand_in.server import arn_of
+from local.aws_stand_in.template import function
 from local.klaviyo_stand_in import Weather
 from tests.deployment import Deployment
 from tests.handler.calls import batch, envelope
@@ -14,6 +15,11 @@ from tests.handler.test_retry import DAY, DONE, event
 from tests.virtual import Clock, RetrySide, retry_function
 
 HOUR = 3_600
+
+CALL = function("RetryFunction").timeout_seconds
+
+CLOCKS_DIFFER = 20.0
+"""Seconds by which SQS's clock may be ahead of Lambda's, amply."""
 
 
 def sent(text: str, at: float) -> dict[str, Any]:
@@ -25,12 +31,20 @@ def sent(text: str, at: float) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("after", "attempts"),
-    [(-900.0, 6), (0.0, 6), (MOVED_AFTER - 5, 6), (MOVED_AFTER + 5, 1), (11 * HOUR, 1)],
+    [
+        pytest.param(-900.0, 6, id="long before"),
+        pytest.param(0.0, 6, id="in time"),
+        pytest.param(CALL + CLOCKS_DIFFER, 6, id="put back untried, at the end of a call"),
+        pytest.param(MOVED_AFTER - 5, 6, id="not yet too late"),
+        pytest.param(MOVED_AFTER + 5, 1, id="too late"),
+        pytest.param(11 * HOUR, 1, id="long after"),
+    ],
 )
 def test_what_was_sent_after_its_time_was_sent_by_a_redrive(
     deployment: Deployment, after: float, attempts: int
 ) -> None:
-    """An entry that the functions send with a history has a `not_before` in the future."""
+    """An entry that the functions send with a history has a `not_before` in the future, or that of
+    the beginning of their call."""
     deployment.account.set_weather(Weather(down=True))
     due = time.time() - 12 * HOUR
     since = due - 3 * HOUR
