@@ -59,12 +59,18 @@ class Weather:
       JSON; with `body`, this text. So a 200 or 204 is an answer that is not Klaviyo's: a sign-in
       page (RFC 8952, captive portals), a proxy (RFC 9110, section 7.7), another host;
     - `faults`: random trouble, and for the other requests:
-    - `latency`: the answer comes after so many seconds; the effect is immediate. In addition:
+    - `latency`: the answer comes after so many seconds; the effect is immediate.
+
+    In addition, for every answer, whatever decided:
+
     - `drip`: so many seconds pass before each byte of the answer. A client's time-out for each byte
       never ends that (https://requests.readthedocs.io/en/latest/user/quickstart/#timeouts);
     - `interim`: so many answers with status 103 come before the answer (RFC 8297). A client that
       takes one for the answer takes the answer for that to its next request
-      (https://github.com/python/cpython/issues/81719);
+      (https://github.com/python/cpython/issues/81719).
+
+    And for requests that are carried out:
+
     - `refuse_items`: items that `refuses` picks by their attributes are refused with a 400 that
       names them (`"pointer"`) or not (`"silent"`), or by an import job when it is carried out
       (`"import"`). Or each request that holds one fails as a whole: with a `"500"`
@@ -222,7 +228,13 @@ def _random(faults: Faults, draw: float) -> Treatment | None:
 
 
 def _answered(response: Response, weather: Weather) -> Treatment:
-    return Treatment(response, delay=weather.latency, effect=False)
+    return Treatment(
+        response,
+        delay=weather.latency,
+        drip=weather.drip,
+        interim=weather.interim,
+        effect=False,
+    )
 
 
 def _status(status: int, html: bool, body: str | None = None) -> Response:

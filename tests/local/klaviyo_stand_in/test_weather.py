@@ -109,6 +109,20 @@ def test_an_answer_can_drip_after_its_effect() -> None:
     assert made.events_recorded == 1
 
 
+@pytest.mark.parametrize(
+    ("trouble", "status"),
+    [
+        ({"throttle": 7}, 429),
+        ({"status": 401}, 401),
+        ({"down": True}, 503),
+        ({"faults": Faults(p_502=1.0)}, 502),
+    ],
+)
+def test_an_answer_without_effect_can_drip_too(trouble: dict[str, Any], status: int) -> None:
+    reply = sent(in_weather(Weather(**trouble, drip=0.5, interim=2)))
+    assert (reply.drip, reply.interim, reply.response and reply.response.status) == (0.5, 2, status)
+
+
 def statuses(made: Account, number: int) -> list[int]:
     return [post(made, "/api/events", event(unique_id=str(n))).status for n in range(number)]
 
