@@ -10,6 +10,9 @@ PAGE = "docs/operating.md"
 FOLDERS = {"github.com": "blob/HEAD", "gitlab.com": "-/blob/HEAD", "bitbucket.org": "src/HEAD"}
 """By host: what stands between a repository's address and a file's path."""
 
+LONGEST = 200
+"""Characters that the parameter `RunbookUrl` takes."""
+
 _REMOTE = re.compile(
     r"(?:(?P<scp>git@)|https://(?:[^/@\s]+@)?|ssh://git@)(?P<host>[a-z.]+)"
     r"(?(scp):|(?::\d+)?/)(?P<repository>[A-Za-z0-9._/-]+?)(?:\.git)?/?"
@@ -19,12 +22,14 @@ folder follows, after the colon of the others a port."""
 
 
 def url_of(remote: str, page: str = PAGE) -> str | None:
-    """The page in the repository with this address; `None` if the host is not known."""
+    """The page in the repository with this address; `None` if the host is not known, or if the
+    page's address is longer than the parameter takes."""
     found = _REMOTE.fullmatch(remote.strip())
     folder = None if found is None else FOLDERS.get(found["host"])
     if found is None or folder is None:
         return None
-    return f"https://{found['host']}/{found['repository']}/{folder}/{quote(page)}"
+    address = f"https://{found['host']}/{found['repository']}/{folder}/{quote(page)}"
+    return address if len(address) <= LONGEST else None
 
 
 def url(checkout: Path) -> str | None:

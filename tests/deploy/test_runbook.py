@@ -1,11 +1,14 @@
 """The alarms link the page of the repository that was deployed."""
 
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from deploy import runbook
 from deploy.runbook import url, url_of
+from local.aws_stand_in.template import source
 
 PAGE = "https://github.com/acme/klaviyo/blob/HEAD/docs/operating.md"
 
@@ -36,6 +39,15 @@ PAGE = "https://github.com/acme/klaviyo/blob/HEAD/docs/operating.md"
 )
 def test_page_of_a_repository(remote: str, expected: str | None) -> None:
     assert url_of(remote) == expected
+
+
+@pytest.mark.parametrize(("length", "is_known"), [(200, True), (201, False)])
+def test_address_is_as_long_as_the_parameter_takes(length: int, is_known: bool) -> None:
+    page = "f" * (length - len(PAGE)) + runbook.PAGE
+    address = url_of("git@github.com:acme/klaviyo.git", page)
+    assert (address is not None) == is_known
+    pattern = source()["Parameters"]["RunbookUrl"]["AllowedPattern"]
+    assert (re.fullmatch(pattern, "f" * length) is not None) == is_known
 
 
 def test_page_of_a_checkout(tmp_path: Path) -> None:
