@@ -20,7 +20,7 @@ PAUSE = 0.02
 """Seconds before the second round."""
 
 ALIVE_SECONDS = 60.0
-"""So long after its last answer DynamoDB counts as late rather than as out of reach."""
+"""So long without an answer DynamoDB counts as late rather than as out of reach."""
 
 FAILED_CONDITION = "ConditionalCheckFailedException"
 
@@ -45,7 +45,7 @@ class Requests:
 
     def __init__(self, call: Call) -> None:
         self.call = call
-        self._answered_at: float | None = None
+        self._unanswered_since: float | None = None
 
     def ask(
         self, asked: Iterable[Asked], until: float, allowance: Allowance
@@ -59,11 +59,13 @@ class Requests:
         left = until - allowance.clock()
         if left <= 0:
             raise TableError(NO_TIME_LEFT)
-        if self._answered_at is None:
-            self._answered_at = time.monotonic()
+        began, is_answered = time.monotonic(), False
         for number, answer in self.call(asked, left):
-            if not isinstance(answer, TableError):
-                self._answered_at = time.monotonic()
+            is_answered = is_answered or not isinstance(answer, TableError)
+            if is_answered:
+                self._unanswered_since = None
+            elif self._unanswered_since is None:
+                self._unanswered_since = began
             yield number, answer
 
     def ask_each(
@@ -78,11 +80,10 @@ class Requests:
 
     @property
     def are_answered(self) -> bool:
-        """Whether DynamoDB has answered this process within the last minute: then it is there,
-        however late it is now. A process that has just begun to ask gives it that minute too."""
-        return self._answered_at is not None and (
-            time.monotonic() - self._answered_at < ALIVE_SECONDS
-        )
+        """Whether DynamoDB is there, however late it is now: this process has not asked in vain for
+        a minute. The time in which it asks nothing does not count."""
+        since = self._unanswered_since
+        return since is None or time.monotonic() - since < ALIVE_SECONDS
 
     def is_over(self, attempt: int, until: float, allowance: Allowance) -> bool:
         """Whether there is no time for another round; pauses before the second one."""

@@ -9,7 +9,7 @@ import pytest
 
 from handler.aws.dynamodb import DynamoDb
 from ledger.allowance import FOR_WANT_OF_TIME, Allowance
-from ledger.calls import Asked, Document, TableError
+from ledger.calls import Asked, Document, Requests, TableError
 from ledger.table import Changed, Table, Update
 from ledger.values import marshalled, unmarshalled
 from tests.deployment import answer_of
@@ -163,6 +163,39 @@ def test_slow_answers_cost_no_more_than_the_allowance(table: Table) -> None:
     # One item was read, 500 written, 20 changed; and the query.
     assert allowance.failures.total() == 522
     assert allowance.failures.keys() <= FOR_WANT_OF_TIME
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_there"),
+    [
+        ([], True),
+        (["yes", 600, "late"], True),  # a function that had nothing to do
+        (["yes late", 600, "late"], True),
+        (["yes", "nothing", 600, "late"], True),
+        (["late", 50, "late"], True),
+        (["late", 70, "late"], False),
+        (["late", 70, "yes", 70, "late"], True),
+    ],
+)
+def test_a_table_is_out_of_reach_once_it_was_asked_in_vain_for_a_minute(
+    asked: list[str | int], monkeypatch: pytest.MonkeyPatch, *, is_there: bool
+) -> None:
+    """Numbers are seconds that pass; the rest are the answers to what is asked at once."""
+    now = 1000.0
+
+    def call(answers: Iterable[Asked], _: float) -> Iterator[tuple[int, Document | TableError]]:
+        for number, (answer, _) in enumerate(answers):
+            yield number, {} if answer == "yes" else TableError("TimedOut")
+
+    monkeypatch.setattr("ledger.calls.time.monotonic", lambda: now)
+    requests, allowance = Requests(call), Allowance(PLENTY, clock=lambda: now)
+    for each in asked:
+        if isinstance(each, int):
+            now += each
+        else:
+            answers: list[Asked] = [(word, {}) for word in each.split() if word != "nothing"]
+            requests.ask_each(answers, now + 1.0, allowance)
+    assert requests.are_answered is is_there
 
 
 def test_a_table_that_is_down_is_counted_and_raises_nothing(table: Table) -> None:
