@@ -82,10 +82,10 @@ class LookUp:
                 continue
             names = {name_of(operation) for operation in decision.operations}
             is_known = not item.get("undone") and _are_delivered(names, outcomes_of(item))
-            left = self._allowance.left - keep
-            if not is_known and stories < MOST_STORIES and left > 0:
+            has_time = self._allowance.left > keep
+            if not is_known and stories < MOST_STORIES and has_time:
                 stories += 1
-                is_known = self._is_delivered_since(message_id, names, left)
+                is_known = self._is_delivered_since(message_id, names, keep)
             if is_known:
                 yield position
 
@@ -96,13 +96,15 @@ class LookUp:
         meanwhile: Callable[[], None] | None = None,
     ) -> Read:
         """Read which of these messages have arrived before. See `Table.read` for the rest."""
+        keep = self._allowance.left - READ_SECONDS
         shown = {self._name(each.message_id) for each in messages if each.message_id is not None}
         wanted = {(item_keys.message(each), item_keys.ARRIVAL): each for each in shown}
         read = self._table.read(
             wanted, self._allowance, most=READ_SECONDS, further=further, meanwhile=meanwhile
         )
         items = [unmarshalled(read.items[key]) for key in wanted.keys() & read.items.keys()]
-        found = read_outcomes(self._table, items, self._allowance, most=READ_SECONDS)
+        left = self._allowance.left - keep
+        found = read_outcomes(self._table, items, self._allowance, most=left)
         self.earlier.update({wanted[item["pk"], item["sk"]]: item for item in found})
         self.new.update(each for key, each in wanted.items() if key not in read.unknown)
         return read
@@ -111,9 +113,12 @@ class LookUp:
         """While the table is waited for."""
         self.stakes = {id(operation): stake_of(operation) for operation in operations}
 
-    def _is_delivered_since(self, message_id: str, names: Set[str], most: float) -> bool:
-        items, is_all = self._table.query(item_keys.message(message_id), self._allowance, most=most)
-        found = story(message_id, read_outcomes(self._table, items, self._allowance, most=most))
+    def _is_delivered_since(self, message_id: str, names: Set[str], keep: float) -> bool:
+        """Also at a later attempt. So many seconds of the allowance are kept."""
+        pk, left = item_keys.message(message_id), self._allowance.left - keep
+        items, is_all = self._table.query(pk, self._allowance, most=left)
+        left = self._allowance.left - keep
+        found = story(message_id, read_outcomes(self._table, items, self._allowance, most=left))
         if not is_all or found is None:
             return False
         last = {name: outcome for name, (_, outcome) in found.operations().items()}
