@@ -130,7 +130,8 @@ class Page:
         return early
 
     def arrived(self, messages: Sequence[Decided], outcomes: ByMessage) -> None:
-        """Note messages that this function has mapped, and their outcomes."""
+        """Note messages that this function has mapped, and their outcomes. Those without any come
+        again, and are noted then."""
         with self.guarded():
             early = Early(self._by)
             if self._early is not None:
@@ -148,7 +149,7 @@ class Page:
                 self._add(item)
             for message in messages:
                 name = self._name(message.message_id)
-                if message.message_id is None or name in told:
+                if message.message_id is None or name in told or not found[name]:
                     continue
                 self._keep_earlier(name)
                 arrival = early.arrival(message, name) or self._arrival(message)

@@ -181,6 +181,25 @@ def test_a_message_that_nobody_had_time_to_map_waits_for_it(
     assert (story.kind, story.state) == ("track", State.DELIVERED)
 
 
+def test_a_message_that_was_mapped_and_is_on_no_queue_waits_still(
+    ledger: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its batch comes again."""
+    with monkeypatch.context() as patched:
+        patched.setattr("handler.deadline.MAPPING_SHARE", 0.0)
+        ledger.webhook(call([track(1), track(2)]))
+    before = story_of(ledger, "track-2")
+    ledger.account.set_weather(Weather(down=True))
+    entries = ledger.take_all()
+    broken = ledger.with_settings(RETRY_QUEUE_URL=f"{ledger.queues.retry_queue_url}-gone")
+    assert broken.retry(batch(envelope(*entries)))["batchItemFailures"]
+    assert story_of(ledger, "track-2") == before
+    ledger.account.set_weather(Weather())
+    ledger.retry(batch(envelope(*entries)))
+    story = story_of(ledger, "track-2")
+    assert (story.state, story.repeats) == (State.DELIVERED, 0)
+
+
 def test_a_profile_that_an_import_job_refuses_was_delivered_and_is_a_dead_letter(
     ledger: Deployment,
 ) -> None:
