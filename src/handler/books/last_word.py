@@ -5,7 +5,6 @@ latest messages by field. Fields are hashed as well, since a custom trait may be
 person.
 """
 
-import functools
 import hashlib
 import random
 import secrets
@@ -20,6 +19,7 @@ from klaviyo_client.in_order import InOrder
 from klaviyo_client.people.claims import Change, Written
 from klaviyo_client.people.newest import ONCE_SECONDS
 from klaviyo_client.people.records import Record
+from klaviyo_client.people.short_cache import MOST_FIELDS, cached_if_short
 from klaviyo_client.people.stakes import Stake, own_keys
 from klaviyo_client.people.times import NOTHING, FieldId, FieldIds, Times, packed
 from ledger import item_keys
@@ -227,13 +227,13 @@ class Words:
         return pk
 
 
-@functools.lru_cache(maxsize=20_000)
+@cached_if_short(100, entries=20_000)
 def _field_id(name: str, salt: bytes) -> FieldId:
     text = name.encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(text, digest_size=8, key=salt).digest(), "little")
 
 
-@functools.lru_cache(maxsize=4_096)
+@cached_if_short(MOST_FIELDS, entries=512)
 def _field_ids(names: tuple[str, ...], salt: bytes) -> FieldIds:
     return packed(_field_id(name, salt) for name in names)
 
@@ -273,11 +273,11 @@ def _times_in(text: str) -> Times:
     return Times(zip(map(float, words[::2]), map(_bytes, words[1::2]), strict=True))
 
 
-@functools.lru_cache(maxsize=4_096)
+@cached_if_short(MOST_FIELDS * 8, entries=4_096)
 def _letters(fields: FieldIds) -> str:
     return b64encode(fields).decode()
 
 
-@functools.lru_cache(maxsize=4_096)
+@cached_if_short(MOST_FIELDS * 11, entries=4_096)
 def _bytes(letters: str) -> FieldIds:
     return b64decode(letters, validate=True)

@@ -6,12 +6,12 @@ whichever order they are sent.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import lru_cache
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from klaviyo_client.people.persons import SHARED_BY_SEVERAL, identifiers
+from klaviyo_client.people.short_cache import MOST_FIELDS, cached_if_short
 from operations import (
     AddToList,
     DeleteProfile,
@@ -154,18 +154,18 @@ def _fields_of(operation: UpsertProfile) -> tuple[str, ...]:
     if identity.email is not None and (identity.external_id or identity.phone_number):
         changing = tuple(name for name in CHANGING if getattr(identity, name) is not None)
     return _names(
+        (*operation.properties, *operation.unset),
         tuple(operation.attributes),
         tuple(location) if isinstance(location, Mapping) else None,
-        (*operation.properties, *operation.unset),
         changing,
     )
 
 
-@lru_cache(maxsize=4_096)
+@cached_if_short(MOST_FIELDS, entries=512)
 def _names(
+    properties: tuple[str, ...],
     attributes: tuple[str, ...],
     location: tuple[str, ...] | None,
-    properties: tuple[str, ...],
     changing: tuple[str, ...],
 ) -> tuple[str, ...]:
     """The fields' names. Most messages of a batch have the same traits."""
