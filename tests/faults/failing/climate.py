@@ -66,8 +66,8 @@ CLIMATE: Mapping[str, Callable[[int], Weathers]] = {
     ),
     "two requests hang": lambda _: (Weather(hang=5.0, times=2), *poison("silent", "silent")),
     "two answers drip, and 103 comes before the others": lambda _: (
-        Weather(drip=0.5, times=2),
-        Weather(interim=1),
+        Weather(drip=0.5, times=2, refuse_items="silent"),
+        *poison("pointer", "silent", interim=1),
     ),
     "bulk endpoints are throttled": lambda seed: (
         Weather(endpoints=BULK, throttle=2),
