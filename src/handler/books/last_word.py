@@ -19,9 +19,9 @@ from klaviyo_client.in_order import InOrder
 from klaviyo_client.people.claims import Change, Written
 from klaviyo_client.people.newest import ONCE_SECONDS
 from klaviyo_client.people.records import Record
-from klaviyo_client.people.short_cache import MOST_FIELDS, cached_if_short
 from klaviyo_client.people.stakes import Stake, own_keys
 from klaviyo_client.people.times import NOTHING, FieldId, FieldIds, Times, packed
+from klaviyo_client.short_cache import MOST_FIELDS, cached_if_short
 from ledger import item_keys
 from ledger.allowance import Allowance
 from ledger.item_keys import Key

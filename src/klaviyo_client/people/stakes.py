@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from klaviyo_client.people.persons import SHARED_BY_SEVERAL, identifiers
-from klaviyo_client.people.short_cache import MOST_FIELDS, cached_if_short
+from klaviyo_client.short_cache import MOST_FIELDS, cached_if_short
 from operations import (
     AddToList,
     DeleteProfile,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from klaviyo_client.people.short_cache import cached_if_short
+from klaviyo_client.short_cache import cached_if_short
 
 
 @pytest.mark.parametrize(
