@@ -91,7 +91,7 @@ bench-traffic: $(COMMAND) ## Count a shop's requests against Klaviyo's allowance
 bench-hang: $(COMMAND) ## Measure the webhook's answers while Klaviyo hangs (1 minute)
 	$(BIN)/python -m bench.scenarios.hang
 
-bench-slow: $(COMMAND) ## Measure the webhook's answers while Klaviyo takes 300 ms (3 minutes)
+bench-slow: $(COMMAND) ## Measure the webhook's answers while Klaviyo takes 300 ms (8 minutes)
 	$(BIN)/python -m bench.scenarios.slow
 
 bench-backfill: $(COMMAND) ## Load 1,000,000 messages of an archive, killed twice (8 minutes)
