@@ -11,6 +11,9 @@
 The index `by-person` has the items with a `person` (a hash) and an `at` (a time).
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 INDEX = "by-person"
 
 ARRIVAL = "0"
@@ -20,6 +23,11 @@ WORDS = "words"
 
 Key = tuple[str, str]
 """`pk` and `sk`."""
+
+
+def key_of(attributes: Mapping[str, Any]) -> Key:
+    """The key of an item, or of a key, as DynamoDB writes both."""
+    return attributes["pk"]["S"], attributes["sk"]["S"]
 
 
 KLAVIYO: Key = ("K", "0")

@@ -20,7 +20,7 @@ from ledger.calls import (
     TableError,
     chunks,
 )
-from ledger.item_keys import INDEX, Key
+from ledger.item_keys import INDEX, Key, key_of
 from ledger.values import Attributes, Item, marshalled, unmarshalled, written
 
 ITEMS_A_READ, ITEMS_A_WRITE = 100, 25
@@ -153,9 +153,9 @@ class Table:
         self, answer: Document, keys: Sequence[Key], read: Read, causes: dict[Key, str]
     ) -> None:
         for item in self._living(answer["Responses"].get(self.name, ())):
-            read.items[item["pk"]["S"], item["sk"]["S"]] = item
+            read.items[key_of(item)] = item
         left = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", ())
-        unread = {(key["pk"]["S"], key["sk"]["S"]) for key in left}
+        unread = set(map(key_of, left))
         read.unknown.difference_update(set(keys) - unread)
         causes.update(dict.fromkeys(unread, THROTTLED))
 
@@ -171,8 +171,9 @@ class Table:
             key: {"DeleteRequest": {"Key": _key(key)}} for key in deleted
         }
         for attributes in items:
-            key = attributes["pk"]["S"], attributes["sk"]["S"]
-            requests[key] = {"PutRequest": {"Item": {"expires": expires, **attributes}}}
+            requests[key_of(attributes)] = {
+                "PutRequest": {"Item": {"expires": expires, **attributes}}
+            }
         left = list(requests.values())
         causes: dict[Key, str] = {}
         with allowance.spending() as until:
@@ -180,7 +181,7 @@ class Table:
                 if not left or self.requests.is_over(attempt, until, allowance):
                     break
                 left = self._write(left, causes, until, allowance)
-        unwritten = [_key_of(request) for request in left]
+        unwritten = [_written_key(request) for request in left]
         _count(unwritten, causes, allowance)
         return unwritten
 
@@ -199,11 +200,11 @@ class Table:
             parts, self.requests.ask_each(asked, until, allowance), strict=True
         ):
             if isinstance(answer, TableError):
-                causes.update(dict.fromkeys(map(_key_of, part), str(answer)))
+                causes.update(dict.fromkeys(map(_written_key, part), str(answer)))
                 left += part
             else:
                 undone = answer.get("UnprocessedItems", {}).get(self.name, ())
-                causes.update(dict.fromkeys(map(_key_of, undone), THROTTLED))
+                causes.update(dict.fromkeys(map(_written_key, undone), THROTTLED))
                 left += undone
         return left
 
@@ -309,8 +310,8 @@ def _changed(answer: Answered, allowance: Allowance) -> Changed:
     return Changed(None)
 
 
-def _key_of(request: Document) -> Key:
+def _written_key(request: Document) -> Key:
     """Whose a request of a `BatchWriteItem` is."""
     put, delete = request.get("PutRequest"), request.get("DeleteRequest")
     named = put["Item"] if put else delete["Key"] if delete else {}
-    return named["pk"]["S"], named["sk"]["S"]
+    return key_of(named)

@@ -66,15 +66,13 @@ class Early:
     def write(self, table: Table, further: Collection[Attributes], seconds: float) -> Set[Key]:
         """Write what was prepared, if it is more than one request takes, and the `further` items;
         which of these were not written. What fails is not counted: it is written later."""
-        keys = {(item["pk"]["S"], item["sk"]["S"]) for item in further}
+        keys = set(map(item_keys.key_of, further))
         if not self._is_wanted or len(self._items) <= ITEMS_A_WRITE:
             self._operations.clear()
             return keys
         unwritten = set(table.write([*self._items.values(), *further], Allowance(seconds)))
         self._written = {
-            name
-            for name, item in self._items.items()
-            if (item["pk"]["S"], item["sk"]["S"]) not in unwritten
+            name for name, item in self._items.items() if item_keys.key_of(item) not in unwritten
         }
         self._doubtful = self._items.keys() - self._written
         self._untold = self._written & self._operations.keys()

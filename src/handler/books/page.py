@@ -125,7 +125,7 @@ class Page:
         # What Klaviyo's answer leaves of the time is for the outcomes.
         unwritten = early.write(self._table, self._names_items, self.allowance.left * EARLY_SHARE)
         self._names_items = [
-            item for item in self._names_items if (item["pk"]["S"], item["sk"]["S"]) in unwritten
+            item for item in self._names_items if item_keys.key_of(item) in unwritten
         ]
         return early
 
