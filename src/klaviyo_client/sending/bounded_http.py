@@ -123,16 +123,19 @@ class BoundedHttp:
         """A connection that is open, for the caller alone until it is handed back; `None` if there
         is none, or if it needs what only `send` does for it (a proxy that forwards)."""
         kept = self._adapter.pool.pool  # urllib3's own method makes a new one where there is none
-        try:
-            connection = kept.get_nowait() if kept else None
-        except Empty:
-            return None
-        if connection is not None and is_connection_dropped(connection):
+        while kept:
+            try:
+                connection = kept.get_nowait()
+            except Empty:
+                break
+            if connection is None or connection.proxy_is_forwarding:
+                self._adapter.pool._put_conn(connection)
+                break
+            if not is_connection_dropped(connection):
+                return cast("BoundedConnection", connection)
             connection.close()
-        if connection is None or connection.is_closed or connection.proxy_is_forwarding:
-            self._adapter.pool._put_conn(connection)
-            return None
-        return cast("BoundedConnection", connection)
+            self.hand_back(cast("BoundedConnection", connection))
+        return None
 
     def hand_back(self, connection: BoundedConnection) -> None:
         """Keep the connection for others, unless it is closed."""

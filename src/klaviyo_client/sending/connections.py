@@ -11,6 +11,7 @@ import threading
 import time
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
+from queue import LifoQueue
 from typing import Any, BinaryIO, cast
 
 from urllib3 import HTTPResponse as Urllib3Response
@@ -185,16 +186,29 @@ class BoundedTlsConnection(BoundedConnection, HTTPSConnection):
     """The same over TLS. A handshake's time-out, too, is for the whole of it."""
 
 
+class KeptFirst(LifoQueue[Any]):
+    """A pool's connections, the last one that was used first. `None` is room for another one: it
+    comes last, so that it hides no connection."""
+
+    def _put(self, item: Any) -> None:
+        if item is None:
+            self.queue.insert(0, item)
+        else:
+            self.queue.append(item)
+
+
 class BoundedPool(HTTPConnectionPool):
     """Kept connections to one host."""
 
     ConnectionCls = BoundedConnection
+    QueueCls = KeptFirst
 
 
 class BoundedTlsPool(HTTPSConnectionPool):
     """Kept connections to one host, over TLS."""
 
     ConnectionCls = BoundedTlsConnection
+    QueueCls = KeptFirst
 
 
 POOLS: dict[str, type[HTTPConnectionPool]] = {"http": BoundedPool, "https": BoundedTlsPool}

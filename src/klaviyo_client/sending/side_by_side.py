@@ -141,21 +141,14 @@ class _Sending:
         self._poll = select.poll()
         self._flights: dict[int, _Flight] = {}
         self._odd: list[_Flight] = []
-        self._unconnected: list[tuple[int, Outgoing]] = []
         self._apart: dict[Future[Reply], int] = {}
 
     def run(self, requests: Iterable[Outgoing]) -> Replies:
         try:
             for number, request in enumerate(requests):
-                while self._flights and len(self._flights) + len(self._unconnected) >= self._most:
+                while self._flights and len(self._flights) + self._number_apart() >= self._most:
                     yield from self._land()
                 yield from self._depart(number, request)
-            if len(self._unconnected) == 1 and not self._flights:
-                ((number, request),) = self._unconnected
-                yield number, self._connect_and_send(request, repeatable=True)
-            else:
-                for number, request in self._unconnected:
-                    self._send_apart(number, request, repeatable=True)
             while self._flights:
                 yield from self._land()
             while self._odd:
@@ -167,11 +160,14 @@ class _Sending:
                 self._drop(flight.connection)
 
     def _depart(self, number: int, request: Outgoing) -> Replies:
+        now = time.monotonic()
+        if now >= self._until:
+            yield number, TimedOutError("no time to send it")
+            return
         connection = self._http.kept_connection()
         if connection is None:
-            self._unconnected.append((number, request))
+            self._send_apart(number, request, repeatable=True)
             return
-        now = time.monotonic()
         bounds = Bounds(now + (self._until - now) * DEPARTURE_SHARE, self._most_bytes)
         try:
             self._http.depart(connection, *request, bounds)
@@ -224,6 +220,10 @@ class _Sending:
     def _send_apart(self, number: int, request: Outgoing, *, repeatable: bool) -> None:
         future = self._threads.submit(self._connect_and_send, request, repeatable=repeatable)
         self._apart[future] = number
+
+    def _number_apart(self) -> int:
+        """Of those under way that have a thread."""
+        return sum(not future.done() for future in self._apart)
 
     def _connect_and_send(self, request: Outgoing, *, repeatable: bool) -> Reply:
         seconds = self._until - time.monotonic()

@@ -154,29 +154,6 @@ def test_kept_connections_need_no_thread(monkeypatch: pytest.MonkeyPatch) -> Non
         assert server.connections == 4
 
 
-def test_a_single_first_request_needs_no_thread() -> None:
-    with serving() as server:
-        side = client(server)
-        before = threading.active_count() + 1  # the server's own, for the connection
-        assert replies(side, "/a") == [b"/a"]
-        assert threading.active_count() <= before
-
-
-def test_requests_go_out_while_the_next_ones_are_made() -> None:
-    with serving() as server:
-        side = warmed(server, 2)
-
-        def made() -> Iterator[Outgoing]:
-            yield outgoing("/first")
-            deadline = time.monotonic() + 2.0
-            while "/first" not in server.requests and time.monotonic() < deadline:
-                time.sleep(0.01)
-            assert server.requests == ["/first"]
-            yield outgoing("/second")
-
-        assert len(list(side.send(made(), 5.0, 1_000))) == 2
-
-
 def hangs(connection: socket.socket, path: bytes) -> None:
     DONE.wait(5)
 
@@ -201,6 +178,11 @@ def cuts(connection: socket.socket, path: bytes) -> None:
 
 def cuts_within(connection: socket.socket, path: bytes) -> None:
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
+    exit_now()
+
+
+def closes_after(connection: socket.socket, path: bytes) -> None:
+    answers(connection, path)
     exit_now()
 
 
@@ -232,6 +214,66 @@ def test_one_that_fails_or_is_late_fails_by_itself(
         assert found == [expected, b"/a", b"/b"]
         assert time.monotonic() - began < 1.5
         assert replies(side, "/c", "/d", "/e") == [b"/c", b"/d", b"/e"]
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_requests_go_out_while_the_next_ones_are_made(number: int) -> None:
+    """Also those that need a new connection: the first ones of a process."""
+    with serving() as server:
+        side = warmed(server, number)
+
+        def made() -> Iterator[Outgoing]:
+            yield outgoing("/first")
+            deadline = time.monotonic() + 2.0
+            while "/first" not in server.requests and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert server.requests == ["/first"]
+            yield outgoing("/second")
+
+        assert len(list(side.send(made(), 5.0, 1_000))) == 2
+
+
+@pytest.mark.parametrize("dropped", [cuts, hangs], ids=["cut", "too late"])
+def test_a_connection_that_was_lost_hides_no_other(
+    dropped: Behaviour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(odd=dropped) as server:
+        side = warmed(server, 4)
+        with monkeypatch.context() as patched:
+            # It is not sent again: that would put a new connection in the place of the lost one.
+            failed = CutError("no connection")
+            patched.setattr(side_by_side._Sending, "_connect_and_send", lambda *_, **__: failed)
+            assert isinstance(replies(side, "/odd", seconds=0.3)[0], type)
+        monkeypatch.setattr(side_by_side._Sending, "_connect_and_send", None)
+        assert replies(side, "/a", "/b", "/c") == [b"/a", b"/b", b"/c"]
+        assert server.connections == 4
+
+
+def test_a_connection_that_the_host_has_closed_hides_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with serving(last=closes_after) as server:
+        side = warmed(server, 3)
+        assert replies(side, "/last") == [b"/last"]
+        time.sleep(0.1)
+        monkeypatch.setattr(side_by_side._Sending, "_connect_and_send", None)
+        assert replies(side, "/a", "/b") == [b"/a", b"/b"]
+        assert server.connections == 3
+
+
+def test_for_which_there_is_no_time_left_costs_no_connection() -> None:
+    with serving() as server:
+        side = warmed(server, 2)
+
+        def made() -> Iterator[Outgoing]:
+            time.sleep(0.2)
+            yield from map(outgoing, ["/a", "/b"])
+
+        found = dict(side.send(made(), 0.1, 1_000))
+        assert [type(reply) for reply in found.values()] == [TimedOutError] * 2
+        assert server.requests == []
+        assert replies(side, "/c", "/d") == [b"/c", b"/d"]
+        assert server.connections == 2
 
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
