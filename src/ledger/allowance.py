@@ -68,3 +68,10 @@ class Allowance:
             spent = self.clock() - began
             with self._lock:
                 self._left -= spent
+
+    @contextmanager
+    def aside(self) -> Iterator["Allowance"]:
+        """Another one for the block, with what is left of the time: what fails there is not counted
+        here."""
+        with self.spending():
+            yield Allowance(self.left, self.clock)

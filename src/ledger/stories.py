@@ -84,7 +84,10 @@ def _waits_for_segment(outcome: Outcome) -> bool:
 def story(message_id: str, items: Iterable[Item]) -> Story | None:
     """The story that the items of one message tell, each with its outcomes (see
     `ledger.shared_outcomes`); `None` where there are none."""
-    ordered = sorted((item for item in items if "by" in item), key=lambda item: item["at"])
+    told = sorted((item for item in items if "by" in item), key=_knowledge)
+    # What was written twice, since the first time nobody answered, has happened once.
+    once = {(item["at"], item["by"], item["outcomes"]): item for item in told}
+    ordered = sorted(once.values(), key=lambda item: item["at"])
     if not ordered:
         return None
     chapters = [Chapter(item["at"], item["by"], outcomes_of(item)) for item in ordered]
@@ -98,6 +101,11 @@ def story(message_id: str, items: Iterable[Item]) -> Story | None:
         chapters,
         next((item["warnings"] for item in arrivals if "warnings" in item), ()),
     )
+
+
+def _knowledge(item: Item) -> tuple[bool, int]:
+    """How much an item says of the message, beside the outcomes."""
+    return "type" in item, item.get("repeats", 0)
 
 
 def arrival_of(item: Item) -> float:

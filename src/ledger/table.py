@@ -161,8 +161,9 @@ class Table:
 
     def write(
         self, items: Iterable[Attributes], allowance: Allowance, *, deleted: Iterable[Key] = ()
-    ) -> list[Key]:
-        """Put items in the place of what is there, and delete others; which were not written.
+    ) -> dict[Key, str]:
+        """Put items in the place of what is there, and delete others; which were not written, and
+        by which code.
 
         The items are as `marshalled` writes them. The last of several items of one key counts.
         """
@@ -181,9 +182,9 @@ class Table:
                 if not left or self.requests.is_over(attempt, until, allowance):
                     break
                 left = self._write(left, causes, until, allowance)
-        unwritten = [_written_key(request) for request in left]
+        unwritten = list(map(_written_key, left))
         _count(unwritten, causes, allowance)
-        return unwritten
+        return {key: causes.get(key, NO_TIME_LEFT) for key in unwritten}
 
     def _write(
         self,

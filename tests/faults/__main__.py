@@ -134,6 +134,7 @@ def run(settings: Settings, logs: Path | None) -> dict[str, Any]:
         "warned": len(report.warned),
         "fates": len(report.fates),
         "behind": len(report.behind),
+        "ended": len(report.ended),
         "everywhere": len(report.everywhere),
         "ledger": settings.ledger,
         "doubled": len(report.doubled),

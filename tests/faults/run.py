@@ -12,14 +12,15 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
+from handler.books.carried import ITEMS_A_CALL, MOST_ITEMS
 from handler.books.page import FATE_NOT_WRITTEN
 from local.aws_stand_in import server as aws
 from local.aws_stand_in.function import FunctionError, LambdaFunction
@@ -114,11 +115,11 @@ class Report:
     `stale` are places whose last word does not stand, which may happen without a ledger. Those of
     `warned` had the warning that the order was not checked; of those of `untold` a function was
     killed while the table failed, before it could warn. `fates` are messages for which the
-    ledger is wrong. `behind` are those for which it is wrong because a fate could not be written,
-    which was counted. `everywhere` are people whose unsubscription from a list became one from
-    everything. `widened` are consents that nobody has given, or that were withdrawn. `overtaken`
-    are those that were withdrawn just as an older consent was about to be sent. `peak_mb` is the
-    most memory that a function has held.
+    ledger is wrong. `behind` are those for which it is wrong because a fate was given up, which
+    was counted, and `ended` those because the process ended that carried it over. `everywhere` are
+    people whose unsubscription from a list became one from everything. `widened` are consents that
+    nobody has given, or that were withdrawn. `overtaken` are those that were withdrawn just as an
+    older consent was about to be sent. `peak_mb` is the most memory that a function has held.
     """
 
     settings: Settings
@@ -132,6 +133,7 @@ class Report:
     untold: list[ledger.Misfit]
     fates: list[ledger.Misfit]
     behind: list[ledger.Misfit]
+    ended: list[ledger.Misfit]
     everywhere: list[ledger.Misfit]
     doubled: list[ledger.Misfit]
     widened: list[ledger.Misfit]
@@ -176,6 +178,7 @@ class Run:
         self._over = threading.Event()
         self._still = Stillness()
         self._limits: list[ProcessLimits] = []
+        self._function_logs: dict[LambdaFunction, IO[str]] = {}
 
     def carry_out(self) -> Report:
         """Send everything, wait until nothing waits, and look at what there is."""
@@ -221,6 +224,7 @@ class Run:
                     allows_recursion=facts.allows_recursion,
                     limits=limits,
                 )
+                self._function_logs[made] = log
                 return stack.enter_context(made)
 
             webhooks = [function("webhook", number) for number in range(WEBHOOKS)]
@@ -245,6 +249,8 @@ class Run:
             for thread in trouble:
                 thread.join()
             self._drain()
+            if settings.ledger != "off":
+                self._call_once_more(webhooks, retries)
         return self._report(proxy, time.monotonic() - began)
 
     def _way_to_table(self, table: TableWeather, stack: ExitStack) -> dict[str, str]:
@@ -325,6 +331,7 @@ class Run:
             status, body = answer["statusCode"], json.loads(answer["body"])
         except FunctionError:
             status, body = 502, {}
+            self._note_end(webhook)
         seconds = time.monotonic() - began
         with self._lock:
             tally.slowest_answer = max(tally.slowest_answer, seconds)
@@ -365,6 +372,8 @@ class Run:
                 return answer
             finally:
                 timer.cancel()
+                if outcome == "died":
+                    self._note_end(function)
                 with self._lock:
                     self._tally.batches[outcome] += 1
                     if outcome == "died" and table.failed > failed_before:
@@ -432,6 +441,24 @@ class Run:
                 return
             time.sleep(0.1)
 
+    def _call_once_more(
+        self, webhooks: Sequence[LambdaFunction], retries: Sequence[LambdaFunction]
+    ) -> None:
+        """So often that each function has written the fates that it carries over: in the cloud the
+        next calls come by themselves. What they are called with changes nothing."""
+        dropped = next(unit for unit in self._units if unit.dropped)
+        for _ in range(math.ceil(MOST_ITEMS / ITEMS_A_CALL) + 1):
+            for webhook in webhooks:
+                self._call(webhook, [dropped])
+            for retry in retries:
+                retry.invoke({"Records": []})
+
+    def _note_end(self, function: LambdaFunction) -> None:
+        """Write into its log that its process was killed."""
+        log = self._function_logs[function]
+        log.write(f"\n{books.ENDED}\n")
+        log.flush()
+
     # The account
 
     def _look_on_the_way(self, senders: Sequence[threading.Thread]) -> None:
@@ -487,11 +514,12 @@ class Run:
         table = self._deployment.variables.get("LEDGER_TABLE")
         unchecked = books.warned(self._logs, "order_not_checked")
         unwritten = books.warned(self._logs, FATE_NOT_WRITTEN)
-        wrong, behind = (
-            fates.disagreeing(self._units, table, waiting.message_ids, unwritten)
-            if table
-            else ([], [])
-        )
+        ended = books.lost_with_their_process(self._logs) - unwritten
+        disagreeing = fates.disagreeing(self._units, table, waiting.message_ids) if table else []
+
+        def among(ids: Set[str]) -> list[ledger.Misfit]:
+            return [misfit for misfit in disagreeing if misfit[1][1] in ids]
+
         return Report(
             settings=self._settings,
             units=self._units,
@@ -502,8 +530,9 @@ class Run:
             stale=stale,
             warned=ledger.warned(self._units, stale, unchecked),
             untold=ledger.warned(self._units, stale, self._untold - unchecked),
-            fates=wrong,
-            behind=behind,
+            fates=[each for each in disagreeing if each[1][1] not in unwritten | ended],
+            behind=among(unwritten),
+            ended=among(ended),
             everywhere=[("left", ("left", each)) for each in held.everywhere],
             doubled=ledger.doubled(held),
             widened=widened,

@@ -27,6 +27,19 @@ def attempt(at: float, by: str, outcomes: Outcomes) -> Item:
     return unmarshalled(fates.attempt("m", at, by, outcomes))
 
 
+def test_what_was_written_twice_has_happened_once() -> None:
+    """An arrival was not known to be written, so it was written again under a key of its own; and
+    an earlier one was kept as an attempt."""
+    first, repeated = arrival(1, {"a": WAITING}), {**arrival(2, {"a": DELIVERED}), "repeats": 1}
+    kept = attempt(1, "webhook", {"a": WAITING})
+    expected = story("m", [first, repeated])
+    assert expected is not None
+    assert (expected.repeats, len(expected.chapters)) == (1, 2)
+    again = {**repeated, "sk": "A#2"}
+    assert story("m", [again, first, repeated, kept]) == expected
+    assert story("m", [kept, again, repeated, first]) == expected
+
+
 def test_outcomes_are_read_as_they_were_written() -> None:
     outcomes = {"a": DELIVERED, "b": WAITING, "c": WAITING, "d": DEAD, WHOLE: DROPPED}
     assert outcomes_of(attempt(1.0, "retry", outcomes)) == outcomes

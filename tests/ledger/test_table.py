@@ -29,7 +29,7 @@ def item(number: int, **more: Any) -> dict[str, Any]:
 def test_what_was_written_is_read(table: Table) -> None:
     allowance = plenty()
     items = [item(number, at=float(number)) for number in range(230)]
-    assert table.write(map(marshalled, items), allowance) == []
+    assert table.write(map(marshalled, items), allowance) == {}
     read = table.read([(each["pk"], "0") for each in items] + [("M#none", "0")], allowance)
     assert not read.unknown
     assert len(read.items) == 230
@@ -132,7 +132,7 @@ def at_most(seconds: float) -> Iterator[None]:
 def test_what_was_throttled_once_is_sent_once_more(table: Table) -> None:
     unwell, allowance = Unwell(table), plenty()
     unwell.throttled = 1
-    assert unwell.table.write(map(marshalled, [item(1)]), allowance) == []
+    assert unwell.table.write(map(marshalled, [item(1)]), allowance) == {}
     unwell.throttled = 1
     assert list(unwell.table.read([("M#001", "0")], allowance).items) == [("M#001", "0")]
     assert unwell.calls == ["BatchWriteItem"] * 2 + ["BatchGetItem"] * 2
@@ -201,7 +201,9 @@ def test_a_table_is_out_of_reach_once_it_was_asked_in_vain_for_a_minute(
 def test_a_table_that_is_down_is_counted_and_raises_nothing(table: Table) -> None:
     unwell, allowance = Unwell(table), plenty()
     unwell.down = "InternalServerError"
-    assert unwell.table.write(map(marshalled, [item(1)]), allowance) == [("M#001", "0")]
+    assert unwell.table.write(map(marshalled, [item(1)]), allowance) == {
+        ("M#001", "0"): "InternalServerError"
+    }
     assert unwell.table.read([("M#001", "0")], allowance).unknown == {("M#001", "0")}
     assert unwell.table.change([Update(("P#a", "x"), "SET a = :a", {":a": 1})], allowance) == [
         Changed(None)

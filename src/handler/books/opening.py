@@ -2,6 +2,7 @@
 
 import functools
 
+from handler.books.carried import Carried
 from handler.books.last_word import LastWord
 from handler.books.page import Page
 from handler.books.written_names import WrittenNames
@@ -33,6 +34,7 @@ class Books:
         self._by = by
         self._telemetry = telemetry
         self._written_names = WrittenNames()
+        self._carried = Carried()
 
     def open(self, ledger_key: str | None) -> Page | None:
         """The ledger for one call; `None`, and a counted failure, if the secret has no key."""
@@ -47,6 +49,7 @@ class Books:
             self._telemetry,
             people,
             self._written_names,
+            self._carried,
             self.last_word,
             Allowance(self.seconds),
         )

@@ -5,10 +5,12 @@ again if every operation of it is known to be delivered, and what a late ledger 
 waits in the queue.
 """
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from functools import partial
 
+from handler.books.carried import Carried, unwritten_of
 from handler.books.decided import DELETE, Decided
 from handler.books.early import Early
 from handler.books.last_word import LastWord
@@ -34,6 +36,7 @@ from ledger.fates import (
     with_outcomes,
 )
 from ledger.forgetting import forget, names_item
+from ledger.item_keys import Key
 from ledger.people import People
 from ledger.stories import arrival_of
 from ledger.table import Table
@@ -43,8 +46,11 @@ from operations import DeleteProfile, Operation
 EARLY_SHARE = 2 / 3
 """Of the time that is left, for writing the arrivals while Klaviyo works."""
 
+FATE_NOT_WRITTEN_YET = "fate_not_written_yet"
+"""The reason in the log for the ids of messages whose last outcome the next call writes."""
+
 FATE_NOT_WRITTEN = "fate_not_written"
-"""The reason in the log for the ids of messages whose last outcome may be missing in the table."""
+"""The same for those whose last outcome may be missing in the table for good."""
 
 
 class Page:
@@ -57,6 +63,7 @@ class Page:
         telemetry: Telemetry,
         people: People,
         written_names: WrittenNames,
+        carried: Carried,
         last_word: LastWord,
         allowance: Allowance,
     ) -> None:
@@ -66,6 +73,7 @@ class Page:
         self._by = by
         self._telemetry = telemetry
         self._written_names = written_names
+        self._carried = carried
         self._last_word = last_word
         self._items: list[Attributes] = []
         self._names_items: list[Attributes] = []
@@ -218,25 +226,54 @@ class Page:
             # Fates first: where time is short, the names wait for the person's next message.
             names = [] if self._forgotten else self._names_items
             items = [*map(self._without_forgotten, self._items), *names]
-            unwritten = self._table.write(items, self.allowance)
-            if unwritten:
-                self._written_names.clear()
-                found = (item_keys.message_id(pk) for pk, _ in unwritten)
-                self._behind.update(each for each in found if each is not None)
+            with self.allowance.aside() as aside:
+                unwritten = self._table.write(items, aside)
             early = self._told or (self._early and self._early.call_off())
-            if early:
-                self._behind.update(early.untold(unwritten))
-            if self._forgotten:
+            untold = early.untold(unwritten) if early else ()
+            if unwritten or self._forgotten:
                 self._written_names.clear()
+            if self._forgotten:
                 _, is_all = forget(self._table, self._forgotten, self.allowance)
                 if not is_all:
                     self._telemetry.warning("not all was forgotten")
+            self._carry_over(items, unwritten, untold)
         if self._behind:
             self._telemetry.messages("unknown", FATE_NOT_WRITTEN, sorted(self._behind))
         failures = self.allowance.failures
         if failures:
             self._telemetry.warning("ledger failures", codes=dict(failures))
             self._telemetry.count(Metric.LEDGER_FAILURES, failures.total())
+
+    def _carry_over(
+        self, items: Iterable[Attributes], unwritten: Mapping[Key, str], untold: Collection[str]
+    ) -> None:
+        """Leave to the next call what was not written, and write what earlier calls have left to
+        this one. Only what is given up has failed."""
+        before, late = len(self._carried), []
+        noted = {item_keys.key_of(item): item for item in items}
+        for key, cause in unwritten.items():
+            fate = unwritten_of(noted[key], cause, untold)
+            if fate is None:
+                self.allowance.fail(cause)
+            else:
+                late.append(fate)
+        given_up = self._carried.keep(late)
+        if self._forgotten:
+            self._carried.forget_people()
+        if not late:  # or else there is no time for the older ones
+            given_up = self._carried.write(self._table, self.allowance)
+        for fate in given_up:
+            self.allowance.fail(fate.cause)
+            self._behind.update(fate.names)
+        names = {name for fate in late for name in fate.names}
+        self._behind.update(set(untold) - names)
+        yet = names - self._behind
+        if yet:
+            self._telemetry.messages("unknown", FATE_NOT_WRITTEN_YET, sorted(yet))
+        if before or late:
+            codes = Counter(fate.cause for fate in late)
+            left = len(self._carried)
+            self._telemetry.info("fates carried over", before=before, left=left, codes=codes)
 
     def _person(self, message: Decided, operations: Sequence[Operation]) -> str | None:
         """The hash of the first identifier of the message's person; the others refer to it."""

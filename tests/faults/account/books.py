@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from handler.books.page import FATE_NOT_WRITTEN_YET
 from handler.report.telemetry import Metric
 
 MARK = '{"_aws"'
@@ -50,6 +51,30 @@ def warned(logs: Path, code: str) -> set[str]:
                 begins = line.find(LOGGED)
                 if begins >= 0 and f'"{code}"' in line:
                     found.update(_ids(line[begins:], code))
+    return found
+
+
+ENDED = "the process has ended"
+"""A line of the fault run's own in a function's log."""
+
+ALL_WRITTEN = ('"fates carried over"', '"left":0')
+
+
+def lost_with_their_process(logs: Path) -> set[str]:
+    """The ids of the messages whose fates a process has carried over until it ended."""
+    found: set[str] = set()
+    for log in logs.iterdir():
+        carried: set[str] = set()
+        with log.open(errors="replace") as lines:
+            for line in lines:
+                begins = line.find(LOGGED)
+                if line.startswith(ENDED):
+                    found |= carried
+                    carried = set()
+                elif all(text in line for text in ALL_WRITTEN):
+                    carried = set()
+                elif begins >= 0 and f'"{FATE_NOT_WRITTEN_YET}"' in line:
+                    carried.update(_ids(line[begins:], FATE_NOT_WRITTEN_YET))
     return found
 
 

@@ -14,27 +14,22 @@ Disagreeing = tuple[str, Place]
 """What the ledger says of a message, and which message that is."""
 
 
-def disagreeing(
-    units: Iterable[Unit], table: str, waiting: Set[str], unwritten: Set[str]
-) -> tuple[list[Disagreeing], list[Disagreeing]]:
-    """The messages whose fate is not where they are: those of which the ledger is wrong, and those
-    that are behind, since a fate of theirs was `unwritten`, which a function has counted.
+def disagreeing(units: Iterable[Unit], table: str, waiting: Set[str]) -> list[Disagreeing]:
+    """The messages whose fate in the table is not where they are.
 
     A message of which something is `waiting` waits; the others are in Klaviyo, dead letters, or
     dropped.
     """
     items = by_message(_items(table))
-    wrong: list[Disagreeing] = []
-    behind: list[Disagreeing] = []
+    found: list[Disagreeing] = []
     for unit in units:
         for message_id in unit.message_ids:
             known = story(message_id, items.get(message_id, ()))
             state = None if known is None else known.state
             expected = State.WAITING if message_id in waiting else _expected(unit)
             if state is not expected:
-                found = behind if message_id in unwritten else wrong
                 found.append((f"{unit.kind}: {state}", ("message", message_id)))
-    return wrong, behind
+    return found
 
 
 def _expected(unit: Unit) -> State:

@@ -160,8 +160,13 @@ def table(report: Report) -> str:
         ),
         (
             "behind",
-            f"{len(report.behind):,} whose fate was counted as not written: "
+            f"{len(report.behind):,} whose fate was given up, and counted: "
             f"{_listed(Counter(kind for kind, _ in report.behind)) or '-'}",
+        ),
+        (
+            "ended",
+            f"{len(report.ended):,} whose fate a process has carried over until it was killed: "
+            f"{_listed(Counter(kind for kind, _ in report.ended)) or '-'}",
         ),
         ("everywhere", f"{len(report.everywhere):,} of those who left a list"),
         ("overtaken", f"{len(report.overtaken):,} of those who withdrew a consent"),

@@ -583,7 +583,7 @@ def test_the_retry_function_records_its_results_however_late_the_ledger_was_befo
     assert states == [State.WAITING, State.DELIVERED]
 
 
-def test_the_messages_whose_fate_was_not_written_are_logged(
+def test_the_messages_whose_fate_was_not_written_yet_are_logged(
     ledger: Deployment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     message = track()
@@ -593,7 +593,7 @@ def test_the_messages_whose_fate_was_not_written_are_logged(
     logged = [
         vars(each)["message_ids"]
         for each in caplog.records
-        if getattr(each, "reason", None) == "fate_not_written"
+        if getattr(each, "reason", None) == "fate_not_written_yet"
     ]
     assert logged == [[message["messageId"]]]
 
