@@ -34,6 +34,12 @@ ONE_PK = {
 PAGE_BYTES = 1_000_000
 """DynamoDB gives less than 1 MB at a time: moto cuts what is more."""
 
+MOST_BYTES, MOST_ITEM_BYTES = 4_000_000, 400_000
+"""Of a transaction, and of one of its items.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+"""
+
 CANCELED = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException"
 
 
@@ -129,6 +135,9 @@ class ManyItems:
         if len(requests) > MOST["TransactWriteItems"] or any(set(r) != {"Put"} for r in requests):
             return None
         puts = [request["Put"] for request in requests]
+        if sum(_size(put["Item"]) for put in puts) > MOST_BYTES:
+            text = "Transaction request cannot exceed 4 MB"
+            return {"__type": "com.amazon.coral.validate#ValidationException", "Message": text}
         reasons = [self._reason(put) for put in puts]
         if any(reason["Code"] != "None" for reason in reasons):
             codes = ", ".join(reason["Code"] for reason in reasons)
@@ -144,6 +153,9 @@ class ManyItems:
 
     def _reason(self, put: Document) -> Document:
         """Why the item stops the transaction, or `None`."""
+        if _size(put["Item"]) > MOST_ITEM_BYTES:
+            text = "Item size to update has exceeded the maximum allowed size"
+            return {"Code": "ValidationError", "Message": text}
         from moto.dynamodb.comparisons import get_filter_expression
 
         table = self._backend.get_table(put["TableName"])
@@ -157,6 +169,13 @@ class ManyItems:
         if holds.expr(self._backend.get_item(put["TableName"], key)):
             return {"Code": "None"}
         return {"Code": "ConditionalCheckFailed", "Message": "The conditional request failed"}
+
+
+def _size(item: Document) -> int:
+    """The bytes of an item's names and values, which are plain here."""
+    return sum(
+        len(name) + sum(len(str(value)) for value in typed.values()) for name, typed in item.items()
+    )
 
 
 def _written(value: bytes) -> str:

@@ -27,6 +27,12 @@ ROUNDS = 3
 CHANGED = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
 """The codes with which an item stops a transaction: it has changed, or is changing."""
 
+NO_REASON = "None"
+"""The code of an item that has not stopped the transaction."""
+
+REFUSED = "ValidationException"
+"""The code of a transaction that is wrong as a whole, such as one of more than 4 MB."""
+
 NOT_MADE = frozenset({FAILED_CONDITION, "TransactionConflictException"})
 
 
@@ -100,9 +106,11 @@ def _put_alone(
 def _put_together(
     table: Table, puts: Sequence[Put], until: float, allowance: Allowance
 ) -> list[bool | None]:
-    """A transaction is all or nothing: it is repeated without the items that stopped it."""
+    """A transaction is all or nothing: it is repeated without the items that stopped it. If it was
+    refused as a whole, each of its items is put singly: one may be what DynamoDB does not take."""
     made: list[bool | None] = [None] * len(puts)
     open_ = list(chunks(range(len(puts)), ITEMS_A_TRANSACTION))
+    refused: list[int] = []
     for _ in range(ROUNDS):
         asked = [
             ("TransactWriteItems", {"TransactItems": [{"Put": puts[place]} for place in places]})
@@ -116,16 +124,29 @@ def _put_together(
                     made[place] = True
                 continue
             codes = [each.get("Code") for each in answer.answer.get("CancellationReasons", ())]
-            stopped = [place for place, code in zip(places, codes, strict=False) if code in CHANGED]
-            if not stopped:
+            if str(answer) == REFUSED:
+                refused += places
+            elif len(codes) != len(places):
                 allowance.fail(str(answer), len(places))
-            for place in stopped:
-                made[place] = False
-            left = [place for place in places if made[place] is None]
-            if stopped and left:
-                still_open.append(left)
-        open_ = still_open
+            else:
+                still_open.append(_left(dict(zip(places, codes, strict=True)), made, allowance))
+        open_ = [places for places in still_open if places]
     for places in open_:  # Other items stopped the transaction each time: nothing was written.
         for place in places:
             made[place] = False
+    found = _put_alone(table, [puts[place] for place in refused], until, allowance)
+    for place, is_made in zip(refused, found, strict=True):
+        made[place] = is_made
     return made
+
+
+def _left(
+    codes: Mapping[int, str | None], made: list[bool | None], allowance: Allowance
+) -> list[int]:
+    """The places that have not stopped a transaction; says what became of the others."""
+    for place, code in codes.items():
+        if code in CHANGED:
+            made[place] = False
+        elif code != NO_REASON:
+            allowance.fail(str(code))
+    return [place for place, code in codes.items() if code == NO_REASON]

@@ -51,6 +51,26 @@ def test_what_has_changed_stays_and_the_others_are_put(table: Table, number: int
     assert not allowance.failures
 
 
+@pytest.mark.parametrize("number", [1, 9, 250])
+def test_one_item_that_dynamodb_does_not_take_costs_no_other(table: Table, number: int) -> None:
+    allowance = Allowance(PLENTY)
+    made = [of(each, 0) for each in range(number)]
+    made[0] = of(0, 0, "x" * 500_000)
+    assert swap(table, made, allowance) == [None] + [True] * (number - 1)
+    assert texts(table, number) == [None] + ["new"] * (number - 1)
+    assert allowance.failures.total() == 1
+
+
+def test_items_too_large_for_one_transaction_are_put_singly(table: Table) -> None:
+    allowance = Allowance(PLENTY)
+    made = [of(each, 0, "x" * 200_000) for each in range(25)]
+    made[7] = of(7, 0, "x" * 500_000)
+    expected: list[bool | None] = [True] * 25
+    expected[7] = None
+    assert swap(table, made, allowance) == expected
+    assert allowance.failures.total() == 1
+
+
 def test_nothing_counts_that_has_expired(table: Table) -> None:
     passed = Table(table.name, DynamoDb().call, keep_seconds=-10.0)
     swap(passed, [of(1, 0, "expired")], Allowance(PLENTY))
