@@ -5,18 +5,14 @@ out, and what is to be sent is claimed; then it is sent; then it is noted what K
 Where the records cannot be read or written in time, operations are sent without, and say so.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from functools import partial
 
 from msgspec.structs import replace
 
-from klaviyo_client.api.outcomes import (
-    Delivered,
-    DeliveryWarning,
-    Retryable,
-    RetryReason,
-)
+from klaviyo_client.api.outcomes import DeliveryWarning, Retryable, RetryReason
 from klaviyo_client.delivery import Klaviyo
+from klaviyo_client.judged_results import judged_result, not_noted, to_come_again, with_results
 from klaviyo_client.notes import ROUNDS, Notes, are_upserts, is_taken
 from klaviyo_client.people.claims import Checked, Words
 from klaviyo_client.people.newest import (
@@ -35,20 +31,12 @@ from klaviyo_client.people.records import claimed
 from klaviyo_client.people.sequence import held_by_deletions
 from klaviyo_client.people.stakes import Stake
 from klaviyo_client.people.times import NOTHING
-from klaviyo_client.results import Delivery, Result
+from klaviyo_client.results import Delivery
 from klaviyo_client.sending.ahead import Ahead
-from operations import (
-    AddToList,
-    Operation,
-    RemoveFromList,
-    UpsertProfile,
-)
+from operations import Operation
 
 CONTENDED = Retryable(RetryReason.PERSON_BUSY, 1.0, tried=False)
 """Somebody else was faster each time."""
-
-SOON = 5.0
-"""Seconds until a withdrawal is tried again that Klaviyo has not taken without naming a time."""
 
 NOTING_SHARE = 1 / 3
 """Of the time for the records, kept for noting what was taken: without, it outdates nothing."""
@@ -134,19 +122,19 @@ class InOrder:
                 again = None
                 if self._words.is_late and id(operations[position]) not in self._urgent:
                     again = Retryable(RetryReason.LEDGER_LATE, self._words.late_seconds)
-                results[position] = _unnoted(results[position], again)
+                results[position] = not_noted(results[position], again)
         for position, seconds_ in checked.again_in.items():
-            results[position] = _again(results[position], seconds_)
+            results[position] = to_come_again(results[position], seconds_)
         self._notes.take_back(delivery, now)
         self._notes.not_sent(
             [operations[position] for position in checked.unclear - results.keys()],
             [result.operation for result in results.values()],
             now,
         )
-        return replace_results(
+        return with_results(
             delivery,
             [
-                _result(position, operation, stakes, verdicts, results)
+                judged_result(position, operation, stakes, verdicts, results)
                 for position, operation in enumerate(operations)
             ],
         )
@@ -260,65 +248,3 @@ class InOrder:
                     self._klaviyo.note_deletion(*deletion)
             checked.verdicts[position] = verdict
         return contended
-
-
-def replace_results(delivery: Delivery, results: Iterable[Result]) -> Delivery:
-    """The delivery with these results."""
-    return Delivery(
-        results=tuple(results),
-        follow_ups=delivery.follow_ups,
-        import_failures=delivery.import_failures,
-        requests=delivery.requests,
-    )
-
-
-def _result(
-    position: int,
-    operation: Operation,
-    stakes: Mapping[int, Stake],
-    verdicts: Mapping[int, Verdict],
-    results: Mapping[int, Result],
-) -> Result:
-    verdict, result = verdicts.get(position), results.get(position)
-    if verdict is not None and verdict.outcome is not None:
-        return Result(operation, verdict.outcome, verdict.warnings)
-    if result is None:
-        raise LookupError(f"operation {position} has no result")
-    added: tuple[DeliveryWarning, ...] = ()
-    if verdict is not None:
-        added = verdict.warnings
-    elif position in stakes:
-        added = (DeliveryWarning.ORDER_NOT_CHECKED,)
-    return _with(result, *added)
-
-
-def _again(result: Result, seconds: float) -> Result:
-    """What becomes of an operation that was sent unchecked, to come again with what waits for the
-    records: what follows it must not overtake it. What was not taken does not wait so long."""
-    outcome = result.outcome
-    if isinstance(outcome, Retryable):
-        delay = SOON if outcome.delay is None else outcome.delay
-        return replace(result, outcome=replace(outcome, delay=min(seconds, delay)))
-    if isinstance(outcome, Delivered):
-        return replace(result, outcome=Retryable(RetryReason.LEDGER_LATE, seconds))
-    return result
-
-
-def _unnoted(result: Result, again: Retryable | None) -> Result:
-    """What becomes of an operation that was taken, and not noted.
-
-    What may be repeated comes `again` to be noted, and goes without what is newer by then. A
-    consent may not: somebody would get two letters.
-    """
-    if not isinstance(result.outcome, Delivered):
-        return result  # nothing was taken
-    may_repeat = isinstance(result.operation, UpsertProfile | AddToList | RemoveFromList)
-    if again is not None and may_repeat:
-        return replace(result, outcome=again)
-    return _with(result, DeliveryWarning.ORDER_NOT_CHECKED)
-
-
-def _with(result: Result, *added: DeliveryWarning) -> Result:
-    """The result with these warnings, each once."""
-    new = [warning for warning in added if warning not in result.warnings]
-    return replace(result, warnings=(*result.warnings, *new)) if new else result
