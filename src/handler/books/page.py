@@ -82,6 +82,7 @@ class Page:
         self._looked_up = LookUp(table, people, allowance, self._name)
         self._names: dict[str | None, str] = {}
         self._forgotten: set[str] = set()
+        self._undone: dict[str, None] = {}
         self._behind: set[str] = set()
 
     def in_order(
@@ -203,11 +204,15 @@ class Page:
     def undone(self, message_ids: Iterable[str]) -> None:
         """Note that operations that counted as delivered were refused afterwards."""
         with self.guarded():
-            names = [self._name(message_id) for message_id in dict.fromkeys(message_ids)]
-            made = self._table.change([undoing(name) for name in names], self.allowance)
-            self._behind.update(
-                name for name, each in zip(names, made, strict=True) if each.is_made is None
-            )
+            self._undone.update(dict.fromkeys(map(self._name, message_ids)))
+
+    def _mark_undone(self) -> None:
+        """Such a message is sent again if Segment repeats it. Each mark takes a request."""
+        names = list(self._undone)
+        made = self._table.change([undoing(name) for name in names], self.allowance)
+        self._behind.update(
+            name for name, each in zip(names, made, strict=True) if each.is_made is None
+        )
 
     def forget(self, messages: Iterable[Decided], operations: Iterable[Operation]) -> None:
         """Note the people to forget: those of `delete` messages, whether or not they are to be
@@ -236,6 +241,8 @@ class Page:
                 _, is_all = forget(self._table, self._forgotten, self.allowance)
                 if not is_all:
                     self._telemetry.warning("not all was forgotten")
+            if self._undone:  # after the fates: there may be no time for all the marks
+                self._mark_undone()
             self._carry_over(items, unwritten, untold)
         if self._behind:
             self._telemetry.messages("unknown", FATE_NOT_WRITTEN, sorted(self._behind))

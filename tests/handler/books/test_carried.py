@@ -287,3 +287,30 @@ def test_without_time_nothing_is_lost(ledger: Deployment) -> None:
     assert webhook.books is not None
     assert kept.write(webhook.books._table, Allowance(0.0)) == []
     assert len(kept) == 1
+
+
+def test_fates_do_not_wait_for_the_marks_of_what_was_refused_later(
+    ledger: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each mark takes a request: those of a large import job may take all of the time."""
+    ledger.account.set_weather(Weather(refuse_items="import"))
+    poison = {"email": "ada@acme-store.example", "poison": True}
+    ledger.webhook(call([identify(1, traits=poison), *map(identify, range(2, 10))]))
+    retry = assembly.retry(ledger.variables)
+    well = Requests.ask
+
+    def late(self: Requests, asked: Any, until: float, allowance: Allowance) -> Any:
+        for number, (operation, document) in enumerate(asked):
+            if "undone" in document.get("UpdateExpression", ""):
+                allowance._left = 0.0
+                yield number, TableError("TimedOut")
+            else:
+                [(_, answer)] = well(self, [(operation, document)], until, allowance)
+                yield number, answer
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Requests, "ask", late)
+        retry.handle(batch(envelope(*ledger.take_all())), 60.0)
+    (dead,) = ledger.dead()
+    assert dead["operation"]["message_id"] == "identify-1"
+    assert states(ledger)["identify-1"] is State.DEAD_LETTERED
