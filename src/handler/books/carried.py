@@ -17,9 +17,9 @@ from ledger.item_keys import ARRIVAL, key_of
 from ledger.table import Table
 from ledger.values import Attributes
 
-MOST_ITEMS = 4_000
-MOST_BYTES = 2_000_000
-"""What a process keeps. The oldest are given up for more."""
+MOST_ITEMS = 10_000
+MOST_BYTES = 4_000_000
+"""What a process keeps, as much as a large call has. The oldest are given up for more."""
 
 ITEMS_A_CALL = 1_000
 """The most that one call writes of them."""
