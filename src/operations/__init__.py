@@ -6,7 +6,7 @@ does no harm. `to_json` and `from_json` are each other's inverse and are the que
 """
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 from msgspec import Struct, ValidationError, convert, field
 from msgspec.structs import replace
@@ -241,6 +241,12 @@ Operation = (
 def kind_of(operation: Operation | type[Operation]) -> str:
     """The name of the operation's effect, as it stands in the queue's format."""
     return str(operation.__struct_config__.tag)
+
+
+def leaves_list(operation: Operation | None) -> TypeGuard[Unsubscribe]:
+    """Whether it unsubscribes somebody from one list. Done twice, it would be from everything:
+    the one operation that must not be sent again before its effect shows."""
+    return isinstance(operation, Unsubscribe) and operation.list_id is not None
 
 
 ConsentT = TypeVar("ConsentT", bound=Subscribe | Unsubscribe)

@@ -934,6 +934,26 @@ def test_where_time_is_short_those_who_withdraw_a_consent_are_checked_first(
     assert said(late.deliver(batch, KEY, 30.0)) == ["ledger_late", "delivered"]
 
 
+def test_of_two_unsubscriptions_from_a_list_in_one_batch_none_waits_for_the_other(
+    pair: Pair, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the batch is checked in parts. They go in one request, with the channels of
+    both."""
+    monkeypatch.setattr("klaviyo_client.people.positions.SLICE", 2)
+    number = "+15005550123"
+    both = ("email.marketing", "sms.marketing")
+    deliver(pair.one, Subscribe("m", ADA, "L", number, channels=both, time=at(1), is_consent=True))
+    pair.clock.skip(61)
+    words = Words(pair.table, PEOPLE, pair.allowance, "late", Lateness())
+    client = InOrder(Klaviyo(pair.url), words, wall=pair.clock)
+    by_sms = Unsubscribe("m", ADA, "L", number, time=at(7), channels=("sms.marketing",))
+    others = [upsert(5, f"{name}@acme-store.example", plan="x") for name in ("bob", "eve", "sue")]
+    found = said(deliver(client, withdraws(5, "L"), *others, by_sms, withdraws(9, "L")))
+    assert found == ["delivered"] * 6
+    assert (members(account), account.withdrawn_everywhere) == ([], [])
+    assert account.counts["bulk_unsubscribe_profiles", 202] == 1
+
+
 class Puts:
     """How a table is called whose puts are answered by these codes in turn; `None` for as usual."""
 

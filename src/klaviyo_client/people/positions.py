@@ -1,10 +1,17 @@
 """Which operations of a batch could come too late, and in which order upserts are sent. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 
 from klaviyo_client.people.newest import keys_of, said_at
-from klaviyo_client.people.stakes import Stake, stake_of
-from operations import DeleteProfile, MergeProfiles, Operation, Unsubscribe, UpsertProfile
+from klaviyo_client.people.stakes import Stake, stake_of, subscriber
+from operations import (
+    DeleteProfile,
+    MergeProfiles,
+    Operation,
+    Unsubscribe,
+    UpsertProfile,
+    leaves_list,
+)
 from operations.instants import NEVER
 
 SLICE = 500
@@ -36,7 +43,11 @@ def slices(
     operations: Sequence[Operation], stakes: Mapping[int, Stake]
 ) -> Iterator[dict[int, Stake]]:
     """The stakes part by part, so that some are checked where there is no time for all: first those
-    of people who withdraw a consent."""
+    of people who withdraw a consent.
+
+    What unsubscribes one person from one list stays together: the claim of the first would have the
+    next one wait, as if the first were sent, and only of one batch do they become one request.
+    """
     if len(stakes) <= SLICE:
         yield dict(stakes)
         return
@@ -51,8 +62,25 @@ def slices(
     ]
     rest = stakes.keys() - first
     for part in (first, [position for position in stakes if position in rest]):
-        for begin in range(0, len(part), SLICE):
-            yield {position: stakes[position] for position in part[begin : begin + SLICE]}
+        for chosen in _parts(operations, part):
+            yield {position: stakes[position] for position in chosen}
+
+
+def _parts(operations: Sequence[Operation], positions: Iterable[int]) -> Iterator[list[int]]:
+    """The positions in parts of `SLICE`, or what does not fit into a part as one."""
+    groups: dict[Hashable, list[int]] = {}
+    for position in positions:
+        operation = operations[position]
+        group = (subscriber(operation), operation.list_id) if leaves_list(operation) else position
+        groups.setdefault(group, []).append(position)
+    part: list[int] = []
+    for of_group in groups.values():
+        if part and len(part) + len(of_group) > SLICE:
+            yield sorted(part)
+            part = []
+        part += of_group
+    if part:
+        yield sorted(part)
 
 
 def in_time(operations: Sequence[Operation], now: float) -> list[int]:

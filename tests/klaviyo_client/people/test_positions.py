@@ -24,6 +24,25 @@ BATCH = [upsert("a"), withdraws("b", "L"), upsert("c"), withdraws("c"), upsert("
 
 @pytest.mark.parametrize(
     ("size", "expected"),
+    [
+        (5, [[0, 1, 2, 3, 4]]),
+        (3, [[0, 1, 4], [2, 3]]),
+        (2, [[0, 4], [1, 2], [3]]),
+        (1, [[0, 4], [1], [2], [3]]),
+    ],
+)
+def test_what_unsubscribes_a_person_from_a_list_stays_together(
+    size: int, expected: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = [withdraws("a", "L"), upsert("a"), withdraws("b", "L"), withdraws("a", "M")]
+    batch.append(withdraws("A", "L"))
+    monkeypatch.setattr(positions, "SLICE", size)
+    found = slices(batch, stakes_of(batch, 2_000_000_000.0))
+    assert [list(part) for part in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
     [(5, [[0, 1, 2, 3, 4]]), (2, [[2, 3], [0, 1], [4]]), (4, [[2, 3], [0, 1, 4]])],
 )
 def test_who_withdraws_a_consent_comes_first(
