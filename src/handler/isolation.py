@@ -9,10 +9,14 @@ from typing import Protocol
 
 from handler.report.telemetry import Telemetry
 from klaviyo_client.api.outcomes import Retryable, RetryReason
+from klaviyo_client.people.newest import ONCE_SECONDS
 from klaviyo_client.results import Delivery, Result
-from operations import Operation
+from operations import Operation, leaves_list
 
 UNEXPECTED = Retryable(RetryReason.UNEXPECTED_FAILURE)
+
+MAY_BE_SENT = Retryable(RetryReason.UNEXPECTED_FAILURE, ONCE_SECONDS)
+"""Of an unsubscription from a list: sent again at once, it could become one from everything."""
 
 
 class Account(Protocol):
@@ -42,14 +46,20 @@ def deliver(
     `attempts` how often each has failed.
 
     After an unexpected failure, all of them must be retried. With `apart` they are first tried in
-    halves, until only the one that fails is left. Carrying out an operation twice does no harm.
+    halves, until only the one that fails is left. Carrying out an operation twice does no harm,
+    and the account knows which unsubscriptions from a list it may have sent.
     """
     try:
         return klaviyo.deliver(operations, key, left(), attempts)
     except Exception as error:
         telemetry.failure("delivery failed", error)
     if not apart or len(operations) == 1:
-        return Delivery(tuple(Result(operation, UNEXPECTED) for operation in operations))
+        return Delivery(
+            tuple(
+                Result(operation, MAY_BE_SENT if leaves_list(operation) else UNEXPECTED)
+                for operation in operations
+            )
+        )
     middle = len(operations) // 2
     halves = [
         deliver(

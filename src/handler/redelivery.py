@@ -23,6 +23,7 @@ from klaviyo_client.api.outcomes import Delivered
 from klaviyo_client.delivery import Klaviyo
 from klaviyo_client.results import Delivery
 from klaviyo_mapping import Settings
+from operations import leaves_list
 
 if TYPE_CHECKING:
     from handler.books.opening import Books
@@ -130,6 +131,9 @@ class Redelivery:
         """Carry out what is ready, and say where each entry goes."""
         if not entries:
             return Routing(), Delivery(())
+        for entry in entries:
+            if entry.may_be_sent and leaves_list(entry.operation):
+                self.klaviyo.note_leaving(entry.operation)
         delivery = deliver(
             account,
             [entry.operation for entry in entries if entry.operation is not None],

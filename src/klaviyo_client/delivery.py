@@ -2,7 +2,8 @@
 
 `deliver` returns when the deadline has passed, with an outcome for every operation. What was not
 answered by then is retryable. Each operation can be repeated without harm, so it does not matter
-whether Klaviyo has received it.
+whether Klaviyo has received it; but for an unsubscription from a list, which comes again only once
+Klaviyo surely shows whether it was carried out (`recent_consents`).
 """
 
 import time
@@ -106,6 +107,11 @@ class Klaviyo:
         """Whether a list unsubscription of the same person was sent a while ago and not answered:
         nobody knows whether Klaviyo carries it out."""
         return self._recent.is_uncertain(operation, self.clock())
+
+    def note_leaving(self, operation: Unsubscribe) -> None:
+        """Some process may have sent this list unsubscription a short time ago, and nobody knows
+        whether Klaviyo has taken it: it waits until Klaviyo surely shows that."""
+        self._recent.note_leaving(operation, self.clock())
 
     def note_withdrawal(self, channel: str, key: Key, said: float, until: float) -> None:
         """Some process has withdrawn this consent, as was `said` then; what Klaviyo dates `until`

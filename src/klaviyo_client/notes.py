@@ -17,7 +17,7 @@ from klaviyo_client.people.stakes import Key, Stake, stake_of
 from klaviyo_client.people.times import NOTHING, FieldId, Times
 from klaviyo_client.results import Delivery, Result
 from klaviyo_client.sending.sender import LONGEST_SECONDS
-from operations import Operation, Unsubscribe, UpsertProfile
+from operations import Operation, Unsubscribe, UpsertProfile, leaves_list
 
 ROUNDS = 3
 """How often a write is attempted if another process has changed the record meanwhile."""
@@ -139,7 +139,7 @@ class Notes:
         of which nobody knows."""
         unsent: dict[Key, Times] = {}
         for operation in held_back:
-            if isinstance(operation, Unsubscribe) and operation.list_id is not None:
+            if leaves_list(operation):
                 take_in(unsent, self._judge.sent(operation, now))
         known: dict[Key, Times] = {}
         for operation in sent if unsent else ():

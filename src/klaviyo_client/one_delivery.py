@@ -154,8 +154,13 @@ class OneDelivery:
             self._progress.outcomes.update(
                 dict.fromkeys(order.too_soon.intersection(act), TOO_SOON)
             )
-            self._perform_act(order.doomed)
-            self._recent.remember(self._progress, self._courier.clock())
+            try:
+                self._perform_act(order.doomed)
+            except Exception:
+                self._progress.uncertain.update(self._may_be_leaving())
+                raise
+            finally:
+                self._recent.remember(self._progress, self._courier.clock())
             self._held_back.add_failed(self._progress, act, order.doomed)
         self._act = None
         if order.doomed:
@@ -172,6 +177,12 @@ class OneDelivery:
                 self._progress.standings.clear()
             self._hold_back_steps()
             self._send_steps()
+
+    def _may_be_leaving(self) -> set[int]:
+        """The positions of those who were found on the list that they leave: their request may be
+        on its way."""
+        found = {position for (position, _), member in self._progress.members.items() if member}
+        return found.intersection(self._progress.pending())
 
     def _send_upserts(self, doomed: frozenset[int]) -> None:
         """In rounds, the upserts of one person in their order."""

@@ -3,7 +3,7 @@
 https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from handler.queue.envelope import Entry
 from handler.queue.unpacking import NoRoomError, Room, unpack
 from handler.report.codes import RejectionCode
-from operations import Operation
+from operations import Operation, leaves_list
 
 MOVED_AFTER = 90.0
 """Seconds. A message that SQS received this long after an entry's `not_before` was not sent by this
@@ -36,11 +36,14 @@ wrong."""
 
 @dataclass(frozen=True, slots=True)
 class SqsRecord:
-    """One SQS message. `sent_at` is in Unix seconds, where SQS says it."""
+    """One SQS message. `sent_at` is in Unix seconds, where SQS says it. `comes_again` if SQS has
+    shown it before: a function may have sent what is in it, and was stopped before it could say
+    so."""
 
     id: str
     body: str
     sent_at: float | None = None
+    comes_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ def read(lambda_event: Mapping[str, Any], now: float) -> Batch:
             entries += _entries(record, room, now)
         except NoRoomError:
             left.add(record.id)
-    distinct = list(_distinct(entries))
+    distinct = _distinct(entries)
     return Batch(records, distinct, len(entries) - len(distinct), frozenset(left))
 
 
@@ -77,7 +80,12 @@ def records_of(lambda_event: Mapping[str, Any]) -> list[SqsRecord]:
     """The SQS messages of an event."""
     records = lambda_event.get("Records") if isinstance(lambda_event, dict) else None
     return [
-        SqsRecord(str(record.get("messageId", "")), str(record.get("body", "")), _sent_at(record))
+        SqsRecord(
+            str(record.get("messageId", "")),
+            str(record.get("body", "")),
+            _sent_at(record),
+            _comes_again(record),
+        )
         for record in (records if isinstance(records, list) else ())
         if isinstance(record, Mapping)
     ]
@@ -89,11 +97,21 @@ def failures(ids: Iterable[str]) -> dict[str, Any]:
 
 
 def _sent_at(record: Mapping[str, Any]) -> float | None:
+    sent = _attribute(record, "SentTimestamp")
+    return None if sent is None else sent / 1000
+
+
+def _comes_again(record: Mapping[str, Any]) -> bool:
+    """SQS counts each time that it shows a message, the first included:
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html"""
+    return (_attribute(record, "ApproximateReceiveCount") or 1) > 1
+
+
+def _attribute(record: Mapping[str, Any], name: str) -> int | None:
+    """A number that SQS gives with the message, as text."""
     attributes = record.get("attributes")
-    sent = attributes.get("SentTimestamp") if isinstance(attributes, Mapping) else None
-    return (
-        int(sent) / 1000 if isinstance(sent, str) and sent.isdecimal() and len(sent) < 16 else None
-    )
+    text = attributes.get(name) if isinstance(attributes, Mapping) else None
+    return int(text) if isinstance(text, str) and text.isdecimal() and len(text) < 16 else None
 
 
 def _entries(record: SqsRecord, room: Room, now: float) -> list[Entry]:
@@ -112,14 +130,27 @@ def _dated(entry: Entry, record: SqsRecord, now: float) -> Entry:
     first_failed_at, not_before = entry.first_failed_at, entry.not_before
     if _is_redriven(entry, record):
         # SQS dead-letters a message as it is, history and all.
-        return replace(entry, record=record.id, attempts=0, first_failed_at=None, not_before=None)
+        return replace(
+            entry,
+            record=record.id,
+            attempts=0,
+            first_failed_at=None,
+            not_before=None,
+            may_be_sent=True,
+        )
     if first_failed_at is not None and first_failed_at > now + MOVED_AFTER:
         first_failed_at = None
     if not_before is not None and not_before > now + LONGEST_WAIT:
         not_before = None
     if first_failed_at is not None:
         first_failed_at = min(first_failed_at + _unattended(not_before, record, now), now)
-    return replace(entry, record=record.id, first_failed_at=first_failed_at, not_before=not_before)
+    return replace(
+        entry,
+        record=record.id,
+        first_failed_at=first_failed_at,
+        not_before=not_before,
+        may_be_sent=record.comes_again or _was_tried_at_last(entry),
+    )
 
 
 def _unattended(not_before: float | None, record: SqsRecord, now: float) -> float:
@@ -128,6 +159,12 @@ def _unattended(not_before: float | None, record: SqsRecord, now: float) -> floa
         return 0.0
     lay = now - max(record.sent_at, not_before or 0.0)
     return lay if lay > UNATTENDED_AFTER else 0.0
+
+
+def _was_tried_at_last(entry: Entry) -> bool:
+    """Whether it is back from the dead letters, and nobody knows what became of its last try."""
+    code = None if entry.reason is None else entry.reason.get("code")
+    return code == RejectionCode.RETRIES_EXHAUSTED.value
 
 
 def _is_redriven(entry: Entry, record: SqsRecord) -> bool:
@@ -142,16 +179,28 @@ def _is_redriven(entry: Entry, record: SqsRecord) -> bool:
     return record.sent_at - entry.not_before > MOVED_AFTER
 
 
-def _distinct(entries: Iterable[Entry]) -> Iterator[Entry]:
-    """The entries, each operation once. Of copies the first one stays."""
-    known: dict[tuple[Any, ...], list[Operation]] = {}
+def _distinct(entries: Iterable[Entry]) -> list[Entry]:
+    """The entries, each operation once. Of copies the first one stays; of an unsubscription from a
+    list the one that waits longest, since nobody may know yet what became of it."""
+    distinct: list[Entry] = []
+    places: dict[tuple[Any, ...], list[int]] = {}
     for entry in entries:
         if entry.operation is not None:
-            alike = known.setdefault(_key(entry.operation), [])
-            if entry.operation in alike:
+            alike = places.setdefault(_key(entry.operation), [])
+            place = next((at for at in alike if distinct[at].operation == entry.operation), None)
+            if place is not None:
+                distinct[place] = max(distinct[place], entry, key=_wait)
                 continue
-            alike.append(entry.operation)
-        yield entry
+            alike.append(len(distinct))
+        distinct.append(entry)
+    return distinct
+
+
+def _wait(entry: Entry) -> tuple[bool, float]:
+    """Greater for an unsubscription from a list that waits longer, and equal for all else."""
+    if not leaves_list(entry.operation):
+        return False, 0.0
+    return entry.may_be_sent, entry.not_before or 0.0
 
 
 def _key(operation: Operation) -> tuple[Any, ...]:

@@ -48,7 +48,8 @@ class Entry(Struct, frozen=True):
 
     `messages` is the text of a JSON array, `unreadable` that of an envelope.
 
-    `record` is the id of the SQS message that it came in, where it came in one; it is not written.
+    `record` is the id of the SQS message that it came in, where it came in one. `may_be_sent` says
+    that a function may have sent it that could not say so. Neither is written.
     """
 
     operation: Operation | None = None
@@ -60,6 +61,7 @@ class Entry(Struct, frozen=True):
     not_before: float | None = None
     reason: JsonObject | None = None
     record: str | None = None
+    may_be_sent: bool = False
 
     @property
     def message_id(self) -> str | None:

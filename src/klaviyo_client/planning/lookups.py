@@ -20,6 +20,7 @@ from operations import (
     RemoveFromList,
     Subscribe,
     Unsubscribe,
+    leaves_list,
 )
 
 CHANNELS = ("email", "phone_number")
@@ -112,7 +113,7 @@ def without_object(known: Known, pending: Iterable[int]) -> Changes:
                 there = True
             else:
                 there = known.asked.get(position, 0) < len(sources(known, position))
-        elif isinstance(operation, Unsubscribe) and operation.list_id is not None:
+        elif leaves_list(operation):
             found = [
                 known.members.get((position, channel), channel)
                 for channel in CHANNELS

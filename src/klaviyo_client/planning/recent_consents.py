@@ -15,7 +15,14 @@ from klaviyo_client.api.queries import comparable
 from klaviyo_client.people.newest import JOINING_SECONDS, ONCE_SECONDS
 from klaviyo_client.planning.consent_lookups import IDENTIFIERS, Withdrawn, given_at
 from klaviyo_client.planning.progress import Changes, Known, Progress
-from operations import Operation, Subscribe, Unsubscribe, channels_of, with_channels
+from operations import (
+    Operation,
+    Subscribe,
+    Unsubscribe,
+    channels_of,
+    leaves_list,
+    with_channels,
+)
 from operations.channels import identifier_of
 from operations.instants import NEVER, instant
 
@@ -50,7 +57,7 @@ class RecentConsents:
             return changes
         for position in pending:
             operation = known.operations[position]
-            if isinstance(operation, Unsubscribe) and operation.list_id is not None:
+            if leaves_list(operation):
                 self._apply_leaving(changes, position, operation, now)
             elif isinstance(operation, Subscribe) and operation.is_consent:
                 self._apply_consent(changes, position, operation, now)
@@ -149,6 +156,15 @@ class RecentConsents:
         """Note that a person is deleted, who is on no list any more."""
         field, value = identifier
         self._put([("deleted", field, comparable(field, value))], ConsentChange(now, said, True))
+
+    def note_leaving(self, operation: Unsubscribe, now: float) -> None:
+        """Note that some process may have sent this unsubscription from a list a short time ago.
+        What this process knows for certain stays."""
+        said = instant(operation.time)
+        for key in _list_keys("left", operation):
+            known = self._get(key, now)
+            if known is None or not _is_repeat(known, said):
+                self._put([key], ConsentChange(now, said, certain=False))
 
     def is_uncertain(self, operation: Unsubscribe, now: float) -> bool:
         """Whether the same was sent, and not answered."""
