@@ -432,14 +432,22 @@ class Run:
 
     def _drain(self) -> None:
         """Wait until nothing waits, or the queue has grown no shorter for `DRAIN_SECONDS`."""
-        url = self._deployment.queues.retry_queue_url
         least, until = math.inf, 0.0
-        while depth := aws.depth(self._deployment.sqs, url).total:
+        while depth := self._depth():
             if depth < least:
                 least, until = depth, time.monotonic() + DRAIN_SECONDS
             elif time.monotonic() > until:
                 return
             time.sleep(0.1)
+
+    def _depth(self) -> int:
+        """How many SQS messages wait, or are at work: one that took longer than it stays hidden is
+        done by both functions. The first deletes it, and the second may still requeue it."""
+        queue = self._deployment.sqs, self._deployment.queues.retry_queue_url
+        if depth := aws.depth(*queue).total:
+            return depth
+        with self._still.stillness():
+            return aws.depth(*queue).total
 
     def _call_once_more(
         self, webhooks: Sequence[LambdaFunction], retries: Sequence[LambdaFunction]
