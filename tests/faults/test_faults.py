@@ -10,7 +10,6 @@ from tests.faults.messages.traffic import SMALL
 from tests.faults.run import Run, Settings
 
 
-@pytest.mark.alone
 def test_whatever_fails_every_message_is_accounted_for(
     deployment: Deployment, tmp_path: Path
 ) -> None:
@@ -24,6 +23,8 @@ def test_whatever_fails_every_message_is_accounted_for(
         visibility_seconds=5,
         p_kill=0.4,
         queue_seconds=(1.0, 2.0),
+        is_timed=False,
+        processor_share=1.0,
     )
     report = Run(deployment, settings, tmp_path).carry_out()
     assert problems(report) == [], table(report)
@@ -32,7 +33,6 @@ def test_whatever_fails_every_message_is_accounted_for(
     assert report.tally.messages_sent_again, "Segment has repeated itself"
 
 
-@pytest.mark.alone
 def test_while_klaviyo_alone_fails_the_metrics_add_up_to_the_last_operation(
     deployment: Deployment, tmp_path: Path
 ) -> None:
@@ -44,6 +44,8 @@ def test_while_klaviyo_alone_fails_the_metrics_add_up_to_the_last_operation(
         weather_seconds=0.8,
         visibility_seconds=60,
         breaks=False,
+        is_timed=False,
+        processor_share=1.0,
     )
     report = Run(deployment, settings, tmp_path).carry_out()
     assert problems(report) == [], table(report)
@@ -71,3 +73,22 @@ def test_with_a_ledger_whose_table_fails_whatever_is_stale_was_said_not_to_be_ch
     assert report.tally.table["throttled"]
     assert report.tally.table["unanswered"]
     assert report.warnings["order_not_checked"]
+
+
+@pytest.mark.alone
+def test_whatever_fails_each_answer_comes_in_time_on_lambdas_share_of_a_processor(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    settings = Settings(
+        seed=4,
+        messages=600,
+        sizes=SMALL,
+        traffic_seconds=4,
+        weather_seconds=0.25,
+        visibility_seconds=3,
+        p_kill=0.0,
+        queue_seconds=(1.0, 2.0),
+    )
+    report = Run(deployment, settings, tmp_path).carry_out()
+    assert problems(report) == [], table(report)
+    assert report.tally.calls["503"], "the queue was out of reach"
