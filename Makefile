@@ -97,7 +97,7 @@ bench-slow: $(COMMAND) ## Measure the webhook's answers while Klaviyo takes 300 
 bench-backfill: $(COMMAND) ## Load 1,000,000 messages of an archive, killed twice (8 minutes)
 	$(BIN)/python -m bench.scenarios.backfill
 
-bench-ledger: $(COMMAND) ## Measure what the ledger costs a call of 1,000 identifies (1 minute)
+bench-ledger: $(COMMAND) ## Measure what the ledger costs a call of 1,000 identifies (2 minutes)
 	$(BIN)/python -m bench.scenarios.ledger
 
 soak: $(COMMAND) ## See whether 20,000 calls of 4 MB leave memory behind (1 hour)

@@ -41,9 +41,9 @@ def sink(seconds: float = 0.0) -> Iterator[int]:
 
 
 @contextmanager
-def ledger_end() -> Iterator[str]:
-    """Klaviyo and DynamoDB with realistic answer times; returns its port."""
-    with _process("bench.far_ends.ledger_end") as line:
+def ledger_end(klaviyo_seconds: float) -> Iterator[str]:
+    """Klaviyo, which answers after so many seconds, and DynamoDB; returns its port."""
+    with _process("bench.far_ends.ledger_end", str(klaviyo_seconds)) as line:
         yield line
 
 

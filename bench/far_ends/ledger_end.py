@@ -1,22 +1,23 @@
 """Klaviyo, DynamoDB and the secret behind one port, which it prints.
 
-    python -m bench.far_ends.ledger_end
+    python -m bench.far_ends.ledger_end SECONDS
 
-Klaviyo accepts every request after 100 ms. DynamoDB answers after 5 ms; it knows something about
-every person and nothing about any message.
+Klaviyo accepts every request after so many seconds. DynamoDB answers after 5 ms; it knows something
+about every person and nothing about any message.
 """
 
 import asyncio
 import base64
 import json
 import struct
+import sys
 from typing import Any
 
 from msgspec.json import decode, encode
 
 from bench import messages
 
-KLAVIYO_SECONDS, DYNAMODB_SECONDS = 0.1, 0.005
+DYNAMODB_SECONDS = 0.005
 
 SECRET = {
     "klaviyo_private_key": "pk_bench",
@@ -33,6 +34,9 @@ JOB = {"data": {"type": "profile-bulk-import-job", "id": "bench-job"}}
 
 class End:
     """Klaviyo, DynamoDB and the secret, behind one port."""
+
+    def __init__(self, klaviyo_seconds: float) -> None:
+        self._klaviyo_seconds = klaviyo_seconds
 
     async def serve(self) -> None:
         """On a free port, which is printed, until the process is ended."""
@@ -60,7 +64,7 @@ class End:
     async def _answer(self, head: str, body: bytes) -> Any:
         target = head.partition("x-amz-target:")[2].split("\r\n")[0].strip()
         if not target:
-            await asyncio.sleep(KLAVIYO_SECONDS)
+            await asyncio.sleep(self._klaviyo_seconds)
             return PROFILE if head.startswith("post /api/profile-import ") else JOB
         if target.endswith("getsecretvalue"):
             return {"SecretString": json.dumps(SECRET)}
@@ -91,4 +95,4 @@ def _known(document: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    asyncio.run(End().serve())
+    asyncio.run(End(float(sys.argv[1])).serve())

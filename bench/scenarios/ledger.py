@@ -2,10 +2,11 @@
 
     python -m bench.scenarios.ledger [--rounds 5] [--calls 10]
 
-A far end answers as Klaviyo after 100 ms and as DynamoDB after 5 ms. The ledger knows every person
+A far end answers as Klaviyo and as DynamoDB, the latter after 5 ms. The ledger knows every person
 already. It measures with and without the ledger in turn, each round in fresh processes: the time of
 a call (median), the time of a process's first call with its imports, and a call's requests to
-DynamoDB.
+DynamoDB. The aim is for a Klaviyo that takes 300 ms, as in `make bench-slow`. Since the ledger's
+time does not depend on Klaviyo's, it is a larger share of a faster one: this is shown as well.
 """
 
 import argparse
@@ -18,12 +19,21 @@ from pathlib import Path
 from time import perf_counter, process_time
 
 from bench import far_ends, messages
+from bench.rows.measuring import ALLOCATOR
+from bench.scenarios.slow import ANSWER_SECONDS
+from local.aws_stand_in import template
 
 MESSAGES = 1_000
 MOST = 0.25
 """How much more a call may take with the ledger than without, as a share."""
 
+FAST_SECONDS = 0.1
+"""Of a Klaviyo that answers faster."""
+
 RESULTS = Path(__file__).resolve().parents[1] / "results"
+
+Medians = dict[str, dict[str, float]]
+"""By whether the ledger is `on` or `off`, the figures by their names."""
 
 
 def main() -> int:
@@ -32,38 +42,51 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--calls", type=int, default=10)
     arguments = parser.parse_args()
+    print(f"  a call of {MESSAGES:,} identifies, DynamoDB in 5 ms")
+    results = {}
+    for klaviyo_seconds in (ANSWER_SECONDS, FAST_SECONDS):
+        medians = _medians(klaviyo_seconds, arguments.rounds, arguments.calls)
+        aim = f"at most {MOST:.0%}" if klaviyo_seconds == ANSWER_SECONDS else "no aim"
+        print(f"  Klaviyo in {klaviyo_seconds * 1000:.0f} ms")
+        for ledger, median in medians.items():
+            print(
+                f"    ledger {ledger:<4} {median['call'] * 1000:7.1f} ms, of the processor "
+                f"{median['processor'] * 1000:6.1f} ms"
+            )
+        print(f"    more         {_more(medians):7.1%}, {aim}")
+        print(f"    not checked  {medians['on']['unchecked']:7.0f} operations")
+        results[klaviyo_seconds] = medians
+    off, on = results[ANSWER_SECONDS]["off"]["first"], results[ANSWER_SECONDS]["on"]["first"]
+    print(f"  first call of a process  {off * 1000:.0f} ms, and {(on - off) * 1000:.0f} ms more")
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / "ledger.json").write_text(json.dumps(results, indent=2) + "\n")
+    return 1 if _more(results[ANSWER_SECONDS]) > MOST else 0
+
+
+def _more(medians: Medians) -> float:
+    return medians["on"]["call"] / medians["off"]["call"] - 1
+
+
+def _medians(klaviyo_seconds: float, rounds: int, calls: int) -> Medians:
     found: dict[str, dict[str, list[float]]] = {"off": {}, "on": {}}
-    with far_ends.ledger_end() as port:
-        for _ in range(arguments.rounds):
+    with far_ends.ledger_end(klaviyo_seconds) as port:
+        for _ in range(rounds):
             for ledger, figures in found.items():
-                for name, value in _measured(port, ledger, arguments.calls).items():
+                for name, value in _measured(port, ledger, calls).items():
                     figures.setdefault(name, []).append(value)
-    medians = {
+    return {
         ledger: {name: statistics.median(values) for name, values in of_ledger.items()}
         for ledger, of_ledger in found.items()
     }
-    off, on = medians["off"], medians["on"]
-    more = on["call"] / off["call"] - 1
-    print(f"  a call of {MESSAGES:,} identifies, Klaviyo in 100 ms, DynamoDB in 5 ms")
-    for ledger, median in medians.items():
-        print(
-            f"    ledger {ledger:<4} {median['call'] * 1000:7.1f} ms, of the processor "
-            f"{median['processor'] * 1000:6.1f} ms"
-        )
-    print(f"    more         {more:7.1%}")
-    print(f"    not checked  {on['unchecked']:7.0f} operations")
-    cold = on["first"] - off["first"]
-    print(f"  first call of a process  {off['first'] * 1000:.0f} ms, and {cold * 1000:.0f} ms more")
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / "ledger.json").write_text(json.dumps(medians, indent=2) + "\n")
-    return 1 if more > MOST else 0
 
 
 def _measured(port: str, ledger: str, calls: int) -> dict[str, float]:
     """One fresh process."""
     url = f"http://127.0.0.1:{port}"
+    of_function = template.source()["Globals"]["Function"]["Environment"]["Variables"]
     variables = {
         **os.environ,
+        **{name: of_function[name] for name in ALLOCATOR},
         "KLAVIYO_API_URL": url,
         "AWS_ENDPOINT_URL": url,
         "AWS_REGION": "us-east-1",
