@@ -19,7 +19,8 @@ Connection = Callable[[socket.socket], None]
 
 ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nRetry-After: 3\r\n\r\n"
 CUT = Retryable(RetryReason.CONNECTION_FAILED)
-BOMB = gzip.compress(b" " * 100_000_000)
+BOMB = gzip.compress(b" " * 10_000_000) * 10
+"""100 MB, in ten parts: each worker of pytest makes it, and one part takes ten times as long."""
 
 
 @contextmanager
