@@ -22,7 +22,8 @@ export PYTHONDONTWRITEBYTECODE :=
 # tests that measure time run after all others: they compute little, and a worker takes one at a time.
 PROCESSORS := $(shell getconf _NPROCESSORS_ONLN)
 WORKERS := $(shell expr $(PROCESSORS) + 2)
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) -p tests.suite.order -p tests.suite.few_reports
+PLUGINS := $(addprefix -p tests.suite.,order few_reports one_compiles)
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) $(PLUGINS)
 PARALLEL := $(PYTEST) --dist loadfile --no-loadscope-reorder -m "not alone"
 ALONE = $(PYTEST) --dist load --maxschedchunk 1 -m alone $(shell grep -rl --include='test_*.py' 'mark\.alone' tests)
 

@@ -1,0 +1,30 @@
+"""Of the workers one collects first, and leaves what it has compiled to the others.
+
+In a new checkout each would compile all code and all tests, at the same time: that takes as long as
+to collect.
+"""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+
+@contextmanager
+def one_first(file: Path) -> Iterator[None]:
+    """Whoever comes first has the file alone. The others wait for that one, and not for another."""
+    with file.open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Collect first, or wait."""
+    with one_first(Path(__file__)):
+        return (yield)
