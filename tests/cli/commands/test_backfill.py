@@ -469,7 +469,7 @@ def _until(condition: Any, seconds: float = 60.0) -> None:
 
 
 def test_killed_twice_and_resumed_each_event_is_there_once(tmp_path: Path) -> None:
-    archive = proof.make(tmp_path / "archive", 24_000, 2_000)
+    archive = proof.make(tmp_path / "archive", 12_000, 1_000)
     outcome = proof.prove(archive, tmp_path, kills=2, limits="off")
     assert proof.faults(archive, outcome) == []
     assert outcome.parts == 3
