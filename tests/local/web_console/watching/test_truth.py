@@ -177,6 +177,8 @@ class Case:
 
     def retry(self) -> None:
         """One batch of the retry queue, without its delays."""
+        if not aws.held(self.deployment.queues.retry_queue_url):
+            return
         try_now(self.deployment.queues)
         if batch := self.poller.receive(10):
             self.poller.take(batch)
