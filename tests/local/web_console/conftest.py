@@ -2,8 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.local.web_console import running as running_
 from tests.local.web_console.running import Running
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Dialog, Page, Request
+    from playwright.sync_api import Browser, Dialog, Page, Request, ViewportSize
 
 CHROMIUM = (
     os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -26,6 +26,16 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+SCREEN: "ViewportSize" = {"width": 1280, "height": 720}
+PHONE: "ViewportSize" = {"width": 360, "height": 740}
+
+FORGET = """() => {
+  Storage.prototype.setItem = () => {};
+  localStorage.clear();
+  sessionStorage.clear();
+}"""
+"""The page forgets its user, and writes nothing down until it is left."""
+
 PATIENCE = 30_000
 """Milliseconds that the browser waits for what should be there, on a busy machine as well."""
 
@@ -57,28 +67,47 @@ def browser() -> "Iterator[Browser]":
         browser.close()
 
 
-@pytest.fixture
-def page(browser: "Browser", running: Running) -> "Iterator[Page]":
-    """A page with a history of its own. In the end nothing may have gone wrong in it."""
-    yield from _page(browser, running)
+@pytest.fixture(scope="session")
+def screen(browser: "Browser", destination: Running) -> "Iterator[Page]":
+    """A page on a screen, for all tests: to make one takes longer than most tests do."""
+    yield from _opened(browser, destination)
 
 
-@pytest.fixture
-def phone(browser: "Browser", running: Running) -> "Iterator[Page]":
+@pytest.fixture(scope="session")
+def small_screen(browser: "Browser", destination: Running) -> "Iterator[Page]":
     """A page as wide as a small phone."""
-    yield from _page(browser, running, viewport={"width": 360, "height": 740}, has_touch=True)
+    yield from _opened(browser, destination, viewport=PHONE, has_touch=True)
 
 
 @pytest.fixture
-def dark_page(browser: "Browser", running: Running) -> "Iterator[Page]":
-    """A page of somebody who likes it dark."""
-    yield from _page(browser, running, color_scheme="dark")
+def page(screen: "Page", running: Running) -> "Iterator[Page]":
+    """The page as a newcomer has it. In the end nothing may have gone wrong in it."""
+    screen.set_viewport_size(SCREEN)
+    screen.emulate_media(color_scheme="light")
+    yield from _watched(screen, running)
 
 
-def _page(browser: "Browser", running: Running, **options: object) -> "Iterator[Page]":
-    context = browser.new_context(base_url=running.url, **options)  # type: ignore[arg-type]
+@pytest.fixture
+def phone(small_screen: "Page", running: Running) -> "Iterator[Page]":
+    """The same on a small phone."""
+    yield from _watched(small_screen, running)
+
+
+@pytest.fixture
+def dark_page(page: "Page") -> "Page":
+    """The page of somebody who likes it dark."""
+    page.emulate_media(color_scheme="dark")
+    return page
+
+
+def _opened(browser: "Browser", running: Running, **options: Any) -> "Iterator[Page]":
+    context = browser.new_context(base_url=running.url, **options)
     context.set_default_timeout(PATIENCE)
-    page = context.new_page()
+    yield context.new_page()
+    context.close()
+
+
+def _watched(page: "Page", running: Running) -> "Iterator[Page]":
     wrong: list[str] = []
 
     def dismiss(dialog: "Dialog") -> None:
@@ -89,10 +118,18 @@ def _page(browser: "Browser", running: Running, **options: object) -> "Iterator[
         if not request.url.startswith(f"{running.url}/"):
             wrong.append(f"request: {request.url}")
 
-    page.on("console", lambda said: wrong.append(f"{said.type}: {said.text}"))
-    page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
-    page.on("dialog", dismiss)
-    page.on("request", note)
+    listeners: dict[Any, Callable[[Any], None]] = {
+        "console": lambda said: wrong.append(f"{said.type}: {said.text}"),
+        "pageerror": lambda error: wrong.append(f"error: {error}"),
+        "dialog": dismiss,
+        "request": note,
+    }
+    for event, listener in listeners.items():
+        page.on(event, listener)
     yield page
-    context.close()
+    page.evaluate(FORGET)
+    page.goto("about:blank")
+    page.context.clear_permissions()
+    for event, listener in listeners.items():
+        page.remove_listener(event, listener)
     assert wrong == []

@@ -57,6 +57,11 @@ def outcome(page: "Page", word: str) -> "Locator":
     return badge
 
 
+def choose(page: "Page", label: str | re.Pattern[str]) -> None:
+    """By the keyboard: what arrives above it meanwhile would move it from under a click."""
+    page.get_by_label(label).press("Space")
+
+
 def paste(page: "Page", text: str) -> None:
     """Put the text in place of the editor's, as a person does."""
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])

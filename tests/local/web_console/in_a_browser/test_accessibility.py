@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -25,8 +25,11 @@ pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
 FOLDER = Path(__file__).parent / "axe"
 
-LOOKS = {"light": "page", "dark": "dark_page", "phone": "phone"}
-"""The fixture of each."""
+LOOKS: dict[str, tuple[str, tuple[Literal["light", "dark"], ...]]] = {
+    "screen": ("page", ("light", "dark")),
+    "phone": ("phone", ("light",)),
+}
+"""The fixture of each, and the colours in which it is judged."""
 
 JUDGEMENT = """async () => {
   const { violations, incomplete } = await axe.run();
@@ -43,10 +46,13 @@ def axe() -> str:
     return (npm.install(FOLDER, "axe") / "axe-core" / "axe.min.js").read_text()
 
 
-def judged(page: "Page", axe: str) -> list[str]:
+def barriers(page: "Page", look: str, axe: str) -> list[str]:
     """What axe finds wrong, or cannot judge."""
     page.evaluate(axe)
-    found: list[str] = page.evaluate(JUDGEMENT)
+    found: list[str] = []
+    for scheme in LOOKS[look][1]:
+        page.emulate_media(color_scheme=scheme)
+        found += page.evaluate(JUDGEMENT)
     return found
 
 
@@ -55,36 +61,36 @@ def judged(page: "Page", axe: str) -> list[str]:
 def test_panel_has_no_barrier(
     panel: str, look: str, axe: str, running: Running, request: pytest.FixtureRequest
 ) -> None:
-    page = request.getfixturevalue(LOOKS[look])
+    page = request.getfixturevalue(LOOKS[look][0])
     running.send(json.loads(track(userId={})))
     open_everything(page, panel)
-    assert judged(page, axe) == []
+    assert barriers(page, look, axe) == []
 
 
 @pytest.mark.parametrize("look", LOOKS)
 def test_what_became_of_a_message_has_no_barrier(
     look: str, axe: str, request: pytest.FixtureRequest
 ) -> None:
-    page = request.getfixturevalue(LOOKS[look])
+    page = request.getfixturevalue(LOOKS[look][0])
     properties: dict[str, Any] = {"email": TOM, "products": [{"price": 1}]}
     send(page, track(event="Order Completed", properties=properties))
     page.locator("li.row .warning").wait_for()
-    assert judged(page, axe) == []
+    assert barriers(page, look, axe) == []
 
 
 @pytest.mark.parametrize("look", LOOKS)
 def test_many_messages_and_what_waits_have_no_barrier(
     look: str, axe: str, running: Running, request: pytest.FixtureRequest
 ) -> None:
-    page = request.getfixturevalue(LOOKS[look])
+    page = request.getfixturevalue(LOOKS[look][0])
     open_panel(page, "preview")
     paste(page, json.dumps([json.loads(track(messageId=f"m-{n}")) for n in range(100)]))
     page.locator(".summary", has_text="100 messages").wait_for(timeout=30_000)
-    assert judged(page, axe) == []
+    assert barriers(page, look, axe) == []
     running.set_weather("down")
     running.send(json.loads(track()), renew=True)
     running.until(lambda state: state["waiting"]["entries"] > 0)
     open_panel(page, "live")
     page.locator("summary", has_text="What is tried next").click()
     page.get_by_label("What is tried next").locator(".row").first.wait_for()
-    assert judged(page, axe) == []
+    assert barriers(page, look, axe) == []

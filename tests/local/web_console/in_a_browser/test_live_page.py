@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.aws_stand_in.function import ROOT
-from tests.local.web_console.in_a_browser.browsing import TOM, open_panel, send, track
+from tests.local.web_console.in_a_browser.browsing import TOM, choose, open_panel, send, track
 from tests.local.web_console.running import Running
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def test_dead_letter_is_corrected(page: "Page", running: Running) -> None:
     area.fill(whole.replace(TOM, "tim@acme-store.example"))
     page.get_by_role("button", name="Redrive it corrected").click()
     page.get_by_text("1 entry is retried").wait_for()
-    page.get_by_label(re.compile("^Events")).check()
+    choose(page, re.compile("^Events"))
     page.get_by_label("Find in what Klaviyo holds").fill("Knife Lost")
     page.locator("summary", has_text="tim@acme-store.example").wait_for(timeout=30_000)
 

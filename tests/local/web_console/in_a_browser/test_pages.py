@@ -12,6 +12,7 @@ from tests.local.web_console.in_a_browser.browsing import (
     MARIA,
     PANELS,
     TOM,
+    choose,
     editor,
     line,
     open_everything,
@@ -126,7 +127,7 @@ def test_message_is_delivered_and_then_in_klaviyo(page: "Page") -> None:
     send(page, track(event="Kettle Descaled"))
     outcome(page, "Delivered")
     page.get_by_role("link", name="Live", exact=True).first.click()
-    page.get_by_label(re.compile(r"^Events \d+$")).check()
+    choose(page, re.compile(r"^Events \d+$"))
     page.locator("summary", has_text="Kettle Descaled").wait_for()
 
 
