@@ -65,7 +65,7 @@ class Poller(Background):
         self._batch_size = batch_size
         self._window_seconds = window_seconds
         self._sqs: SQSClient = boto3.client("sqs")
-        self._arn = arn_of(self._sqs, queue_url)
+        self._arn = arn_of(queue_url)
         self._surplus: list[MessageTypeDef] = []
         super().__init__("poller")
 

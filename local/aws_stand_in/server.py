@@ -134,7 +134,7 @@ def create(name: str, secret: Mapping[str, Any], client: Any = boto3.client) -> 
     sqs = client("sqs")
     dead_letter_queue_url = sqs.create_queue(QueueName=f"{name}-dead-letters")["QueueUrl"]
     redrive_policy = {
-        "deadLetterTargetArn": arn_of(sqs, dead_letter_queue_url),
+        "deadLetterTargetArn": arn_of(dead_letter_queue_url),
         "maxReceiveCount": MAX_RECEIVES,
     }
     retry_queue_url = sqs.create_queue(
@@ -167,10 +167,10 @@ def create_ledger(name: str, client: Any = boto3.client) -> str:
     return name
 
 
-def arn_of(sqs: "SQSClient", queue_url: str) -> str:
-    """The ARN of a queue."""
-    answer = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])
-    return answer["Attributes"]["QueueArn"]
+def arn_of(queue_url: str) -> str:
+    """The ARN of a queue: its URL names the account and the queue."""
+    account, name = queue_url.rsplit("/", 2)[1:]
+    return f"arn:aws:sqs:{REGION}:{account}:{name}"
 
 
 def depth(sqs: "SQSClient", queue_url: str) -> Depth:

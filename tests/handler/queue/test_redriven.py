@@ -89,8 +89,8 @@ def test_what_sqs_itself_has_dead_lettered_is_tried_for_a_whole_window_again(
     side.function = healthy
     queues, sqs = deployment.queues, deployment.sqs
     sqs.start_message_move_task(
-        SourceArn=arn_of(sqs, queues.dead_letter_queue_url),
-        DestinationArn=arn_of(sqs, queues.retry_queue_url),
+        SourceArn=arn_of(queues.dead_letter_queue_url),
+        DestinationArn=arn_of(queues.retry_queue_url),
     )
     redriven_at = clock.now
     side.run(HOUR)
