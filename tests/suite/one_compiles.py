@@ -1,15 +1,16 @@
 """Of the workers one collects first, and leaves what it has compiled to the others.
 
 In a new checkout each would compile all code and all tests, at the same time: that takes as long as
-to collect.
+to collect. And each would have Hypothesis look at every letter of Unicode.
 """
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import strategies as st
 
 
 @contextmanager
@@ -24,7 +25,10 @@ def one_first(file: Path) -> Iterator[None]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Iterator[None]:
+def pytest_collection() -> Generator[None, object, object]:
     """Collect first, or wait."""
     with one_first(Path(__file__)):
-        return (yield)
+        collected = yield
+        # Hypothesis leaves in a file what it needs to know of letters.
+        st.text().validate()
+        return collected
