@@ -2,9 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,44 +44,44 @@ def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cli.rehearsal.run.LOOK_SECONDS", 0.2)
 
 
-@contextmanager
-def running(folder: Path, **settings: str) -> Iterator[None]:
-    """A `make run` with lists and consents."""
-    process = run(LIST_ID="WmB7kT", CONSENT_EVENTS="true", RUN_FOLDER=str(folder), **settings)
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The folder of a `make run` with lists and consents, which learns of deletions."""
+    folder = str(tmp_path_factory.mktemp("run"))
+    settings = {"LIST_ID": "WmB7kT", "CONSENT_EVENTS": "true", "FORWARD_DELETIONS": "true"}
+    process = run(RUN_FOLDER=folder, **settings)
     try:
         assert process.stdout is not None
         until("Serving until Ctrl-C", process.stdout)
-        yield
+        yield folder
     finally:
         process.kill()
         process.communicate()
 
 
+@pytest.mark.usefixtures("aws_variables")
 @pytest.mark.parametrize(
-    ("address", "settings"),
+    "address",
     [
         # Each rehearsal has an address of its own.
-        (ADDRESS, {}),
+        ADDRESS,
         # The destination learns of the deletion, and subscribes the same address anew.
-        (ITSELF, {"FORWARD_DELETIONS": "true"}),
+        ITSELF,
     ],
 )
-def test_make_run_keeps_every_promise_twice(
-    address: str, settings: dict[str, str], tmp_path: Path, aws_variables: dict[str, str]
-) -> None:
-    folder = {"RUN_FOLDER": str(tmp_path)}
-    with running(tmp_path, **settings):
-        arguments = ("rehearse", "--local", "--yes", address)
-        status, document = answer(*arguments, **folder)
-        assert [row for row in document["rows"] if not row["holds"]] == []
-        facts = {row["what"]: (row["promised"], row["actual"]) for row in document["rows"]}
-        assert (status, document["holds"], document["is_gone"]) == (0, True, True)
-        assert facts["first_name"] == ("Second", "Second")
-        assert facts['"Ordered Product", each sent twice'] == ("2 recorded", "2 recorded")
-        assert facts["list Customers (single_opt_in)"] == ("on it, SUBSCRIBED",) * 2
-        assert answer(*arguments, "--no-order", **folder)[0] == 0
-        left = call("rehearse", "--local", "--clean-up", document["address"], **folder)
-        assert left.stdout == "Nobody in Klaviyo has the address.\n"
+def test_make_run_keeps_every_promise_twice(address: str, run_folder: str) -> None:
+    folder = {"RUN_FOLDER": run_folder}
+    arguments = ("rehearse", "--local", "--yes", address)
+    status, document = answer(*arguments, **folder)
+    assert [row for row in document["rows"] if not row["holds"]] == []
+    facts = {row["what"]: (row["promised"], row["actual"]) for row in document["rows"]}
+    assert (status, document["holds"], document["is_gone"]) == (0, True, True)
+    assert facts["first_name"] == ("Second", "Second")
+    assert facts['"Ordered Product", each sent twice'] == ("2 recorded", "2 recorded")
+    assert facts["list Customers (single_opt_in)"] == ("on it, SUBSCRIBED",) * 2
+    assert answer(*arguments, "--no-order", **folder)[0] == 0
+    left = call("rehearse", "--local", "--clean-up", document["address"], **folder)
+    assert left.stdout == "Nobody in Klaviyo has the address.\n"
 
 
 @pytest.mark.parametrize(
