@@ -5,6 +5,7 @@ topic and the dashboard. It makes no HTTP API, secret, queue or topic policy, al
 saved query; `.ci/deploy` deploys those to ministack.
 """
 
+import functools
 import io
 import json
 import uuid
@@ -31,9 +32,9 @@ MADE = {
 }
 
 
-@pytest.fixture
-def stack(aws_variables: dict[str, str]) -> dict[str, str]:
-    """A deployed stack: the physical ids of what was made, by logical id."""
+@functools.cache
+def deployed() -> Mapping[str, str]:
+    """A deployed stack: the physical ids of what was made, by logical id. No test changes it."""
     s3 = boto3.client("s3", config=Config(s3={"addressing_style": "path"}))
     s3.create_bucket(Bucket=BUCKET)
     archive = io.BytesIO()
@@ -61,19 +62,25 @@ def stack(aws_variables: dict[str, str]) -> dict[str, str]:
     }
 
 
+@pytest.fixture
+def stack(aws_variables: dict[str, str]) -> Mapping[str, str]:
+    """One stack for all tests: moto takes a second to make it."""
+    return deployed()
+
+
 def attributes(queue_url: str) -> Mapping[Any, str]:
     sqs = boto3.client("sqs")
     found = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])
     return found["Attributes"]
 
 
-def test_all_that_moto_can_make_is_made(stack: dict[str, str]) -> None:
+def test_all_that_moto_can_make_is_made(stack: Mapping[str, str]) -> None:
     expected = {name for name, each in DEFAULT.resources.items() if each["Type"] in MADE}
     assert stack.keys() - {""} == expected
 
 
 def test_functions_have_their_parameters_and_none_of_developments_variables(
-    stack: dict[str, str],
+    stack: Mapping[str, str],
 ) -> None:
     functions = boto3.client("lambda")
     for name, timeout in (("WebhookFunction", 10), ("RetryFunction", 60)):
@@ -92,7 +99,9 @@ def test_functions_have_their_parameters_and_none_of_developments_variables(
         assert not [variable for variable in development if variable in variables]
 
 
-def test_api_gateway_may_call_the_webhook_function_for_each_method(stack: dict[str, str]) -> None:
+def test_api_gateway_may_call_the_webhook_function_for_each_method(
+    stack: Mapping[str, str],
+) -> None:
     policy = boto3.client("lambda").get_policy(FunctionName=stack["WebhookFunction"])["Policy"]
     statements = json.loads(policy)["Statement"]
     assert {each["Principal"]["Service"] for each in statements} == {"apigateway.amazonaws.com"}
@@ -104,7 +113,7 @@ def test_api_gateway_may_call_the_webhook_function_for_each_method(stack: dict[s
     ]
 
 
-def test_queues_are_joined_encrypted_and_keep_long_enough(stack: dict[str, str]) -> None:
+def test_queues_are_joined_encrypted_and_keep_long_enough(stack: Mapping[str, str]) -> None:
     retry, dead = attributes(stack["RetryQueue"]), attributes(stack["DeadLetterQueue"])
     assert json.loads(retry["RedrivePolicy"]) == {
         "deadLetterTargetArn": dead["QueueArn"],
@@ -116,7 +125,7 @@ def test_queues_are_joined_encrypted_and_keep_long_enough(stack: dict[str, str])
     assert retry["MaximumMessageSize"] == dead["MaximumMessageSize"] == "1048576"
 
 
-def test_event_source_feeds_the_retry_function(stack: dict[str, str]) -> None:
+def test_event_source_feeds_the_retry_function(stack: Mapping[str, str]) -> None:
     functions = boto3.client("lambda")
     sources = functions.list_event_source_mappings(FunctionName=stack["RetryFunction"])
     (source,) = sources["EventSourceMappings"]
@@ -127,7 +136,7 @@ def test_event_source_feeds_the_retry_function(stack: dict[str, str]) -> None:
 
 
 def test_log_groups_are_named_after_the_stack_and_kept_for_thirty_days(
-    stack: dict[str, str],
+    stack: Mapping[str, str],
 ) -> None:
     logs = boto3.client("logs").describe_log_groups()["logGroups"]
     kept = {each["logGroupName"]: each.get("retentionInDays") for each in logs}
@@ -138,7 +147,7 @@ def test_log_groups_are_named_after_the_stack_and_kept_for_thirty_days(
     }
 
 
-def test_dashboard_names_what_was_made(stack: dict[str, str]) -> None:
+def test_dashboard_names_what_was_made(stack: Mapping[str, str]) -> None:
     cloudwatch = boto3.client("cloudwatch")
     body = cloudwatch.get_dashboard(DashboardName=f"{stack['']}-us-east-1")["DashboardBody"]
     assert stack["RetryFunction"] in body
