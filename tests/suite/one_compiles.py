@@ -25,8 +25,10 @@ def one_first(file: Path) -> Iterator[None]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
-    """Collect first, or wait."""
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Collect first, or wait. The process that hands out the tests collects none: it goes ahead."""
+    if not hasattr(session.config, "workerinput"):
+        return (yield)
     with one_first(Path(__file__)):
         collected = yield
         # Hypothesis leaves in a file what it needs to know of letters.
