@@ -86,6 +86,7 @@ def test_whatever_fails_each_answer_comes_in_time_on_lambdas_share_of_a_processo
         traffic_seconds=4,
         weather_seconds=0.25,
         visibility_seconds=8,
+        once_seconds=20.0,
         p_kill=0.0,
         queue_seconds=(1.5, 2.5),
     )
