@@ -78,9 +78,7 @@ CONSENTS = (plan_unsubscriptions, plan_introductions, plan_subscriptions)
 
 FRESH_SECONDS = 2.0
 """How long after an answer about a person's consents something may be sent on the strength of it.
-The answer to an upsert has them as well, so a look-up follows if the upserts took longer. While one
-look-up takes long, the answers to the others grow old: half of the time is left for sending, and
-who was answered before that is looked up again."""
+The answer to an upsert has them as well, so a look-up follows if the upserts took longer."""
 
 
 class OneDelivery:
@@ -106,7 +104,7 @@ class OneDelivery:
         self._lists = lists
         self._private_key = private_key
         self._progress = Progress(list(operations))
-        self._replies = ReplyReader(self._progress, lists, self._recent.seconds, courier.clock)
+        self._replies = ReplyReader(self._progress, lists, self._recent.seconds)
         self._act: frozenset[int] | None = None
         self._deadline = courier.clock() + seconds
         self._held_back = HeldBack(waiting)
@@ -207,10 +205,9 @@ class OneDelivery:
         self._send_stage(*AT_ONCE)
         self._look_up()
         self._send_stage(*BEFORE_CONSENTS)
-        oldest = self._progress.forget_answers(self._courier.clock() - FRESH_SECONDS / 2)
         self._progress.take(without_object(self._progress, self._pending()))
         self._judge()
-        start_by = min(oldest + FRESH_SECONDS, self._deadline)
+        start_by = min(self._courier.clock() + FRESH_SECONDS, self._deadline)
         self._send_stage(*CONSENTS, start_by=start_by)
         self._send_stage(plan_subscriptions, plan_unsubscriptions, start_by=start_by)
 

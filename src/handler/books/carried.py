@@ -11,10 +11,10 @@ from typing import NamedTuple
 from msgspec.json import decode, encode
 
 from ledger import item_keys
-from ledger.allowance import Allowance
+from ledger.allowance import NO_TIME_LEFT, Allowance
 from ledger.fates import beside
 from ledger.item_keys import ARRIVAL, key_of
-from ledger.table import Table
+from ledger.table import THROTTLED, Table
 from ledger.values import Attributes
 
 MOST_ITEMS = 10_000
@@ -28,8 +28,23 @@ PERSON_SECONDS = 60.0
 """So long an item keeps its person, as long as a call lasts at most: otherwise a person could be
 found whom another function has forgotten meanwhile."""
 
-HOPELESS = frozenset({"ValidationException"})
-"""Codes of what DynamoDB will never take."""
+PASSING = frozenset(
+    {
+        NO_TIME_LEFT,
+        THROTTLED,
+        "TimedOut",
+        "Cut",
+        "InternalServerError",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ServiceUnavailable",
+        "ThrottlingException",
+    }
+)
+"""Codes of what the next call may do. The rest lasts, such as a missing right: it is given up at
+once, and so is counted.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+"""
 
 
 class Unwritten(NamedTuple):
@@ -79,11 +94,11 @@ class Carried:
         """Keep these as well; gives those that are given up."""
         given_up = []
         for fate in fates:
-            if fate.cause in HOPELESS:
-                given_up.append(fate)
-            else:
+            if fate.cause in PASSING:
                 self._fates.append(fate)
                 self._bytes += fate.size
+            else:
+                given_up.append(fate)
         while len(self._fates) > MOST_ITEMS or self._bytes > MOST_BYTES:
             given_up.append(self._take())
         return given_up
@@ -98,13 +113,17 @@ class Carried:
         if not allowance.left:
             return []
         fates = [self._take() for _ in range(min(len(self._fates), ITEMS_A_CALL))]
-        now = table.now()
-        items = {key_of(item): (item, fate) for fate in fates for item in [_item(fate, now)]}
-        with allowance.aside() as aside:
-            unwritten = table.write([item for item, _ in items.values()], aside)
-        newer, self._fates, self._bytes = self._fates, deque(), 0
-        left = [items[key][1]._replace(cause=cause) for key, cause in unwritten.items()]
-        return self.keep([*left, *newer])
+        left = fates
+        try:
+            now = table.now()
+            items = {key_of(item): (item, fate) for fate in fates for item in [_item(fate, now)]}
+            with allowance.aside() as aside:
+                unwritten = table.write([item for item, _ in items.values()], aside)
+            left = [items[key][1]._replace(cause=cause) for key, cause in unwritten.items()]
+        finally:
+            newer, self._fates, self._bytes = self._fates, deque(), 0
+            given_up = self.keep([*left, *newer])
+        return given_up
 
     def _take(self) -> Unwritten:
         fate = self._fates.popleft()

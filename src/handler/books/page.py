@@ -227,6 +227,9 @@ class Page:
 
     def close(self) -> None:
         """Write what was noted, forget the people to forget, and count what failed."""
+        items: list[Attributes] = []
+        unwritten: Mapping[Key, str] = {}
+        untold: Collection[str] = ()
         with self.guarded():
             # Fates first: where time is short, the names wait for the person's next message.
             names = [] if self._forgotten else self._names_items
@@ -235,14 +238,16 @@ class Page:
                 unwritten = self._table.write(items, aside)
             early = self._told or (self._early and self._early.call_off())
             untold = early.untold(unwritten) if early else ()
-            if unwritten or self._forgotten:
-                self._written_names.clear()
+        if unwritten or self._forgotten:
+            self._written_names.clear()
+        with self.guarded():
             if self._forgotten:
                 _, is_all = forget(self._table, self._forgotten, self.allowance)
                 if not is_all:
                     self._telemetry.warning("not all was forgotten")
             if self._undone:  # after the fates: there may be no time for all the marks
                 self._mark_undone()
+        with self.guarded():
             self._carry_over(items, unwritten, untold)
         if self._behind:
             self._telemetry.messages("unknown", FATE_NOT_WRITTEN, sorted(self._behind))

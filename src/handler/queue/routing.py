@@ -20,8 +20,9 @@ from handler.queue.envelope import Entry
 from handler.report.codes import RejectionCode
 from klaviyo_client.api.endpoints import BULK_CREATE_EVENTS
 from klaviyo_client.api.outcomes import Delivered, Refused, Retryable
+from klaviyo_client.people.newest import ONCE_SECONDS
 from klaviyo_client.results import Delivery
-from operations import CreateEvent, Json
+from operations import CreateEvent, Json, leaves_list
 
 FULL = BULK_CREATE_EVENTS.max_items
 
@@ -72,7 +73,7 @@ def route(
             dead.append(dead_letter(sent, exhausted_reason(outcome)))
             continue
         attempts = entry.attempts + outcome.tried
-        delay = delay_seconds(attempts, outcome.delay, chance, pace)
+        delay = delay_seconds(attempts, _wait_of(entry, outcome), chance, pace)
         waiting.setdefault(delay, []).append(
             replace(
                 sent,
@@ -91,6 +92,17 @@ def route(
         if isinstance(failure.outcome, Refused)
     )
     return Routing(waiting, dead)
+
+
+def _wait_of(entry: Entry, outcome: Retryable) -> float | None:
+    """The seconds that the entry should wait, if there is a reason for so many.
+
+    What another function may have sent has not been judged if it met something else first. Nobody
+    remembers it then: it is put on the queue as something new.
+    """
+    if entry.may_be_sent and leaves_list(entry.operation):
+        return max(outcome.delay or 0.0, ONCE_SECONDS)
+    return outcome.delay
 
 
 def dead_letter(entry: Entry, reason: Mapping[str, Json]) -> Entry:

@@ -79,10 +79,13 @@ def keys_of(operation: Operation) -> list[Key]:
 def waits_for(operation: Operation) -> list[Key]:
     """The keys that must not be waiting for a retry when the operation is sent.
 
-    A list step whose profile is known no longer needs the upsert.
+    A list step whose profile is known no longer needs the upsert. Nothing that ends a consent
+    waits until another one is ended.
     """
     if isinstance(operation, CreateEvent):
         return []
+    if isinstance(operation, Subscribe):
+        return [*keys_of(operation), *_effects(operation), *_endings(operation)]
     if isinstance(operation, AddToList | RemoveFromList) and operation.profile_id is not None:
         return _effects(operation)
     return [*keys_of(operation), *_effects(operation)]
@@ -92,6 +95,8 @@ def holds_back(operation: Operation) -> list[Key]:
     """The keys that the operation holds back while it waits for a retry itself."""
     if isinstance(operation, UpsertProfile | DeleteProfile):
         return keys_of(operation)
+    if isinstance(operation, Unsubscribe):
+        return [*_memberships(operation), *_endings(operation)]
     return _effects(operation)
 
 
@@ -207,14 +212,26 @@ def _phone(operation: Subscribe | Unsubscribe) -> list[Key]:
 
 def _effects(operation: Operation) -> list[Key]:
     """What a step changes: a membership of a list, the consent of a channel."""
-    effects: list[Key] = []
     if isinstance(operation, Subscribe | Unsubscribe):
-        effects += [(f"consent {name}", value) for name, value in keys_of(operation)]
-    if isinstance(operation, AddToList | RemoveFromList | Subscribe | Unsubscribe):
-        for where in (operation.list_id, getattr(operation, "list_name", None)):
-            if where is not None:
-                effects += [(f"{name} on {where}", value) for name, value in keys_of(operation)]
-    return effects
+        consents = [(f"consent {name}", value) for name, value in keys_of(operation)]
+        return [*consents, *_memberships(operation)]
+    return _memberships(operation)
+
+
+def _memberships(operation: Operation) -> list[Key]:
+    if not isinstance(operation, AddToList | RemoveFromList | Subscribe | Unsubscribe):
+        return []
+    return [
+        (f"{name} on {where}", value)
+        for where in (operation.list_id, getattr(operation, "list_name", None))
+        if where is not None
+        for name, value in keys_of(operation)
+    ]
+
+
+def _endings(operation: Subscribe | Unsubscribe) -> list[Key]:
+    """That consents are being ended, which only what would give them again waits for."""
+    return [(f"end of {name}", value) for name, value in keys_of(operation)]
 
 
 def _verbs(operation: Operation, person: Key | None) -> list[tuple[Effect, str]]:

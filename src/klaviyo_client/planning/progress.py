@@ -85,8 +85,7 @@ class Progress:
     people were `introduced` to Klaviyo; by identifier, the `standings` of people's consents
     (`None` if there is no such person), and by which operations they were `judged`; and by name,
     the `lists` as (created, id). `gone` are lists that no longer exist, `uncreatable` names that
-    Klaviyo has refused. `answered_at` is the time, on the courier's clock, of the answer that is
-    being read.
+    Klaviyo has refused.
 
     `carried_out` are the consents that Klaviyo has accepted a job for; `uncertain` those
     unsubscriptions from a list that got no answer.
@@ -109,8 +108,6 @@ class Progress:
     lists: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
     uncreatable: dict[str, Refused] = field(default_factory=dict)
-    answered_at: float = 0.0
-    _answers: dict[tuple[int, str] | tuple[str, str], float] = field(default_factory=dict)
     _reopened: set[tuple[int, str]] = field(default_factory=set)
 
     def pending(self) -> list[int]:
@@ -122,27 +119,6 @@ class Progress:
         known = self.warnings.get(position, ())
         if warning not in known:
             self.warnings[position] = (*known, warning)
-
-    def note_standing(self, key: tuple[str, str], standing: Standing | None) -> None:
-        """Klaviyo has answered what a person's consents are."""
-        self.standings[key] = standing
-        self._answers[key] = self.answered_at
-
-    def note_member(self, key: tuple[int, str], profile_id: str | None) -> None:
-        """Klaviyo has answered whether a person is on a list."""
-        self.members[key] = profile_id
-        self._answers[key] = self.answered_at
-
-    def forget_answers(self, moment: float) -> float:
-        """Forget what Klaviyo answered before that moment about consents and lists, which may have
-        changed since. Gives the time of the oldest answer that is left; the moment itself where
-        there is none."""
-        old = {key for key, answered_at in self._answers.items() if answered_at < moment}
-        if old:
-            self.standings = {key: each for key, each in self.standings.items() if key not in old}
-            self.members = {key: each for key, each in self.members.items() if key not in old}
-            self._answers = {key: at for key, at in self._answers.items() if key not in old}
-        return min(self._answers.values(), default=moment)
 
     def take(self, changes: Changes) -> None:
         """Apply what was decided."""

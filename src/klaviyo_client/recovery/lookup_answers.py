@@ -103,7 +103,7 @@ def _is_known_enough(progress: Progress, request: Request, position: int) -> boo
     if isinstance(operation, Subscribe) and not operation.is_consent:
         return False
     value = comparable(request.field, getattr(operation, request.field))
-    progress.note_standing((request.field, value), None)
+    progress.standings[request.field, value] = None
     return True
 
 
@@ -119,15 +119,14 @@ def _note(
     if request.with_consents:
         value = comparable(request.field, value_of(progress, item.covers, request.field))
         if first is not None:
-            progress.note_standing((request.field, value), standing_of(about[first]))
+            progress.standings[request.field, value] = standing_of(about[first])
         if request.endpoint is GET_PROFILES:
-            if (request.field, value) not in progress.standings:
-                progress.note_standing((request.field, value), None)
+            progress.standings.setdefault((request.field, value), None)
             return
     for position in item.covers:
         operation = progress.operations[position]
         if request.endpoint is GET_LIST_MEMBERS:
-            progress.note_member((position, request.field), first)
+            progress.members[position, request.field] = first
         elif first is None:
             progress.asked[position] = progress.asked.get(position, 0) + 1
         elif isinstance(operation, RemoveFromList):

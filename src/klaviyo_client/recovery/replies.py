@@ -54,15 +54,8 @@ class ReplyReader:
     everywhere.
     """
 
-    def __init__(
-        self,
-        progress: Progress,
-        lists: KnownLists,
-        once_seconds: float,
-        clock: Callable[[], float],
-    ) -> None:
+    def __init__(self, progress: Progress, lists: KnownLists, once_seconds: float) -> None:
         self._once_seconds = once_seconds
-        self._clock = clock
         self._progress = progress
         self._lists = lists
         self._import_errors: dict[str, dict[str, import_jobs.Failure]] = {}
@@ -73,7 +66,6 @@ class ReplyReader:
 
         A `Retryable` in place of an answer says why there is none.
         """
-        self._progress.answered_at = self._clock()
         series = request.series
         if series is not None:
             request = replace(request, series=None)
@@ -136,7 +128,7 @@ class ReplyReader:
                     upsert = self._progress.operations[position]
                     if isinstance(upsert, UpsertProfile) and upsert.identity.email is not None:
                         key = ("email", upsert.identity.email.lower())
-                        self._progress.note_standing(key, standing)
+                        self._progress.standings[key] = standing
 
     def _go_on(self, request: Request) -> list[Request]:
         """The next of the requests that follow one another, unless this one must come again."""

@@ -209,14 +209,16 @@ def test_of_too_many_the_oldest_are_given_up_and_counted_once(
     assert failures(caplog) == [1]
 
 
-def test_what_dynamodb_will_never_take_is_given_up_at_once(
+@pytest.mark.parametrize("code", ["ValidationException", "AccessDeniedException"])
+def test_what_dynamodb_will_not_take_later_either_is_given_up_at_once(
+    code: str,
     webhook: Intake,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    with unwritten(monkeypatch, "ValidationException"):
+    with unwritten(monkeypatch, code):
         webhook.handle(call([track(1)]))
-    assert failures(caplog, "ValidationException") == [1]
+    assert failures(caplog, code) == [1]
     assert logged(caplog, "fate_not_written") == ["track-1"]
     assert logged(caplog, "fate_not_written_yet") == []
 
@@ -277,6 +279,19 @@ def test_after_a_minute_an_item_no_longer_finds_its_person(
     monkeypatch.setattr(carried, "PERSON_SECONDS", 0.0)
     webhook.handle(call([{"type": "page"}]))
     assert person_of(ledger) == [False]
+
+
+def test_a_fault_while_it_is_written_loses_nothing(
+    ledger: Deployment, webhook: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with unwritten(monkeypatch):
+        webhook.handle(call([track(1)]))
+    with monkeypatch.context() as patched:
+        patched.setattr(carried, "_item", None)
+        webhook.handle(call([{"type": "page"}]))
+    assert states(ledger) == {}
+    webhook.handle(call([{"type": "page"}]))
+    assert states(ledger) == {"track-1": State.DELIVERED}
 
 
 def test_without_time_nothing_is_lost(ledger: Deployment) -> None:

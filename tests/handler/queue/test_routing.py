@@ -7,7 +7,7 @@ from handler.queue.envelope import Entry
 from handler.queue.routing import Routing, due, full_requests, route, stamped, wait_left
 from klaviyo_client.api.outcomes import Delivered, Outcome, Refused, Retryable, RetryReason
 from klaviyo_client.results import Delivery, Result
-from operations import CheckImport, CreateEvent, Identity, UpsertProfile
+from operations import CheckImport, CreateEvent, Identity, Operation, Unsubscribe, UpsertProfile
 
 NOW = 1_000_000.0
 DAY = 86_400
@@ -104,6 +104,29 @@ def waiting(attempts: int, first: float, delay: int) -> Routing:
 )
 def test_each_outcome_has_one_place(entry: Entry, outcome: Outcome, expected: Routing) -> None:
     assert settled(entry, outcome) == expected
+
+
+LEAVES = Unsubscribe("m-3", "a@shop.example", "L1")
+LEAVES_ALL = Unsubscribe("m-3", "a@shop.example", None)
+
+
+@pytest.mark.parametrize(
+    ("operation", "may_be_sent", "asked", "expected"),
+    [
+        (LEAVES, True, 4.0, 1_800),
+        (LEAVES, True, None, 1_800),
+        (LEAVES, True, 2_000.0, 2_000),
+        (LEAVES, False, 4.0, 4),
+        (LEAVES_ALL, True, 4.0, 4),
+        (EVENT, True, 4.0, 4),
+    ],
+)
+def test_a_list_unsubscription_that_may_be_sent_waits_long_whatever_it_has_met(
+    operation: Operation, may_be_sent: bool, asked: float | None, expected: int
+) -> None:
+    entry = Entry(operation, attempts=1, may_be_sent=may_be_sent)
+    outcome = Retryable(RetryReason.OUT_OF_TIME, asked, tried=False)
+    assert list(settled(entry, outcome).waiting) == [expected]
 
 
 def test_what_failed_together_travels_together() -> None:

@@ -3,27 +3,23 @@
 What one of them does happens after a given request of the other one.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
 
 from klaviyo_client.api.answers import Answer
-from klaviyo_client.api.outcomes import UNTRIED, Delivered, DeliveryWarning, Retryable
+from klaviyo_client.api.outcomes import Delivered, DeliveryWarning, Retryable
 from klaviyo_client.delivery import Klaviyo
-from klaviyo_client.one_delivery import FRESH_SECONDS, OneDelivery
-from klaviyo_client.planning.lists import KnownLists
-from klaviyo_client.planning.requests import Request
+from klaviyo_client.one_delivery import FRESH_SECONDS
 from klaviyo_client.results import Result
-from klaviyo_client.sending.sender import WORKERS, Limits, OnReply, Reply
+from klaviyo_client.sending.sender import WORKERS
 from klaviyo_client.sending.transport import HttpTransport
 from local.klaviyo_stand_in import Account, Policy, Weather, serve
 from operations import CreateEvent, Identity, Operation, Subscribe, Unsubscribe, UpsertProfile
 from tests.klaviyo_client.fakes import Clock, deliver
 
 ADDRESS = "ann@shop.example"
-NUMBER = "+15005550123"
 MARKETING = "email.marketing"
 OPTED_OUT, NOT_ON_LIST = DeliveryWarning.OPTED_OUT, DeliveryWarning.NOT_ON_LIST
 HOUR = timedelta(hours=1)
@@ -51,39 +47,6 @@ class Meanwhile:
         if path.startswith(self._path) and self._happens:
             self._happens.pop()()
         return answer
-
-
-class OneByOne:
-    """A courier that sends one request after the other. Each takes so many seconds of its clock,
-    and something happens once with the first that takes any."""
-
-    def __init__(
-        self, url: str, takes: Callable[[str], float], happens: Callable[[], object]
-    ) -> None:
-        self.clock = Clock()
-        self._way = HttpTransport(url, WORKERS)
-        self._takes = takes
-        self._happens: list[Callable[[], object]] = [happens]
-
-    def send(
-        self, requests: Iterable[Request], private_key: str, limits: Limits, on_reply: OnReply
-    ) -> int:
-        waiting = deque(requests)
-        while waiting:
-            request = waiting.popleft()
-            reply: Reply = UNTRIED
-            if self.clock() < limits.start_by:
-                method, path = request.endpoint.method, request.path
-                reply = self._way.send(method, path, request.body(), private_key, 10.0)
-                seconds = self._takes(path)
-                if seconds and self._happens:
-                    self._happens.pop()()
-                self.clock.sleep(seconds)
-            waiting.extend(on_reply(request, reply))
-        return 0
-
-    def deliver(self, *operations: Operation) -> Sequence[Result]:
-        return OneDelivery(self, KnownLists(), operations, "pk_test", 60.0, {}).carry_out().results
 
 
 def event(email: str = ADDRESS) -> CreateEvent:
@@ -205,36 +168,6 @@ def test_who_leaves_a_list_while_events_are_sent_is_not_unsubscribed_from_everyt
     assert (result.outcome, result.warnings) == (Delivered(), (NOT_ON_LIST,))
     assert (state(account), is_on_list(account)) == ("SUBSCRIBED", False)
     assert account.withdrawn_everywhere == []
-
-
-@pytest.mark.parametrize(("list_id", "warning"), [("L1", NOT_ON_LIST), (None, OPTED_OUT)])
-def test_who_was_looked_up_long_before_the_others_is_looked_up_again(
-    url: str, account: Account, list_id: str | None, warning: DeliveryWarning
-) -> None:
-    """One look-up of several takes long. Meanwhile another function says of Ann what this one is
-    about to say again, or what undoes it."""
-    said = account.now
-    deliver(Klaviyo(url), consents(said - 2 * HOUR))
-
-    def other() -> None:
-        deliver(Klaviyo(url), withdraws(said, list_id))
-
-    courier = OneByOne(url, lambda path: 2.1 if NUMBER[1:] in path else 0.0, other)
-    of_ann = withdraws(said, list_id) if list_id is not None else consents(said - HOUR)
-    [result, _] = courier.deliver(of_ann, Unsubscribe("b", None, None, NUMBER))
-    assert (result.outcome, result.warnings) == (Delivered(), (warning,))
-    assert (account.withdrawn_everywhere, account.reversals) == ([], [])
-
-
-def test_while_every_look_up_takes_long_nothing_waits_for_ever(url: str, account: Account) -> None:
-    said = account.now
-    deliver(Klaviyo(url), consents(said - HOUR))
-    courier = OneByOne(url, lambda path: 1.5 if "/profiles" in path else 0.0, lambda: None)
-    bob = Subscribe("b", "bob@shop.example", "L1", time=said.isoformat(), is_consent=True)
-    by_number = Unsubscribe("c", None, None, NUMBER)
-    found = courier.deliver(withdraws(said, "L1"), bob, by_number)
-    assert [each.outcome for each in found] == [Delivered()] * 3
-    assert is_on_list(account) is False
 
 
 def test_what_an_upsert_tells_of_consents_is_asked_again_when_the_upserts_took_long(
