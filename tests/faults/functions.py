@@ -14,8 +14,6 @@ from handler.intake import Intake
 from handler.queue.backoff import Pace
 from handler.redelivery import Redelivery
 
-PACE = Pace(first=1.0, longest=4.0, follow_up=1)
-
 ONCE_SECONDS = "FAULT_RUN_ONCE_SECONDS"
 """The variable that says for how many seconds it is known who has withdrawn a consent, us or the
 person in Klaviyo: longer than what a killed function holds stays hidden. In the cloud it is half an
@@ -28,20 +26,28 @@ LATE_SECONDS = 3.0
 """For which the retry function first leaves a late table alone; half a minute in the cloud."""
 
 
+def _once_seconds() -> float:
+    return float(os.environ[ONCE_SECONDS])
+
+
+def _pace() -> Pace:
+    return Pace(first=1.0, longest=4.0, follow_up=1, leaving=_once_seconds())
+
+
 @functools.cache
 def _intake() -> Intake:
-    intake = assembly.webhook(os.environ, once_seconds=float(os.environ[ONCE_SECONDS]))
+    intake = assembly.webhook(os.environ, once_seconds=_once_seconds())
     if intake.books is not None:
         intake.books.seconds = LEDGER_SECONDS
-    return replace(intake, pace=PACE)
+    return replace(intake, pace=_pace())
 
 
 @functools.cache
 def _redelivery() -> Redelivery:
-    redelivery = assembly.retry(os.environ, once_seconds=float(os.environ[ONCE_SECONDS]))
+    redelivery = assembly.retry(os.environ, once_seconds=_once_seconds())
     if redelivery.books is not None and redelivery.books.last_word.lateness is not None:
         redelivery.books.last_word.lateness.first = LATE_SECONDS
-    return replace(redelivery, pace=PACE)
+    return replace(redelivery, pace=_pace())
 
 
 def webhook(lambda_event: dict[str, Any], _: Any) -> dict[str, Any]:

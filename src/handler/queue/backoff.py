@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from klaviyo_client.people.newest import ONCE_SECONDS
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -9,12 +11,13 @@ class Pace:
 
     `first` after one failure, doubled after each further one up to `longest`, which is also the
     longest delay that SQS gives to a message; `follow_up` until the first check of an
-    import job.
+    import job; `leaving` until Klaviyo surely shows who has left a list.
     """
 
     first: float = 5.0
     longest: float = 900.0
     follow_up: int = 60
+    leaving: float = ONCE_SECONDS
 
 
 PACE = Pace()

@@ -20,7 +20,6 @@ from handler.queue.envelope import Entry
 from handler.report.codes import RejectionCode
 from klaviyo_client.api.endpoints import BULK_CREATE_EVENTS
 from klaviyo_client.api.outcomes import Delivered, Refused, Retryable
-from klaviyo_client.people.newest import ONCE_SECONDS
 from klaviyo_client.results import Delivery
 from operations import CreateEvent, Json, leaves_list
 
@@ -73,7 +72,7 @@ def route(
             dead.append(dead_letter(sent, exhausted_reason(outcome)))
             continue
         attempts = entry.attempts + outcome.tried
-        delay = delay_seconds(attempts, _wait_of(entry, outcome), chance, pace)
+        delay = delay_seconds(attempts, _wait_of(entry, outcome, pace), chance, pace)
         waiting.setdefault(delay, []).append(
             replace(
                 sent,
@@ -94,14 +93,14 @@ def route(
     return Routing(waiting, dead)
 
 
-def _wait_of(entry: Entry, outcome: Retryable) -> float | None:
+def _wait_of(entry: Entry, outcome: Retryable, pace: Pace) -> float | None:
     """The seconds that the entry should wait, if there is a reason for so many.
 
     What another function may have sent has not been judged if it met something else first. Nobody
     remembers it then: it is put on the queue as something new.
     """
     if entry.may_be_sent and leaves_list(entry.operation):
-        return max(outcome.delay or 0.0, ONCE_SECONDS)
+        return max(outcome.delay or 0.0, pace.leaving)
     return outcome.delay
 
 
