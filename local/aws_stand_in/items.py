@@ -14,6 +14,8 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from local.aws_stand_in.tracing import SERIALIZATION
+
 Environ = dict[str, Any]
 Application = Callable[[Environ, Any], Iterable[bytes]]
 Document = dict[str, Any]
@@ -61,7 +63,7 @@ class ManyItems:
         try:
             answer = self._answer(operation, json.loads(body))
         except ValueError:  # whoever has sent it is no more
-            answer = {"__type": "com.amazon.coral.service#SerializationException"}
+            answer = {"__type": SERIALIZATION}
         if answer is None:
             environ["wsgi.input"] = io.BytesIO(body)
             return self._behind(environ, start_response)

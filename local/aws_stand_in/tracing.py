@@ -23,6 +23,9 @@ MOST_INVOCATIONS = 16
 
 SEND = "AmazonSQS.SendMessage"
 
+SERIALIZATION = "com.amazon.coral.service#SerializationException"
+"""AWS's code for a body that is no JSON."""
+
 Environ = dict[str, Any]
 Application = Callable[[Environ, Any], Iterable[bytes]]
 
@@ -73,7 +76,11 @@ class TraceHeaders:
         """One request, by WSGI."""
         header = environ.get("HTTP_X_AMZN_TRACE_ID")
         if header and environ.get("HTTP_X_AMZ_TARGET") == SEND:
-            body = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+            try:
+                body = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+            except ValueError:  # a sender was stopped while it wrote
+                start_response("400 Bad Request", [("Content-Type", "application/x-amz-json-1.0")])
+                return [json.dumps({"__type": SERIALIZATION}).encode()]
             # The attribute counts more than the header, where a sender sets both.
             attributes = body.setdefault("MessageSystemAttributes", {})
             attributes.setdefault(

@@ -4,6 +4,7 @@ from typing import Any
 
 import boto3
 import pytest
+import requests
 
 from local.aws_stand_in.function import RecursiveInvocationError
 from local.aws_stand_in.poller import Poller
@@ -54,6 +55,18 @@ def test_header_of_a_sending_function_is_in_the_record_of_the_next_batch(
     [record] = seen[0]["Records"]
     assert record["attributes"]["AWSTraceHeader"] == header
     assert record["body"] == "hello"
+
+
+def test_body_that_was_cut_off_is_a_bad_request(aws_url: str) -> None:
+    headers = {
+        "X-Amz-Target": "AmazonSQS.SendMessage",
+        "X-Amzn-Trace-Id": trace_of({}, "RetryFunction").header,
+    }
+    answer = requests.post(aws_url, data='{"MessageBody": "hel', headers=headers, timeout=5)
+    assert (answer.status_code, answer.json()["__type"].rpartition("#")[2]) == (
+        400,
+        "SerializationException",
+    )
 
 
 def test_function_sees_its_header_and_is_stopped_at_the_seventeenth_invocation(
