@@ -43,6 +43,12 @@ BATCHES: Mapping[str, int] = {"track": 1_000, "identify": 1_000, "order": 200}
 Figures = dict[str, float]
 
 
+def allocator() -> dict[str, str]:
+    """Those variables, as the functions have them."""
+    variables = template.source()["Globals"]["Function"]["Environment"]["Variables"]
+    return {name: variables[name] for name in ALLOCATOR}
+
+
 class MeasurementError(Exception):
     """A process ended without figures. The text says why."""
 
@@ -107,10 +113,9 @@ class Subject:
         self._artifact = artifact
         self._ends = ends
         self._files = files
-        variables = template.source()["Globals"]["Function"]["Environment"]["Variables"]
         self._environment = {
             "PATH": os.environ.get("PATH", ""),
-            **{name: variables[name] for name in ALLOCATOR},
+            **allocator(),
             "PYTHONPATH": artifact.imports(),
             "KLAVIYO_API_URL": ends.sink,
             "KLAVIYO_PRIVATE_KEY": KEY,

@@ -19,9 +19,8 @@ from pathlib import Path
 from time import perf_counter, process_time
 
 from bench import far_ends, messages
-from bench.rows.measuring import ALLOCATOR
+from bench.rows.measuring import allocator
 from bench.scenarios.slow import ANSWER_SECONDS
-from local.aws_stand_in import template
 
 MESSAGES = 1_000
 MOST = 0.25
@@ -83,10 +82,9 @@ def _medians(klaviyo_seconds: float, rounds: int, calls: int) -> Medians:
 def _measured(port: str, ledger: str, calls: int) -> dict[str, float]:
     """One fresh process."""
     url = f"http://127.0.0.1:{port}"
-    of_function = template.source()["Globals"]["Function"]["Environment"]["Variables"]
     variables = {
         **os.environ,
-        **{name: of_function[name] for name in ALLOCATOR},
+        **allocator(),
         "KLAVIYO_API_URL": url,
         "AWS_ENDPOINT_URL": url,
         "AWS_REGION": "us-east-1",

@@ -9,14 +9,10 @@ from typing import Protocol
 
 from handler.report.telemetry import Telemetry
 from klaviyo_client.api.outcomes import Retryable, RetryReason
-from klaviyo_client.people.newest import ONCE_SECONDS
 from klaviyo_client.results import Delivery, Result
-from operations import Operation, leaves_list
+from operations import Operation
 
 UNEXPECTED = Retryable(RetryReason.UNEXPECTED_FAILURE)
-
-MAY_BE_SENT = Retryable(RetryReason.UNEXPECTED_FAILURE, ONCE_SECONDS)
-"""Of an unsubscription from a list: sent again at once, it could become one from everything."""
 
 
 class Account(Protocol):
@@ -54,12 +50,7 @@ def deliver(
     except Exception as error:
         telemetry.failure("delivery failed", error)
     if not apart or len(operations) == 1:
-        return Delivery(
-            tuple(
-                Result(operation, MAY_BE_SENT if leaves_list(operation) else UNEXPECTED)
-                for operation in operations
-            )
-        )
+        return Delivery(tuple(Result(operation, UNEXPECTED) for operation in operations))
     middle = len(operations) // 2
     halves = [
         deliver(

@@ -19,7 +19,7 @@ from handler.queue.backoff import PACE, Pace, delay_seconds
 from handler.queue.envelope import Entry
 from handler.report.codes import RejectionCode
 from klaviyo_client.api.endpoints import BULK_CREATE_EVENTS
-from klaviyo_client.api.outcomes import Delivered, Refused, Retryable
+from klaviyo_client.api.outcomes import Delivered, Refused, Retryable, RetryReason
 from klaviyo_client.results import Delivery
 from operations import CreateEvent, Json, leaves_list
 
@@ -97,9 +97,11 @@ def _wait_of(entry: Entry, outcome: Retryable, pace: Pace) -> float | None:
     """The seconds that the entry should wait, if there is a reason for so many.
 
     What another function may have sent has not been judged if it met something else first. Nobody
-    remembers it then: it is put on the queue as something new.
+    remembers it then: it is put on the queue as something new. After a fault of ours nobody knows
+    what was sent.
     """
-    if entry.may_be_sent and leaves_list(entry.operation):
+    may_be_sent = entry.may_be_sent or outcome.reason is RetryReason.UNEXPECTED_FAILURE
+    if may_be_sent and leaves_list(entry.operation):
         return max(outcome.delay or 0.0, pace.leaving)
     return outcome.delay
 
