@@ -12,8 +12,8 @@ from typing import Any
 from msgspec.json import encode
 
 from handler.aws.json_api import JsonApi, NotSetUpError, document_of, error_code
+from handler.aws.side_by_side import Outgoing, SideBySide
 from klaviyo_client.sending.bounded_http import HttpAnswer, NoAnswerError
-from klaviyo_client.sending.side_by_side import Outgoing, SideBySide
 from ledger.calls import Asked, TableError
 
 CONNECTIONS = 20

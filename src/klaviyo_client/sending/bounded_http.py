@@ -141,30 +141,11 @@ class BoundedHttp:
         """Keep the connection for others, unless it is closed."""
         self._adapter.pool._put_conn(None if connection.is_closed else connection)
 
-    def depart(
-        self,
-        connection: BoundedConnection,
-        method: str,
-        path: str,
-        body: bytes,
-        headers: Mapping[str, str],
-        bounds: Bounds,
-    ) -> None:
-        """Send a request on a kept connection; its answer is read by `arrive`. Raises as `send`."""
-        request = _prepared(method, self._url + path, body, headers)
+    def read_answer(self, connection: BoundedConnection, bounds: Bounds) -> HttpAnswer:
+        """The answer on this connection, to a request that was not sent by it, and which may have
+        begun to come. The connection must not be used afterwards. Raises as `send`."""
         with within(bounds):
-            connection.request(
-                method,
-                self._adapter.request_url(request, None),
-                request.body,
-                request.headers,
-                preload_content=False,
-            )
-
-    def arrive(self, connection: BoundedConnection, bounds: Bounds) -> HttpAnswer:
-        """The answer on this connection, which may have begun to come. Raises as `send`."""
-        with within(bounds):
-            answer = connection.getresponse()
+            answer = connection.read_answer()
             return HttpAnswer(answer.status, answer.headers, _content(answer, bounds))
 
 

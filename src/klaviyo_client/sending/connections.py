@@ -14,6 +14,7 @@ from http.client import HTTPException, HTTPResponse
 from queue import LifoQueue
 from typing import Any, BinaryIO, cast
 
+from urllib3 import HTTPHeaderDict
 from urllib3 import HTTPResponse as Urllib3Response
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -180,6 +181,19 @@ class BoundedConnection(HTTPConnection):
     def getresponse(self) -> Urllib3Response:  # type: ignore[override] # as urllib3 does
         departed()
         return super().getresponse()
+
+    def read_answer(self) -> Urllib3Response:
+        """The answer to a POST that was sent as bytes, past `request`."""
+        answer = _Response(self.sock, method="POST")
+        answer.begin()
+        return Urllib3Response(
+            answer,
+            HTTPHeaderDict(answer.headers.items()),
+            answer.status,
+            preload_content=False,
+            original_response=answer,
+            request_method="POST",
+        )
 
 
 class BoundedTlsConnection(BoundedConnection, HTTPSConnection):

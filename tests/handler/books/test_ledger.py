@@ -674,7 +674,7 @@ variables = {
     "LEDGER_TABLE": sys.argv[1],
 }
 assembly.webhook(variables), assembly.retry(variables)
-side_by_side = "klaviyo_client.sending.side_by_side"
+side_by_side = "handler.aws.side_by_side"
 names = {"boto3", "ledger", "handler.books", "handler.aws.dynamodb", side_by_side}
 print(sorted(names.intersection(sys.modules)))
 """
@@ -689,5 +689,5 @@ print(sorted(names.intersection(sys.modules)))
 
     assert loaded("") == "[]"
     assert loaded("a-table") == (
-        "['handler.aws.dynamodb', 'handler.books', 'klaviyo_client.sending.side_by_side', 'ledger']"
+        "['handler.aws.dynamodb', 'handler.aws.side_by_side', 'handler.books', 'ledger']"
     )

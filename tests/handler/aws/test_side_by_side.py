@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from klaviyo_client.sending import side_by_side
+from handler.aws import side_by_side
+from handler.aws.side_by_side import Outgoing, SideBySide
 from klaviyo_client.sending.bounded_http import (
     BoundedHttp,
     CutError,
@@ -28,7 +29,6 @@ from klaviyo_client.sending.bounded_http import (
     TimedOutError,
     TooLargeError,
 )
-from klaviyo_client.sending.side_by_side import Outgoing, SideBySide
 
 Behaviour = Callable[[socket.socket, bytes], None]
 """What a server does about one request, whose path it is given; what raises ends the connection."""
@@ -111,7 +111,7 @@ def client(server: Server, most: int = 8) -> SideBySide:
 
 
 def outgoing(path: str) -> Outgoing:
-    return Outgoing("POST", path, b"{}", {"Content-Type": "application/json"})
+    return Outgoing("POST", path, b"{}", {"host": "127.0.0.1", "Content-Type": "application/json"})
 
 
 def replies(

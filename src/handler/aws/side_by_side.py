@@ -8,7 +8,6 @@ Only what needs a new connection gets a thread. The handshakes of a process's fi
 not wait for each other, nor those after a pause in which the host has closed the connections.
 """
 
-import re
 import select
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +17,7 @@ from math import ceil
 from ssl import SSLWantReadError, SSLWantWriteError
 from typing import NamedTuple
 
+from handler.aws.plain_http import END_OF_HEAD, Head, request_of
 from klaviyo_client.sending.bounded_http import (
     PIECE,
     BoundedHttp,
@@ -25,15 +25,13 @@ from klaviyo_client.sending.bounded_http import (
     HttpAnswer,
     NoAnswerError,
     TimedOutError,
+    TooLargeError,
+    within,
 )
 from klaviyo_client.sending.connections import BoundedConnection, Bounds
 
 DEPARTURE_SHARE = 1 / 2
 """Of the time left, for writing one request: a host that does not read it holds up the others."""
-
-END_OF_HEAD = b"\r\n\r\n"
-
-LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,18}) *\r\n", re.IGNORECASE)
 
 NOTHING_YET = (BlockingIOError, InterruptedError, SSLWantReadError, SSLWantWriteError)
 
@@ -75,12 +73,13 @@ class SideBySide:
 
 @dataclass(slots=True)
 class _Flight:
-    """A request whose answer has not come, or not all of it."""
+    """A request whose answer has not come, or not all of it. `ended` if no more will come."""
 
     number: int
     request: Outgoing
     connection: BoundedConnection
     received: bytearray = field(default_factory=bytearray)
+    head: Head | None = None
     ended: bool = False
 
     def receive(self, most_bytes: int) -> None:
@@ -94,32 +93,32 @@ class _Flight:
                     self.ended = True
                     return
                 self.received += piece
+                if len(piece) < PIECE and self.is_all_there:
+                    return  # without asking in vain
         except NOTHING_YET:
             return
         except OSError:
             self.ended = True
 
-    def is_all_there(self, most_bytes: int) -> bool:
-        """Whether the answer can be read without waiting, or ends otherwise."""
-        end = self._end_of_head()
-        length = LENGTH.search(self.received, 0, end)
-        return (
-            self.ended
-            or len(self.received) > most_bytes
-            or (length is not None and len(self.received) >= end + int(length[1]))
-        )
+    @property
+    def is_all_there(self) -> bool:
+        """Whether it is a plain answer, and complete."""
+        if self.head is None:
+            end = self.received.find(END_OF_HEAD)
+            if end >= 0:
+                self.head = Head(self.received, end)
+        return self.head is not None and self.head.is_all_there(self.received)
 
     @property
     def is_odd(self) -> bool:
         """Whether only reading the answer tells where it ends: it comes in chunks, or an interim
         answer is before it."""
-        end = self._end_of_head()
-        return end > 0 and LENGTH.search(self.received, 0, end) is None
+        return self.head is not None and not self.head.is_plain
 
-    def _end_of_head(self) -> int:
-        """0 while the head is not there."""
-        found = self.received.find(END_OF_HEAD)
-        return found + len(END_OF_HEAD) if found >= 0 else 0
+    def is_too_large(self, most_bytes: int) -> bool:
+        """Whether more has come, or will come, than may be read."""
+        length = self.head.length if self.head is not None else 0
+        return len(self.received) > most_bytes or length > most_bytes
 
 
 class _Sending:
@@ -170,7 +169,8 @@ class _Sending:
             return
         bounds = Bounds(now + (self._until - now) * DEPARTURE_SHARE, self._most_bytes)
         try:
-            self._http.depart(connection, *request, bounds)
+            with within(bounds):
+                connection.send(request_of(*request))
         except NoAnswerError as error:
             self._drop(connection)
             yield from self._failed(number, request, error)
@@ -186,14 +186,27 @@ class _Sending:
         for descriptor, _ in self._poll.poll(ceil(seconds * 1000)):
             flight = self._flights[descriptor]
             flight.receive(self._most_bytes)
-            is_all_there = flight.is_all_there(self._most_bytes)
-            if is_all_there or flight.is_odd:
-                self._poll.unregister(descriptor)
-                del self._flights[descriptor]
-                if is_all_there:
-                    yield from self._read(flight)
+            is_too_large = flight.is_too_large(self._most_bytes)
+            if not (flight.is_all_there or flight.is_odd or is_too_large or flight.ended):
+                continue
+            self._poll.unregister(descriptor)
+            del self._flights[descriptor]
+            if is_too_large:
+                self._drop(flight.connection)
+                yield flight.number, TooLargeError("the answer is too large")
+            elif flight.is_odd:
+                self._odd.append(flight)
+            elif flight.head is not None and flight.is_all_there:
+                answer, is_last = flight.head.answer(flight.received)
+                if is_last:
+                    self._drop(flight.connection)
                 else:
-                    self._odd.append(flight)
+                    self._http.hand_back(flight.connection)
+                yield flight.number, answer
+            else:
+                self._drop(flight.connection)
+                error = CutError("no connection")
+                yield from self._failed(flight.number, flight.request, error)
         if not seconds:
             late, self._flights = self._flights, {}
             for flight in late.values():
@@ -201,15 +214,14 @@ class _Sending:
                 yield flight.number, TimedOutError("no answer in time")
 
     def _read(self, flight: _Flight) -> Replies:
+        """Read an answer that is not plain; nobody uses its connection afterwards."""
         bounds = Bounds(self._until, self._most_bytes, begun=bytes(flight.received))
         try:
-            answer = self._http.arrive(flight.connection, bounds)
+            yield flight.number, self._http.read_answer(flight.connection, bounds)
         except NoAnswerError as error:
-            self._drop(flight.connection)
             yield from self._failed(flight.number, flight.request, error)
-        else:
-            self._http.hand_back(flight.connection)
-            yield flight.number, answer
+        finally:
+            self._drop(flight.connection)
 
     def _failed(self, number: int, request: Outgoing, error: NoAnswerError) -> Replies:
         if isinstance(error, CutError):
