@@ -48,6 +48,7 @@ class Server:
     def __init__(self, tls: ssl.SSLContext | None = None, **behaviours: Behaviour) -> None:
         self._tls = tls
         self.connections = 0
+        self.ended = 0
         self.requests: list[str] = []
         self._behaviours = {"warm": is_slow, **behaviours}
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
@@ -67,6 +68,7 @@ class Server:
     def _serve(self, accepted: socket.socket) -> None:
         with suppress(OSError):
             self._talk(self._tls.wrap_socket(accepted, True) if self._tls else accepted)
+        self.ended += 1
 
     def _talk(self, connection: socket.socket) -> None:
         with connection:
@@ -255,7 +257,9 @@ def test_a_connection_that_the_host_has_closed_hides_no_other(
     with serving(last=closes_after) as server:
         side = warmed(server, 3)
         assert replies(side, "/last") == [b"/last"]
-        time.sleep(0.1)
+        deadline = time.monotonic() + 5.0
+        while not server.ended and time.monotonic() < deadline:
+            time.sleep(0.01)
         monkeypatch.setattr(side_by_side._Sending, "_connect_and_send", None)
         assert replies(side, "/a", "/b") == [b"/a", b"/b"]
         assert server.connections == 3
