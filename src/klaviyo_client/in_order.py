@@ -12,8 +12,15 @@ from msgspec.structs import replace
 
 from klaviyo_client.api.outcomes import DeliveryWarning, Retryable, RetryReason
 from klaviyo_client.delivery import Klaviyo
-from klaviyo_client.judged_results import judged_result, not_noted, to_come_again, with_results
-from klaviyo_client.notes import ROUNDS, Notes, are_upserts, is_taken
+from klaviyo_client.judged_results import (
+    CONTENDED,
+    judged_result,
+    not_noted,
+    to_come_again,
+    with_results,
+)
+from klaviyo_client.late_notes import LateNotes
+from klaviyo_client.notes import NOTING_SHARE, ROUNDS, Notes, are_upserts, is_taken
 from klaviyo_client.people.claims import Checked, Words
 from klaviyo_client.people.newest import (
     ONCE_SECONDS,
@@ -34,12 +41,6 @@ from klaviyo_client.people.times import NOTHING
 from klaviyo_client.results import Delivery
 from klaviyo_client.sending.ahead import Ahead
 from operations import Operation
-
-CONTENDED = Retryable(RetryReason.PERSON_BUSY, 1.0, tried=False)
-"""Somebody else was faster each time."""
-
-NOTING_SHARE = 1 / 3
-"""Of the time for the records, kept for noting what was taken: without, it outdates nothing."""
 
 MARGIN = 1.0
 """Seconds by which a claim outlasts its delivery, for clocks that differ."""
@@ -73,6 +74,7 @@ class InOrder:
         self._wall = wall
         self._judge = Judge(words.me, words.field_id, words.field_ids, once_seconds)
         self._notes = Notes(klaviyo, words, self._judge, wall)
+        self._late_notes = LateNotes(words, self._judge)
 
     def deliver(
         self,
@@ -81,15 +83,38 @@ class InOrder:
         seconds: float,
         attempts: Sequence[int] = (),
     ) -> Delivery:
-        """As `Klaviyo.deliver`."""
+        """As `Klaviyo.deliver`. First it notes what was sent before: what comes with it may be
+        given only because that is known."""
         until = self.clock() + seconds
+        noted = self._late_notes.write(operations, self._urgent, self._wall())
+        if not (noted.results or noted.again):
+            return self._deliver(operations, private_key, until, attempts)
+        places = [place for place in range(len(operations)) if place not in noted.results]
+        delivery = self._deliver(
+            [noted.again.get(place, operations[place]) for place in places],
+            private_key,
+            until,
+            [attempts[place] for place in places] if attempts else (),
+        )
+        results = {**noted.results, **dict(zip(places, delivery.results, strict=True))}
+        return with_results(delivery, [results[place] for place in range(len(operations))])
+
+    def _deliver(
+        self,
+        operations: Sequence[Operation],
+        private_key: str,
+        until: float,
+        attempts: Sequence[int],
+    ) -> Delivery:
+        """Deliver what was not sent before, until then on the clock."""
         now = self._wall()
         stakes = stakes_of(operations, now, self._stakes)
         if not stakes:
-            delivery = self._klaviyo.deliver(operations, private_key, seconds, attempts)
+            left = until - self.clock()
+            delivery = self._klaviyo.deliver(operations, private_key, left, attempts)
             self._notes.take_back(delivery, now)
             return delivery
-        checked = self._check(operations, stakes, seconds, now)
+        checked = self._check(operations, stakes, until - self.clock(), now)
         verdicts = checked.verdicts
         sent = [
             position
@@ -122,9 +147,9 @@ class InOrder:
                 again = None
                 if self._words.is_late and id(operations[position]) not in self._urgent:
                     again = Retryable(RetryReason.LEDGER_LATE, self._words.late_seconds)
-                results[position] = not_noted(results[position], again)
+                results[position] = not_noted(results[position], again, now)
         for position, seconds_ in checked.again_in.items():
-            results[position] = to_come_again(results[position], seconds_)
+            results[position] = to_come_again(results[position], seconds_, now)
         self._notes.take_back(delivery, now)
         self._notes.not_sent(
             [operations[position] for position in checked.unclear - results.keys()],

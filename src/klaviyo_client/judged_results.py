@@ -7,8 +7,18 @@ from msgspec.structs import replace
 from klaviyo_client.api.outcomes import Delivered, DeliveryWarning, Retryable, RetryReason
 from klaviyo_client.people.newest import Verdict
 from klaviyo_client.people.stakes import Stake
-from klaviyo_client.results import Delivery, Result
-from operations import AddToList, Operation, RemoveFromList, UpsertProfile
+from klaviyo_client.results import Delivery, Result, is_sent
+from operations import (
+    AddToList,
+    Operation,
+    RemoveFromList,
+    Subscribe,
+    Unsubscribe,
+    UpsertProfile,
+)
+
+CONTENDED = Retryable(RetryReason.PERSON_BUSY, 1.0, tried=False)
+"""What becomes of an operation if somebody else has changed its records first each time."""
 
 SOON = 5.0
 """Seconds until a withdrawal is tried again that Klaviyo has not taken without naming a time."""
@@ -46,30 +56,41 @@ def judged_result(
     return _with(result, *added)
 
 
-def to_come_again(result: Result, seconds: float) -> Result:
-    """What becomes of an operation that was sent unchecked, to come again with what waits for the
-    records: what follows it must not overtake it. What was not taken does not wait so long."""
+def to_come_again(result: Result, seconds: float, now: float) -> Result:
+    """What becomes of a withdrawal that was sent unchecked `now` (Unix seconds): it comes again
+    with what waits for the records, since what follows it must not overtake it. What was not taken
+    does not wait so long."""
     outcome = result.outcome
     if isinstance(outcome, Retryable):
         delay = SOON if outcome.delay is None else outcome.delay
         return replace(result, outcome=replace(outcome, delay=min(seconds, delay)))
     if isinstance(outcome, Delivered):
-        return replace(result, outcome=Retryable(RetryReason.LEDGER_LATE, seconds))
+        return _to_be_noted(result, Retryable(RetryReason.LEDGER_LATE, seconds), now)
     return result
 
 
-def not_noted(result: Result, again: Retryable | None) -> Result:
-    """What becomes of an operation that was taken, and not noted.
+def not_noted(result: Result, again: Retryable | None, now: float) -> Result:
+    """What becomes of an operation that was checked `now` (Unix seconds), and not noted.
 
-    What may be repeated comes `again` to be noted, and goes without what is newer by then. A
-    consent may not: somebody would get two letters.
+    What was taken comes `again` to be noted. What may be repeated is sent again, without what is
+    newer by then. A subscription is not: somebody would get two letters. What a withdrawal
+    outdates was written with its claim.
     """
-    if not isinstance(result.outcome, Delivered):
-        return result  # nothing was taken
-    may_repeat = isinstance(result.operation, UpsertProfile | AddToList | RemoveFromList)
-    if again is not None and may_repeat:
+    operation = result.operation
+    if not isinstance(result.outcome, Delivered) or isinstance(operation, Unsubscribe):
+        return result
+    if again is not None and isinstance(operation, UpsertProfile | AddToList | RemoveFromList):
         return replace(result, outcome=again)
+    if again is not None and isinstance(operation, Subscribe) and is_sent(result):
+        return _to_be_noted(result, again, now)
     return _with(result, DeliveryWarning.ORDER_NOT_CHECKED)
+
+
+def _to_be_noted(result: Result, again: Retryable, now: float) -> Result:
+    operation = result.operation
+    if isinstance(operation, Subscribe | Unsubscribe):
+        operation = replace(operation, sent_at=now)
+    return replace(result, operation=operation, outcome=again)
 
 
 def _with(result: Result, *added: DeliveryWarning) -> Result:

@@ -15,15 +15,15 @@ from klaviyo_client.people.newest import Judge, keys_of, take_in
 from klaviyo_client.people.records import Record, concluded, without_fields
 from klaviyo_client.people.stakes import Key, Stake, stake_of
 from klaviyo_client.people.times import NOTHING, FieldId, Times
-from klaviyo_client.results import Delivery, Result
+from klaviyo_client.results import Delivery, Result, is_sent
 from klaviyo_client.sending.sender import LONGEST_SECONDS
 from operations import Operation, Unsubscribe, UpsertProfile, leaves_list
 
 ROUNDS = 3
 """How often a write is attempted if another process has changed the record meanwhile."""
 
-NOT_SENT = frozenset({DeliveryWarning.OPTED_OUT, DeliveryWarning.SUPERSEDED})
-"""Warnings of operations that count as done without a request: they decided nothing."""
+NOTING_SHARE = 1 / 3
+"""Of the time for the records, kept for noting what was taken: without, it outdates nothing."""
 
 MAY_LAND_LATER = frozenset(
     {
@@ -170,8 +170,7 @@ class Notes:
         if may_land:
             until = self._wall() + LONGEST_SECONDS
             found.late.update(dict.fromkeys(keys_of(stake), until))
-        is_sent = isinstance(outcome, Delivered) and NOT_SENT.isdisjoint(result.warnings)
-        if is_sent:
+        if is_sent(result):
             take_in(found.fields, self._judge.decided(operation, stake, now))
             if DeliveryWarning.NOT_ON_LIST not in result.warnings:
                 take_in(found.fields, self._judge.done(operation, now))
@@ -181,7 +180,7 @@ class Notes:
             # look-up.
             of_list = operation.list_id is not None
             may_be_sent = self._klaviyo.may_have_left(operation) if of_list else may_land
-            if (is_sent and not _is_of_nobody(operation, result)) or may_be_sent:
+            if (is_sent(result) and not _is_of_nobody(operation, result)) or may_be_sent:
                 take_in(found.facts, self._judge.sent(operation, now))
 
 

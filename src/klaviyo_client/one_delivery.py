@@ -42,7 +42,14 @@ from klaviyo_client.planning.upserts import plan_profiles
 from klaviyo_client.recovery.replies import ReplyReader
 from klaviyo_client.results import Delivery, Result
 from klaviyo_client.sending.sender import Courier, Limits
-from operations import CheckImport, CreateEvent, DeleteProfile, Operation, UpsertProfile
+from operations import (
+    CheckImport,
+    CreateEvent,
+    DeleteProfile,
+    Operation,
+    UpsertProfile,
+    was_sent,
+)
 from operations.instants import instant
 
 DELETION_SECONDS = 300.0
@@ -141,6 +148,9 @@ class OneDelivery:
 
     def _perform_all(self) -> None:
         """Lists and order first; then act by act; merges, deletions and what follows them last."""
+        for position, operation in enumerate(self._progress.operations):
+            if was_sent(operation):  # without a ledger there is nothing left to do
+                self._progress.outcomes[position] = Delivered()
         self._find_lists()
         if not self._time_is_left():
             return

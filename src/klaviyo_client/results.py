@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
-from klaviyo_client.api.outcomes import DeliveryWarning, Outcome
+from klaviyo_client.api.outcomes import Delivered, DeliveryWarning, Outcome
 from operations import Operation
 
 
@@ -14,6 +14,15 @@ class Result(Struct, frozen=True):
     operation: Operation
     outcome: Outcome
     warnings: tuple[DeliveryWarning, ...] = ()
+
+
+NOT_SENT = frozenset({DeliveryWarning.OPTED_OUT, DeliveryWarning.SUPERSEDED})
+"""Warnings of operations that count as done without a request: they decided nothing."""
+
+
+def is_sent(result: Result) -> bool:
+    """Whether Klaviyo has taken it, and it was not left out."""
+    return isinstance(result.outcome, Delivered) and NOT_SENT.isdisjoint(result.warnings)
 
 
 @dataclass(frozen=True, slots=True)

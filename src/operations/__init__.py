@@ -148,6 +148,9 @@ class Subscribe(_Effect, frozen=True, tag="subscribe"):
     Only with `is_consent` has the person said yes, at `time`: that removes an opt-out of before.
     Otherwise, as for an identify with a list and for what a release before this field has left in a
     queue, nobody is subscribed who has opted out.
+
+    With `sent_at` (Unix seconds) Klaviyo has taken it then. It is not sent again: a ledger that was
+    late has still to record it.
     """
 
     message_id: str | None
@@ -160,6 +163,7 @@ class Subscribe(_Effect, frozen=True, tag="subscribe"):
     time: str | None = None
     channels: tuple[str, ...] = ()
     is_consent: bool = False
+    sent_at: float | None = None
 
 
 class Unsubscribe(_Effect, frozen=True, tag="unsubscribe"):
@@ -167,8 +171,8 @@ class Unsubscribe(_Effect, frozen=True, tag="unsubscribe"):
 
     From a list when there is one, and then from that list only; without one from the account.
     Klaviyo unsubscribes a person globally who is not on the list, so the client checks first.
-    `channels` as in `Subscribe`. For a channel whose identifier is missing here, the client looks
-    up the one that the person has.
+    `channels` and `sent_at` as in `Subscribe`. For a channel whose identifier is missing here, the
+    client looks up the one that the person has.
     """
 
     message_id: str | None
@@ -177,6 +181,7 @@ class Unsubscribe(_Effect, frozen=True, tag="unsubscribe"):
     phone_number: str | None = None
     time: str | None = None
     channels: tuple[str, ...] = ()
+    sent_at: float | None = None
 
 
 class DeleteProfile(_Effect, frozen=True, tag="delete_profile"):
@@ -247,6 +252,11 @@ def leaves_list(operation: Operation | None) -> TypeGuard[Unsubscribe]:
     """Whether it unsubscribes somebody from one list. Done twice, it would be from everything:
     the one operation that must not be sent again before its effect shows."""
     return isinstance(operation, Unsubscribe) and operation.list_id is not None
+
+
+def was_sent(operation: Operation) -> TypeGuard[Subscribe | Unsubscribe]:
+    """Whether Klaviyo has taken this consent already, and only its record is missing."""
+    return isinstance(operation, Subscribe | Unsubscribe) and operation.sent_at is not None
 
 
 ConsentT = TypeVar("ConsentT", bound=Subscribe | Unsubscribe)

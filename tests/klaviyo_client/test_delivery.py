@@ -24,6 +24,7 @@ from operations import (
     Identity,
     Operation,
     Subscribe,
+    Unsubscribe,
     UpsertProfile,
 )
 from tests.klaviyo_client.fakes import (
@@ -106,6 +107,21 @@ def test_results_stand_in_the_order_of_the_operations() -> None:
         SUBSCRIBE: 1,
         "/api/lists/L1/relationships/profiles": 1,
     }
+
+
+@pytest.mark.parametrize(
+    "consent",
+    [
+        Subscribe("m1", "p1@shop.example", "L1", sent_at=1764000000.0),
+        Unsubscribe("m1", "p1@shop.example", None, sent_at=1764000000.0),
+    ],
+)
+def test_a_consent_that_was_sent_and_awaits_its_record_is_done_where_there_are_no_records(
+    consent: Operation,
+) -> None:
+    klaviyo, _ = scripted(klaviyo_accepts)
+    results = (Result(consent, Delivered()), Result(event(0), Delivered()))
+    assert deliver(klaviyo, consent, event(0)) == Delivery(results, requests=1)
 
 
 def test_upserts_come_before_everything_else() -> None:

@@ -809,8 +809,7 @@ def test_a_withdrawal_from_everything_does_not_wait_for_a_late_table_but_comes_a
     words = Words(pair.table, PEOPLE, pair.allowance, "late", Lateness())
     late = InOrder(Klaviyo(pair.url), words, wall=pair.clock)
     account.set_weather(Weather(status=status))
-    batch = (withdraws(5), identifies(6, "M"), withdraws(5, "L"))
-    results = deliver(late, *batch).results
+    results = deliver(late, withdraws(5), identifies(6, "M"), withdraws(5, "L")).results
     outcomes = [each.outcome for each in results if isinstance(each.outcome, Retryable)]
     assert [each.reason for each in outcomes] == [reason, *[RetryReason.LEDGER_LATE] * 2]
     first, *others = [each.delay for each in outcomes]
@@ -820,7 +819,9 @@ def test_a_withdrawal_from_everything_does_not_wait_for_a_late_table_but_comes_a
     assert (marketing(account) == "UNSUBSCRIBED") is (status is None)
     account.set_weather(Weather())
     pair.allowance = Allowance(30.0)
-    assert said(deliver(pair.client("later"), *batch[:2])) == ["delivered", "delivered opted_out"]
+    again = [each.operation for each in results[:2]]
+    assert said(deliver(pair.client("later"), *again)) == ["delivered", "delivered opted_out"]
+    assert account.counts["bulk_unsubscribe_profiles", 202] == 1
     assert said(deliver(pair.client("later"), consents(4))) == ["delivered superseded"]
 
 
@@ -1051,7 +1052,9 @@ def test_a_list_unsubscription_whose_claim_was_answered_too_late_is_held_up_only
     [
         (upsert(5, plan="x"), "TimedOut", "ledger_late"),
         (upsert(5, plan="x"), "ThrottlingException", "delivered order_not_checked"),
-        (consents(5, "L"), "TimedOut", "delivered order_not_checked"),
+        (consents(5, "L"), "TimedOut", "ledger_late"),
+        (consents(5, "L"), "ThrottlingException", "delivered order_not_checked"),
+        (withdraws(5), "TimedOut", "delivered"),
     ],
 )
 def test_what_was_taken_and_could_not_be_noted_comes_again_or_is_told(
@@ -1063,6 +1066,167 @@ def test_what_was_taken_and_could_not_be_noted_comes_again_or_is_told(
     assert account.profiles.by_email(ADA), "Klaviyo has taken it"
     [outcome] = [result.outcome for result in delivery.results]
     assert isinstance(outcome, Delivered) or outcome == Retryable(RetryReason.LEDGER_LATE)
+
+
+def not_noted(pair: Pair, consent: Operation) -> Operation:
+    """The consent as it comes again, after Klaviyo has taken it and the table was too late to note
+    that."""
+    well = pair.table.requests.call
+    pair.table.requests.call = Puts(pair.table, None, "TimedOut")
+    [result] = deliver(pair.client("short"), consent).results
+    assert result.outcome == Retryable(RetryReason.LEDGER_LATE)
+    assert result.operation == replace(consent, sent_at=pair.clock())
+    pair.table.requests.call = well
+    pair.allowance = Allowance(30.0)
+    pair.clock.skip(10)  # so that its claim has ended
+    return result.operation
+
+
+def not_checked(pair: Pair, withdrawal: Unsubscribe) -> Operation:
+    """The withdrawal as it comes again, after a function has sent it while the table was late."""
+    words = Words(pair.table, PEOPLE, Allowance(0.0), "late", Lateness())
+    late = InOrder(Klaviyo(pair.url), words, wall=pair.clock)
+    [result] = deliver(late, withdrawal).results
+    assert isinstance(result.outcome, Retryable)
+    assert result.outcome.reason is RetryReason.LEDGER_LATE
+    assert result.operation == replace(withdrawal, sent_at=pair.clock())
+    pair.clock.skip(10)
+    return result.operation
+
+
+@pytest.mark.parametrize("consent", [consents(5, "L"), consents(5), identifies(5)])
+def test_a_consent_that_could_not_be_noted_is_noted_later_and_not_sent_again(
+    pair: Pair, account: Account, consent: Subscribe
+) -> None:
+    deliver(pair.one, upsert(1, plan="x"))
+    late = not_noted(pair, consent)
+    before = account.counts.total()
+    assert said(deliver(pair.client("later"), late)) == ["delivered"]
+    assert said(deliver(pair.client("third"), consent, late)) == ["delivered", "delivered"]
+    assert account.counts.total() == before
+
+
+def test_a_consent_that_was_noted_later_outdates_an_older_withdrawal(
+    pair: Pair, account: Account
+) -> None:
+    late = not_noted(pair, consents(5, "L"))
+    deliver(pair.client("later"), late)
+    assert said(deliver(pair.client("third"), withdraws(3))) == ["delivered superseded"]
+    assert marketing(account) == "SUBSCRIBED"
+
+
+def test_a_consent_is_noted_as_of_when_it_was_sent(pair: Pair, account: Account) -> None:
+    late = not_noted(pair, consents(5, "L"))
+    pair.clock.skip(1801)
+    later = pair.client("later")
+    assert said(deliver(later, late, consents(7, "M"))) == ["delivered", "delivered"]
+    assert members(account, "M") == [ADA]
+
+
+@pytest.mark.parametrize("list_id", ["L", None])
+def test_a_consent_that_an_older_withdrawal_has_undone_before_it_was_noted_is_sent_again(
+    pair: Pair, account: Account, list_id: str | None
+) -> None:
+    deliver(pair.one, upsert(1, plan="x"))
+    late = not_noted(pair, consents(5, list_id))
+    assert said(deliver(pair.client("third"), withdraws(3))) == ["delivered"]
+    assert said(deliver(pair.client("later"), late)) == ["delivered"]
+    assert marketing(account) == "SUBSCRIBED"
+    assert said(deliver(pair.client("third"), withdraws(3))) == ["delivered superseded"]
+
+
+def test_a_consent_that_a_newer_withdrawal_has_ended_before_it_was_noted_stays_ended(
+    pair: Pair, account: Account
+) -> None:
+    late = not_noted(pair, consents(5, "L"))
+    deliver(pair.client("third"), withdraws(7))
+    before = account.counts.total()
+    assert said(deliver(pair.client("later"), late)) == ["delivered"]
+    assert account.counts.total() == before
+    assert marketing(account) == "UNSUBSCRIBED"
+    assert said(deliver(pair.client("later"), consents(6))) == ["delivered superseded"]
+
+
+def test_a_withdrawal_that_was_sent_unchecked_is_noted_later_and_not_sent_again(
+    pair: Pair, account: Account
+) -> None:
+    """Whoever has come back at Klaviyo's own form meanwhile stays."""
+    deliver(pair.one, consents(1, "L"))
+    late = not_checked(pair, withdraws(5))
+    account.add_subscribed(ADA, "L")
+    assert said(deliver(pair.client("later"), late)) == ["delivered"]
+    assert marketing(account) == "SUBSCRIBED"
+    assert said(deliver(pair.client("third"), consents(3))) == ["delivered superseded"]
+
+
+def test_a_withdrawal_that_an_older_consent_has_undone_before_it_was_noted_is_sent_again(
+    pair: Pair, account: Account
+) -> None:
+    """Klaviyo's date of the withdrawal counts as that of the one that was noted."""
+    deliver(pair.one, upsert(1, plan="x"))
+    deliver(pair.one, withdraws(1))
+    late = not_checked(pair, withdraws(5))
+    assert said(deliver(pair.other, consents(3))) == ["delivered"]
+    assert said(deliver(pair.client("later"), late)) == ["delivered"]
+    assert marketing(account) == "UNSUBSCRIBED"
+
+
+def test_a_newer_consent_that_waited_with_an_unchecked_withdrawal_is_given(
+    pair: Pair, account: Account
+) -> None:
+    """Though Klaviyo dates the withdrawal later: it is noted first."""
+    deliver(pair.one, upsert(1, plan="x"))
+    words = Words(pair.table, PEOPLE, Allowance(0.0), "late", Lateness())
+    late = InOrder(Klaviyo(pair.url), words, wall=pair.clock)
+    found = deliver(late, withdraws(5), consents(7, "L"))
+    assert said(found) == ["ledger_late order_not_checked", "ledger_late"]
+    pair.clock.skip(40)
+    again = [each.operation for each in found.results]
+    assert said(deliver(pair.client("later"), *again)) == ["delivered", "delivered"]
+    assert marketing(account) == "SUBSCRIBED"
+
+
+@pytest.mark.parametrize(
+    ("code", "is_urgent", "expected"),
+    [
+        ("TimedOut", False, "ledger_late"),
+        ("TimedOut", True, "delivered order_not_checked"),
+        ("ThrottlingException", False, "delivered order_not_checked"),
+    ],
+)
+def test_what_cannot_be_noted_later_either_comes_again_or_is_told(
+    pair: Pair, account: Account, code: str, *, is_urgent: bool, expected: str
+) -> None:
+    late = not_noted(pair, consents(5, "L"))
+    before = account.counts.total()
+    pair.table.requests.call = Puts(pair.table, code)
+    words = Words(pair.table, PEOPLE, pair.allowance, "late", Lateness())
+    urgent = {id(late)} if is_urgent else set()
+    client = InOrder(Klaviyo(pair.url), words, wall=pair.clock, urgent=urgent)
+    delivery = deliver(client, late)
+    assert said(delivery) == [expected]
+    assert delivery.results[0].operation is late
+    assert account.counts.total() == before
+
+
+def test_a_consent_whose_record_somebody_changes_each_time_comes_again(pair: Pair) -> None:
+    late = not_noted(pair, consents(5, "L"))
+    pair.table.requests.call = Puts(pair.table, *["ConditionalCheckFailedException"] * 3)
+    assert said(deliver(pair.client("later"), late)) == ["person_busy"]
+
+
+def test_a_list_is_left_once_though_it_could_not_be_noted(pair: Pair, account: Account) -> None:
+    subscribed(pair)
+    pair.table.requests.call = Puts(pair.table, None, "TimedOut")
+    assert said(deliver(pair.client("short"), withdraws(5, "L"))) == ["delivered"]
+    pair.allowance = Allowance(30.0)
+    pair.clock.skip(10)
+    third = pair.client("third")
+    assert said(deliver(third, withdraws(5, "L"))) == ["consent_too_soon"]
+    assert said(deliver(third, consents(3, "L"))) == ["delivered superseded"]
+    pair.clock.skip(1801)
+    assert said(deliver(third, withdraws(5, "L"))) == ["delivered not_on_list"]
+    assert account.counts["bulk_unsubscribe_profiles", 202] == 1
 
 
 def test_of_what_was_not_taken_nothing_is_told(pair: Pair, account: Account) -> None:

@@ -132,6 +132,15 @@ TABLE: list[tuple[Operation, dict[str, Any]]] = [
         {"kind": "unsubscribe", "message_id": "m1", "email": "ada@example.org"},
     ),
     (
+        Unsubscribe("m1", "ada@example.org", None, sent_at=1764000000.5),
+        {
+            "kind": "unsubscribe",
+            "message_id": "m1",
+            "email": "ada@example.org",
+            "sent_at": 1764000000.5,
+        },
+    ),
+    (
         DeleteProfile("m1", ADA, "2026-03-01T10:00:00Z"),
         {
             "kind": "delete_profile",

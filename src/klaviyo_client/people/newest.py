@@ -282,6 +282,31 @@ class Judge:
             *((key, self._at(said, name)) for key, name in _done(operation)),
         ]
 
+    def is_undone(self, operation: Subscribe | Unsubscribe, records: Mapping[Key, Record]) -> bool:
+        """Whether something older that says the opposite was sent after the operation was.
+
+        The time of sending that is noted is that of the claim, and two that decide the same fields
+        never have a claim at once.
+        """
+        sent_at = operation.sent_at
+        if sent_at is None:
+            return False
+        said = said_at(operation, sent_at)
+        against: list[tuple[Key, str, str]] = []
+        for channel, key in by_channel(operation):
+            if isinstance(operation, Unsubscribe):
+                against.append((key, f"on {channel}", "sent subscribe"))
+            else:
+                against.append((key, f"off {channel}", f"sent off {channel}"))
+
+        def last(key: Key, name: str) -> float:
+            return records[key].fields.of_field(self.field_id(name))
+
+        return any(
+            NEVER < last(key, name) < said and last(key, sent) > sent_at
+            for key, name, sent in against
+        )
+
     def withdrawals(self, operation: Operation, records: Mapping[Key, Record]) -> list[Withdrawal]:
         """Those of the operation's channels for which we have sent a withdrawal, however long ago.
 

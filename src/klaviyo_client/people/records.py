@@ -70,3 +70,8 @@ def concluded(
 def without_fields(record: Record, gone: Times) -> Record:
     """The record without the fields that it has with these very times."""
     return replace(record, fields=record.fields.without(gone), version=record.version + 1)
+
+
+def with_fields(record: Record, fields: Times) -> Record:
+    """The record with these fields as well; for one that it has, the later time stays."""
+    return replace(record, fields=record.fields.with_(fields), version=record.version + 1)

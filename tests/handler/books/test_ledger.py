@@ -618,11 +618,55 @@ def test_a_withdrawal_from_everything_is_sent_before_the_ledger_is_in_time(
     (entry,) = ledger.take_all()
     retry.handle(batch(envelope(entry)), 60.0)
     (again,) = ledger.waiting()
+    assert began <= again["operation"].pop("sent_at") <= time.time()
     assert (again["operation"], again["attempts"]) == (entry["operation"], 1)
     assert again["not_before"] >= began + 30.0
     jane = ledger.account.profiles.by_email("jane@acme-store.example")
     assert jane is not None
     assert jane.consents["email.marketing"] == "UNSUBSCRIBED"
+
+
+@pytest.mark.parametrize("with_ledger", [True, False], ids=["with the ledger", "turned off since"])
+def test_a_consent_that_could_not_be_recorded_in_time_is_recorded_later_and_not_sent_again(
+    ledger: Deployment, monkeypatch: pytest.MonkeyPatch, *, with_ledger: bool
+) -> None:
+    deployment = ledger.with_settings(CONSENT_EVENTS="true")
+    usual, puts = DynamoDb.call, itertools.count()
+
+    def late_to_note(self: DynamoDb, asked: Iterable[Asked], seconds: float) -> Any:
+        for number, each in enumerate(asked):
+            if each[0] == "PutItem" and next(puts) == 1:
+                yield number, TableError("TimedOut")
+            else:
+                [(_, answer)] = usual(self, [each], seconds)
+                yield number, answer
+
+    def said(number: int, name: str, minute: int, list_id: str | None) -> dict[str, Any]:
+        properties = {"email": "jane@acme-store.example", "list_id": list_id}
+        time_ = f"2026-11-23T10:0{minute}:00Z"
+        return track(number, event=name, properties=properties, timestamp=time_)
+
+    monkeypatch.setattr(DynamoDb, "call", late_to_note)
+    monkeypatch.setattr("klaviyo_client.in_order.MARGIN", -60.0)  # its claim has ended soon
+    consent = said(1, "User Subscribed", 5, "WmB7kT")
+    status, body = deployment.webhook(call([consent]))
+    assert (status, body["queued"]) == (200, 1)
+    (entry,) = ledger.take_all()
+    assert entry["operation"]["kind"] == "subscribe"
+    assert story_of(ledger, consent["messageId"]).state is State.WAITING
+    before = ledger.account.counts.total()
+    if not with_ledger:
+        deployment = deployment.with_settings(LEDGER_TABLE="")
+    assert deployment.retry(batch(envelope(due(entry)))) == {"batchItemFailures": []}
+    assert ledger.account.counts.total() == before
+    assert (ledger.waiting(), ledger.dead()) == ([], [])
+    if with_ledger:
+        assert story_of(ledger, consent["messageId"]).state is State.DELIVERED
+        withdrawal = {"message": said(2, "User Unsubscribed", 3, None)}
+        deployment.retry(batch(envelope(withdrawal)))
+        jane = ledger.account.profiles.by_email("jane@acme-store.example")
+        assert jane is not None
+        assert jane.consents["email.marketing"] == "SUBSCRIBED"
 
 
 def test_what_a_late_ledger_holds_up_is_sent_before_its_retry_window_ends(

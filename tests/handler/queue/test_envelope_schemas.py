@@ -165,6 +165,32 @@ SCHEMA_1_MERGES = [
     Entry(AddToList("m-3", ADA, None, list_name="repeat_buyers", opt_in_process="double_opt_in")),
 ]
 
+SCHEMA_1_SENT = [
+    Entry(
+        Subscribe(
+            "m-1",
+            "ada@acme-store.example",
+            "Y6nRLr",
+            time="2026-11-23T10:00:00Z",
+            is_consent=True,
+            sent_at=FAILED,
+        ),
+        attempts=1,
+        first_failed_at=FAILED,
+        not_before=AGAIN,
+    ),
+    Entry(
+        Unsubscribe(
+            "m-2",
+            "ada@acme-store.example",
+            None,
+            time="2026-11-23T10:00:01Z",
+            channels=("email.marketing",),
+            sent_at=FAILED,
+        )
+    ),
+]
+
 SCHEMA_1_MESSAGES = [
     Entry(
         messages='[{"type":"track","messageId":"m-1"},null]',
@@ -178,6 +204,7 @@ FILES = {
     "schema-1-lists.json": SCHEMA_1_LISTS,
     "schema-1-merges.json": SCHEMA_1_MERGES,
     "schema-1-messages.json": SCHEMA_1_MESSAGES,
+    "schema-1-sent.json": SCHEMA_1_SENT,
 }
 
 
