@@ -61,7 +61,7 @@ class LateNotes:
         for attempt in range(ROUNDS):
             if not open_:
                 break
-            open_ = self._write_once(sent, open_, found, again=attempt > 0)
+            open_ = self._write_once(sent, open_, now, found, again=attempt > 0)
         for position in open_:
             found.results[position] = Result(sent[position], CONTENDED)
         for position in sent.keys() - found.results.keys() - found.again.keys():
@@ -72,6 +72,7 @@ class LateNotes:
         self,
         sent: Mapping[int, Subscribe | Unsubscribe],
         stakes: Mapping[int, Stake],
+        now: float,
         found: Noted,
         *,
         again: bool,
@@ -90,7 +91,8 @@ class LateNotes:
                 found.again[position] = replace(operation, sent_at=None)
                 continue
             noted.append(position)
-            sent_at = operation.sent_at or 0.0
+            # An edited dead letter may have any time: from the future it would hold up others.
+            sent_at = min(operation.sent_at or 0.0, now)
             take_in(times, self._judge.decided(operation, stake, sent_at))
             take_in(times, self._judge.done(operation, sent_at))
         after = {

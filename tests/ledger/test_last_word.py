@@ -1123,6 +1123,14 @@ def test_a_consent_is_noted_as_of_when_it_was_sent(pair: Pair, account: Account)
     assert members(account, "M") == [ADA]
 
 
+def test_what_says_it_was_sent_in_the_future_is_noted_as_of_now(pair: Pair) -> None:
+    """As somebody may write who edits a dead letter."""
+    edited = replace(consents(5, "L"), sent_at=4e9)
+    assert said(deliver(pair.one, edited)) == ["delivered"]
+    pair.clock.skip(1801)
+    assert said(deliver(pair.other, consents(7, "M"))) == ["delivered"]
+
+
 @pytest.mark.parametrize("list_id", ["L", None])
 def test_a_consent_that_an_older_withdrawal_has_undone_before_it_was_noted_is_sent_again(
     pair: Pair, account: Account, list_id: str | None
