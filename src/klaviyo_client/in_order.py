@@ -231,11 +231,13 @@ class InOrder:
         keys = {position: keys_of(stake) for position, stake in stakes.items()}
         names = {key for of_one in keys.values() for key in of_one}
         records = self._words.read(names, again=again, keep=NOTING_SHARE)
-        known = {
-            position: stake
-            for position, stake in stakes.items()
-            if all(key in records for key in keys[position])
-        }
+        known: Mapping[int, Stake] = stakes
+        if len(records) < len(names):
+            known = {
+                position: stake
+                for position, stake in stakes.items()
+                if records.keys() >= set(keys[position])
+            }
         now = checked.now
         until = self._wall() + seconds + MARGIN
         judgement = self._judge.judge(operations, known, records, now)
@@ -256,10 +258,11 @@ class InOrder:
             facts = judgement.facts.get(key, NOTHING)
             checked.claim(key, judgement.claims[key], facts, records[key], claims[key])
         contended = {}
+        is_all_made = len(made) == len(claims)
         for position, stake in known.items():
             verdict = judgement.verdicts[position]
             if verdict.outcome is None:
-                wanted = [key for key in keys[position] if key in claims]
+                wanted = () if is_all_made else claims.keys() & set(keys[position])
                 if not refused.isdisjoint(wanted):
                     contended[position] = stake
                     continue

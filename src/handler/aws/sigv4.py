@@ -7,6 +7,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 
@@ -50,12 +51,19 @@ def signed_headers(
     scope = (moment[:8], region, service, "aws4_request")
     digest = hashlib.sha256(request.encode()).hexdigest()
     text = "\n".join((ALGORITHM, moment, "/".join(scope), digest))
-    key = f"AWS4{keys.secret_access_key}".encode()
-    for part in scope:
-        key = hmac.digest(key, part.encode(), "sha256")
+    key = _signing_key(keys.secret_access_key, scope)
     signature = hmac.digest(key, text.encode(), "sha256").hex()
     credential = "/".join((keys.access_key_id, *scope))
     headers["authorization"] = (
         f"{ALGORITHM} Credential={credential}, SignedHeaders={signed}, Signature={signature}"
     )
     return headers
+
+
+@lru_cache(maxsize=4)
+def _signing_key(secret_access_key: str, scope: tuple[str, ...]) -> bytes:
+    """The same all day, for each service."""
+    key = f"AWS4{secret_access_key}".encode()
+    for part in scope:
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key

@@ -11,6 +11,7 @@ import secrets
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping, Set
+from functools import lru_cache
 from typing import Any
 
 from handler.books.barometer import TableBarometer
@@ -167,24 +168,23 @@ class Words:
             return {}
 
     def _read(self, names: Iterable[Name], again: bool, leave: float) -> dict[Name, Record]:
-        pks = {name: self._pk(name) for name in names}
-        wanted = {(pk, item_keys.WORDS) for pk in pks.values()}
-        items: dict[Key, Attributes | None] = {}
+        wanted = {name: (self._pk(name), item_keys.WORDS) for name in names}
+        items: Mapping[Key, Attributes | None] = {}
         if not again:
-            items = {key: self._known[key] for key in self._known.keys() & wanted}
-            self._known = {}
-        if len(items) < len(wanted):
+            items, self._known = self._known, {}
+        left = [key for key in wanted.values() if key not in items]
+        if left:
             # If not everything can be read in time, what was read can still be claimed.
             most = (self._allowance.left - leave) / 2
-            left = wanted - items.keys()
             read = self._table.read(left, self._allowance, most=most, consistent=again)
             self._is_all_there &= not read.unknown
-            items.update({key: read.items.get(key) for key in left - read.unknown})
+            found = {key: read.items.get(key) for key in left if key not in read.unknown}
+            items = {**items, **found}
         records: dict[Name, Record] = {}
-        for name, pk in pks.items():
-            if (pk, item_keys.WORDS) in items:
+        for name, key in wanted.items():
+            if key in items:
                 try:
-                    records[name] = _record(items[pk, item_keys.WORDS])
+                    records[name] = _record(items[key])
                 except Exception:  # one that makes no sense must not cost the others
                     self._allowance.fail("unexpected")
         return records
@@ -243,7 +243,7 @@ def _item(record: Record) -> dict[str, Any]:
     return {
         "w": {"S": _text_of(record.fields)},
         "c": {"S": _text_of(record.claims)},
-        "u": {"N": repr(record.busy_until)},
+        "u": {"N": _number(record.busy_until)},
         "o": {"S": record.owner},
         "v": {"N": str(record.version)},
     }
@@ -263,14 +263,24 @@ def _record(item: Attributes | None) -> Record:
 
 def _text_of(times: Times) -> str:
     """Each block as its time and its fields: most people have the same fields."""
-    return " ".join([f"{said!r} {_letters(fields)}" for said, fields in times.blocks])
+    blocks = times.blocks
+    if len(blocks) == 1:
+        ((said, fields),) = blocks
+        return f"{said!r} {_letters(fields)}"
+    return " ".join([f"{said!r} {_letters(fields)}" for said, fields in blocks])
 
 
 def _times_in(text: str) -> Times:
     if not text:
         return NOTHING
     words = text.split()
+    if len(words) == 2:
+        return Times(((float(words[0]), _bytes(words[1])),))
     return Times(zip(map(float, words[::2]), map(_bytes, words[1::2]), strict=True))
+
+
+_number = lru_cache(maxsize=16)(float.__repr__)
+"""All claims of a call end at the same moment."""
 
 
 @cached_if_short(MOST_FIELDS * 8, entries=4_096)

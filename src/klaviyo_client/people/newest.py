@@ -29,7 +29,7 @@ from klaviyo_client.people.stakes import (
     subscriber,
     what_stands,
 )
-from klaviyo_client.people.times import FieldId, FieldIds, Times
+from klaviyo_client.people.times import NOTHING, FieldId, FieldIds, Times
 from operations import DeleteProfile, Operation, Subscribe, Unsubscribe
 from operations.instants import NEVER, instant
 
@@ -78,13 +78,13 @@ class _Known:
 
     def is_older(self, stake: Stake, said: float) -> bool:
         """Whether every known time of these people is older than `said`, or the same."""
-        return all(self._latest_of(key) <= said for key, _ in stake.against)
-
-    def _latest_of(self, key: Key) -> float:
-        latest = self._latest.get(key)
-        if latest is None:
-            latest = self._latest[key] = self._records[key].fields.latest
-        return latest
+        for key, _ in stake.against:
+            latest = self._latest.get(key)
+            if latest is None:
+                latest = self._latest[key] = self._records[key].fields.latest
+            if latest > said:
+                return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,11 +237,14 @@ class Judge:
     def decided(self, operation: Operation, stake: Stake, now: float) -> list[Noted]:
         """The fields that the operation decides, each with the operation's time."""
         said = said_at(operation, now)
-        times: dict[tuple[str, ...], Times] = {}
-        for _, names in stake.sets:
-            if names not in times:
-                times[names] = Times(((said, self.field_ids(names)),) if names else ())
-        return [(key, times[names]) for key, names in stake.sets]
+        noted: list[Noted] = []
+        last: tuple[str, ...] = ()
+        times = NOTHING
+        for key, names in stake.sets:
+            if names is not last:  # an upsert decides the same fields for each identifier
+                last, times = names, Times(((said, self.field_ids(names)),) if names else ())
+            noted.append((key, times))
+        return noted
 
     def withdrawn(self, operation: Operation, stake: Stake, now: float) -> list[Noted]:
         """The fields that an opt-out decides at once: it stops an older consent even before Klaviyo

@@ -54,10 +54,10 @@ Without this, a batch of a thousand such people would need a thousand rounds."""
 
 def identifiers(identity: Identity) -> list[tuple[str, str]]:
     """The identifiers as Klaviyo compares them: e-mail addresses in any case."""
-    return [
-        (name, value.lower() if name == "email" else value)
-        for name, value in identity.attributes().items()
-    ]
+    named = identity.attributes()
+    if "email" in named:
+        named["email"] = named["email"].lower()
+    return list(named.items())
 
 
 def union(earlier: Identity, later: Identity) -> Identity:

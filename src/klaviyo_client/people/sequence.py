@@ -57,19 +57,18 @@ def can_contradict(operations: Iterable[Operation]) -> bool:
 
 
 _UNDOING = frozenset({RemoveFromList, Unsubscribe, DeleteProfile, MergeProfiles})
+_OF_ONE_PROFILE = (UpsertProfile, CreateEvent, AddToList, RemoveFromList, DeleteProfile)
 _LAST = (DeleteProfile, MergeProfiles)
 """Sent only when nothing else about their people is left to send."""
 
 
 def keys_of(operation: Operation) -> list[Key]:
     """The identifiers by which the operation names its person; none for checks of imports."""
+    if isinstance(operation, _OF_ONE_PROFILE):
+        return identifiers(operation.identity)
     if isinstance(operation, Subscribe | Unsubscribe):
         keys = [] if operation.email is None else [("email", operation.email.lower())]
         return keys + _phone(operation)
-    if isinstance(
-        operation, UpsertProfile | CreateEvent | AddToList | RemoveFromList | DeleteProfile
-    ):
-        return identifiers(operation.identity)
     if isinstance(operation, MergeProfiles):
         both = (*identifiers(operation.identity), *identifiers(operation.previous))
         return list(dict.fromkeys(both))

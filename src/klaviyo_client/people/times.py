@@ -63,7 +63,10 @@ class Times:
     @property
     def latest(self) -> float:
         """The latest of the times; NEVER if there is none."""
-        return max((said for said, _ in self.blocks), default=NEVER)
+        latest = NEVER
+        for said, _ in self.blocks:
+            latest = max(latest, said)
+        return latest
 
     def by_field(self) -> Mapping[FieldId, float]:
         """The time of each field."""
