@@ -71,6 +71,8 @@ class LookUp:
 
         read = self.read(messages, further, partial(self._find_stakes, operations))
         self.words = {key: read.items.get(key) for key in words - read.unknown}
+        if not self.earlier:
+            return
         stories, keep = 0, self._allowance.left - STORIES_SECONDS
         for position, message in enumerate(messages):
             message_id = self._name(message.message_id)

@@ -66,8 +66,9 @@ def stake_of(operation: Operation) -> Stake | None:
     """What the operation is about; `None` for what cannot come too late."""
     if isinstance(operation, UpsertProfile):
         names = _fields_of(operation)
-        each = [(key, names) for key in own_keys(operation.identity)]
-        return Stake([*each, *_together(operation.identity)], each)
+        each: list[Fields] = [(key, names) for key in own_keys(operation.identity)]
+        together = _together(operation.identity)
+        return Stake([*each, *together] if together else each, each)
     if isinstance(operation, AddToList | RemoveFromList):
         keys = own_keys(operation.identity)
         of_list = _list_of(operation)
@@ -152,11 +153,11 @@ def _fields_of(operation: UpsertProfile) -> tuple[str, ...]:
     identity = operation.identity
     changing: tuple[str, ...] = ()
     if identity.email is not None and (identity.external_id or identity.phone_number):
-        changing = tuple(name for name in CHANGING if getattr(identity, name) is not None)
+        changing = tuple([name for name in CHANGING if getattr(identity, name) is not None])
     return _names(
-        (*operation.properties, *operation.unset),
+        tuple(operation.properties) + operation.unset,
         tuple(operation.attributes),
-        tuple(location) if isinstance(location, Mapping) else None,
+        tuple(location) if isinstance(location, dict) else None,
         changing,
     )
 
