@@ -49,11 +49,11 @@ MARGIN = 1.0
 class InOrder:
     """A Klaviyo account, for one process, as `Klaviyo` is. `wall` gives Unix seconds.
 
-    What could not be checked in time comes again. Withdrawals from everything are sent
-    nevertheless, unless a process with more time is the next to ask, or the batch deletes their
-    person. The operations that are `urgent` (by their `id`) are sent unchecked, and so is
-    everything where the records do not answer at all. `stakes` are those that are known already,
-    by the `id` of their operation.
+    What could not be checked in time comes again. Withdrawals from everything whose records were
+    read are sent nevertheless, unless a process with more time is the next to ask, or the batch
+    deletes their person. The operations that are `urgent` (by their `id`) are sent unchecked, and
+    so is everything where the records do not answer at all. `stakes` are those that are known
+    already, by the `id` of their operation.
     """
 
     def __init__(
@@ -198,7 +198,9 @@ class InOrder:
     def _leave_unchecked(
         self, operations: Sequence[Operation], stakes: Mapping[int, Stake], checked: Checked
     ) -> None:
-        """What a late table could not check comes again."""
+        """What a late table could not check comes again. A withdrawal from everything that nothing
+        newer contradicts does not wait until it can be claimed; an unread one could undo a newer
+        consent."""
         unchecked = [
             position
             for position in stakes
@@ -213,7 +215,8 @@ class InOrder:
             operation = operations[position]
             if id(operation) in self._urgent:
                 continue
-            if again_in is not None and is_withdrawal_from_all(operation):
+            was_read = position in checked.verdicts
+            if again_in is not None and was_read and is_withdrawal_from_all(operation):
                 checked.again_in[position] = again_in
             else:
                 checked.verdicts[position] = Verdict(operation, comes_again)

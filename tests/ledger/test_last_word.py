@@ -796,6 +796,25 @@ def test_what_a_process_with_little_time_could_not_check_soon_comes_again(pair: 
     assert outcomes == [Retryable(RetryReason.LEDGER_LATE, tried=False)] * 2
 
 
+def unable_to_claim(pair: Pair) -> InOrder:
+    """A client that the table answers in time, but for the first claims."""
+    late = Table(pair.table.name, Puts(pair.table, *["TimedOut"] * 3), 86_400.0)
+    words = Words(late, PEOPLE, Allowance(30.0), "late", Lateness())
+    return InOrder(Klaviyo(pair.url), words, wall=pair.clock)
+
+
+def test_a_withdrawal_from_everything_that_could_not_be_compared_waits(
+    pair: Pair, account: Account
+) -> None:
+    """It could undo a newer consent."""
+    deliver(pair.one, consents(9, "L"))
+    words = Words(pair.table, PEOPLE, Allowance(0.0), "late", Lateness())
+    late = InOrder(Klaviyo(pair.url), words, wall=pair.clock)
+    assert said(deliver(late, withdraws(5))) == ["ledger_late"]
+    assert said(deliver(unable_to_claim(pair), withdraws(5))) == ["delivered superseded"]
+    assert marketing(account) == "SUBSCRIBED"
+
+
 @pytest.mark.parametrize(
     ("status", "reason"), [(None, RetryReason.LEDGER_LATE), (401, RetryReason.UNAUTHORIZED)]
 )
@@ -805,9 +824,7 @@ def test_a_withdrawal_from_everything_does_not_wait_for_a_late_table_but_comes_a
     """And so that no later subscription overtakes it: both come at the same time."""
     account.add_subscribed(ADA, "L")
     deliver(pair.one, upsert(1, plan="x"))
-    pair.allowance = Allowance(0.0)
-    words = Words(pair.table, PEOPLE, pair.allowance, "late", Lateness())
-    late = InOrder(Klaviyo(pair.url), words, wall=pair.clock)
+    late = unable_to_claim(pair)
     account.set_weather(Weather(status=status))
     results = deliver(late, withdraws(5), identifies(6, "M"), withdraws(5, "L")).results
     outcomes = [each.outcome for each in results if isinstance(each.outcome, Retryable)]
@@ -818,7 +835,6 @@ def test_a_withdrawal_from_everything_does_not_wait_for_a_late_table_but_comes_a
     assert results[0].warnings == (DeliveryWarning.ORDER_NOT_CHECKED,)
     assert (marketing(account) == "UNSUBSCRIBED") is (status is None)
     account.set_weather(Weather())
-    pair.allowance = Allowance(30.0)
     again = [each.operation for each in results[:2]]
     assert said(deliver(pair.client("later"), *again)) == ["delivered", "delivered opted_out"]
     assert account.counts["bulk_unsubscribe_profiles", 202] == 1
@@ -834,9 +850,7 @@ def test_a_withdrawal_that_klaviyo_has_not_taken_does_not_wait_as_long_as_a_late
     account.add_subscribed(ADA, "L")
     deliver(pair.one, upsert(1, plan="x"))
     account.set_weather(weather)
-    words = Words(pair.table, PEOPLE, Allowance(0.0), "late", Lateness())
-    late = InOrder(Klaviyo(pair.url), words, wall=pair.clock)
-    [result] = deliver(late, withdraws(5)).results
+    [result] = deliver(unable_to_claim(pair), withdraws(5)).results
     assert isinstance(result.outcome, Retryable)
     assert result.outcome.delay == delay
 
@@ -845,8 +859,7 @@ def test_a_withdrawal_waits_with_the_deletion_of_its_person(pair: Pair, account:
     """Otherwise it could come again after the deletion, and recreate the person."""
     account.add_subscribed(ADA, "L")
     deliver(pair.one, upsert(1, plan="x"))
-    words = Words(pair.table, PEOPLE, Allowance(0.0), "late", Lateness())
-    late = InOrder(Klaviyo(pair.url), words, wall=pair.clock)
+    late = unable_to_claim(pair)
     event = CreateEvent("m", Identity(email="bob@acme-store.example"), "Viewed", "m-9")
     results = deliver(late, withdraws(5), deletes(6), event).results
     first, second, third = [each.outcome for each in results]
@@ -1084,9 +1097,7 @@ def not_noted(pair: Pair, consent: Operation) -> Operation:
 
 def not_checked(pair: Pair, withdrawal: Unsubscribe) -> Operation:
     """The withdrawal as it comes again, after a function has sent it while the table was late."""
-    words = Words(pair.table, PEOPLE, Allowance(0.0), "late", Lateness())
-    late = InOrder(Klaviyo(pair.url), words, wall=pair.clock)
-    [result] = deliver(late, withdrawal).results
+    [result] = deliver(unable_to_claim(pair), withdrawal).results
     assert isinstance(result.outcome, Retryable)
     assert result.outcome.reason is RetryReason.LEDGER_LATE
     assert result.operation == replace(withdrawal, sent_at=pair.clock())
@@ -1184,9 +1195,7 @@ def test_a_newer_consent_that_waited_with_an_unchecked_withdrawal_is_given(
 ) -> None:
     """Though Klaviyo dates the withdrawal later: it is noted first."""
     deliver(pair.one, upsert(1, plan="x"))
-    words = Words(pair.table, PEOPLE, Allowance(0.0), "late", Lateness())
-    late = InOrder(Klaviyo(pair.url), words, wall=pair.clock)
-    found = deliver(late, withdraws(5), consents(7, "L"))
+    found = deliver(unable_to_claim(pair), withdraws(5), consents(7, "L"))
     assert said(found) == ["ledger_late order_not_checked", "ledger_late"]
     pair.clock.skip(40)
     again = [each.operation for each in found.results]
