@@ -18,11 +18,13 @@ _STATUS = re.compile(rb"HTTP/1\.1 ([2-5]\d\d)(?: [^\r\n]*)?\r\n")
 
 _WITHOUT_BODY = frozenset({204, 304})
 
-_LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,18}) *(?=\r\n)", re.IGNORECASE)
+_LENGTHS = re.compile(rb"\r\ncontent-length\s*:([^\r\n]*)", re.IGNORECASE)
 
-_CODED = re.compile(rb"\r\n(?:transfer|content)-encoding:", re.IGNORECASE)
+_DIGITS = re.compile(rb" *(\d{1,18}) *")
 
-_LAST = re.compile(rb"\r\nconnection: *close *\r\n", re.IGNORECASE)
+_CODED = re.compile(rb"\r\n(?:transfer|content)-encoding\s*:", re.IGNORECASE)
+
+_LAST = re.compile(rb"\r\nconnection\s*:[^\r\n]*\bclose\b", re.IGNORECASE)
 
 
 def request_of(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
@@ -46,12 +48,13 @@ class Head:
     def __init__(self, received: bytearray, end: int) -> None:
         self._begins = begins = end + len(END_OF_HEAD)
         status = _STATUS.match(received)
-        lengths = _LENGTH.findall(received, 0, begins)
+        lengths = _LENGTHS.findall(received, 0, begins)
+        length = _DIGITS.fullmatch(lengths[0]) if len(lengths) == 1 else None
         self._status = int(status[1]) if status else 0
-        self.length = int(lengths[0]) if lengths else 0
+        self.length = int(length[1]) if length else 0
         self.is_plain = (
             self._status not in {0, *_WITHOUT_BODY}
-            and len(lengths) == 1
+            and length is not None
             and _CODED.search(received, 0, begins) is None
         )
         self._is_last = _LAST.search(received, 0, begins) is not None

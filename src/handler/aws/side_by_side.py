@@ -170,7 +170,8 @@ class _Sending:
         bounds = Bounds(now + (self._until - now) * DEPARTURE_SHARE, self._most_bytes)
         try:
             with within(bounds):
-                connection.send(request_of(*request))
+                path = self._http.base_path + request.path
+                connection.send(request_of(request.method, path, request.body, request.headers))
         except NoAnswerError as error:
             self._drop(connection)
             yield from self._failed(number, request, error)
@@ -198,7 +199,7 @@ class _Sending:
                 self._odd.append(flight)
             elif flight.head is not None and flight.is_all_there:
                 answer, is_last = flight.head.answer(flight.received)
-                if is_last:
+                if is_last or flight.ended:
                     self._drop(flight.connection)
                 else:
                     self._http.hand_back(flight.connection)
@@ -208,8 +209,8 @@ class _Sending:
                 error = CutError("no connection")
                 yield from self._failed(flight.number, flight.request, error)
         if not seconds:
-            late, self._flights = self._flights, {}
-            for flight in late.values():
+            while self._flights:
+                _, flight = self._flights.popitem()
                 self._drop(flight.connection)
                 yield flight.number, TimedOutError("no answer in time")
 

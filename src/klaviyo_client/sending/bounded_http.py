@@ -74,6 +74,8 @@ class BoundedHttp:
 
     def __init__(self, url: str, connections: int, *, direct: bool = False) -> None:
         self._url = url.rstrip("/")
+        self.base_path = urlsplit(self._url).path
+        """The beginning of each path; empty if the URL has none."""
         self._session = Session()
         self._session.trust_env = False
         self._adapter = _Adapter(self._url, connections, direct)

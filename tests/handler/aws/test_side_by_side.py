@@ -148,6 +148,13 @@ def test_each_request_gets_its_own_answer() -> None:
     assert replies(side) == []
 
 
+def test_each_path_begins_as_the_url_does() -> None:
+    with serving() as server:
+        side = SideBySide(BoundedHttp(f"{server.url}/base/", 2), 2)
+        for _ in range(2):  # on a new connection, and on a kept one
+            assert replies(side, "/a") == [b"/base/a"]
+
+
 def test_kept_connections_need_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving() as server:
         side = warmed(server, 4)
