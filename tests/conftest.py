@@ -22,6 +22,7 @@ from tests.deployment import (
     Deployment,
     client,
 )
+from tests.suite.effort import examples
 from tests.suite.time_limit import pytest_runtest_protocol as pytest_runtest_protocol
 
 settings.register_profile(
@@ -31,6 +32,7 @@ settings.register_profile(
     derandomize=True,
     database=None,
     deadline=None,
+    max_examples=examples(100),
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("suite")

@@ -24,6 +24,7 @@ from handler.door.refusals import (
 from handler.door.request import MAX_BODY_BYTES
 from handler.door.validation import Malformed, validate
 from klaviyo_mapping.segment.message import Message
+from tests.suite.effort import examples
 
 SECRET = "s3cret"
 TOKEN = "tok-1"
@@ -155,13 +156,13 @@ PIECES = st.sampled_from([b"[", b"]", b"{", b"}", b",", b":", b'"', b"\\", b"\\u
 BYTES = st.binary(max_size=40) | st.lists(PIECES, max_size=30).map(b"".join)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(BYTES)
 def test_any_bytes_that_are_signed_are_admitted_or_refused_by_a_code(body: bytes) -> None:
     assert answer(signed(body)) in {"admitted", "not_json", "no_message"}
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(BYTES, st.text(max_size=50))
 def test_any_bytes_that_are_not_signed_are_refused(body: bytes, signature: str) -> None:
     lambda_event = signed(body)
@@ -169,14 +170,14 @@ def test_any_bytes_that_are_not_signed_are_refused(body: bytes, signature: str) 
     assert answer(lambda_event) == "invalid_signature"
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.lists(MESSAGES, min_size=1, max_size=4))
 def test_a_batch_gives_as_many_messages_as_it_has_elements(batch: list[Any]) -> None:
     text = json.dumps(batch).replace("NaN", "null").replace("Infinity", "1e999")
     assert len(list(admit(signed(text.encode()), [SECRET], [TOKEN]))) == len(batch)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(
     JSON_VALUES
     | st.fixed_dictionaries(

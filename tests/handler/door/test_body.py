@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from handler.door.body import Unreadable, read_messages
 from handler.door.refusals import NoMessage, NotJson
 from klaviyo_mapping import Message
+from tests.suite.effort import examples
 from tests.suite.timing import processor_seconds
 
 DEEPER_THAN_ANY_READER = 100_000
@@ -188,7 +189,7 @@ JSON_VALUES = st.recursive(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.lists(JSON_VALUES, min_size=1, max_size=5), st.booleans())
 def test_an_array_is_read_as_json_reads_it_beside_an_unreadable_element_too(
     values: list[Any], ascii_only: bool
@@ -200,7 +201,7 @@ def test_an_array_is_read_as_json_reads_it_beside_an_unreadable_element_too(
     assert beside == [Unreadable(DEEP, UNREADABLE), *values]
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.text(st.characters(categories=["Cs", "Ll"]) | st.sampled_from('\\u"d8'), max_size=8))
 def test_no_half_of_a_surrogate_pair_gets_through(text: str) -> None:
     (message,) = read_messages(json.dumps({"a": text}).encode())

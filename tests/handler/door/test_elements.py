@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handler.door.elements import array_elements
+from tests.suite.effort import examples
 from tests.suite.timing import processor_seconds
 
 ARRAYS: list[tuple[str, bytes, list[bytes]]] = [
@@ -80,7 +81,7 @@ JSON_VALUES = st.recursive(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(
     st.lists(JSON_VALUES, max_size=5), st.sampled_from([None, 1, "\t"]), st.sampled_from([" ", ""])
 )
