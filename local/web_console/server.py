@@ -1,6 +1,7 @@
 """The console over HTTP: the page's files, and the JSON that it asks for."""
 
 import logging
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -36,6 +37,9 @@ MAX_BYTES = 16 * 1024 * 1024
 """The largest request: Lambda's largest body, with a text's escapes and the settings."""
 
 STATIC = Path(__file__).parent / "static"
+
+FILE = "file of the page"
+"""The endpoint of a file whose path holds the version: a browser keeps it, and asks for it once."""
 
 
 @contextmanager
@@ -100,6 +104,8 @@ def _guard(app: Flask) -> None:
     @app.after_request
     def protect(response: Response) -> Response:
         response.headers.update(guard.HEADERS)
+        if request.endpoint == FILE and response.status_code == 200:
+            response.headers["Cache-Control"] = "private, max-age=86400, immutable"
         return response
 
     @app.errorhandler(ValueError)
@@ -114,4 +120,17 @@ def _guard(app: Flask) -> None:
 def _pages(app: Flask) -> None:
     @app.get("/")
     def page() -> Response:
-        return app.send_static_file("index.html")
+        text = (STATIC / "index.html").read_text(encoding="utf-8")
+        versioned = text.replace("/static/", f"/static/{version(STATIC)}/")
+        return Response(versioned, mimetype="text/html")
+
+    @app.get("/static/<int:version>/<path:name>", endpoint=FILE)
+    def file(name: str, **_: int) -> Response:
+        return app.send_static_file(name)
+
+
+def version(folder: Path) -> int:
+    """A number that is another one once a file of the folder has changed."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    states = [(str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files]
+    return zlib.crc32(repr(states).encode())

@@ -9,6 +9,7 @@ import { Weather } from "./weather.js";
 import { number } from "./words.js";
 
 const EVERY = 1000;
+const ICON = new URL("icon.svg", import.meta.url).pathname;
 const PANELS = [
   ["preview", "Preview", Preview, "See what a message becomes in Klaviyo, before anything is sent."],
   ["send", "Send", Send, "Send a message through the real handler, and follow it."],
@@ -122,7 +123,7 @@ function Page({ start: atFirst }) {
   return html`
     <header class="top">
       <div class="top-row">
-        <p class="brand"><img src="/static/icon.svg" alt="" width="28" height="28" />
+        <p class="brand"><img src=${ICON} alt="" width="28" height="28" />
           <span>Klaviyo destination</span></p>
         <nav aria-label="Panels">${PANELS.map(([each, word]) => html`<a key=${each} href=${`#${each}`}
           aria-current=${each === key ? "page" : undefined}>${word}</a>`)}</nav>

@@ -36,6 +36,9 @@ FORGET = """() => {
 }"""
 """The page forgets its user, and writes nothing down until it is left."""
 
+NOTHING = "/static/icon.svg"
+"""Where no script runs between tests. At another origin, each test would start a process."""
+
 PATIENCE = 30_000
 """Milliseconds that the browser waits for what should be there, on a busy machine as well."""
 
@@ -128,7 +131,7 @@ def _watched(page: "Page", running: Running) -> "Iterator[Page]":
         page.on(event, listener)
     yield page
     page.evaluate(FORGET)
-    page.goto("about:blank")
+    page.goto(NOTHING)
     page.context.clear_permissions()
     for event, listener in listeners.items():
         page.remove_listener(event, listener)

@@ -1,0 +1,40 @@
+"""What a browser keeps of the console, and what it asks for each time."""
+
+import http.client
+import re
+from pathlib import Path
+
+from local.web_console.server import version
+from tests.local.web_console.running import Running
+
+
+def get(running: Running, path: str) -> tuple[int, str, str]:
+    """Status, `Cache-Control` and text of an answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=30)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        cached = response.headers["Cache-Control"]
+        return response.status, cached, response.read().decode()
+    finally:
+        connection.close()
+
+
+def test_browser_keeps_the_files_of_the_page_and_nothing_else(destination: Running) -> None:
+    _, page_is_cached, page = get(destination, "/")
+    (script,) = re.findall(r'src="(\S+/app\.js)"', page)
+    assert page_is_cached == "no-store"
+    assert get(destination, script)[:2] == (200, "private, max-age=86400, immutable")
+    assert get(destination, script.replace("app.js", "nothing.js"))[:2] == (404, "no-store")
+    assert get(destination, "/api/state")[:2] == (200, "no-store")
+
+
+def test_version_changes_with_a_file(tmp_path: Path) -> None:
+    folder = tmp_path / "live"
+    folder.mkdir()
+    file = folder / "panel.js"
+    file.write_text("one")
+    before = version(tmp_path)
+    assert version(tmp_path) == before
+    file.write_text("three")
+    assert version(tmp_path) != before
