@@ -2,8 +2,10 @@
 
 import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
 
+from moto.core import responses
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.sqs import models
 
@@ -22,8 +24,19 @@ CLOCKS: Mapping[str, Callable[[], float]] = {
 is sent: with some hundreds that is most of what moto does."""
 
 
+REMEMBERED: Sequence[tuple[ModuleType, str]] = (
+    (models, "camelcase_to_underscores"),
+    (responses, "camelcase_to_underscores"),
+    (responses, "method_names_from_class"),
+)
+"""What moto works out from the names of actions and attributes, and from its own classes, anew for
+each request and each time that it looks at a queue."""
+
+
 @functools.cache
-def read_the_clock() -> None:
-    """Have moto's queues ask these clocks."""
+def speed_up() -> None:
+    """Have moto's queues ask these clocks, and moto remember what never changes."""
     for name, clock in CLOCKS.items():
         setattr(models, name, clock)
+    for module, name in REMEMBERED:
+        setattr(module, name, functools.cache(getattr(module, name)))

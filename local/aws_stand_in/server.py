@@ -78,7 +78,7 @@ def serve(port: int = 0, names: Collection[str] = NAMES) -> Iterator[str]:
     from moto.moto_server.werkzeug_app import create_backend_app
     from werkzeug.serving import WSGIRequestHandler, make_server
 
-    from local.aws_stand_in.faster import Dispatcher, read_the_clock
+    from local.aws_stand_in.faster import Dispatcher, speed_up
 
     class Handler(WSGIRequestHandler):
         """Speaks HTTP/1.1, as AWS does. But werkzeug closes each connection after its answer, so
@@ -87,7 +87,7 @@ def serve(port: int = 0, names: Collection[str] = NAMES) -> Iterator[str]:
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
 
-    read_the_clock()
+    speed_up()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     moto = AccountSettings(MoveTasks(TraceHeaders(Dispatcher(create_backend_app))))
     many = ManyItems(moto, REGION)

@@ -1,11 +1,14 @@
 """What moto does for each request or message is done once, or in short, and gives the same."""
 
 from collections.abc import Callable
+from types import ModuleType
+from typing import Any
 
 import pytest
-from moto.core import utils
+from moto.core import responses, utils
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.sqs import models
+from moto.sqs.responses import SQSResponse
 
 from local.aws_stand_in.faster import CLOCKS, Dispatcher
 
@@ -16,6 +19,22 @@ def test_queues_ask_a_clock_that_shows_what_motos_own_shows(name: str, aws_url: 
     assert getattr(models, name) is CLOCKS[name]
     before, shown, after = own(), CLOCKS[name](), own()
     assert before - 1 <= shown <= after + 1
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "given"),
+    [
+        (models, "camelcase_to_underscores", "ApproximateNumberOfMessages"),
+        (responses, "camelcase_to_underscores", "SendMessageBatch"),
+        (responses, "method_names_from_class", SQSResponse),
+    ],
+)
+def test_what_never_changes_is_worked_out_once(
+    module: ModuleType, name: str, given: Any, aws_url: str
+) -> None:
+    ours = getattr(module, name)
+    assert ours(given) is ours(given)
+    assert ours(given) == getattr(utils, name)(given)
 
 
 @pytest.mark.parametrize("host", ["sqs.us-east-1.amazonaws.com", "dynamodb", "moto_api", None])
