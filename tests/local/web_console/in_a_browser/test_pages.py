@@ -275,11 +275,17 @@ def tabbed_to(page: "Page", selector: str) -> None:
 OVERFLOWING = """() => document.documentElement.scrollWidth - innerWidth"""
 
 UNREADABLE = """() => {
-  const channels = (colour) => {
-    const context = document.createElement("canvas").getContext("2d");
+  const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const seen = new Map();
+  const drawn = (colour) => {
+    context.clearRect(0, 0, 1, 1);
     context.fillStyle = colour;
     context.fillRect(0, 0, 1, 1);
     return context.getImageData(0, 0, 1, 1).data;
+  };
+  const channels = (colour) => {
+    if (!seen.has(colour)) seen.set(colour, drawn(colour));
+    return seen.get(colour);
   };
   const luminance = (colour) => {
     const [r, g, b] = [...channels(colour)].slice(0, 3).map((each) => each / 255).map(
