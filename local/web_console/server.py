@@ -124,6 +124,10 @@ def _pages(app: Flask) -> None:
         versioned = text.replace("/static/", f"/static/{version(STATIC)}/")
         return Response(versioned, mimetype="text/html")
 
+    @app.get("/favicon.ico")
+    def icon() -> Response:
+        return app.send_static_file("icon.svg")
+
     @app.get("/static/<int:version>/<path:name>", endpoint=FILE)
     def file(name: str, **_: int) -> Response:
         return app.send_static_file(name)

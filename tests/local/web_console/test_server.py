@@ -38,3 +38,9 @@ def test_version_changes_with_a_file(tmp_path: Path) -> None:
     assert version(tmp_path) == before
     file.write_text("three")
     assert version(tmp_path) != before
+
+
+def test_file_that_is_looked_at_by_itself_has_an_icon(destination: Running) -> None:
+    """A browser asks for it by this name if a document names none."""
+    status, _, icon = get(destination, "/favicon.ico")
+    assert (status, icon[:4]) == (200, "<svg")
