@@ -37,9 +37,11 @@ PAGE_BYTES = 1_000_000
 """DynamoDB gives less than 1 MB at a time: moto cuts what is more."""
 
 MOST_BYTES, MOST_ITEM_BYTES = 4_000_000, 400_000
-"""Of a transaction, and of one of its items.
+"""Of a transaction, and of an item. One that is larger stops its transaction, and has all of its
+batch refused.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
 """
 
 CANCELED = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException"
@@ -125,6 +127,11 @@ class ManyItems:
     def _write(self, tables: Document) -> Document | None:
         if not _is_plain(tables, lambda requests: requests, MOST["BatchWriteItem"]):
             return None
+        puts = [
+            each["PutRequest"] for part in tables.values() for each in part if "PutRequest" in each
+        ]
+        if any(_size(put["Item"]) > MOST_ITEM_BYTES for put in puts):
+            return _refused("Item size has exceeded the maximum allowed size")
         for table, requests in tables.items():
             for request in requests:
                 if "PutRequest" in request:
@@ -138,8 +145,7 @@ class ManyItems:
             return None
         puts = [request["Put"] for request in requests]
         if sum(_size(put["Item"]) for put in puts) > MOST_BYTES:
-            text = "Transaction request cannot exceed 4 MB"
-            return {"__type": "com.amazon.coral.validate#ValidationException", "Message": text}
+            return _refused("Transaction request cannot exceed 4 MB")
         reasons = [self._reason(put) for put in puts]
         if any(reason["Code"] != "None" for reason in reasons):
             codes = ", ".join(reason["Code"] for reason in reasons)
@@ -171,6 +177,10 @@ class ManyItems:
         if holds.expr(self._backend.get_item(put["TableName"], key)):
             return {"Code": "None"}
         return {"Code": "ConditionalCheckFailed", "Message": "The conditional request failed"}
+
+
+def _refused(text: str) -> Document:
+    return {"__type": "com.amazon.coral.validate#ValidationException", "Message": text}
 
 
 def _size(item: Document) -> int:

@@ -24,6 +24,10 @@ ALIVE_SECONDS = 60.0
 
 FAILED_CONDITION = "ConditionalCheckFailedException"
 
+REFUSED = "ValidationException"
+"""The code of a request that is wrong as a whole, such as one that is too large, or that has one
+item of more than 400 KB."""
+
 
 class TableError(Exception):
     """DynamoDB has refused, or not answered; the text is its code. `answer` is what it said."""

@@ -12,7 +12,7 @@ from msgspec import Raw
 from msgspec.json import encode
 
 from ledger.allowance import Allowance
-from ledger.calls import FAILED_CONDITION, Document, TableError, chunks
+from ledger.calls import FAILED_CONDITION, REFUSED, Document, TableError, chunks
 from ledger.item_keys import Key
 from ledger.table import Table
 
@@ -29,9 +29,6 @@ CHANGED = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
 
 NO_REASON = "None"
 """The code of an item that has not stopped the transaction."""
-
-REFUSED = "ValidationException"
-"""The code of a transaction that is wrong as a whole, such as one of more than 4 MB."""
 
 NOT_MADE = frozenset({FAILED_CONDITION, "TransactionConflictException"})
 

@@ -11,6 +11,7 @@ from typing import Any
 from ledger.allowance import NO_TIME_LEFT, Allowance
 from ledger.calls import (
     FAILED_CONDITION,
+    REFUSED,
     ROUNDS,
     Answered,
     Asked,
@@ -193,8 +194,13 @@ class Table:
         until: float,
         allowance: Allowance,
     ) -> list[Document]:
-        """Those of the requests that were not carried out; puts down why."""
-        parts = list(chunks(requests, ITEMS_A_WRITE))
+        """Those of the requests that were not carried out; puts down why.
+
+        What was refused before goes alone: one wrong item costs all that it comes with.
+        """
+        fine = [each for each in requests if causes.get(_written_key(each)) != REFUSED]
+        refused = [[each] for each in requests if causes.get(_written_key(each)) == REFUSED]
+        parts = [*chunks(fine, ITEMS_A_WRITE), *refused]
         asked = [("BatchWriteItem", {"RequestItems": {self.name: part}}) for part in parts]
         left: list[Document] = []
         for part, answer in zip(

@@ -149,6 +149,18 @@ def test_what_stays_throttled_is_counted(table: Table) -> None:
     assert allowance.failures == {"throttled": 3}
 
 
+def test_an_item_that_dynamodb_refuses_costs_no_other(table: Table) -> None:
+    """It refuses the whole batch for it."""
+    allowance = plenty()
+    items = [item(number) for number in range(30)]
+    items[3]["warnings"] = "x" * 400_001
+    unwritten = table.write(map(marshalled, items), allowance)
+    assert unwritten == {("M#003", "0"): "ValidationException"}
+    assert allowance.failures == {"ValidationException": 1}
+    read = table.read([(each["pk"], "0") for each in items], allowance, consistent=True)
+    assert len(read.items) == 29
+
+
 @pytest.mark.alone
 def test_slow_answers_cost_no_more_than_the_allowance(table: Table) -> None:
     unwell, allowance = Unwell(table), Allowance()
