@@ -34,10 +34,10 @@ from klaviyo_client.people.positions import (
     slices,
     stakes_of,
 )
-from klaviyo_client.people.records import claimed
+from klaviyo_client.people.records import claimed, overlaid
 from klaviyo_client.people.sequence import held_by_deletions
-from klaviyo_client.people.stakes import Stake
-from klaviyo_client.people.times import NOTHING
+from klaviyo_client.people.stakes import Key, Stake
+from klaviyo_client.people.times import NOTHING, Times
 from klaviyo_client.results import Delivery
 from klaviyo_client.sending.ahead import Ahead
 from operations import Operation
@@ -88,13 +88,17 @@ class InOrder:
         until = self.clock() + seconds
         noted = self._late_notes.write(operations, self._urgent, self._wall())
         if not (noted.results or noted.again):
-            return self._deliver(operations, private_key, until, attempts)
+            return self._deliver(operations, private_key, until, attempts, self._urgent, {})
+        again = noted.again
+        urgent = {id(again[place]) for place in again if id(operations[place]) in self._urgent}
         places = [place for place in range(len(operations)) if place not in noted.results]
         delivery = self._deliver(
-            [noted.again.get(place, operations[place]) for place in places],
+            [again.get(place, operations[place]) for place in places],
             private_key,
             until,
             [attempts[place] for place in places] if attempts else (),
+            self._urgent | urgent,
+            noted.told,
         )
         results = {**noted.results, **dict(zip(places, delivery.results, strict=True))}
         return with_results(delivery, [results[place] for place in range(len(operations))])
@@ -105,8 +109,10 @@ class InOrder:
         private_key: str,
         until: float,
         attempts: Sequence[int],
+        urgent: Set[int],
+        told: Mapping[Key, Times],
     ) -> Delivery:
-        """Deliver what was not sent before, until then on the clock."""
+        """Deliver what was not sent before, until then on the clock. `told` is what was."""
         now = self._wall()
         stakes = stakes_of(operations, now, self._stakes)
         if not stakes:
@@ -114,7 +120,8 @@ class InOrder:
             delivery = self._klaviyo.deliver(operations, private_key, left, attempts)
             self._notes.take_back(delivery, now)
             return delivery
-        checked = self._check(operations, stakes, until - self.clock(), now)
+        checked = Checked(now, urgent, told)
+        self._check(operations, stakes, until - self.clock(), checked)
         verdicts = checked.verdicts
         sent = [
             position
@@ -145,7 +152,7 @@ class InOrder:
         for position in stakes.keys() & results.keys() if unnoted else ():
             if not unnoted.isdisjoint(keys_of(stakes[position])):
                 again = None
-                if self._words.is_late and id(operations[position]) not in self._urgent:
+                if self._words.is_late and id(operations[position]) not in urgent:
                     again = Retryable(RetryReason.LEDGER_LATE, self._words.late_seconds)
                 results[position] = not_noted(results[position], again, now)
         for position, seconds_ in checked.again_in.items():
@@ -169,10 +176,9 @@ class InOrder:
         operations: Sequence[Operation],
         stakes: Mapping[int, Stake],
         seconds: float,
-        now: float,
-    ) -> Checked:
-        """Verdicts on all that could be checked."""
-        checked = Checked(now)
+        checked: Checked,
+    ) -> None:
+        """Add verdicts on all that could be checked."""
         parts = slices(operations, stakes) if self._words.has_time else [dict(stakes)]
         for part in parts:
             open_ = part
@@ -193,7 +199,6 @@ class InOrder:
             if verdict is None or verdict.outcome is None:
                 checked.verdicts[position] = Verdict(operations[position], outcome)
                 checked.again_in.pop(position, None)  # a withdrawal waits as well
-        return checked
 
     def _leave_unchecked(
         self, operations: Sequence[Operation], stakes: Mapping[int, Stake], checked: Checked
@@ -213,7 +218,7 @@ class InOrder:
         comes_again = Retryable(RetryReason.LEDGER_LATE, again_in, tried=False)
         for position in unchecked:
             operation = operations[position]
-            if id(operation) in self._urgent:
+            if id(operation) in checked.urgent:
                 continue
             was_read = position in checked.verdicts
             if again_in is not None and was_read and is_withdrawal_from_all(operation):
@@ -233,7 +238,7 @@ class InOrder:
         """Judge and claim; gives those whose people somebody else has claimed meanwhile."""
         keys = {position: keys_of(stake) for position, stake in stakes.items()}
         names = {key for of_one in keys.values() for key in of_one}
-        records = self._words.read(names, again=again, keep=NOTING_SHARE)
+        records = overlaid(self._words.read(names, again=again, keep=NOTING_SHARE), checked.told)
         known: Mapping[int, Stake] = stakes
         if len(records) < len(names):
             known = {

@@ -3,10 +3,11 @@
 They come again from a queue, with the time at which they were sent (`sent_at`). They are noted as
 of then, and not sent: somebody would get two letters, or would be withdrawn again who has come back
 at Klaviyo's own form. But as long as such a consent was not noted, it stopped nothing: if something
-older that says the opposite was sent meanwhile, it is sent again.
+older that says the opposite was sent meanwhile, or may have been, it is sent again. The operations
+that are judged with them know of them whether they could be noted or not.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -17,7 +18,7 @@ from klaviyo_client.notes import NOTING_SHARE, ROUNDS
 from klaviyo_client.people.claims import Words
 from klaviyo_client.people.newest import Judge, keys_of, take_in
 from klaviyo_client.people.positions import stakes_of
-from klaviyo_client.people.records import with_fields
+from klaviyo_client.people.records import overlaid, with_fields
 from klaviyo_client.people.stakes import Key, Stake
 from klaviyo_client.people.times import Times
 from klaviyo_client.results import Result
@@ -26,10 +27,12 @@ from operations import Operation, Subscribe, Unsubscribe, was_sent
 
 @dataclass(slots=True)
 class Noted:
-    """By position, the `results` of what is settled, and what is to be sent `again`."""
+    """By position, the `results` of what is settled, and what is to be sent `again`. `told` is what
+    to note of the former, by person, whether it could be noted or not."""
 
     results: dict[int, Result] = field(default_factory=dict)
     again: dict[int, Operation] = field(default_factory=dict)
+    told: dict[Key, Times] = field(default_factory=dict)
 
 
 class LateNotes:
@@ -42,9 +45,9 @@ class LateNotes:
     def write(self, operations: Sequence[Operation], urgent: Set[int], now: float) -> Noted:
         """Note those of the operations that were sent before.
 
-        What the records are too late for comes again, unless it is `urgent` (by the operation's
-        `id`): that is given up with a warning, and so is everything where the records do not answer
-        at all. `now` is in Unix seconds.
+        What the records are too late for comes again, and so does what somebody else changes each
+        time, unless it is `urgent` (by the operation's `id`): that is given up with a warning, and
+        so is everything where the records do not answer at all. `now` is in Unix seconds.
         """
         found = Noted()
         sent = {
@@ -58,21 +61,38 @@ class LateNotes:
         open_ = {position: stakes[place] for place, position in enumerate(sent) if place in stakes}
         for position in sent.keys() - open_.keys():  # without a time there is nothing to note
             found.results[position] = Result(sent[position], Delivered())
+        notes = {
+            position: self._notes_on(sent[position], stake, now)
+            for position, stake in open_.items()
+        }
         for attempt in range(ROUNDS):
             if not open_:
                 break
-            open_ = self._write_once(sent, open_, now, found, again=attempt > 0)
+            open_ = self._write_once(sent, open_, notes, found, again=attempt > 0)
         for position in open_:
-            found.results[position] = Result(sent[position], CONTENDED)
+            if id(sent[position]) not in urgent:
+                found.results[position] = Result(sent[position], CONTENDED)
         for position in sent.keys() - found.results.keys() - found.again.keys():
             found.results[position] = self._not_noted(sent[position], urgent)
+        found.told = _all_of(notes, notes.keys() - found.again.keys())
         return found
+
+    def _notes_on(
+        self, operation: Subscribe | Unsubscribe, stake: Stake, now: float
+    ) -> dict[Key, Times]:
+        """What is to be noted of the operation, by person."""
+        # An edited dead letter may have any time: from the future it would hold up others.
+        sent_at = min(operation.sent_at or 0.0, now)
+        times: dict[Key, Times] = {}
+        take_in(times, self._judge.decided(operation, stake, sent_at))
+        take_in(times, self._judge.done(operation, sent_at))
+        return times
 
     def _write_once(
         self,
         sent: Mapping[int, Subscribe | Unsubscribe],
         stakes: Mapping[int, Stake],
-        now: float,
+        notes: Mapping[int, Mapping[Key, Times]],
         found: Noted,
         *,
         again: bool,
@@ -81,23 +101,19 @@ class LateNotes:
         keys = {position: keys_of(stake) for position, stake in stakes.items()}
         names = {key for of_one in keys.values() for key in of_one}
         records = self._words.read(names, again=again, keep=NOTING_SHARE)
-        times: dict[Key, Times] = {}
+        as_noted = overlaid(records, _all_of(notes, notes))
         noted: list[int] = []
-        for position, stake in stakes.items():
+        for position in stakes:
             operation = sent[position]
             if not all(key in records for key in keys[position]):
                 continue
-            if self._judge.is_undone(operation, records):
+            if self._judge.is_undone(operation, as_noted):
                 found.again[position] = replace(operation, sent_at=None)
                 continue
             noted.append(position)
-            # An edited dead letter may have any time: from the future it would hold up others.
-            sent_at = min(operation.sent_at or 0.0, now)
-            take_in(times, self._judge.decided(operation, stake, sent_at))
-            take_in(times, self._judge.done(operation, sent_at))
         after = {
             key: with_fields(records[key], fields)
-            for key, fields in times.items()
+            for key, fields in _all_of(notes, noted).items()
             if key in records
         }
         written = self._words.write(self._words.change(records, after), keep=NOTING_SHARE)
@@ -115,3 +131,11 @@ class LateNotes:
             seconds = self._words.late_seconds
             return Result(operation, Retryable(RetryReason.LEDGER_LATE, seconds, tried=False))
         return Result(operation, Delivered(), (DeliveryWarning.ORDER_NOT_CHECKED,))
+
+
+def _all_of(notes: Mapping[int, Mapping[Key, Times]], positions: Iterable[int]) -> dict[Key, Times]:
+    """The notes at these positions, by person."""
+    times: dict[Key, Times] = {}
+    for position in positions:
+        take_in(times, notes[position].items())
+    return times

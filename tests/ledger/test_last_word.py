@@ -988,6 +988,10 @@ class Puts:
             yield numbers[place], answer
 
 
+CHANGED = ["ConditionalCheckFailedException"] * 3
+"""Somebody else has changed the record each time."""
+
+
 @pytest.mark.parametrize(
     ("seconds", "expected"), [(60.0, "ledger_late"), (0.0, "delivered order_not_checked")]
 )
@@ -1203,20 +1207,137 @@ def test_a_newer_consent_that_waited_with_an_unchecked_withdrawal_is_given(
     assert marketing(account) == "SUBSCRIBED"
 
 
+def come_again(pair: Pair, *operations: Operation) -> None:
+    """Deliver the operations until none of them waits."""
+    for _ in range(4):
+        results = deliver(pair.client(uuid.uuid4().hex), *operations).results
+        operations = tuple(
+            each.operation for each in results if isinstance(each.outcome, Retryable)
+        )
+        pair.clock.skip(10)
+        if not operations:
+            return
+    raise AssertionError
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_withdrawal_that_an_older_consent_has_undone_that_waits_to_be_noted_is_sent_again(
+    pair: Pair, account: Account, *, together: bool
+) -> None:
+    deliver(pair.one, upsert(1, plan="x"))
+    deliver(pair.one, withdraws(1))
+    withdrawal, consent = not_checked(pair, withdraws(5)), not_noted(pair, consents(3))
+    for batch in [(withdrawal, consent)] if together else [(withdrawal,), (consent,)]:
+        come_again(pair, *batch)
+    assert marketing(account) == "UNSUBSCRIBED"
+
+
+def test_a_consent_that_an_older_withdrawal_has_undone_that_waits_to_be_noted_is_sent_again(
+    pair: Pair, account: Account
+) -> None:
+    deliver(pair.one, upsert(1, plan="x"))
+    consent, withdrawal = not_noted(pair, consents(5)), not_checked(pair, withdraws(3))
+    come_again(pair, consent, withdrawal)
+    assert marketing(account) == "SUBSCRIBED"
+
+
 @pytest.mark.parametrize(
-    ("code", "is_urgent", "expected"),
+    ("first", "meanwhile", "expected"),
     [
-        ("TimedOut", False, "ledger_late"),
-        ("TimedOut", True, "delivered order_not_checked"),
-        ("ThrottlingException", False, "delivered order_not_checked"),
+        (withdraws(5), consents(3), "UNSUBSCRIBED"),
+        (consents(5), withdraws(3), "SUBSCRIBED"),
+    ],
+)
+def test_what_waits_to_be_noted_waits_for_something_older_that_is_on_its_way(
+    pair: Pair,
+    account: Account,
+    first: Subscribe | Unsubscribe,
+    meanwhile: Operation,
+    expected: str,
+) -> None:
+    deliver(pair.one, upsert(1, plan="x"))
+    deliver(pair.one, withdraws(1))
+    late = not_checked(pair, first) if isinstance(first, Unsubscribe) else not_noted(pair, first)
+    found: list[Delivery] = []
+    one = halting(pair, lambda: found.append(deliver(pair.client("later"), late)))
+    assert said(deliver(one, meanwhile)) == ["delivered"]
+    assert said(found[0]) == ["person_busy"]
+    pair.clock.skip(10)
+    come_again(pair, *(each.operation for each in found[0].results))
+    assert marketing(account) == expected
+
+
+@pytest.mark.parametrize(
+    ("codes", "becomes"),
+    [
+        (["ThrottlingException"], "delivered order_not_checked"),
+        (CHANGED, "person_busy"),
+    ],
+)
+def test_an_older_consent_is_left_out_beside_a_withdrawal_that_cannot_be_noted_either(
+    pair: Pair, account: Account, codes: list[str], becomes: str
+) -> None:
+    deliver(pair.one, upsert(1, plan="x"))
+    deliver(pair.one, withdraws(1))
+    late = not_checked(pair, withdraws(5))
+    pair.table.requests.call = Puts(pair.table, *codes)
+    found = said(deliver(pair.client("later"), late, consents(3)))
+    assert found == [becomes, "delivered superseded"]
+    assert marketing(account) == "UNSUBSCRIBED"
+
+
+def test_a_withdrawal_by_number_that_an_older_consent_of_both_has_undone_is_sent_again(
+    pair: Pair, account: Account
+) -> None:
+    number = "+15005550006"
+    person = UpsertProfile("m", Identity(email=ADA, phone_number=number), time=at(1))
+    by_number = Unsubscribe("m", None, None, phone_number=number, time=at(1))
+    deliver(pair.one, person)
+    deliver(pair.one, by_number)
+    late = not_checked(pair, replace(by_number, time=at(5)))
+    deliver(pair.other, replace(consents(3), phone_number=number))
+    come_again(pair, late)
+    profile = account.profiles.by_email(ADA)
+    assert profile is not None
+    assert profile.consents["sms.marketing"] == "UNSUBSCRIBED"
+
+
+def test_nobody_who_was_deleted_meanwhile_is_subscribed_again(pair: Pair, account: Account) -> None:
+    deliver(pair.one, upsert(1, plan="x"))
+    late = not_noted(pair, consents(5))
+    deliver(pair.client("third"), withdraws(3))
+    deliver(pair.client("third"), deletes(9))
+    pair.clock.skip(60)
+    come_again(pair, late)
+    assert account.profiles.by_email(ADA) is None
+
+
+def test_what_is_sent_again_is_as_urgent_as_it_was(pair: Pair, account: Account) -> None:
+    deliver(pair.one, upsert(1, plan="x"))
+    late = not_noted(pair, consents(5))
+    deliver(pair.client("third"), withdraws(3))
+    pair.table.requests.call = Puts(pair.table, "TimedOut")
+    words = Words(pair.table, PEOPLE, pair.allowance, "late", Lateness())
+    client = InOrder(Klaviyo(pair.url), words, wall=pair.clock, urgent={id(late)})
+    assert said(deliver(client, late)) == ["delivered order_not_checked"]
+
+
+@pytest.mark.parametrize(
+    ("codes", "is_urgent", "expected"),
+    [
+        (["TimedOut"], False, "ledger_late"),
+        (["TimedOut"], True, "delivered order_not_checked"),
+        (["ThrottlingException"], False, "delivered order_not_checked"),
+        (CHANGED, False, "person_busy"),
+        (CHANGED, True, "delivered order_not_checked"),
     ],
 )
 def test_what_cannot_be_noted_later_either_comes_again_or_is_told(
-    pair: Pair, account: Account, code: str, *, is_urgent: bool, expected: str
+    pair: Pair, account: Account, codes: list[str], *, is_urgent: bool, expected: str
 ) -> None:
     late = not_noted(pair, consents(5, "L"))
     before = account.counts.total()
-    pair.table.requests.call = Puts(pair.table, code)
+    pair.table.requests.call = Puts(pair.table, *codes)
     words = Words(pair.table, PEOPLE, pair.allowance, "late", Lateness())
     urgent = {id(late)} if is_urgent else set()
     client = InOrder(Klaviyo(pair.url), words, wall=pair.clock, urgent=urgent)
@@ -1224,12 +1345,6 @@ def test_what_cannot_be_noted_later_either_comes_again_or_is_told(
     assert said(delivery) == [expected]
     assert delivery.results[0].operation is late
     assert account.counts.total() == before
-
-
-def test_a_consent_whose_record_somebody_changes_each_time_comes_again(pair: Pair) -> None:
-    late = not_noted(pair, consents(5, "L"))
-    pair.table.requests.call = Puts(pair.table, *["ConditionalCheckFailedException"] * 3)
-    assert said(deliver(pair.client("later"), late)) == ["person_busy"]
 
 
 def test_a_list_is_left_once_though_it_could_not_be_noted(pair: Pair, account: Account) -> None:

@@ -1,6 +1,6 @@
 """What a delivery claims in the records that all processes share, and what it concludes."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -72,9 +72,14 @@ class Checked:
     `now` is the time of the check, in Unix seconds. `unclear` are the positions of which nobody
     knows whether the claim was written. `again_in` has the positions that are sent unchecked and
     come again in so many seconds, to be noted.
+
+    `urgent` are the operations, by their `id`, that are sent even if they cannot be checked. `told`
+    is what is known of the people besides their records.
     """
 
     now: float
+    urgent: Set[int] = frozenset()
+    told: Mapping[Key, Times] = field(default_factory=dict)
     verdicts: dict[int, Verdict] = field(default_factory=dict)
     records: dict[Key, Record] = field(default_factory=dict)
     claims: dict[Key, Times] = field(default_factory=dict)

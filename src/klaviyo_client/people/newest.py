@@ -280,13 +280,21 @@ class Judge:
             if isinstance(operation, Subscribe)
             else f"sent leave {operation.list_id}"
         )
+        given = by_channel(operation) if isinstance(operation, Subscribe) else []
         return [
             (subscriber(operation), self._at(now, sent)),
+            *(
+                (key, self._at(now, f"sent on {channel}"))
+                for channel, key in given
+                if key != subscriber(operation)  # a withdrawal may name the number only
+            ),
             *((key, self._at(said, name)) for key, name in _done(operation)),
         ]
 
     def is_undone(self, operation: Subscribe | Unsubscribe, records: Mapping[Key, Record]) -> bool:
-        """Whether something older that says the opposite was sent after the operation was.
+        """Whether something older that says the opposite was sent after the operation was, or may
+        have been. Nothing is undone about somebody who was deleted later than the operation's
+        message.
 
         The time of sending that is noted is that of the claim, and two that decide the same fields
         never have a claim at once.
@@ -295,20 +303,29 @@ class Judge:
         if sent_at is None:
             return False
         said = said_at(operation, sent_at)
-        against: list[tuple[Key, str, str]] = []
-        for channel, key in by_channel(operation):
-            if isinstance(operation, Unsubscribe):
-                against.append((key, f"on {channel}", "sent subscribe"))
-            else:
-                against.append((key, f"off {channel}", f"sent off {channel}"))
 
         def last(key: Key, name: str) -> float:
-            return records[key].fields.of_field(self.field_id(name))
+            return records[key].fields.of_field(self.field_id(name)) if key in records else NEVER
 
+        if last(subscriber(operation), "deleted") > said:
+            return False
+        against: list[tuple[Key, str, tuple[str, ...]]] = []
+        for channel, key in by_channel(operation):
+            if isinstance(operation, Unsubscribe):
+                against.append((key, f"on {channel}", ("sent subscribe", f"sent on {channel}")))
+            else:
+                against.append((key, f"off {channel}", (f"sent off {channel}",)))
         return any(
-            NEVER < last(key, name) < said and last(key, sent) > sent_at
+            (NEVER < last(key, name) < said and any(last(key, each) > sent_at for each in sent))
+            or self._is_claimed(records[key], name, said, sent_at)
             for key, name, sent in against
         )
+
+    def _is_claimed(self, record: Record, name: str, said: float, since: float) -> bool:
+        """Whether something older may have been sent `since` then that decides the field: a claim
+        that has ended without a note stays in the record until somebody claims again."""
+        claim = record.claims.of_field(self.field_id(name))
+        return NEVER < claim < said and record.busy_until > since
 
     def withdrawals(self, operation: Operation, records: Mapping[Key, Record]) -> list[Withdrawal]:
         """Those of the operation's channels for which we have sent a withdrawal, however long ago.

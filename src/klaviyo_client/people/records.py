@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
+from klaviyo_client.people.stakes import Key
 from klaviyo_client.people.times import NOTHING, FieldId, Times
 
 MANY = "*"
@@ -75,3 +76,14 @@ def without_fields(record: Record, gone: Times) -> Record:
 def with_fields(record: Record, fields: Times) -> Record:
     """The record with these fields as well; for one that it has, the later time stays."""
     return replace(record, fields=record.fields.with_(fields), version=record.version + 1)
+
+
+def overlaid(records: Mapping[Key, Record], known: Mapping[Key, Times]) -> Mapping[Key, Record]:
+    """The records with what is known besides. Their versions stay: whoever replaces one writes that
+    as well."""
+    if not known:
+        return records
+    return {
+        key: replace(record, fields=record.fields.with_(known[key])) if key in known else record
+        for key, record in records.items()
+    }
