@@ -26,6 +26,7 @@ from handler.queue.routing import (
 )
 from handler.report.telemetry import Telemetry
 from klaviyo_mapping import Dropped, Message, Settings
+from operations import was_sent
 from operations.instants import NEVER, instant
 
 
@@ -91,6 +92,9 @@ class Sorter:
                 if entry.reason is not None:
                     found.redriven.append(entry)
             elif is_exhausted(entry, moment, self.retry_seconds):
+                if entry.operation is not None and was_sent(entry.operation):
+                    found.ready.append(entry)  # Klaviyo has taken it: only its record is missing
+                    continue
                 found.hopeless.append(dead_letter(entry, overdue_reason()))
             else:
                 found.wait(entry, wait_left(entry, moment))

@@ -150,10 +150,10 @@ class InOrder:
             afterwards = self._notes.afterwards(results, operations, stakes, checked)
         unnoted = self._notes.write(afterwards, checked)
         for position in stakes.keys() & results.keys() if unnoted else ():
-            if not unnoted.isdisjoint(keys_of(stakes[position])):
-                again = None
-                if self._words.is_late and id(operations[position]) not in urgent:
-                    again = Retryable(RetryReason.LEDGER_LATE, self._words.late_seconds)
+            changed = [unnoted[key] for key in keys_of(stakes[position]) if key in unnoted]
+            if changed:
+                is_urgent = id(operations[position]) in urgent
+                again = None if is_urgent else self._to_repeat(is_contended=all(changed))
                 results[position] = not_noted(results[position], again, now)
         for position, seconds_ in checked.again_in.items():
             results[position] = to_come_again(results[position], seconds_, now)
@@ -170,6 +170,12 @@ class InOrder:
                 for position, operation in enumerate(operations)
             ],
         )
+
+    def _to_repeat(self, *, is_contended: bool) -> Retryable | None:
+        """When to note again what could not be noted; `None` if that does not help."""
+        if self._words.is_late:
+            return Retryable(RetryReason.LEDGER_LATE, self._words.late_seconds)
+        return CONTENDED if is_contended else None
 
     def _check(
         self,

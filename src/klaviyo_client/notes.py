@@ -79,8 +79,9 @@ class Notes:
                 self._note(result, stake, checked.now, found)
         return found, self._conclusion(checked.records, found, checked)
 
-    def write(self, afterwards: Afterwards, checked: Checked) -> set[Key]:
-        """Note what was accepted, and end the claims; gives the people for whom that is unknown."""
+    def write(self, afterwards: Afterwards, checked: Checked) -> dict[Key, bool]:
+        """Note what was accepted, and end the claims. Gives the people for whom that is unknown,
+        and whether another process has changed their record each time."""
         found, change = afterwards
         records: Mapping[Key, Record] = checked.records
         open_ = set(records)
@@ -93,7 +94,7 @@ class Notes:
             if not written.refused:
                 break
             records = {key: records[key] for key in written.refused}
-        return open_
+        return {key: key in written.refused for key in open_}
 
     def _conclusion(
         self, records: Mapping[Key, Record], found: Conclusions, checked: Checked

@@ -10,7 +10,7 @@ import pytest
 from handler import assembly
 from handler.queue.envelope import Entry, pack
 from local.klaviyo_stand_in import Account, Weather
-from operations import AddToList, CreateEvent, Identity, UpsertProfile, to_json
+from operations import AddToList, CreateEvent, Identity, Subscribe, UpsertProfile, to_json
 from tests.deployment import Deployment
 from tests.handler.calls import batch, envelope, order, track
 
@@ -354,6 +354,17 @@ def test_messages_that_nobody_had_time_for_are_dead_letters_one_by_one_in_the_en
         {"message": track(1), "reason": reason},
         {"message": None, "reason": reason},
     ]
+
+
+def test_a_consent_that_klaviyo_has_taken_is_no_dead_letter_in_the_end(
+    deployment: Deployment,
+) -> None:
+    now = time.time()
+    sent = Subscribe("m", "jane@acme-store.example", None, is_consent=True, sent_at=now - 86_400)
+    (body,) = pack([Entry(sent, first_failed_at=now - 86_400, not_before=now + 300)])
+    assert deployment.retry(batch(body)) == {"batchItemFailures": []}
+    assert (deployment.dead(), deployment.waiting()) == ([], [])
+    assert deployment.account.counts.total() == 0
 
 
 @pytest.mark.parametrize("text", ["", "[]", "5", "[{]"])
