@@ -59,12 +59,12 @@ def judged_result(
 def to_come_again(result: Result, seconds: float, now: float) -> Result:
     """What becomes of a withdrawal that was sent unchecked `now` (Unix seconds): it comes again
     with what waits for the records, since what follows it must not overtake it. What was not taken
-    does not wait so long."""
+    does not wait so long, and what was left out does not come again."""
     outcome = result.outcome
     if isinstance(outcome, Retryable):
         delay = SOON if outcome.delay is None else outcome.delay
         return replace(result, outcome=replace(outcome, delay=min(seconds, delay)))
-    if isinstance(outcome, Delivered):
+    if is_sent(result):
         return _to_be_noted(result, Retryable(RetryReason.LEDGER_LATE, seconds), now)
     return result
 

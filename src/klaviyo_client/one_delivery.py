@@ -332,6 +332,8 @@ def _decided_by(order: Acts) -> Changes:
     """What the order of a person's operations decides about those that are not sent."""
     changes = Changes()
     changes.outcomes = dict.fromkeys((*order.superseded, *order.opted_out), Delivered())
+    for position in order.superseded:
+        changes.warn(position, DeliveryWarning.SUPERSEDED)
     for position in order.opted_out:
         changes.warn(position, DeliveryWarning.OPTED_OUT)
     return changes

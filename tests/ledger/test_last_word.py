@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from datetime import UTC, datetime
 from typing import Any
 
@@ -797,11 +797,11 @@ def test_what_a_process_with_little_time_could_not_check_soon_comes_again(pair: 
     assert outcomes == [Retryable(RetryReason.LEDGER_LATE, tried=False)] * 2
 
 
-def unable_to_claim(pair: Pair) -> InOrder:
+def unable_to_claim(pair: Pair, urgent: Set[int] = frozenset()) -> InOrder:
     """A client that the table answers in time, but for the first claims."""
     late = Table(pair.table.name, Puts(pair.table, *["TimedOut"] * 3), 86_400.0)
     words = Words(late, PEOPLE, Allowance(30.0), "late", Lateness())
-    return InOrder(Klaviyo(pair.url), words, wall=pair.clock)
+    return InOrder(Klaviyo(pair.url), words, wall=pair.clock, urgent=urgent)
 
 
 def test_a_withdrawal_from_everything_that_could_not_be_compared_waits(
@@ -964,7 +964,7 @@ def test_of_two_unsubscriptions_from_a_list_in_one_batch_none_waits_for_the_othe
     by_sms = Unsubscribe("m", ADA, "L", number, time=at(7), channels=("sms.marketing",))
     others = [upsert(5, f"{name}@acme-store.example", plan="x") for name in ("bob", "eve", "sue")]
     found = said(deliver(client, withdraws(5, "L"), *others, by_sms, withdraws(9, "L")))
-    assert found == ["delivered"] * 6
+    assert found == ["delivered superseded", *["delivered"] * 5]
     assert (members(account), account.withdrawn_everywhere) == ([], [])
     assert account.counts["bulk_unsubscribe_profiles", 202] == 1
 
@@ -1318,6 +1318,29 @@ def test_nobody_who_was_deleted_meanwhile_is_subscribed_again(pair: Pair, accoun
     pair.clock.skip(60)
     come_again(pair, late)
     assert account.profiles.by_email(ADA) is None
+
+
+def test_a_consent_that_another_of_its_batch_supersedes_was_not_sent(
+    pair: Pair, account: Account
+) -> None:
+    """So a later one need not wait."""
+    deliver(pair.one, upsert(1, plan="x"))
+    found = said(deliver(pair.one, consents(3, "L"), withdraws(5)))
+    assert found == ["delivered superseded", "delivered"]
+    pair.clock.skip(60)
+    assert said(deliver(pair.other, consents(7, "M"))) == ["delivered"]
+    assert members(account, "M") == [ADA]
+
+
+def test_a_withdrawal_that_another_of_its_batch_supersedes_is_not_noted(
+    pair: Pair, account: Account
+) -> None:
+    withdrawal, consent = withdraws(3), consents(5)
+    late = unable_to_claim(pair, urgent={id(consent)})
+    found = deliver(late, withdrawal, consent)
+    assert said(found)[0] == "delivered superseded order_not_checked"
+    assert found.results[0].operation is withdrawal
+    assert account.counts["bulk_unsubscribe_profiles", 202] == 0
 
 
 def test_what_is_sent_again_is_as_urgent_as_it_was(pair: Pair, account: Account) -> None:
