@@ -13,7 +13,7 @@ from ledger.table import Table
 from ledger.values import marshalled
 from local.klaviyo_stand_in import Account, Weather, serve
 from operations import CreateEvent, Identity
-from tests.ledger.test_last_word import KEY, said
+from tests.ledger.two_functions import KEY, said
 
 
 @pytest.fixture

@@ -6,15 +6,13 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Set
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from handler.books.last_word import Lateness, Words
-from klaviyo_client.api.answers import Answer
 from klaviyo_client.api.outcomes import (
     Delivered,
     DeliveryWarning,
@@ -27,14 +25,12 @@ from klaviyo_client.in_order import InOrder
 from klaviyo_client.judged_results import CONTENDED
 from klaviyo_client.people.claims import Written
 from klaviyo_client.results import Delivery
-from klaviyo_client.sending.transport import HttpTransport
 from ledger import item_keys
 from ledger.allowance import Allowance
 from ledger.calls import Asked, TableError
-from ledger.people import People
 from ledger.table import Table
 from ledger.values import marshalled
-from local.klaviyo_stand_in import Account, Faults, Policy, Weather, serve
+from local.klaviyo_stand_in import Account, Faults, Weather
 from operations import (
     AddToList,
     CreateEvent,
@@ -42,106 +38,35 @@ from operations import (
     Identity,
     MergeProfiles,
     Operation,
-    RemoveFromList,
     Subscribe,
     Unsubscribe,
     UpsertProfile,
 )
-
-KEY = "pk_test"
-PEOPLE = People("a key of the ledger that nobody guesses")
-ADA = "ada@acme-store.example"
-
-
-class Clock:
-    """The time of day, which `skip` moves on."""
-
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def skip(self, seconds: float) -> None:
-        self.now += seconds
-
-    def passing(self) -> float:
-        """The same for Klaviyo, where time passes by itself as well."""
-        return self.now + time.monotonic()
-
-
-class Pair:
-    """Two functions' clients; each has 30 seconds for the ledger, unless said otherwise."""
-
-    def __init__(self, url: str, table: Table, clock: Clock) -> None:
-        self.url, self.table, self.clock = url, table, clock
-        self.allowance = Allowance(30.0)
-        self.one, self.other = self.client("one"), self.client("other")
-
-    def client(self, me: str, klaviyo: Klaviyo | None = None) -> InOrder:
-        words = Words(self.table, PEOPLE, self.allowance, me)
-        return InOrder(
-            klaviyo or Klaviyo(self.url, probe_seconds=0.2),
-            words,
-            wall=self.clock,
-        )
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def account(clock: Clock) -> Account:
-    account = Account(
-        keys={KEY},
-        policy=Policy(default_opt_in="single_opt_in"),
-        clock=clock.passing,
-        started_at=datetime.fromtimestamp(clock.now, UTC),
-    )
-    account.add_list("L", "Newsletter", "single_opt_in")
-    account.add_list("M", "Offers", "single_opt_in")
-    return account
-
-
-@pytest.fixture
-def pair(account: Account, table: Table, clock: Clock) -> Iterator[Pair]:
-    with serve(account) as url:
-        yield Pair(url, table, clock)
-
-
-def at(second: float) -> str:
-    return (
-        f"2026-01-01T00:00:{second:09.6f}Z" if second % 1 else f"2026-01-01T00:00:{second:02.0f}Z"
-    )
-
-
-def upsert(second: float, address: str = ADA, **properties: Any) -> UpsertProfile:
-    return UpsertProfile("m", Identity(email=address), properties=properties, time=at(second))
-
-
-def deliver(client: InOrder, *operations: Operation) -> Delivery:
-    return client.deliver(operations, KEY, 5.0)
-
-
-def said(delivery: Delivery) -> list[str]:
-    """Of each operation what became of it, and with what warnings."""
-    found = []
-    for result in delivery.results:
-        outcome = result.outcome
-        kind = "delivered" if isinstance(outcome, Delivered) else type(outcome).__name__
-        if isinstance(outcome, Retryable):
-            kind = outcome.reason.value
-        found.append(" ".join((kind, *(warning.value for warning in result.warnings))))
-    return found
-
-
-def properties(account: Account, address: str = ADA) -> dict[str, Any]:
-    profile = account.profiles.by_email(address)
-    assert profile is not None
-    return dict(profile.properties)
-
+from tests.ledger.two_functions import (
+    ADA,
+    CHANGED,
+    KEY,
+    PEOPLE,
+    Halting,
+    Pair,
+    Puts,
+    at,
+    consents,
+    deletes,
+    deliver,
+    halting,
+    identifies,
+    joins,
+    leaves,
+    marketing,
+    members,
+    properties,
+    said,
+    subscribed,
+    unable_to_claim,
+    upsert,
+    withdraws,
+)
 
 # Traits
 
@@ -309,24 +234,6 @@ def test_a_clock_that_is_ahead_outdates_nothing_that_comes_later(
 # Two at once
 
 
-class Halting:
-    """Klaviyo over HTTP; `meanwhile` happens while the first request is on its way."""
-
-    def __init__(self, url: str, meanwhile: Callable[[], Any]) -> None:
-        self._through = HttpTransport(url, 4)
-        self._meanwhile = [meanwhile]
-
-    def send(self, *request: Any, **how: Any) -> Answer | Retryable:
-        if self._meanwhile:
-            self._meanwhile.pop()()
-        return self._through.send(*request, **how)
-
-
-def halting(pair: Pair, meanwhile: Callable[[], Any]) -> InOrder:
-    klaviyo = Klaviyo(pair.url, transport=Halting(pair.url, meanwhile))
-    return pair.client("halting", klaviyo)
-
-
 def test_while_an_older_value_is_on_its_way_a_newer_one_waits(pair: Pair, account: Account) -> None:
     found: list[Delivery] = []
     newer = upsert(9, plan="new")
@@ -489,36 +396,6 @@ def test_the_last_word_wins_whoever_races(pair: Pair, account: Account) -> None:
 # Lists and consents
 
 
-def members(account: Account, list_id: str = "L") -> list[str | None]:
-    by_id = {profile.id: profile.email for profile in account.profiles}
-    return [by_id[each] for each in account.lists[list_id].members]
-
-
-def marketing(account: Account) -> str | None:
-    profile = account.profiles.by_email(ADA)
-    return None if profile is None else profile.consents.get("email.marketing")
-
-
-def joins(second: float) -> AddToList:
-    return AddToList("m", Identity(email=ADA), "L", time=at(second))
-
-
-def leaves(second: float) -> RemoveFromList:
-    return RemoveFromList("m", Identity(email=ADA), "L", time=at(second))
-
-
-def consents(second: float, list_id: str | None = None) -> Subscribe:
-    return Subscribe("m", ADA, list_id, time=at(second), is_consent=True)
-
-
-def identifies(second: float, list_id: str = "L") -> Subscribe:
-    return Subscribe("m", ADA, list_id, time=at(second))
-
-
-def withdraws(second: float, list_id: str | None = None) -> Unsubscribe:
-    return Unsubscribe("m", ADA, list_id, time=at(second))
-
-
 def test_an_older_step_on_a_list_is_superseded(pair: Pair, account: Account) -> None:
     deliver(pair.one, upsert(1, plan="x"))
     assert said(deliver(pair.one, leaves(9))) == ["delivered"]
@@ -543,12 +420,6 @@ def test_an_older_opt_out_does_not_undo_a_fresh_consent(pair: Pair, account: Acc
     deliver(pair.one, consents(9))
     assert said(deliver(pair.other, withdraws(5))) == ["delivered superseded"]
     assert marketing(account) == "SUBSCRIBED"
-
-
-def subscribed(pair: Pair) -> None:
-    """Ada is on the list, for long enough to leave it."""
-    deliver(pair.one, consents(1, "L"))
-    pair.clock.skip(61)
 
 
 def test_who_has_just_been_subscribed_cannot_leave_yet(pair: Pair) -> None:
@@ -797,13 +668,6 @@ def test_what_a_process_with_little_time_could_not_check_soon_comes_again(pair: 
     assert outcomes == [Retryable(RetryReason.LEDGER_LATE, tried=False)] * 2
 
 
-def unable_to_claim(pair: Pair, urgent: Set[int] = frozenset()) -> InOrder:
-    """A client that the table answers in time, but for the first claims."""
-    late = Table(pair.table.name, Puts(pair.table, *["TimedOut"] * 3), 86_400.0)
-    words = Words(late, PEOPLE, Allowance(30.0), "late", Lateness())
-    return InOrder(Klaviyo(pair.url), words, wall=pair.clock, urgent=urgent)
-
-
 def test_a_withdrawal_from_everything_that_could_not_be_compared_waits(
     pair: Pair, account: Account
 ) -> None:
@@ -969,30 +833,6 @@ def test_of_two_unsubscriptions_from_a_list_in_one_batch_none_waits_for_the_othe
     assert account.counts["bulk_unsubscribe_profiles", 202] == 1
 
 
-class Puts:
-    """How a table is called whose puts are answered by these codes in turn; `None` for as usual."""
-
-    def __init__(self, table: Table, *codes: str | None) -> None:
-        self._call = table.requests.call
-        self._codes = list(codes)
-
-    def __call__(self, asked: Iterable[Asked], seconds: float) -> Any:
-        passed = []
-        for number, (operation, document) in enumerate(asked):
-            code = self._codes.pop(0) if operation == "PutItem" and self._codes else None
-            if code is None:
-                passed.append((number, (operation, document)))
-            else:
-                yield number, TableError(code)
-        numbers = [number for number, _ in passed]
-        for place, answer in self._call([each for _, each in passed], seconds):
-            yield numbers[place], answer
-
-
-CHANGED = ["ConditionalCheckFailedException"] * 3
-"""Somebody else has changed the record each time."""
-
-
 @pytest.mark.parametrize(
     ("seconds", "expected"), [(60.0, "ledger_late"), (0.0, "delivered order_not_checked")]
 )
@@ -1093,311 +933,6 @@ def test_what_was_taken_and_could_not_be_noted_comes_again_or_is_told(
     )
 
 
-def not_noted(pair: Pair, consent: Operation) -> Operation:
-    """The consent as it comes again, after Klaviyo has taken it and the table was too late to note
-    that."""
-    well = pair.table.requests.call
-    pair.table.requests.call = Puts(pair.table, None, "TimedOut")
-    [result] = deliver(pair.client("short"), consent).results
-    assert result.outcome == Retryable(RetryReason.LEDGER_LATE)
-    assert result.operation == replace(consent, sent_at=pair.clock())
-    pair.table.requests.call = well
-    pair.allowance = Allowance(30.0)
-    pair.clock.skip(10)  # so that its claim has ended
-    return result.operation
-
-
-def not_checked(pair: Pair, withdrawal: Unsubscribe) -> Operation:
-    """The withdrawal as it comes again, after a function has sent it while the table was late."""
-    [result] = deliver(unable_to_claim(pair), withdrawal).results
-    assert isinstance(result.outcome, Retryable)
-    assert result.outcome.reason is RetryReason.LEDGER_LATE
-    assert result.operation == replace(withdrawal, sent_at=pair.clock())
-    pair.clock.skip(10)
-    return result.operation
-
-
-@pytest.mark.parametrize("consent", [consents(5, "L"), consents(5), identifies(5)])
-def test_a_consent_that_could_not_be_noted_is_noted_later_and_not_sent_again(
-    pair: Pair, account: Account, consent: Subscribe
-) -> None:
-    deliver(pair.one, upsert(1, plan="x"))
-    late = not_noted(pair, consent)
-    before = account.counts.total()
-    assert said(deliver(pair.client("later"), late)) == ["delivered"]
-    assert said(deliver(pair.client("third"), consent, late)) == ["delivered", "delivered"]
-    assert account.counts.total() == before
-
-
-def test_a_consent_that_was_noted_later_outdates_an_older_withdrawal(
-    pair: Pair, account: Account
-) -> None:
-    late = not_noted(pair, consents(5, "L"))
-    deliver(pair.client("later"), late)
-    assert said(deliver(pair.client("third"), withdraws(3))) == ["delivered superseded"]
-    assert marketing(account) == "SUBSCRIBED"
-
-
-def test_a_consent_is_noted_as_of_when_it_was_sent(pair: Pair, account: Account) -> None:
-    late = not_noted(pair, consents(5, "L"))
-    pair.clock.skip(1801)
-    later = pair.client("later")
-    assert said(deliver(later, late, consents(7, "M"))) == ["delivered", "delivered"]
-    assert members(account, "M") == [ADA]
-
-
-def test_what_says_it_was_sent_in_the_future_is_noted_as_of_now(pair: Pair) -> None:
-    """As somebody may write who edits a dead letter."""
-    edited = replace(consents(5, "L"), sent_at=4e9)
-    assert said(deliver(pair.one, edited)) == ["delivered"]
-    pair.clock.skip(1801)
-    assert said(deliver(pair.other, consents(7, "M"))) == ["delivered"]
-
-
-@pytest.mark.parametrize("list_id", ["L", None])
-def test_a_consent_that_an_older_withdrawal_has_undone_before_it_was_noted_is_sent_again(
-    pair: Pair, account: Account, list_id: str | None
-) -> None:
-    deliver(pair.one, upsert(1, plan="x"))
-    late = not_noted(pair, consents(5, list_id))
-    assert said(deliver(pair.client("third"), withdraws(3))) == ["delivered"]
-    assert said(deliver(pair.client("later"), late)) == ["delivered"]
-    assert marketing(account) == "SUBSCRIBED"
-    assert said(deliver(pair.client("third"), withdraws(3))) == ["delivered superseded"]
-
-
-def test_a_consent_that_a_newer_withdrawal_has_ended_before_it_was_noted_stays_ended(
-    pair: Pair, account: Account
-) -> None:
-    late = not_noted(pair, consents(5, "L"))
-    deliver(pair.client("third"), withdraws(7))
-    before = account.counts.total()
-    assert said(deliver(pair.client("later"), late)) == ["delivered"]
-    assert account.counts.total() == before
-    assert marketing(account) == "UNSUBSCRIBED"
-    assert said(deliver(pair.client("later"), consents(6))) == ["delivered superseded"]
-
-
-def test_a_withdrawal_that_was_sent_unchecked_is_noted_later_and_not_sent_again(
-    pair: Pair, account: Account
-) -> None:
-    """Whoever has come back at Klaviyo's own form meanwhile stays."""
-    deliver(pair.one, consents(1, "L"))
-    late = not_checked(pair, withdraws(5))
-    account.add_subscribed(ADA, "L")
-    assert said(deliver(pair.client("later"), late)) == ["delivered"]
-    assert marketing(account) == "SUBSCRIBED"
-    assert said(deliver(pair.client("third"), consents(3))) == ["delivered superseded"]
-
-
-def test_a_withdrawal_that_an_older_consent_has_undone_before_it_was_noted_is_sent_again(
-    pair: Pair, account: Account
-) -> None:
-    """Klaviyo's date of the withdrawal counts as that of the one that was noted."""
-    deliver(pair.one, upsert(1, plan="x"))
-    deliver(pair.one, withdraws(1))
-    late = not_checked(pair, withdraws(5))
-    assert said(deliver(pair.other, consents(3))) == ["delivered"]
-    assert said(deliver(pair.client("later"), late)) == ["delivered"]
-    assert marketing(account) == "UNSUBSCRIBED"
-
-
-def test_a_newer_consent_that_waited_with_an_unchecked_withdrawal_is_given(
-    pair: Pair, account: Account
-) -> None:
-    """Though Klaviyo dates the withdrawal later: it is noted first."""
-    deliver(pair.one, upsert(1, plan="x"))
-    found = deliver(unable_to_claim(pair), withdraws(5), consents(7, "L"))
-    assert said(found) == ["ledger_late order_not_checked", "ledger_late"]
-    pair.clock.skip(40)
-    again = [each.operation for each in found.results]
-    assert said(deliver(pair.client("later"), *again)) == ["delivered", "delivered"]
-    assert marketing(account) == "SUBSCRIBED"
-
-
-def come_again(pair: Pair, *operations: Operation) -> None:
-    """Deliver the operations until none of them waits."""
-    for _ in range(4):
-        results = deliver(pair.client(uuid.uuid4().hex), *operations).results
-        operations = tuple(
-            each.operation for each in results if isinstance(each.outcome, Retryable)
-        )
-        pair.clock.skip(10)
-        if not operations:
-            return
-    raise AssertionError
-
-
-@pytest.mark.parametrize("together", [True, False])
-def test_a_withdrawal_that_an_older_consent_has_undone_that_waits_to_be_noted_is_sent_again(
-    pair: Pair, account: Account, *, together: bool
-) -> None:
-    deliver(pair.one, upsert(1, plan="x"))
-    deliver(pair.one, withdraws(1))
-    withdrawal, consent = not_checked(pair, withdraws(5)), not_noted(pair, consents(3))
-    for batch in [(withdrawal, consent)] if together else [(withdrawal,), (consent,)]:
-        come_again(pair, *batch)
-    assert marketing(account) == "UNSUBSCRIBED"
-
-
-def test_a_consent_that_an_older_withdrawal_has_undone_that_waits_to_be_noted_is_sent_again(
-    pair: Pair, account: Account
-) -> None:
-    deliver(pair.one, upsert(1, plan="x"))
-    consent, withdrawal = not_noted(pair, consents(5)), not_checked(pair, withdraws(3))
-    come_again(pair, consent, withdrawal)
-    assert marketing(account) == "SUBSCRIBED"
-
-
-@pytest.mark.parametrize(
-    ("first", "meanwhile", "expected"),
-    [
-        (withdraws(5), consents(3), "UNSUBSCRIBED"),
-        (consents(5), withdraws(3), "SUBSCRIBED"),
-    ],
-)
-def test_what_waits_to_be_noted_waits_for_something_older_that_is_on_its_way(
-    pair: Pair,
-    account: Account,
-    first: Subscribe | Unsubscribe,
-    meanwhile: Operation,
-    expected: str,
-) -> None:
-    deliver(pair.one, upsert(1, plan="x"))
-    deliver(pair.one, withdraws(1))
-    late = not_checked(pair, first) if isinstance(first, Unsubscribe) else not_noted(pair, first)
-    found: list[Delivery] = []
-    one = halting(pair, lambda: found.append(deliver(pair.client("later"), late)))
-    assert said(deliver(one, meanwhile)) == ["delivered"]
-    assert said(found[0]) == ["person_busy"]
-    pair.clock.skip(10)
-    come_again(pair, *(each.operation for each in found[0].results))
-    assert marketing(account) == expected
-
-
-@pytest.mark.parametrize(
-    ("codes", "becomes"),
-    [
-        (["ThrottlingException"], "delivered order_not_checked"),
-        (CHANGED, "person_busy"),
-    ],
-)
-def test_an_older_consent_is_left_out_beside_a_withdrawal_that_cannot_be_noted_either(
-    pair: Pair, account: Account, codes: list[str], becomes: str
-) -> None:
-    deliver(pair.one, upsert(1, plan="x"))
-    deliver(pair.one, withdraws(1))
-    late = not_checked(pair, withdraws(5))
-    pair.table.requests.call = Puts(pair.table, *codes)
-    found = said(deliver(pair.client("later"), late, consents(3)))
-    assert found == [becomes, "delivered superseded"]
-    assert marketing(account) == "UNSUBSCRIBED"
-
-
-def test_a_withdrawal_by_number_that_an_older_consent_of_both_has_undone_is_sent_again(
-    pair: Pair, account: Account
-) -> None:
-    number = "+15005550006"
-    person = UpsertProfile("m", Identity(email=ADA, phone_number=number), time=at(1))
-    by_number = Unsubscribe("m", None, None, phone_number=number, time=at(1))
-    deliver(pair.one, person)
-    deliver(pair.one, by_number)
-    late = not_checked(pair, replace(by_number, time=at(5)))
-    deliver(pair.other, replace(consents(3), phone_number=number))
-    come_again(pair, late)
-    profile = account.profiles.by_email(ADA)
-    assert profile is not None
-    assert profile.consents["sms.marketing"] == "UNSUBSCRIBED"
-
-
-def test_nobody_who_was_deleted_meanwhile_is_subscribed_again(pair: Pair, account: Account) -> None:
-    deliver(pair.one, upsert(1, plan="x"))
-    late = not_noted(pair, consents(5))
-    deliver(pair.client("third"), withdraws(3))
-    deliver(pair.client("third"), deletes(9))
-    pair.clock.skip(60)
-    come_again(pair, late)
-    assert account.profiles.by_email(ADA) is None
-
-
-def test_a_consent_that_another_of_its_batch_supersedes_was_not_sent(
-    pair: Pair, account: Account
-) -> None:
-    """So a later one need not wait."""
-    deliver(pair.one, upsert(1, plan="x"))
-    found = said(deliver(pair.one, consents(3, "L"), withdraws(5)))
-    assert found == ["delivered superseded", "delivered"]
-    pair.clock.skip(60)
-    assert said(deliver(pair.other, consents(7, "M"))) == ["delivered"]
-    assert members(account, "M") == [ADA]
-
-
-def test_a_withdrawal_that_another_of_its_batch_supersedes_is_not_noted(
-    pair: Pair, account: Account
-) -> None:
-    withdrawal, consent = withdraws(3), consents(5)
-    late = unable_to_claim(pair, urgent={id(consent)})
-    found = deliver(late, withdrawal, consent)
-    assert said(found)[0] == "delivered superseded order_not_checked"
-    assert found.results[0].operation is withdrawal
-    assert account.counts["bulk_unsubscribe_profiles", 202] == 0
-
-
-def test_what_is_sent_again_is_as_urgent_as_it_was(pair: Pair, account: Account) -> None:
-    deliver(pair.one, upsert(1, plan="x"))
-    late = not_noted(pair, consents(5))
-    deliver(pair.client("third"), withdraws(3))
-    pair.table.requests.call = Puts(pair.table, "TimedOut")
-    words = Words(pair.table, PEOPLE, pair.allowance, "late", Lateness())
-    client = InOrder(Klaviyo(pair.url), words, wall=pair.clock, urgent={id(late)})
-    assert said(deliver(client, late)) == ["delivered order_not_checked"]
-
-
-@pytest.mark.parametrize(
-    ("codes", "is_urgent", "expected"),
-    [
-        (["TimedOut"], False, "ledger_late"),
-        (["TimedOut"], True, "delivered order_not_checked"),
-        (["ThrottlingException"], False, "delivered order_not_checked"),
-        (CHANGED, False, "person_busy"),
-        (CHANGED, True, "delivered order_not_checked"),
-    ],
-)
-def test_what_cannot_be_noted_later_either_comes_again_or_is_told(
-    pair: Pair, account: Account, codes: list[str], *, is_urgent: bool, expected: str
-) -> None:
-    late = not_noted(pair, consents(5, "L"))
-    before = account.counts.total()
-    pair.table.requests.call = Puts(pair.table, *codes)
-    words = Words(pair.table, PEOPLE, pair.allowance, "late", Lateness())
-    urgent = {id(late)} if is_urgent else set()
-    client = InOrder(Klaviyo(pair.url), words, wall=pair.clock, urgent=urgent)
-    delivery = deliver(client, late)
-    assert said(delivery) == [expected]
-    assert delivery.results[0].operation is late
-    assert account.counts.total() == before
-
-
-def test_a_list_is_left_once_though_it_could_not_be_noted(pair: Pair, account: Account) -> None:
-    subscribed(pair)
-    pair.table.requests.call = Puts(pair.table, None, "TimedOut")
-    assert said(deliver(pair.client("short"), withdraws(5, "L"))) == ["delivered"]
-    pair.allowance = Allowance(30.0)
-    pair.clock.skip(10)
-    third = pair.client("third")
-    assert said(deliver(third, withdraws(5, "L"))) == ["consent_too_soon"]
-    assert said(deliver(third, consents(3, "L"))) == ["delivered superseded"]
-    pair.clock.skip(1801)
-    assert said(deliver(third, withdraws(5, "L"))) == ["delivered not_on_list"]
-    assert account.counts["bulk_unsubscribe_profiles", 202] == 1
-
-
-def test_of_what_was_not_taken_nothing_is_told(pair: Pair, account: Account) -> None:
-    account.set_weather(Weather(status=401))
-    pair.table.requests.call = Puts(pair.table, None, "ThrottlingException")
-    assert said(deliver(pair.one, consents(5, "L"))) == ["unauthorized"]
-
-
 def test_a_record_that_no_release_has_written_costs_no_message(
     pair: Pair, account: Account
 ) -> None:
@@ -1409,10 +944,6 @@ def test_a_record_that_no_release_has_written_costs_no_message(
 
 
 # Deletions
-
-
-def deletes(second: float) -> DeleteProfile:
-    return DeleteProfile("m", Identity(email=ADA), time=at(second))
 
 
 @pytest.mark.parametrize("is_consent", [True, False])

@@ -1,0 +1,340 @@
+"""Consents that Klaviyo has taken, and that come again to be noted."""
+
+import uuid
+
+import pytest
+from msgspec.structs import replace
+
+from handler.books.last_word import Lateness, Words
+from klaviyo_client.api.outcomes import Retryable, RetryReason
+from klaviyo_client.delivery import Klaviyo
+from klaviyo_client.in_order import InOrder
+from klaviyo_client.results import Delivery
+from ledger.allowance import Allowance
+from local.klaviyo_stand_in import Account, Weather
+from operations import Identity, Operation, Subscribe, Unsubscribe, UpsertProfile
+from tests.ledger.two_functions import (
+    ADA,
+    CHANGED,
+    PEOPLE,
+    Pair,
+    Puts,
+    at,
+    consents,
+    deletes,
+    deliver,
+    halting,
+    identifies,
+    marketing,
+    members,
+    said,
+    subscribed,
+    unable_to_claim,
+    upsert,
+    withdraws,
+)
+
+
+def not_noted(pair: Pair, consent: Operation) -> Operation:
+    """The consent as it comes again, after Klaviyo has taken it and the table was too late to note
+    that."""
+    well = pair.table.requests.call
+    pair.table.requests.call = Puts(pair.table, None, "TimedOut")
+    [result] = deliver(pair.client("short"), consent).results
+    assert result.outcome == Retryable(RetryReason.LEDGER_LATE)
+    assert result.operation == replace(consent, sent_at=pair.clock())
+    pair.table.requests.call = well
+    pair.allowance = Allowance(30.0)
+    pair.clock.skip(10)  # so that its claim has ended
+    return result.operation
+
+
+def not_checked(pair: Pair, withdrawal: Unsubscribe) -> Operation:
+    """The withdrawal as it comes again, after a function has sent it while the table was late."""
+    [result] = deliver(unable_to_claim(pair), withdrawal).results
+    assert isinstance(result.outcome, Retryable)
+    assert result.outcome.reason is RetryReason.LEDGER_LATE
+    assert result.operation == replace(withdrawal, sent_at=pair.clock())
+    pair.clock.skip(10)
+    return result.operation
+
+
+@pytest.mark.parametrize("consent", [consents(5, "L"), consents(5), identifies(5)])
+def test_a_consent_that_could_not_be_noted_is_noted_later_and_not_sent_again(
+    pair: Pair, account: Account, consent: Subscribe
+) -> None:
+    deliver(pair.one, upsert(1, plan="x"))
+    late = not_noted(pair, consent)
+    before = account.counts.total()
+    assert said(deliver(pair.client("later"), late)) == ["delivered"]
+    assert said(deliver(pair.client("third"), consent, late)) == ["delivered", "delivered"]
+    assert account.counts.total() == before
+
+
+def test_a_consent_that_was_noted_later_outdates_an_older_withdrawal(
+    pair: Pair, account: Account
+) -> None:
+    late = not_noted(pair, consents(5, "L"))
+    deliver(pair.client("later"), late)
+    assert said(deliver(pair.client("third"), withdraws(3))) == ["delivered superseded"]
+    assert marketing(account) == "SUBSCRIBED"
+
+
+def test_a_consent_is_noted_as_of_when_it_was_sent(pair: Pair, account: Account) -> None:
+    late = not_noted(pair, consents(5, "L"))
+    pair.clock.skip(1801)
+    later = pair.client("later")
+    assert said(deliver(later, late, consents(7, "M"))) == ["delivered", "delivered"]
+    assert members(account, "M") == [ADA]
+
+
+def test_what_says_it_was_sent_in_the_future_is_noted_as_of_now(pair: Pair) -> None:
+    """As somebody may write who edits a dead letter."""
+    edited = replace(consents(5, "L"), sent_at=4e9)
+    assert said(deliver(pair.one, edited)) == ["delivered"]
+    pair.clock.skip(1801)
+    assert said(deliver(pair.other, consents(7, "M"))) == ["delivered"]
+
+
+@pytest.mark.parametrize("list_id", ["L", None])
+def test_a_consent_that_an_older_withdrawal_has_undone_before_it_was_noted_is_sent_again(
+    pair: Pair, account: Account, list_id: str | None
+) -> None:
+    deliver(pair.one, upsert(1, plan="x"))
+    late = not_noted(pair, consents(5, list_id))
+    assert said(deliver(pair.client("third"), withdraws(3))) == ["delivered"]
+    assert said(deliver(pair.client("later"), late)) == ["delivered"]
+    assert marketing(account) == "SUBSCRIBED"
+    assert said(deliver(pair.client("third"), withdraws(3))) == ["delivered superseded"]
+
+
+def test_a_consent_that_a_newer_withdrawal_has_ended_before_it_was_noted_stays_ended(
+    pair: Pair, account: Account
+) -> None:
+    late = not_noted(pair, consents(5, "L"))
+    deliver(pair.client("third"), withdraws(7))
+    before = account.counts.total()
+    assert said(deliver(pair.client("later"), late)) == ["delivered"]
+    assert account.counts.total() == before
+    assert marketing(account) == "UNSUBSCRIBED"
+    assert said(deliver(pair.client("later"), consents(6))) == ["delivered superseded"]
+
+
+def test_a_withdrawal_that_was_sent_unchecked_is_noted_later_and_not_sent_again(
+    pair: Pair, account: Account
+) -> None:
+    """Whoever has come back at Klaviyo's own form meanwhile stays."""
+    deliver(pair.one, consents(1, "L"))
+    late = not_checked(pair, withdraws(5))
+    account.add_subscribed(ADA, "L")
+    assert said(deliver(pair.client("later"), late)) == ["delivered"]
+    assert marketing(account) == "SUBSCRIBED"
+    assert said(deliver(pair.client("third"), consents(3))) == ["delivered superseded"]
+
+
+def test_a_withdrawal_that_an_older_consent_has_undone_before_it_was_noted_is_sent_again(
+    pair: Pair, account: Account
+) -> None:
+    """Klaviyo's date of the withdrawal counts as that of the one that was noted."""
+    deliver(pair.one, upsert(1, plan="x"))
+    deliver(pair.one, withdraws(1))
+    late = not_checked(pair, withdraws(5))
+    assert said(deliver(pair.other, consents(3))) == ["delivered"]
+    assert said(deliver(pair.client("later"), late)) == ["delivered"]
+    assert marketing(account) == "UNSUBSCRIBED"
+
+
+def test_a_newer_consent_that_waited_with_an_unchecked_withdrawal_is_given(
+    pair: Pair, account: Account
+) -> None:
+    """Though Klaviyo dates the withdrawal later: it is noted first."""
+    deliver(pair.one, upsert(1, plan="x"))
+    found = deliver(unable_to_claim(pair), withdraws(5), consents(7, "L"))
+    assert said(found) == ["ledger_late order_not_checked", "ledger_late"]
+    pair.clock.skip(40)
+    again = [each.operation for each in found.results]
+    assert said(deliver(pair.client("later"), *again)) == ["delivered", "delivered"]
+    assert marketing(account) == "SUBSCRIBED"
+
+
+def come_again(pair: Pair, *operations: Operation) -> None:
+    """Deliver the operations until none of them waits."""
+    for _ in range(4):
+        results = deliver(pair.client(uuid.uuid4().hex), *operations).results
+        operations = tuple(
+            each.operation for each in results if isinstance(each.outcome, Retryable)
+        )
+        pair.clock.skip(10)
+        if not operations:
+            return
+    raise AssertionError
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_withdrawal_that_an_older_consent_has_undone_that_waits_to_be_noted_is_sent_again(
+    pair: Pair, account: Account, *, together: bool
+) -> None:
+    deliver(pair.one, upsert(1, plan="x"))
+    deliver(pair.one, withdraws(1))
+    withdrawal, consent = not_checked(pair, withdraws(5)), not_noted(pair, consents(3))
+    for batch in [(withdrawal, consent)] if together else [(withdrawal,), (consent,)]:
+        come_again(pair, *batch)
+    assert marketing(account) == "UNSUBSCRIBED"
+
+
+def test_a_consent_that_an_older_withdrawal_has_undone_that_waits_to_be_noted_is_sent_again(
+    pair: Pair, account: Account
+) -> None:
+    deliver(pair.one, upsert(1, plan="x"))
+    consent, withdrawal = not_noted(pair, consents(5)), not_checked(pair, withdraws(3))
+    come_again(pair, consent, withdrawal)
+    assert marketing(account) == "SUBSCRIBED"
+
+
+@pytest.mark.parametrize(
+    ("first", "meanwhile", "expected"),
+    [
+        (withdraws(5), consents(3), "UNSUBSCRIBED"),
+        (consents(5), withdraws(3), "SUBSCRIBED"),
+    ],
+)
+def test_what_waits_to_be_noted_waits_for_something_older_that_is_on_its_way(
+    pair: Pair,
+    account: Account,
+    first: Subscribe | Unsubscribe,
+    meanwhile: Operation,
+    expected: str,
+) -> None:
+    deliver(pair.one, upsert(1, plan="x"))
+    deliver(pair.one, withdraws(1))
+    late = not_checked(pair, first) if isinstance(first, Unsubscribe) else not_noted(pair, first)
+    found: list[Delivery] = []
+    one = halting(pair, lambda: found.append(deliver(pair.client("later"), late)))
+    assert said(deliver(one, meanwhile)) == ["delivered"]
+    assert said(found[0]) == ["person_busy"]
+    pair.clock.skip(10)
+    come_again(pair, *(each.operation for each in found[0].results))
+    assert marketing(account) == expected
+
+
+@pytest.mark.parametrize(
+    ("codes", "becomes"),
+    [
+        (["ThrottlingException"], "delivered order_not_checked"),
+        (CHANGED, "person_busy"),
+    ],
+)
+def test_an_older_consent_is_left_out_beside_a_withdrawal_that_cannot_be_noted_either(
+    pair: Pair, account: Account, codes: list[str], becomes: str
+) -> None:
+    deliver(pair.one, upsert(1, plan="x"))
+    deliver(pair.one, withdraws(1))
+    late = not_checked(pair, withdraws(5))
+    pair.table.requests.call = Puts(pair.table, *codes)
+    found = said(deliver(pair.client("later"), late, consents(3)))
+    assert found == [becomes, "delivered superseded"]
+    assert marketing(account) == "UNSUBSCRIBED"
+
+
+def test_a_withdrawal_by_number_that_an_older_consent_of_both_has_undone_is_sent_again(
+    pair: Pair, account: Account
+) -> None:
+    number = "+15005550006"
+    person = UpsertProfile("m", Identity(email=ADA, phone_number=number), time=at(1))
+    by_number = Unsubscribe("m", None, None, phone_number=number, time=at(1))
+    deliver(pair.one, person)
+    deliver(pair.one, by_number)
+    late = not_checked(pair, replace(by_number, time=at(5)))
+    deliver(pair.other, replace(consents(3), phone_number=number))
+    come_again(pair, late)
+    profile = account.profiles.by_email(ADA)
+    assert profile is not None
+    assert profile.consents["sms.marketing"] == "UNSUBSCRIBED"
+
+
+def test_nobody_who_was_deleted_meanwhile_is_subscribed_again(pair: Pair, account: Account) -> None:
+    deliver(pair.one, upsert(1, plan="x"))
+    late = not_noted(pair, consents(5))
+    deliver(pair.client("third"), withdraws(3))
+    deliver(pair.client("third"), deletes(9))
+    pair.clock.skip(60)
+    come_again(pair, late)
+    assert account.profiles.by_email(ADA) is None
+
+
+def test_a_consent_that_another_of_its_batch_supersedes_was_not_sent(
+    pair: Pair, account: Account
+) -> None:
+    """So a later one need not wait."""
+    deliver(pair.one, upsert(1, plan="x"))
+    found = said(deliver(pair.one, consents(3, "L"), withdraws(5)))
+    assert found == ["delivered superseded", "delivered"]
+    pair.clock.skip(60)
+    assert said(deliver(pair.other, consents(7, "M"))) == ["delivered"]
+    assert members(account, "M") == [ADA]
+
+
+def test_a_withdrawal_that_another_of_its_batch_supersedes_is_not_noted(
+    pair: Pair, account: Account
+) -> None:
+    withdrawal, consent = withdraws(3), consents(5)
+    late = unable_to_claim(pair, urgent={id(consent)})
+    found = deliver(late, withdrawal, consent)
+    assert said(found)[0] == "delivered superseded order_not_checked"
+    assert found.results[0].operation is withdrawal
+    assert account.counts["bulk_unsubscribe_profiles", 202] == 0
+
+
+def test_what_is_sent_again_is_as_urgent_as_it_was(pair: Pair, account: Account) -> None:
+    deliver(pair.one, upsert(1, plan="x"))
+    late = not_noted(pair, consents(5))
+    deliver(pair.client("third"), withdraws(3))
+    pair.table.requests.call = Puts(pair.table, "TimedOut")
+    words = Words(pair.table, PEOPLE, pair.allowance, "late", Lateness())
+    client = InOrder(Klaviyo(pair.url), words, wall=pair.clock, urgent={id(late)})
+    assert said(deliver(client, late)) == ["delivered order_not_checked"]
+
+
+@pytest.mark.parametrize(
+    ("codes", "is_urgent", "expected"),
+    [
+        (["TimedOut"], False, "ledger_late"),
+        (["TimedOut"], True, "delivered order_not_checked"),
+        (["ThrottlingException"], False, "delivered order_not_checked"),
+        (CHANGED, False, "person_busy"),
+        (CHANGED, True, "delivered order_not_checked"),
+    ],
+)
+def test_what_cannot_be_noted_later_either_comes_again_or_is_told(
+    pair: Pair, account: Account, codes: list[str], *, is_urgent: bool, expected: str
+) -> None:
+    late = not_noted(pair, consents(5, "L"))
+    before = account.counts.total()
+    pair.table.requests.call = Puts(pair.table, *codes)
+    words = Words(pair.table, PEOPLE, pair.allowance, "late", Lateness())
+    urgent = {id(late)} if is_urgent else set()
+    client = InOrder(Klaviyo(pair.url), words, wall=pair.clock, urgent=urgent)
+    delivery = deliver(client, late)
+    assert said(delivery) == [expected]
+    assert delivery.results[0].operation is late
+    assert account.counts.total() == before
+
+
+def test_a_list_is_left_once_though_it_could_not_be_noted(pair: Pair, account: Account) -> None:
+    subscribed(pair)
+    pair.table.requests.call = Puts(pair.table, None, "TimedOut")
+    assert said(deliver(pair.client("short"), withdraws(5, "L"))) == ["delivered"]
+    pair.allowance = Allowance(30.0)
+    pair.clock.skip(10)
+    third = pair.client("third")
+    assert said(deliver(third, withdraws(5, "L"))) == ["consent_too_soon"]
+    assert said(deliver(third, consents(3, "L"))) == ["delivered superseded"]
+    pair.clock.skip(1801)
+    assert said(deliver(third, withdraws(5, "L"))) == ["delivered not_on_list"]
+    assert account.counts["bulk_unsubscribe_profiles", 202] == 1
+
+
+def test_of_what_was_not_taken_nothing_is_told(pair: Pair, account: Account) -> None:
+    account.set_weather(Weather(status=401))
+    pair.table.requests.call = Puts(pair.table, None, "ThrottlingException")
+    assert said(deliver(pair.one, consents(5, "L"))) == ["unauthorized"]
