@@ -91,6 +91,7 @@ class Klaviyo:
             delivery = run.carry_out()
         finally:
             self._sender.meanwhile.clear()
+            self._recent.end_excuses()
         self._waiting.remember(_failed(delivery), self.clock())
         return delivery
 

@@ -211,14 +211,20 @@ class InOrder:
     ) -> None:
         """What a late table could not check comes again. A withdrawal from everything that nothing
         newer contradicts does not wait until it can be claimed; an unread one could undo a newer
-        consent."""
+        consent.
+
+        Whatever the table's trouble is, a withdrawal that was sent unchecked comes again to be
+        noted: otherwise an older consent would be given after it.
+        """
         unchecked = [
             position
             for position in stakes
             if (verdict := checked.verdicts.get(position)) is None
             or DeliveryWarning.ORDER_NOT_CHECKED in verdict.warnings
         ]
-        if not unchecked or not self._words.is_late:
+        is_late = self._words.is_late
+        withdrawing = [each for each in unchecked if is_withdrawal_from_all(operations[each])]
+        if not (is_late or withdrawing):
             return
         again_in = self._words.late_seconds
         comes_again = Retryable(RetryReason.LEDGER_LATE, again_in, tried=False)
@@ -227,9 +233,11 @@ class InOrder:
             if id(operation) in checked.urgent:
                 continue
             was_read = position in checked.verdicts
-            if again_in is not None and was_read and is_withdrawal_from_all(operation):
+            if is_withdrawal_from_all(operation) and (
+                not is_late or (again_in is not None and was_read)
+            ):
                 checked.again_in[position] = again_in
-            else:
+            elif is_late:
                 checked.verdicts[position] = Verdict(operation, comes_again)
 
     def _check_once(
@@ -284,8 +292,9 @@ class InOrder:
                     checked.unclear.add(position)
                     warnings = (*verdict.warnings, DeliveryWarning.ORDER_NOT_CHECKED)
                     verdict = replace(verdict, warnings=warnings)
-                for withdrawal in self._judge.withdrawals(verdict.operation, records):
-                    self._klaviyo.note_withdrawal(*withdrawal)
+                else:  # without a claim, somebody may have withdrawn more since the record was read
+                    for withdrawal in self._judge.withdrawals(verdict.operation, records):
+                        self._klaviyo.note_withdrawal(*withdrawal)
                 if deletion := self._judge.deletion(verdict.operation, records, now):
                     self._klaviyo.note_deletion(*deletion)
             checked.verdicts[position] = verdict

@@ -56,14 +56,16 @@ def judged_result(
     return _with(result, *added)
 
 
-def to_come_again(result: Result, seconds: float, now: float) -> Result:
+def to_come_again(result: Result, seconds: float | None, now: float) -> Result:
     """What becomes of a withdrawal that was sent unchecked `now` (Unix seconds): it comes again
-    with what waits for the records, since what follows it must not overtake it. What was not taken
-    does not wait so long, and what was left out does not come again."""
+    with what waits for the records, since what follows it must not overtake it; `seconds` are
+    `None` if nothing does. What was not taken does not wait so long, and what was left out does not
+    come again."""
     outcome = result.outcome
     if isinstance(outcome, Retryable):
         delay = SOON if outcome.delay is None else outcome.delay
-        return replace(result, outcome=replace(outcome, delay=min(seconds, delay)))
+        soon = delay if seconds is None else min(seconds, delay)
+        return replace(result, outcome=replace(outcome, delay=soon))
     if is_sent(result):
         return _to_be_noted(result, Retryable(RetryReason.LEDGER_LATE, seconds), now)
     return result

@@ -127,7 +127,9 @@ class LateNotes:
         return contended
 
     def _not_noted(self, operation: Operation, urgent: Set[int]) -> Result:
-        if self._words.is_late and id(operation) not in urgent:
+        """What becomes of it. A withdrawal waits whatever the records' trouble is."""
+        is_to_wait = self._words.is_late or isinstance(operation, Unsubscribe)
+        if is_to_wait and id(operation) not in urgent:
             seconds = self._words.late_seconds
             return Result(operation, Retryable(RetryReason.LEDGER_LATE, seconds, tried=False))
         return Result(operation, Delivered(), (DeliveryWarning.ORDER_NOT_CHECKED,))

@@ -85,7 +85,7 @@ class Checked:
     claims: dict[Key, Times] = field(default_factory=dict)
     before: dict[Key, dict[FieldId, float]] = field(default_factory=dict)
     unclear: set[int] = field(default_factory=set)
-    again_in: dict[int, float] = field(default_factory=dict)
+    again_in: dict[int, float | None] = field(default_factory=dict)
 
     def claim(self, key: Key, claims: Times, facts: Times, old: Record, new: Record) -> None:
         """A claim was written."""

@@ -9,6 +9,7 @@ is unsubscribed from everything
 from collections.abc import Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from klaviyo_client.api.outcomes import Delivered, DeliveryWarning, Retryable, RetryReason
 from klaviyo_client.api.queries import comparable
@@ -49,6 +50,7 @@ class RecentConsents:
     def __init__(self, seconds: float = ONCE_SECONDS) -> None:
         self.seconds = seconds
         self._changes: dict[Key, ConsentChange] = {}
+        self._excused: list[Key] = []
 
     def apply(self, known: Known, pending: Iterable[int], now: float) -> Changes:
         """The outcome of what must not be sent now, because of what was sent a while ago."""
@@ -144,13 +146,22 @@ class RecentConsents:
     def note_withdrawal(
         self, channel: str, identifier: tuple[str, str], said: float, until: float, now: float
     ) -> None:
-        """Note a withdrawal that some process has sent. A later one that this process has sent
-        stays: the others may not know of it."""
+        """Note a withdrawal that some process has sent, for one delivery. A later one that this
+        process has sent stays: the others may not know of it."""
         field, value = identifier
         key = ("withdrawn", channel, comparable(field, value))
         known = self._get(key, now)
         if known is None or (known.said or NEVER) <= said:
             self._put([key], ConsentChange(now, said, True, until))
+            self._excused.append(key)
+
+    def end_excuses(self) -> None:
+        """From here on Klaviyo's dates count again: another process may withdraw more."""
+        for key in self._excused:
+            change = self._changes.get(key)
+            if change is not None:
+                self._changes[key] = replace(change, until=NEVER)
+        self._excused.clear()
 
     def note_deletion(self, identifier: tuple[str, str], said: float | None, now: float) -> None:
         """Note that a person is deleted, who is on no list any more."""
