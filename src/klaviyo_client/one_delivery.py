@@ -333,8 +333,6 @@ def _decided_by(order: Acts) -> Changes:
     changes = Changes()
     changes.outcomes = dict.fromkeys((*order.superseded, *order.opted_out), Delivered())
     for position in order.superseded:
-        if position in order.repeated:  # the later one does what it says
-            continue
         changes.warn(position, DeliveryWarning.SUPERSEDED)
     for position in order.opted_out:
         changes.warn(position, DeliveryWarning.OPTED_OUT)

@@ -17,14 +17,12 @@ Consent = tuple[str, str]
 
 @dataclass(slots=True)
 class LastWords:
-    """`superseded` operations have a later one that says the same or the opposite; the `repeated`
-    ones only the same. Those `opted_out` are subscriptions, by an identify, of people who opted out
-    earlier in the batch. `in_order` has all positions, with each person's consents sorted by their
-    times."""
+    """`superseded` operations have a later one that says the same or the opposite. Those
+    `opted_out` are subscriptions, by an identify, of people who opted out earlier in the batch.
+    `in_order` has all positions, with each person's consents sorted by their times."""
 
     in_order: list[int]
     superseded: list[int] = field(default_factory=list)
-    repeated: set[int] = field(default_factory=set)
     opted_out: set[int] = field(default_factory=set)
 
 
@@ -56,7 +54,6 @@ def last_words(
                 found.in_order[slot] = position
             consents = [(position, operations[position]) for position in said]
             _collapse(consents, found)
-            _find_repeated(consents, found)
             _leave_alone(consents, found)
     return found
 
@@ -113,22 +110,6 @@ def _collapse(consents: Sequence[tuple[int, Operation]], found: LastWords) -> No
                 withdrawn.update(about)
             else:
                 left.update((list_id, each) for each in about)
-
-
-def _find_repeated(consents: Sequence[tuple[int, Operation]], found: LastWords) -> None:
-    """Backwards from the last one: nothing that stands says the opposite."""
-    given: set[Consent] = set()
-    withdrawn: set[Consent] = set()
-    superseded = set(found.superseded)
-    for position, operation in reversed(consents):
-        if not isinstance(operation, Subscribe | Unsubscribe):
-            continue
-        about = _consents(operation)
-        gives = isinstance(operation, Subscribe)
-        if position not in superseded:
-            (given if gives else withdrawn).update(about)
-        elif (withdrawn if gives else given).isdisjoint(about):
-            found.repeated.add(position)
 
 
 def _leave_alone(consents: Sequence[tuple[int, Operation]], found: LastWords) -> None:

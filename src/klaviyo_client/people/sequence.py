@@ -35,8 +35,7 @@ CONSENT, JOIN = "consent", "join"
 
 @dataclass(slots=True)
 class Acts:
-    """`acts` follow one another. `superseded` steps have a later one that says the opposite; the
-    `repeated` ones of them only one that says the same.
+    """`acts` follow one another. `superseded` steps have a later one that says the opposite.
 
     `followers` come after a deletion of their person; each has the position of that deletion. An
     operation in none of these is a deletion or a merge. `doomed` operations must be done before
@@ -46,7 +45,6 @@ class Acts:
 
     acts: list[list[int]] = field(default_factory=list)
     superseded: list[int] = field(default_factory=list)
-    repeated: set[int] = field(default_factory=set)
     followers: dict[int, int] = field(default_factory=dict)
     doomed: frozenset[int] = frozenset()
     too_soon: set[int] = field(default_factory=set)
@@ -120,7 +118,6 @@ def acts_of(operations: Sequence[Operation], pending: Iterable[int]) -> Acts:
     silent = {*words.superseded, *words.opted_out}
     standing = [each for each in words.in_order if each not in silent]
     order.superseded = sorted((*words.superseded, *_superseded(operations, standing, persons)))
-    order.repeated = words.repeated
     order.opted_out = words.opted_out
     order.doomed = _doomed(operations, positions, persons)
     left_out = set(order.superseded)

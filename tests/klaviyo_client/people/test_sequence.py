@@ -128,8 +128,7 @@ EARLY, HALF, LATE = "2026-07-15T10:00:00Z", "2026-07-15T10:00:00.500Z", "2026-07
 def test_of_steps_on_one_list_the_latest_stands(
     operations: list[Operation], superseded: list[int]
 ) -> None:
-    found = acts_of(operations, range(len(operations)))
-    assert (found.superseded, found.repeated) == (superseded, set())
+    assert acts_of(operations, range(len(operations))).superseded == superseded
 
 
 BOTH = Subscribe("m", "ann@x.io", "L", NUMBER, is_consent=True)
@@ -169,22 +168,6 @@ def test_of_consents_the_last_word_stands(
     operations: list[Operation], superseded: list[int]
 ) -> None:
     assert acts_of(operations, range(len(operations))).superseded == superseded
-
-
-@pytest.mark.parametrize(
-    ("operations", "repeated"),
-    [
-        pytest.param([gives(), gives()], {0}, id="given twice"),
-        pytest.param([takes(), takes()], {0}, id="taken twice"),
-        pytest.param([takes("ann@x.io", "L"), takes("ann@x.io", "L")], {0}, id="of one list"),
-        pytest.param([asks(), gives("ann@x.io", "L")], {0}, id="asked, given"),
-        pytest.param([gives(), takes()], set(), id="given, taken"),
-        pytest.param([gives(), gives(), takes()], set(), id="given twice, taken"),
-        pytest.param([gives(), takes(), gives()], {0}, id="to and fro"),
-    ],
-)
-def test_what_a_later_consent_only_repeats(operations: list[Operation], repeated: set[int]) -> None:
-    assert acts_of(operations, range(len(operations))).repeated == repeated
 
 
 @pytest.mark.parametrize(
