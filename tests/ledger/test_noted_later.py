@@ -1,6 +1,8 @@
 """Consents that Klaviyo has taken, and that come again to be noted."""
 
 import uuid
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -11,8 +13,11 @@ from klaviyo_client.delivery import Klaviyo
 from klaviyo_client.in_order import InOrder
 from klaviyo_client.results import Delivery
 from ledger.allowance import Allowance
+from ledger.calls import Asked, TableError
+from ledger.table import Table
 from local.klaviyo_stand_in import Account, Weather
 from operations import Identity, Operation, Subscribe, Unsubscribe, UpsertProfile
+from tests.deployment import answer_of
 from tests.ledger.two_functions import (
     ADA,
     CHANGED,
@@ -29,6 +34,7 @@ from tests.ledger.two_functions import (
     members,
     said,
     subscribed,
+    throttled,
     unable_to_claim,
     upsert,
     withdraws,
@@ -220,7 +226,7 @@ def test_what_waits_to_be_noted_waits_for_something_older_that_is_on_its_way(
 @pytest.mark.parametrize(
     ("codes", "becomes"),
     [
-        (["ThrottlingException"], "delivered order_not_checked"),
+        (["ThrottlingException"], "ledger_late"),
         (CHANGED, "person_busy"),
     ],
 )
@@ -285,14 +291,97 @@ def test_a_withdrawal_that_another_of_its_batch_supersedes_is_not_noted(
     assert account.counts["bulk_unsubscribe_profiles", 202] == 0
 
 
-def test_what_is_sent_again_is_as_urgent_as_it_was(pair: Pair, account: Account) -> None:
+def test_what_is_sent_again_is_as_urgent_as_it_was(pair: Pair) -> None:
+    """And is left out without a claim: somebody may have withdrawn since the record was read."""
     deliver(pair.one, upsert(1, plan="x"))
     late = not_noted(pair, consents(5))
     deliver(pair.client("third"), withdraws(3))
     pair.table.requests.call = Puts(pair.table, "TimedOut")
     words = Words(pair.table, PEOPLE, pair.allowance, "late", Lateness())
     client = InOrder(Klaviyo(pair.url), words, wall=pair.clock, urgent={id(late)})
-    assert said(deliver(client, late)) == ["delivered order_not_checked"]
+    assert said(deliver(client, late)) == ["delivered opted_out order_not_checked"]
+
+
+@pytest.mark.parametrize("lateness", [Lateness(), None], ids=["retry function", "webhook"])
+@pytest.mark.parametrize("is_throttled_again", [False, True])
+def test_a_withdrawal_that_a_throttled_table_could_not_check_comes_again(
+    pair: Pair, account: Account, lateness: Lateness | None, *, is_throttled_again: bool
+) -> None:
+    """Until it is noted, an older consent may be given, with the date of the withdrawal before."""
+    deliver(pair.one, upsert(1, plan="x"))
+    deliver(pair.one, withdraws(3))
+    pair.clock.skip(20)
+    found = deliver(throttled(pair, lateness=lateness), withdraws(7))
+    assert said(found) == ["ledger_late order_not_checked"]
+    assert account.counts["bulk_unsubscribe_profiles", 202] == 2
+    pair.clock.skip(20)
+    if is_throttled_again:
+        found = deliver(throttled(pair), found.results[0].operation)
+        assert said(found) == ["ledger_late"]
+    deliver(pair.other, consents(5))
+    pair.clock.skip(20)
+    come_again(pair, found.results[0].operation)
+    assert marketing(account) == "UNSUBSCRIBED"
+
+
+def test_a_consent_is_excused_for_one_delivery(pair: Pair, account: Account) -> None:
+    """A later one of the same process does not know what others have withdrawn meanwhile."""
+    deliver(pair.one, upsert(1, plan="x"))
+    deliver(pair.one, withdraws(3))
+    klaviyo = Klaviyo(pair.url, probe_seconds=0.2)
+    account.set_weather(Weather(status=400))
+    deliver(pair.client("process", klaviyo), consents(5))
+    account.set_weather(Weather())
+    pair.clock.skip(20)
+    deliver(pair.other, withdraws(7))
+    found = deliver(throttled(pair, klaviyo), consents(5))
+    assert said(found) == ["delivered opted_out order_not_checked"]
+    assert marketing(account) == "UNSUBSCRIBED"
+
+
+def test_a_consent_without_a_claim_is_not_excused(pair: Pair, account: Account) -> None:
+    """Somebody else may have withdrawn since the record was read."""
+    deliver(pair.one, upsert(1, plan="x"))
+    deliver(pair.one, withdraws(3))
+    pair.clock.skip(20)
+
+    def throttled_once(asked: Iterable[Asked], seconds: float) -> Any:
+        for number, (operation, document) in enumerate(asked):
+            if operation == "PutItem":
+                deliver(pair.other, withdraws(7))
+                yield number, TableError("ThrottlingException")
+            else:
+                yield number, answer_of(pair.table.requests.call, operation, document, seconds)
+
+    table = Table(pair.table.name, throttled_once, 86_400.0)
+    words = Words(table, PEOPLE, Allowance(5.0), "throttled", Lateness())
+    deliver(InOrder(Klaviyo(pair.url), words, wall=pair.clock), consents(5))
+    assert marketing(account) == "UNSUBSCRIBED"
+
+
+@pytest.mark.parametrize(
+    ("status", "said_twice", "list_members"),
+    [(503, consents(5, "L"), [ADA]), (429, withdraws(5, "L"), [])],
+)
+def test_what_stands_twice_in_a_batch_and_is_not_taken_is_sent_again(
+    pair: Pair,
+    account: Account,
+    status: int,
+    said_twice: Subscribe | Unsubscribe,
+    list_members: list[str],
+) -> None:
+    """The one that was left out for the other does not count as sent."""
+    if isinstance(said_twice, Unsubscribe):
+        subscribed(pair)
+    else:
+        deliver(pair.one, upsert(1, plan="x"))
+    account.set_weather(Weather(status=status))
+    found = deliver(pair.one, said_twice, said_twice)
+    account.set_weather(Weather())
+    pair.clock.skip(60)
+    again = [each.operation for each in found.results if isinstance(each.outcome, Retryable)]
+    assert said(deliver(pair.other, *again)) == ["delivered"]
+    assert members(account) == list_members
 
 
 @pytest.mark.parametrize(

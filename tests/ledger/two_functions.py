@@ -185,3 +185,17 @@ CHANGED = ["ConditionalCheckFailedException"] * 3
 
 def deletes(second: float) -> DeleteProfile:
     return DeleteProfile("m", Identity(email=ADA), time=at(second))
+
+
+def throttled(
+    pair: Pair, klaviyo: Klaviyo | None = None, lateness: Lateness | None = None
+) -> InOrder:
+    """A client for which DynamoDB throttles every request."""
+
+    def refuses(asked: Iterable[Asked], _: float) -> Any:
+        for number, _each in enumerate(asked):
+            yield number, TableError("ThrottlingException")
+
+    table = Table(pair.table.name, refuses, 86_400.0)
+    words = Words(table, PEOPLE, Allowance(5.0), "throttled", lateness)
+    return InOrder(klaviyo or Klaviyo(pair.url), words, wall=pair.clock)
