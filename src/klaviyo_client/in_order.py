@@ -30,17 +30,16 @@ from klaviyo_client.people.newest import (
 )
 from klaviyo_client.people.positions import (
     in_time,
-    is_withdrawal_from_all,
     slices,
     stakes_of,
 )
 from klaviyo_client.people.records import claimed, overlaid
-from klaviyo_client.people.sequence import held_by_deletions
+from klaviyo_client.people.sequence import held_by_deletions, held_by_waiting
 from klaviyo_client.people.stakes import Key, Stake
 from klaviyo_client.people.times import NOTHING, Times
-from klaviyo_client.results import Delivery
+from klaviyo_client.results import Delivery, Result
 from klaviyo_client.sending.ahead import Ahead
-from operations import Operation
+from operations import Operation, is_withdrawal_from_all
 
 MARGIN = 1.0
 """Seconds by which a claim outlasts its delivery, for clocks that differ."""
@@ -157,6 +156,7 @@ class InOrder:
                 results[position] = not_noted(results[position], again, now)
         for position, seconds_ in checked.again_in.items():
             results[position] = to_come_again(results[position], seconds_, now)
+        self._keep_together(operations, results, checked)
         self._notes.take_back(delivery, now)
         self._notes.not_sent(
             [operations[position] for position in checked.unclear - results.keys()],
@@ -200,11 +200,13 @@ class InOrder:
             for position, verdict in checked.verdicts.items()
             if isinstance(verdict.outcome, Retryable)
         }
-        for position, outcome in held_by_deletions(operations, waiting).items():
-            verdict = checked.verdicts.get(position)
-            if verdict is None or verdict.outcome is None:
-                checked.verdicts[position] = Verdict(operations[position], outcome)
-                checked.again_in.pop(position, None)  # a withdrawal waits as well
+        for hold_back in (held_by_waiting, held_by_deletions):
+            for position, outcome in hold_back(operations, waiting).items():
+                verdict = checked.verdicts.get(position)
+                if verdict is None or verdict.outcome is None:
+                    checked.verdicts[position] = Verdict(operations[position], outcome)
+                    checked.again_in.pop(position, None)  # a withdrawal waits as well
+                    waiting[position] = outcome
 
     def _leave_unchecked(
         self, operations: Sequence[Operation], stakes: Mapping[int, Stake], checked: Checked
@@ -239,6 +241,23 @@ class InOrder:
                 checked.again_in[position] = again_in
             elif is_late:
                 checked.verdicts[position] = Verdict(operation, comes_again)
+
+    @staticmethod
+    def _keep_together(
+        operations: Sequence[Operation], results: Mapping[int, Result], checked: Checked
+    ) -> None:
+        """What waits for the records comes again with the withdrawal that it must not overtake.
+        If the withdrawal came alone, and failed again, a subscription would go ahead of it."""
+        sent_again = {
+            position: outcome
+            for position in checked.again_in
+            if isinstance(outcome := results[position].outcome, Retryable)
+        }
+        for position, outcome in held_by_waiting(operations, sent_again).items():
+            verdict = checked.verdicts.get(position)
+            if verdict is not None and isinstance(verdict.outcome, Retryable):
+                together = replace(verdict.outcome, delay=outcome.delay)
+                checked.verdicts[position] = replace(verdict, outcome=together)
 
     def _check_once(
         self,

@@ -254,6 +254,11 @@ def leaves_list(operation: Operation | None) -> TypeGuard[Unsubscribe]:
     return isinstance(operation, Unsubscribe) and operation.list_id is not None
 
 
+def is_withdrawal_from_all(operation: Operation) -> TypeGuard[Unsubscribe]:
+    """Whether somebody withdraws a consent, and not only for one list: that must not wait long."""
+    return isinstance(operation, Unsubscribe) and operation.list_id is None
+
+
 def was_sent(operation: Operation) -> TypeGuard[Subscribe | Unsubscribe]:
     """Whether Klaviyo has taken this consent already, and only its record is missing."""
     return isinstance(operation, Subscribe | Unsubscribe) and operation.sent_at is not None

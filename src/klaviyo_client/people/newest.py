@@ -30,7 +30,14 @@ from klaviyo_client.people.stakes import (
     what_stands,
 )
 from klaviyo_client.people.times import NOTHING, FieldId, FieldIds, Times
-from operations import DeleteProfile, Operation, Subscribe, Unsubscribe
+from operations import (
+    DeleteProfile,
+    Operation,
+    Subscribe,
+    Unsubscribe,
+    channels_of,
+    with_channels,
+)
 from operations.instants import NEVER, instant
 
 Noted = tuple[Key, Times]
@@ -73,8 +80,9 @@ class _Known:
         self._latest: dict[Key, float] = {}
 
     def of(self, key: Key) -> Times:
-        """The person's fields."""
-        return self._records[key].fields
+        """The person's fields; none of somebody whom no channel of the operation goes by."""
+        record = self._records.get(key)
+        return NOTHING if record is None else record.fields
 
     def is_older(self, stake: Stake, said: float) -> bool:
         """Whether every known time of these people is older than `said`, or the same."""
@@ -177,20 +185,50 @@ class Judge:
         left = what_stands(operation, stake, is_newer)
         if left is None:
             return Verdict(operation, Delivered(), (DeliveryWarning.SUPERSEDED,))
-        outcome = self._once(left, said, known, now)
-        warnings = () if left is operation else (DeliveryWarning.OLDER_PARTS_LEFT_OUT,)
-        return Verdict(left, outcome, warnings)
+        warnings: tuple[DeliveryWarning, ...] = ()
+        if left is not operation:
+            warnings = (DeliveryWarning.OLDER_PARTS_LEFT_OUT,)
+        if not isinstance(left, Subscribe | Unsubscribe):
+            return Verdict(left, None, warnings)
+        if opted_out := self._opted_out(left, said, known, now):
+            warnings = (*warnings, DeliveryWarning.OPTED_OUT)
+            kept = tuple(each for each in channels_of(left) if each not in opted_out)
+            if not kept:
+                return Verdict(operation, Delivered(), warnings)
+            left = with_channels(left, kept)
+        return Verdict(left, self._once(left, said, known, now), warnings)
+
+    def _opted_out(
+        self, operation: Subscribe | Unsubscribe, said: float, known: "_Known", now: float
+    ) -> list[str]:
+        """The channels on which an identify's subscription would undo an opt-out that some process
+        has sent a short time ago: Klaviyo carries it out some time after accepting it, and does not
+        show it before (https://github.com/klaviyo/klaviyo-api-python/issues/52)."""
+        if isinstance(operation, Unsubscribe) or operation.is_consent:
+            return []
+        key = subscriber(operation)
+
+        def sent(what: str, at: Key = key) -> float:
+            return known.of(at).of_field(self.field_id(f"sent {what}"))
+
+        since = max(sent("subscribe"), now - self.once_seconds)
+        if known.of(key).of_field(self.field_id("deleted")) < said:
+            since = max(since, sent("deletion"))
+        has_left = sent(f"leave {operation.list_id}") > since
+        return [
+            channel
+            for channel, at in by_channel(operation)
+            if has_left or sent(f"off {channel}", at) > max(since, sent(f"on {channel}", at))
+        ]
 
     def _once(
         self,
-        operation: Operation,
+        operation: Subscribe | Unsubscribe,
         said: float,
         known: "_Known",
         now: float,
     ) -> Outcome | None:
         """The outcome of a consent that was changed a short time ago."""
-        if not isinstance(operation, Subscribe | Unsubscribe):
-            return None
         of_list = operation.list_id
 
         def last(name: str, key: Key | None = None) -> float:
@@ -351,7 +389,7 @@ class Judge:
         if not isinstance(operation, Subscribe):
             return None
         key = subscriber(operation)
-        fields, said = records[key].fields, said_at(operation, now)
+        fields, said = _Known(records).of(key), said_at(operation, now)
         if not self._is_new(fields, fields.of_field(self.field_id("sent subscribe")), said):
             return None
         return key, fields.of_field(self.field_id("deleted"))

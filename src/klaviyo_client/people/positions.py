@@ -8,8 +8,8 @@ from operations import (
     DeleteProfile,
     MergeProfiles,
     Operation,
-    Unsubscribe,
     UpsertProfile,
+    is_withdrawal_from_all,
     leaves_list,
 )
 from operations.instants import NEVER
@@ -32,11 +32,6 @@ def stakes_of(
         if stake is not None and stake.sets and said_at(operation, now) != NEVER:
             found[position] = stake
     return found
-
-
-def is_withdrawal_from_all(operation: Operation) -> bool:
-    """Whether somebody withdraws a consent, and not only for one list: that must not wait long."""
-    return isinstance(operation, Unsubscribe) and operation.list_id is None
 
 
 def slices(

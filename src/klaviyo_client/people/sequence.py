@@ -20,6 +20,7 @@ from operations import (
     Subscribe,
     Unsubscribe,
     UpsertProfile,
+    is_withdrawal_from_all,
     kind_of,
 )
 from operations.instants import is_before
@@ -58,6 +59,7 @@ def can_contradict(operations: Iterable[Operation]) -> bool:
 
 _UNDOING = frozenset({RemoveFromList, Unsubscribe, DeleteProfile, MergeProfiles})
 _OF_ONE_PROFILE = (UpsertProfile, CreateEvent, AddToList, RemoveFromList, DeleteProfile)
+_STEPS = (AddToList, RemoveFromList, Subscribe, Unsubscribe)
 _LAST = (DeleteProfile, MergeProfiles)
 """Sent only when nothing else about their people is left to send."""
 
@@ -172,6 +174,27 @@ def held_by_deletions(
         for position, person in enumerate(persons)
         if person in held and position not in waiting
     }
+
+
+def held_by_waiting(
+    operations: Sequence[Operation], waiting: Mapping[int, Retryable]
+) -> dict[int, Retryable]:
+    """The steps on lists and consents, by position, that must wait as well, and as long, if these
+    wait: they would overtake them. A withdrawal from everything waits for nothing."""
+    held = {
+        key: waiting_for(outcome)
+        for position, outcome in waiting.items()
+        for key in holds_back(operations[position])
+    }
+    if not held:
+        return {}
+    found: dict[int, Retryable] = {}
+    for position, operation in enumerate(operations):
+        if isinstance(operation, _STEPS) and not is_withdrawal_from_all(operation):
+            key = next((key for key in waits_for(operation) if key in held), None)
+            if key is not None and position not in waiting:
+                found[position] = held[key]
+    return found
 
 
 class _People:

@@ -4,7 +4,15 @@ from collections.abc import Callable
 
 import pytest
 
-from klaviyo_client.people.sequence import Acts, acts_of, holds_back, keys_of, waits_for
+from klaviyo_client.api.outcomes import Retryable, RetryReason, waiting_for
+from klaviyo_client.people.sequence import (
+    Acts,
+    acts_of,
+    held_by_waiting,
+    holds_back,
+    keys_of,
+    waits_for,
+)
 from operations import (
     AddToList,
     CheckImport,
@@ -261,6 +269,33 @@ def test_what_waits_in_the_queue_holds_back_what_would_replace_it(
     earlier: Operation, later: Operation, waits: bool
 ) -> None:
     assert (not set(holds_back(earlier)).isdisjoint(waits_for(later))) == waits
+
+
+LATE = Retryable(RetryReason.LEDGER_LATE, 7.0, tried=False)
+
+
+@pytest.mark.parametrize(
+    ("waits", "other", "is_held"),
+    [
+        (Unsubscribe("m", "ann@x.io", None), Subscribe("m", "ann@x.io", "L"), True),
+        (Unsubscribe("m", "ann@x.io", None, NUMBER), Subscribe("m", "ann@x.io", "L"), True),
+        (Unsubscribe("m", "ann@x.io", "L"), joins(), True),
+        (upsert(identity=ANN), joins(), True),
+        (upsert(identity=ANN), Unsubscribe("m", "ann@x.io", None), False),
+        (upsert(identity=ANN), upsert(identity=ANN), False),
+        (upsert(identity=ANN), event(identity=ANN), False),
+        (Unsubscribe("m", "bob@x.io", None), Subscribe("m", "ann@x.io", "L"), False),
+        (Unsubscribe("m", "ann@x.io", None), Unsubscribe("m", "ann@x.io", "L"), False),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 1])
+def test_what_waits_for_the_ledger_holds_back_the_steps_that_would_overtake_it(
+    waits: Operation, other: Operation, is_held: bool, place: int
+) -> None:
+    operations = [other, other]
+    operations[place] = waits
+    held = {1 - place: waiting_for(LATE)} if is_held else {}
+    assert held_by_waiting(operations, {place: LATE}) == held
 
 
 def test_a_check_of_an_import_is_about_nobody() -> None:
