@@ -271,7 +271,7 @@ def test_what_waits_in_the_queue_holds_back_what_would_replace_it(
     assert (not set(holds_back(earlier)).isdisjoint(waits_for(later))) == waits
 
 
-LATE = Retryable(RetryReason.LEDGER_LATE, 7.0, tried=False)
+LEDGER_LATE = Retryable(RetryReason.LEDGER_LATE, 7.0, tried=False)
 
 
 @pytest.mark.parametrize(
@@ -294,8 +294,8 @@ def test_what_waits_for_the_ledger_holds_back_the_steps_that_would_overtake_it(
 ) -> None:
     operations = [other, other]
     operations[place] = waits
-    held = {1 - place: waiting_for(LATE)} if is_held else {}
-    assert held_by_waiting(operations, {place: LATE}) == held
+    held = {1 - place: waiting_for(LEDGER_LATE)} if is_held else {}
+    assert held_by_waiting(operations, {place: LEDGER_LATE}) == held
 
 
 def test_a_check_of_an_import_is_about_nobody() -> None:
