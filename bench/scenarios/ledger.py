@@ -1,11 +1,12 @@
 """`make bench-ledger`: what the ledger costs a call of 1,000 identifies, and a cold start.
 
-    python -m bench.scenarios.ledger [--rounds 5] [--calls 10]
+    python -m bench.scenarios.ledger [--rounds 7] [--calls 10]
 
 A far end answers as Klaviyo and as DynamoDB, the latter after 5 ms. The ledger knows every person
 already. It measures with and without the ledger in turn, each round in fresh processes: the time of
-a call (median), the time of a process's first call with its imports, and a call's requests to
-DynamoDB. The aim is for a Klaviyo that takes 300 ms, as in `make bench-slow`. Since the ledger's
+a call (median), the time of a process's first call with its imports, and what was not checked. How
+much more a call takes is the median of the rounds, since a machine's speed may change from one to
+the next. The aim is for a Klaviyo that takes 300 ms, as in `make bench-slow`. Since the ledger's
 time does not depend on Klaviyo's, it is a larger share of a faster one: this is shown as well.
 """
 
@@ -31,20 +32,21 @@ FAST_SECONDS = 0.1
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 
-Medians = dict[str, dict[str, float]]
-"""By whether the ledger is `on` or `off`, the figures by their names."""
+Rounds = dict[str, dict[str, list[float]]]
+"""By whether the ledger is `on` or `off`, the figures of each round by their names."""
 
 
 def main() -> int:
     """Measure, print, store the numbers. Returns 1 if a call takes too long."""
     parser = argparse.ArgumentParser(prog="python -m bench.scenarios.ledger")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--calls", type=int, default=10)
     arguments = parser.parse_args()
     print(f"  a call of {MESSAGES:,} identifies, DynamoDB in 5 ms")
     results = {}
     for klaviyo_seconds in (ANSWER_SECONDS, FAST_SECONDS):
-        medians = _medians(klaviyo_seconds, arguments.rounds, arguments.calls)
+        rounds = _rounds(klaviyo_seconds, arguments.rounds, arguments.calls)
+        medians = _medians(rounds)
         aim = f"at most {MOST:.0%}" if klaviyo_seconds == ANSWER_SECONDS else "no aim"
         print(f"  Klaviyo in {klaviyo_seconds * 1000:.0f} ms")
         for ledger, median in medians.items():
@@ -52,31 +54,42 @@ def main() -> int:
                 f"    ledger {ledger:<4} {median['call'] * 1000:7.1f} ms, of the processor "
                 f"{median['processor'] * 1000:6.1f} ms"
             )
-        print(f"    more         {_more(medians):7.1%}, {aim}")
+        low, more, high = _more(rounds)
+        print(f"    more         {more:7.1%} ({low:.1%} to {high:.1%}), {aim}")
         print(f"    not checked  {medians['on']['unchecked']:7.0f} operations")
-        results[klaviyo_seconds] = medians
-    off, on = results[ANSWER_SECONDS]["off"]["first"], results[ANSWER_SECONDS]["on"]["first"]
+        results[klaviyo_seconds] = {**medians, "more": more}
+        if klaviyo_seconds == ANSWER_SECONDS:
+            is_over = more > MOST
+            off, on = medians["off"]["first"], medians["on"]["first"]
     print(f"  first call of a process  {off * 1000:.0f} ms, and {(on - off) * 1000:.0f} ms more")
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / "ledger.json").write_text(json.dumps(results, indent=2) + "\n")
-    return 1 if _more(results[ANSWER_SECONDS]) > MOST else 0
+    return 1 if is_over else 0
 
 
-def _more(medians: Medians) -> float:
-    return medians["on"]["call"] / medians["off"]["call"] - 1
+def _more(rounds: Rounds) -> tuple[float, float, float]:
+    """How much more a call takes with the ledger, as a share: the least round, the median, the
+    most."""
+    pairs = zip(rounds["on"]["call"], rounds["off"]["call"], strict=True)
+    shares = sorted(on / off - 1 for on, off in pairs)
+    return shares[0], statistics.median(shares), shares[-1]
 
 
-def _medians(klaviyo_seconds: float, rounds: int, calls: int) -> Medians:
-    found: dict[str, dict[str, list[float]]] = {"off": {}, "on": {}}
+def _medians(rounds: Rounds) -> dict[str, dict[str, float]]:
+    return {
+        ledger: {name: statistics.median(values) for name, values in of_ledger.items()}
+        for ledger, of_ledger in rounds.items()
+    }
+
+
+def _rounds(klaviyo_seconds: float, rounds: int, calls: int) -> Rounds:
+    found: Rounds = {"off": {}, "on": {}}
     with far_ends.ledger_end(klaviyo_seconds) as port:
         for _ in range(rounds):
             for ledger, figures in found.items():
                 for name, value in _measured(port, ledger, calls).items():
                     figures.setdefault(name, []).append(value)
-    return {
-        ledger: {name: statistics.median(values) for name, values in of_ledger.items()}
-        for ledger, of_ledger in found.items()
-    }
+    return found
 
 
 def _measured(port: str, ledger: str, calls: int) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from handler.report.telemetry import Metric, Telemetry
 from klaviyo_client.api.outcomes import DeliveryWarning, Refused, Retryable
 from klaviyo_client.delivery import Klaviyo
 from klaviyo_client.results import Delivery, Result
+from klaviyo_client.sending.ahead import Ahead
 from klaviyo_mapping import Dropped, Mapped, Message, Settings
 from operations import Json, Operation
 
@@ -152,8 +154,13 @@ class Intake:
             apart=False,
         )
         routing, stored = self._keep(work, delivery, received_at, schedule.queues)
+        answer = Ahead(partial(self._answer, work, delivery, stored))
         if page is not None:
-            self._record(page, new, work.later, delivery, routing, stored, since)
+            self._record(page, new, work.later, delivery, routing, stored, since, answer)
+        return answer.get()
+
+    def _answer(self, work: Work, delivery: Delivery, stored: Stored) -> dict[str, Any]:
+        """The answer to Segment, counted and logged."""
         if stored.missing:
             self.telemetry.warning(
                 "queue unavailable", code=stored.codes[0], received=work.received
@@ -249,8 +256,10 @@ class Intake:
         routing: Routing,
         stored: Stored,
         since: float,
+        answer: "Ahead[dict[str, Any]]",
     ) -> None:
-        """Write into the ledger what became of the messages decided on, and which are for later."""
+        """Write into the ledger what became of the messages decided on, and which are for later;
+        meanwhile, make the answer."""
         from handler.books.recording import record_webhook
 
         record_webhook(
@@ -262,6 +271,7 @@ class Intake:
             pace=self.pace,
             unread=(entry.message_id for entry in later),
             at=since,
+            meanwhile=answer.get,
         )
 
     def _fates(self, work: Work, delivery: Delivery) -> list[MessageFate]:

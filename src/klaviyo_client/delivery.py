@@ -8,6 +8,7 @@ Klaviyo surely shows whether it was carried out (`recent_consents`).
 
 import time
 from collections.abc import Callable, Sequence
+from operator import is_
 
 from klaviyo_client.api.outcomes import Retryable, RetryReason
 from klaviyo_client.one_delivery import OneDelivery
@@ -17,11 +18,12 @@ from klaviyo_client.people.sequence import holds_back
 from klaviyo_client.people.waiting import Key, LatestRetry, WaitingPersons
 from klaviyo_client.planning.lists import KnownLists
 from klaviyo_client.planning.recent_consents import RecentConsents
+from klaviyo_client.planning.upserts import Rounds, plan_profiles
 from klaviyo_client.results import Delivery
 from klaviyo_client.sending.sender import LONGEST_SECONDS, WORKERS, Sender, Transport
 from klaviyo_client.sending.shared import Barometer
 from klaviyo_client.sending.transport import HttpTransport
-from operations import Operation, Unsubscribe
+from operations import Operation, Unsubscribe, UpsertProfile
 
 
 class Klaviyo:
@@ -55,6 +57,7 @@ class Klaviyo:
         self._waiting = WaitingPersons(remember_seconds, latest_retry)
         self._lists = KnownLists()
         self._recent = RecentConsents(once_seconds)
+        self._planned: tuple[Sequence[Operation], Rounds] = ((), ())
         self._sender = Sender(
             transport or HttpTransport(api_url, WORKERS),
             patience=patience,
@@ -86,6 +89,7 @@ class Klaviyo:
             waiting,
             attempts,
             self._recent,
+            self._plan_of(operations),
         )
         try:
             delivery = run.carry_out()
@@ -94,6 +98,17 @@ class Klaviyo:
             self._recent.end_excuses()
         self._waiting.remember(_failed(delivery), self.clock())
         return delivery
+
+    def plan(self, upserts: Sequence[UpsertProfile]) -> None:
+        """Plan the next delivery ahead of its time. If other operations are delivered then, or
+        these in other forms, the plan is dropped. Raises what cannot be planned."""
+        self._planned = upserts, plan_profiles(upserts, range(len(upserts)))
+
+    def _plan_of(self, operations: Sequence[Operation]) -> Rounds:
+        """What was planned of exactly these."""
+        (planned, rounds), self._planned = self._planned, ((), ())
+        is_same = len(planned) == len(operations) and all(map(is_, planned, operations))
+        return rounds if is_same else ()
 
     def meanwhile(self, work: Callable[[], object]) -> None:
         """Have this done in another thread while Klaviyo answers the next delivery's first request;

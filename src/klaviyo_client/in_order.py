@@ -14,7 +14,7 @@ from klaviyo_client.api.outcomes import DeliveryWarning, Retryable, RetryReason
 from klaviyo_client.delivery import Klaviyo
 from klaviyo_client.judged_results import (
     CONTENDED,
-    judged_result,
+    judged_results,
     not_noted,
     to_come_again,
     with_results,
@@ -33,13 +33,13 @@ from klaviyo_client.people.positions import (
     slices,
     stakes_of,
 )
-from klaviyo_client.people.records import claimed, overlaid
+from klaviyo_client.people.records import Record, claimed, overlaid
 from klaviyo_client.people.sequence import held_by_deletions, held_by_waiting
 from klaviyo_client.people.stakes import Key, Stake
 from klaviyo_client.people.times import NOTHING, Times
 from klaviyo_client.results import Delivery, Result
 from klaviyo_client.sending.ahead import Ahead
-from operations import Operation, is_withdrawal_from_all
+from operations import Operation, Subscribe, is_withdrawal_from_all
 
 MARGIN = 1.0
 """Seconds by which a claim outlasts its delivery, for clocks that differ."""
@@ -119,12 +119,13 @@ class InOrder:
             delivery = self._klaviyo.deliver(operations, private_key, left, attempts)
             self._notes.take_back(delivery, now)
             return delivery
-        checked = Checked(now, urgent, told)
+        order = Ahead[Sequence[int]](partial(in_time, operations, now))
+        checked = Checked(now, order.get, urgent, told)
         self._check(operations, stakes, until - self.clock(), checked)
         verdicts = checked.verdicts
         sent = [
             position
-            for position in in_time(operations, now)
+            for position in checked.order()
             if position not in verdicts or verdicts[position].outcome is None
         ]
         batch = [
@@ -147,29 +148,39 @@ class InOrder:
             afterwards = usual.get()
         else:
             afterwards = self._notes.afterwards(results, operations, stakes, checked)
-        unnoted = self._notes.write(afterwards, checked)
+        judged = Ahead(partial(judged_results, operations, stakes, verdicts, results))
+        unnoted = self._notes.write(afterwards, checked, judged.get)
+        if unnoted or checked.again_in:
+            self._have_come_again(operations, stakes, results, unnoted, checked)
+            judged = Ahead(partial(judged_results, operations, stakes, verdicts, results))
+        self._notes.take_back(delivery, now)
+        if checked.unclear:
+            self._notes.not_sent(
+                [operations[position] for position in checked.unclear - results.keys()],
+                [result.operation for result in results.values()],
+                now,
+            )
+        return with_results(delivery, judged.get())
+
+    def _have_come_again(
+        self,
+        operations: Sequence[Operation],
+        stakes: Mapping[int, Stake],
+        results: dict[int, Result],
+        unnoted: Mapping[Key, bool],
+        checked: Checked,
+    ) -> None:
+        """Change the results of what could not be noted, and of what was sent unchecked and has to
+        be noted."""
         for position in stakes.keys() & results.keys() if unnoted else ():
             changed = [unnoted[key] for key in keys_of(stakes[position]) if key in unnoted]
             if changed:
-                is_urgent = id(operations[position]) in urgent
+                is_urgent = id(operations[position]) in checked.urgent
                 again = None if is_urgent else self._to_repeat(is_contended=all(changed))
-                results[position] = not_noted(results[position], again, now)
-        for position, seconds_ in checked.again_in.items():
-            results[position] = to_come_again(results[position], seconds_, now)
+                results[position] = not_noted(results[position], again, checked.now)
+        for position, seconds in checked.again_in.items():
+            results[position] = to_come_again(results[position], seconds, checked.now)
         self._keep_together(operations, results, checked)
-        self._notes.take_back(delivery, now)
-        self._notes.not_sent(
-            [operations[position] for position in checked.unclear - results.keys()],
-            [result.operation for result in results.values()],
-            now,
-        )
-        return with_results(
-            delivery,
-            [
-                judged_result(position, operation, stakes, verdicts, results)
-                for position, operation in enumerate(operations)
-            ],
-        )
 
     def _to_repeat(self, *, is_contended: bool) -> Retryable | None:
         """When to note again what could not be noted; `None` if that does not help."""
@@ -242,6 +253,19 @@ class InOrder:
             elif is_late:
                 checked.verdicts[position] = Verdict(operation, comes_again)
 
+    def _plan_ahead(
+        self, operations: Sequence[Operation], verdicts: Mapping[int, Verdict], checked: Checked
+    ) -> None:
+        """Plan upserts as they will be sent if all of them are claimed, which is the usual case."""
+        if len(verdicts) == len(operations):
+            batch = [
+                verdict.operation
+                for position in checked.order()
+                if (verdict := verdicts[position]).outcome is None
+            ]
+            if are_upserts(batch):
+                self._klaviyo.plan(batch)
+
     @staticmethod
     def _keep_together(
         operations: Sequence[Operation], results: Mapping[int, Result], checked: Checked
@@ -293,7 +317,11 @@ class InOrder:
             )
             for key, fields in judgement.claims.items()
         }
-        written = self._words.write(self._words.change(records, claims), keep=NOTING_SHARE)
+        written = self._words.write(
+            self._words.change(records, claims),
+            keep=NOTING_SHARE,
+            meanwhile=partial(self._plan_ahead, operations, judgement.verdicts, checked),
+        )
         made, refused = set(written.made), set(written.refused)
         for key in made:
             facts = judgement.facts.get(key, NOTHING)
@@ -307,14 +335,27 @@ class InOrder:
                 if not refused.isdisjoint(wanted):
                     contended[position] = stake
                     continue
-                if not made.issuperset(wanted):
+                is_claimed = made.issuperset(wanted)
+                if not is_claimed:
                     checked.unclear.add(position)
                     warnings = (*verdict.warnings, DeliveryWarning.ORDER_NOT_CHECKED)
                     verdict = replace(verdict, warnings=warnings)
-                else:  # without a claim, somebody may have withdrawn more since the record was read
-                    for withdrawal in self._judge.withdrawals(verdict.operation, records):
-                        self._klaviyo.note_withdrawal(*withdrawal)
-                if deletion := self._judge.deletion(verdict.operation, records, now):
-                    self._klaviyo.note_deletion(*deletion)
+                if isinstance(verdict.operation, Subscribe):
+                    self._tell(verdict.operation, records, now, is_claimed=is_claimed)
             checked.verdicts[position] = verdict
         return contended
+
+    def _tell(
+        self,
+        subscription: Subscribe,
+        records: Mapping[Key, Record],
+        now: float,
+        *,
+        is_claimed: bool,
+    ) -> None:
+        """Tell the client what the records say of a person who is to be subscribed."""
+        if is_claimed:  # or else somebody may have withdrawn more since the record was read
+            for withdrawal in self._judge.withdrawals(subscription, records):
+                self._klaviyo.note_withdrawal(*withdrawal)
+        if deletion := self._judge.deletion(subscription, records, now):
+            self._klaviyo.note_deletion(*deletion)

@@ -1,6 +1,6 @@
 """What becomes of the operations of a batch that was judged, and of which a part was sent. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -34,26 +34,28 @@ def with_results(delivery: Delivery, results: Iterable[Result]) -> Delivery:
     )
 
 
-def judged_result(
-    position: int,
-    operation: Operation,
+def judged_results(
+    operations: Sequence[Operation],
     stakes: Mapping[int, Stake],
     verdicts: Mapping[int, Verdict],
     results: Mapping[int, Result],
-) -> Result:
-    """The result of the operation at this position: its verdict's if it was not sent, or that of
-    the delivery with the verdict's warnings. What has `stakes` and no verdict was not checked."""
-    verdict, result = verdicts.get(position), results.get(position)
-    if verdict is not None and verdict.outcome is not None:
-        return Result(operation, verdict.outcome, verdict.warnings)
-    if result is None:
-        raise LookupError(f"operation {position} has no result")
-    added: tuple[DeliveryWarning, ...] = ()
-    if verdict is not None:
-        added = verdict.warnings
-    elif position in stakes:
-        added = (DeliveryWarning.ORDER_NOT_CHECKED,)
-    return _with(result, *added)
+) -> list[Result]:
+    """The result of each operation: its verdict's if it was not sent, or that of the delivery with
+    the verdict's warnings. `stakes`, `verdicts` and `results` are by position. What has a stake and
+    no verdict was not checked."""
+    judged: list[Result] = []
+    for position, operation in enumerate(operations):
+        verdict, result = verdicts.get(position), results.get(position)
+        if verdict is not None and verdict.outcome is not None:
+            result = Result(operation, verdict.outcome, verdict.warnings)
+        elif result is None:
+            raise LookupError(f"operation {position} has no result")
+        elif verdict is not None:
+            result = _with(result, *verdict.warnings) if verdict.warnings else result
+        elif position in stakes:
+            result = _with(result, DeliveryWarning.ORDER_NOT_CHECKED)
+        judged.append(result)
+    return judged
 
 
 def to_come_again(result: Result, seconds: float | None, now: float) -> Result:

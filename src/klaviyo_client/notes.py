@@ -1,6 +1,7 @@
 """Notes in the shared records what a delivery has achieved, and so ends its claims."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeGuard
 
 from klaviyo_client.api.outcomes import (
     Delivered,
@@ -79,9 +80,12 @@ class Notes:
                 self._note(result, stake, checked.now, found)
         return found, self._conclusion(checked.records, found, checked)
 
-    def write(self, afterwards: Afterwards, checked: Checked) -> dict[Key, bool]:
+    def write(
+        self, afterwards: Afterwards, checked: Checked, meanwhile: Callable[[], object]
+    ) -> dict[Key, bool]:
         """Note what was accepted, and end the claims. Gives the people for whom that is unknown,
-        and whether another process has changed their record each time."""
+        and whether another process has changed their record each time. For `meanwhile` see
+        `Words.write`."""
         found, change = afterwards
         records: Mapping[Key, Record] = checked.records
         open_ = set(records)
@@ -89,7 +93,7 @@ class Notes:
             if attempt:  # Somebody has claimed other fields of them meanwhile.
                 records = self._words.read(records, again=True)
                 change = self._conclusion(records, found, checked)
-            written = self._words.write(change)
+            written = self._words.write(change, meanwhile=None if attempt else meanwhile)
             open_.difference_update(written.made)
             if not written.refused:
                 break
@@ -185,7 +189,7 @@ class Notes:
                 take_in(found.facts, self._judge.sent(operation, now))
 
 
-def are_upserts(batch: Iterable[Operation]) -> bool:
+def are_upserts(batch: Iterable[Operation]) -> TypeGuard[Sequence[UpsertProfile]]:
     """Whether all are upserts, for which only their acceptance decides what is noted."""
     return {type(operation) for operation in batch} == {UpsertProfile}
 

@@ -38,7 +38,7 @@ from klaviyo_client.planning.recent_consents import RecentConsents
 from klaviyo_client.planning.requests import UNPLANNABLE, Request
 from klaviyo_client.planning.rewriting import can_be_planned
 from klaviyo_client.planning.steps import plan_deletions, plan_merges, plan_removals, plan_steps
-from klaviyo_client.planning.upserts import plan_profiles
+from klaviyo_client.planning.upserts import Rounds, plan_profiles
 from klaviyo_client.recovery.replies import ReplyReader
 from klaviyo_client.results import Delivery, Result
 from klaviyo_client.sending.sender import Courier, Limits
@@ -92,7 +92,8 @@ class OneDelivery:
     """One `deliver` call: first the upserts, then what depends on them, and the events.
 
     A profile stands before the first event about it arrives, so that flows find its attributes.
-    `courier` is a `Sender`, or whatever else takes requests and answers each of them.
+    `courier` is a `Sender`, or whatever else takes requests and answers each of them. If there are
+    only upserts, they may be `planned` already.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class OneDelivery:
         waiting: Mapping[Key, Retryable],
         attempts: Sequence[int] = (),
         recent: RecentConsents | None = None,
+        planned: Rounds = (),
     ) -> None:
         self._courier = courier
         self._recent = recent or RecentConsents()
@@ -117,6 +119,7 @@ class OneDelivery:
         self._held_back = HeldBack(waiting)
         self._attempts = attempts if max(attempts, default=0) >= SUSPECT_AFTER else ()
         self._requests = 0
+        self._planned = planned
 
     def carry_out(self) -> Delivery:
         """Send what can be sent within the time, and say what became of each operation."""
@@ -195,7 +198,7 @@ class OneDelivery:
     def _send_upserts(self, doomed: frozenset[int]) -> None:
         """In rounds, the upserts of one person in their order."""
         start_by = self._end_of_upserts()
-        rounds = self._plan(
+        rounds = self._planned or self._plan(
             lambda known, pending: plan_profiles(
                 known.operations, pending, doomed, addresses_to_ask(known, pending)
             )

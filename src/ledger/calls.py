@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -39,6 +40,9 @@ class TableError(Exception):
 
 Answered = Document | TableError
 
+Meanwhile = Callable[[], object]
+"""What is done while DynamoDB is waited for."""
+
 Call = Callable[[Iterable[Asked], float], Iterable[tuple[int, Answered]]]
 """Sends operations side by side, within so many seconds; gives each answer with the number of its
 operation. Raises `TableError` if nothing can be sent."""
@@ -73,11 +77,16 @@ class Requests:
             yield number, answer
 
     def ask_each(
-        self, asked: Sequence[Asked], until: float, allowance: Allowance
+        self,
+        asked: Sequence[Asked],
+        until: float,
+        allowance: Allowance,
+        meanwhile: Meanwhile | None = None,
     ) -> list[Answered]:
-        """The answers, or why there is none, in the order of what was asked."""
+        """The answers, or why there is none, in the order of what was asked. `meanwhile` is called
+        once all is asked."""
         try:
-            answers = dict(self.ask(asked, until, allowance))
+            answers = dict(self.ask(followed(asked, meanwhile), until, allowance))
         except TableError as error:
             return [error] * len(asked)
         return [answers[number] for number in range(len(asked))]
@@ -97,6 +106,15 @@ class Requests:
         if pause:
             time.sleep(pause)
         return False
+
+
+def followed(asked: Iterable[Asked], meanwhile: Meanwhile | None) -> Iterator[Asked]:
+    """What is asked; then `meanwhile` is done while the answers are waited for. Whoever needs what
+    fails in it makes it again."""
+    yield from asked
+    if meanwhile is not None:
+        with suppress(Exception):
+            meanwhile()
 
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from msgspec import Raw
 from msgspec.json import encode
 
 from ledger.allowance import Allowance
-from ledger.calls import FAILED_CONDITION, REFUSED, Document, TableError, chunks
+from ledger.calls import FAILED_CONDITION, REFUSED, Document, Meanwhile, TableError, chunks
 from ledger.item_keys import Key
 from ledger.table import Table
 
@@ -55,17 +55,22 @@ def puts_of(table: Table, swaps: Iterable[Swap]) -> list[Put]:
 
 
 def swap(
-    table: Table, puts: Sequence[Put], allowance: Allowance, *, leave: float = 0.0
+    table: Table,
+    puts: Sequence[Put],
+    allowance: Allowance,
+    *,
+    leave: float = 0.0,
+    meanwhile: Meanwhile | None = None,
 ) -> list[bool | None]:
     """Whether each swap was made: `False` if the item has changed, `None` if it is unknown.
 
-    `leave` seconds of the allowance are not used.
+    `leave` seconds of the allowance are not used. `meanwhile` is called once all is asked.
     """
     if not puts:
         return []
     put = _put_alone if len(puts) <= FEW else _put_together
     with allowance.spending(leave=leave) as until:
-        return put(table, puts, until, allowance)
+        return put(table, puts, until, allowance, meanwhile)
 
 
 def _put(table: str, each: Swap, expires: Document, now: Document) -> Document:
@@ -85,11 +90,15 @@ def _put(table: str, each: Swap, expires: Document, now: Document) -> Document:
 
 
 def _put_alone(
-    table: Table, puts: Sequence[Put], until: float, allowance: Allowance
+    table: Table,
+    puts: Sequence[Put],
+    until: float,
+    allowance: Allowance,
+    meanwhile: Meanwhile | None = None,
 ) -> list[bool | None]:
     asked = [("PutItem", put) for put in puts]
     made: list[bool | None] = []
-    for answer in table.requests.ask_each(asked, until, allowance):
+    for answer in table.requests.ask_each(asked, until, allowance, meanwhile):
         if not isinstance(answer, TableError):
             made.append(True)
         elif str(answer) in NOT_MADE:
@@ -101,7 +110,11 @@ def _put_alone(
 
 
 def _put_together(
-    table: Table, puts: Sequence[Put], until: float, allowance: Allowance
+    table: Table,
+    puts: Sequence[Put],
+    until: float,
+    allowance: Allowance,
+    meanwhile: Meanwhile | None,
 ) -> list[bool | None]:
     """A transaction is all or nothing: it is repeated without the items that stopped it. If it was
     refused as a whole, each of its items is put singly: one may be what DynamoDB does not take."""
@@ -113,7 +126,8 @@ def _put_together(
             ("TransactWriteItems", {"TransactItems": [{"Put": puts[place]} for place in places]})
             for places in open_
         ]
-        answers = table.requests.ask_each(asked, until, allowance)
+        answers = table.requests.ask_each(asked, until, allowance, meanwhile)
+        meanwhile = None
         still_open = []
         for places, answer in zip(open_, answers, strict=True):
             if not isinstance(answer, TableError):

@@ -17,9 +17,11 @@ from ledger.calls import (
     Asked,
     Call,
     Document,
+    Meanwhile,
     Requests,
     TableError,
     chunks,
+    followed,
 )
 from ledger.item_keys import INDEX, Key, key_of
 from ledger.values import Attributes, Item, marshalled, unmarshalled, written
@@ -93,7 +95,7 @@ class Table:
         most: float | None = None,
         consistent: bool = False,
         further: Callable[[], Iterable[Key]] | None = None,
-        meanwhile: Callable[[], object] | None = None,
+        meanwhile: Meanwhile | None = None,
     ) -> Read:
         """The items of these keys, within `most` seconds.
 
@@ -121,7 +123,7 @@ class Table:
         until: float,
         allowance: Allowance,
         further: Callable[[], Iterable[Key]] | None,
-        meanwhile: Callable[[], object] | None,
+        meanwhile: Meanwhile | None,
     ) -> None:
         """Reads what is unknown, and puts down why some could not be read."""
         parts: list[list[Key]] = []
@@ -138,11 +140,10 @@ class Table:
                 parts.append(keys)
                 document = {"Keys": [_key(key) for key in keys], "ConsistentRead": consistent}
                 yield "BatchGetItem", {"RequestItems": {self.name: document}}
-            if meanwhile is not None:
-                meanwhile()
 
         try:
-            for number, answer in self.requests.ask(asked(), until, allowance):
+            requests = followed(asked(), meanwhile)
+            for number, answer in self.requests.ask(requests, until, allowance):
                 if isinstance(answer, TableError):
                     causes.update(dict.fromkeys(parts[number], str(answer)))
                 else:
@@ -161,10 +162,15 @@ class Table:
         causes.update(dict.fromkeys(unread, THROTTLED))
 
     def write(
-        self, items: Iterable[Attributes], allowance: Allowance, *, deleted: Iterable[Key] = ()
+        self,
+        items: Iterable[Attributes],
+        allowance: Allowance,
+        *,
+        deleted: Iterable[Key] = (),
+        meanwhile: Meanwhile | None = None,
     ) -> dict[Key, str]:
         """Put items in the place of what is there, and delete others; which were not written, and
-        by which code.
+        by which code. `meanwhile` is called once all is asked, if anything is.
 
         The items are as `marshalled` writes them. The last of several items of one key counts.
         """
@@ -182,7 +188,8 @@ class Table:
             for attempt in range(ROUNDS):
                 if not left or self.requests.is_over(attempt, until, allowance):
                     break
-                left = self._write(left, causes, until, allowance)
+                left = self._write(left, causes, until, allowance, meanwhile)
+                meanwhile = None
         unwritten = list(map(_written_key, left))
         _count(unwritten, causes, allowance)
         return {key: causes.get(key, NO_TIME_LEFT) for key in unwritten}
@@ -193,6 +200,7 @@ class Table:
         causes: dict[Key, str],
         until: float,
         allowance: Allowance,
+        meanwhile: Meanwhile | None,
     ) -> list[Document]:
         """Those of the requests that were not carried out; puts down why.
 
@@ -203,9 +211,8 @@ class Table:
         parts = [*chunks(fine, ITEMS_A_WRITE), *refused]
         asked = [("BatchWriteItem", {"RequestItems": {self.name: part}}) for part in parts]
         left: list[Document] = []
-        for part, answer in zip(
-            parts, self.requests.ask_each(asked, until, allowance), strict=True
-        ):
+        answers = self.requests.ask_each(asked, until, allowance, meanwhile)
+        for part, answer in zip(parts, answers, strict=True):
             if isinstance(answer, TableError):
                 causes.update(dict.fromkeys(map(_written_key, part), str(answer)))
                 left += part

@@ -130,6 +130,31 @@ def test_upserts_come_before_everything_else() -> None:
     assert transport.paths[0] == UPSERT_WITH_CONSENTS
 
 
+PLANNED = [upsert(n) for n in range(7)]
+
+
+@pytest.mark.parametrize(
+    "delivered",
+    [
+        PLANNED,
+        PLANNED[:6],
+        [*PLANNED[:6], upsert(9)],
+        [*PLANNED[:6], replace(PLANNED[6], properties={"plan": "new"})],
+        [*PLANNED, event()],
+        [],
+    ],
+)
+def test_what_was_planned_ahead_is_sent_only_if_it_is_what_is_delivered(
+    delivered: list[Operation],
+) -> None:
+    klaviyo, transport = scripted(klaviyo_accepts)
+    usual, expected = scripted(klaviyo_accepts)
+    klaviyo.plan(PLANNED)
+    for _ in range(2):  # a plan is for one delivery
+        assert deliver(klaviyo, *delivered).results == deliver(usual, *delivered).results
+    assert transport.sent == expected.sent
+
+
 def test_without_time_nothing_is_sent_and_everything_is_untried() -> None:
     klaviyo, transport = scripted(klaviyo_accepts)
     delivery = deliver(klaviyo, event(0), upsert(0), seconds=0.0)

@@ -10,6 +10,7 @@ import pytest
 from handler.aws.dynamodb import DynamoDb
 from ledger.allowance import FOR_WANT_OF_TIME, Allowance
 from ledger.calls import Asked, Document, Requests, TableError
+from ledger.swaps import Swap, puts_of, swap
 from ledger.table import Changed, Table, Update
 from ledger.values import marshalled, unmarshalled
 from tests.deployment import answer_of
@@ -270,6 +271,29 @@ def test_what_is_wanted_as_well_is_found_out_while_the_others_are_read(table: Ta
     assert sorted(pk for pk, _ in read.items) == ["M#000", "M#001", "M#002"]
     assert not read.unknown
     assert table.read([], allowance, further=list).items == {}
+    assert not allowance.failures
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_while_the_table_works_something_else_is_done_once(table: Table, *, fails: bool) -> None:
+    """Once all is asked. What fails in it is the matter of whoever needs it."""
+    unwell, allowance = Unwell(table), plenty()
+    asked: list[list[str]] = []
+
+    def meanwhile() -> None:
+        asked.append(list(unwell.calls))
+        unwell.calls.clear()
+        if fails:
+            raise LookupError
+
+    items = [marshalled(item(number)) for number in range(60)]
+    assert unwell.table.write(items, allowance, meanwhile=meanwhile) == {}
+    puts = puts_of(table, [Swap(("P#a", "words"), 0, {"v": {"N": "1"}})])
+    assert swap(unwell.table, puts, allowance, meanwhile=meanwhile) == [True]
+    keys = [("M#001", "0"), ("P#a", "words")]
+    read = unwell.table.read(keys, allowance, consistent=True, meanwhile=meanwhile)
+    assert len(read.items) == len(keys)
+    assert asked == [["BatchWriteItem"] * 3, ["PutItem"], ["BatchGetItem"]]
     assert not allowance.failures
 
 

@@ -7,6 +7,7 @@ So one item is left to write after Klaviyo's answer, and each message whose outc
 import secrets
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Set
+from typing import NamedTuple
 
 from handler.books.decided import DELETE, Decided
 from handler.books.outcomes import of_decision
@@ -23,6 +24,15 @@ from operations import DeleteProfile
 
 MOST_OTHERS = 100
 """The most messages that the item of a call names. It costs a write unit for each kilobyte."""
+
+
+class Telling(NamedTuple):
+    """What is to be written of a call's outcomes: the call's `item`. Nothing is left to be written
+    of the messages that are `done`, but of those `untold` if the item is not written."""
+
+    done: Collection[str]
+    item: Attributes | None
+    untold: Collection[str]
 
 
 class Early:
@@ -84,14 +94,12 @@ class Early:
         arrival = self._arrivals.get(id(message))
         return beside(arrival, message.at) if arrival and name in self._doubtful else arrival
 
-    def tell(self, outcomes: Mapping[str, Outcomes]) -> tuple[Collection[str], Attributes | None]:
-        """What became of the messages, by their names: those for which nothing is left to be
-        written, and the call's item.
+    def telling(self, outcomes: Mapping[str, Outcomes]) -> Telling:
+        """What is to be written if these are the outcomes, by the messages' names.
 
         What was not written for certain may still be, and refer to the call: so it is one of its
         others.
         """
-        self._is_told = True
         referring = self._written & self._operations.keys()
         found = {name: self._one(name, outcomes.get(name, {})) for name in referring}
         counts = Counter(outcome for outcome in found.values() if outcome is not None)
@@ -101,10 +109,13 @@ class Early:
         others = self._operations.keys() - shared
         done = self._written - referring
         if not shared or len(others) > MOST_OTHERS:
-            self._untold = set()
-            return done, None
-        self._untold = shared
-        return done | shared, call_item(self._call, self._at, self._by, common, others)
+            return Telling(done, None, ())
+        item = call_item(self._call, self._at, self._by, common, others)
+        return Telling(done | shared, item, shared)
+
+    def tell(self, telling: Telling) -> None:
+        """These are the outcomes."""
+        self._is_told, self._untold = True, set(telling.untold)
 
     def _one(self, name: str, outcomes: Outcomes) -> Outcome | None:
         """The outcome, if all the message's operations have the same."""

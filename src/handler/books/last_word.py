@@ -10,7 +10,7 @@ import random
 import secrets
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from functools import lru_cache
 from typing import Any
 
@@ -201,17 +201,21 @@ class Words:
             self._allowance.fail("unexpected")
             return Change()
 
-    def write(self, change: Change, *, keep: float = 0.0) -> Written:
+    def write(
+        self, change: Change, *, keep: float = 0.0, meanwhile: Callable[[], object] | None = None
+    ) -> Written:
         """Replace the records, unless somebody has changed them."""
         try:
-            return self._write(change, keep * self._allowance.seconds)
+            return self._write(change, keep * self._allowance.seconds, meanwhile)
         except Exception:  # as above: the delivery that it follows is kept
             self._allowance.fail("unexpected")
             return Written()
 
-    def _write(self, change: Change, leave: float) -> Written:
+    def _write(
+        self, change: Change, leave: float, meanwhile: Callable[[], object] | None
+    ) -> Written:
         names = change.keys
-        made = swap(self._table, change.puts, self._allowance, leave=leave)
+        made = swap(self._table, change.puts, self._allowance, leave=leave, meanwhile=meanwhile)
         self._is_all_there &= None not in made
         if self._is_all_there and self._lateness is not None:
             self._lateness.end()
@@ -263,6 +267,8 @@ def _record(item: Attributes | None) -> Record:
 
 def _text_of(times: Times) -> str:
     """Each block as its time and its fields: most people have the same fields."""
+    if times.text is not None:
+        return times.text
     blocks = times.blocks
     if len(blocks) == 1:
         ((said, fields),) = blocks
@@ -275,8 +281,8 @@ def _times_in(text: str) -> Times:
         return NOTHING
     words = text.split()
     if len(words) == 2:
-        return Times(((float(words[0]), _bytes(words[1])),))
-    return Times(zip(map(float, words[::2]), map(_bytes, words[1::2]), strict=True))
+        return Times(((float(words[0]), _bytes(words[1])),), text)
+    return Times(zip(map(float, words[::2]), map(_bytes, words[1::2]), strict=True), text)
 
 
 _number = lru_cache(maxsize=16)(float.__repr__)

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from handler.books.decided import Decided
 from handler.decision import Decision
 from handler.queue.backoff import Pace
 from handler.queue.envelope import Entry
 from handler.queue.routing import Routing, rejected_reason
+from handler.queue.storing import Stored
 from handler.report.codes import DeferralCode, TroubleCode
 from klaviyo_client.api.outcomes import UNTRIED, Delivered, Retryable
 from klaviyo_client.api.redaction import redact_code, redact_pointer
@@ -14,7 +16,7 @@ from klaviyo_mapping import Dropped, Mapped
 from ledger.fates import Outcome, State
 from ledger.operation_names import WHOLE, name_of
 from ledger.stories import WORST_FIRST
-from operations import JsonObject
+from operations import CheckImport, JsonObject
 
 ByMessage = dict[str, dict[str, Outcome]]
 """Outcomes by the message's id and the operation's name."""
@@ -55,6 +57,29 @@ def of_delivery(
         _add(found, Result(operation, Delivered()), again)
     for failure in delivery.import_failures:
         _add(found, failure, _outcome(failure, placed.get(id(failure.operation))))
+    return found
+
+
+def is_all_delivered(delivery: Delivery, stored: Stored) -> bool:
+    """Whether Klaviyo has accepted everything as it was, which is the usual case."""
+    return (
+        not stored.missing
+        and not delivery.import_failures
+        and all(isinstance(each, CheckImport) for each in delivery.follow_ups)
+        and all(
+            isinstance(result.outcome, Delivered) and not result.warnings
+            for result in delivery.results
+        )
+    )
+
+
+def if_delivered(messages: Iterable[Decided]) -> ByMessage:
+    """What `of_delivery` says of the operations of these messages then."""
+    found: ByMessage = {}
+    for message in messages:
+        if message.message_id is not None and isinstance(message.decision, Mapped):
+            outcomes = found.setdefault(message.message_id, {})
+            outcomes.update(dict.fromkeys(map(name_of, message.decision.operations), DELIVERED))
     return found
 
 

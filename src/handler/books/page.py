@@ -6,16 +6,16 @@ waits in the queue.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from functools import partial
 
 from handler.books.carried import Carried, unwritten_of
 from handler.books.decided import DELETE, Decided
-from handler.books.early import Early
+from handler.books.early import Early, Telling
 from handler.books.last_word import LastWord
 from handler.books.looking_up import LookUp
-from handler.books.outcomes import NOT_MAPPED_YET, ByMessage, of_decision
+from handler.books.outcomes import NOT_MAPPED_YET, ByMessage, if_delivered, of_decision
 from handler.books.written_names import WrittenNames
 from handler.decision import Decision
 from handler.isolation import Account
@@ -29,6 +29,7 @@ from ledger import item_keys
 from ledger.allowance import Allowance
 from ledger.fates import (
     Arrival,
+    Outcomes,
     attempt,
     content_of,
     outcomes_of,
@@ -42,6 +43,9 @@ from ledger.stories import arrival_of
 from ledger.table import Table
 from ledger.values import Attributes
 from operations import DeleteProfile, Operation
+
+ByName = Mapping[str, Outcomes]
+"""Outcomes by the messages' names in the table."""
 
 EARLY_SHARE = 2 / 3
 """Of the time that is left, for writing the arrivals while Klaviyo works."""
@@ -79,6 +83,7 @@ class Page:
         self._names_items: list[Attributes] = []
         self._early: Ahead[Early] | None = None
         self._told: Early | None = None
+        self._foreseen: tuple[ByName, Telling] | None = None
         self._looked_up = LookUp(table, people, allowance, self._name)
         self._names: dict[str | None, str] = {}
         self._forgotten: set[str] = set()
@@ -136,33 +141,44 @@ class Page:
         self._names_items = [
             item for item in self._names_items if item_keys.key_of(item) in unwritten
         ]
+        found = self._by_name(messages, if_delivered(messages))
+        self._foreseen = found, early.telling(found)
         return early
 
-    def arrived(self, messages: Sequence[Decided], outcomes: ByMessage) -> None:
-        """Note messages that this function has mapped, and their outcomes. Those without any come
-        again, and are noted then."""
+    def arrived(self, messages: Sequence[Decided], outcomes: ByMessage | None = None) -> None:
+        """Note messages that this function has mapped, and their outcomes; without these, Klaviyo
+        has accepted everything. Messages without any come again, and are noted then."""
         with self.guarded():
             early = Early(self._by)
             if self._early is not None:
                 with self.allowance.spending():
                     early = self._early.call_off() or early
             self._told = early
-            found = {
-                self._name(message.message_id): of_decision(message.decision)
-                or outcomes.get(message.message_id, {})
-                for message in messages
-                if message.message_id is not None
-            }
-            told, item = early.tell(found)
-            if item is not None:
-                self._add(item)
+            if outcomes is None and self._foreseen is not None:
+                found, telling = self._foreseen
+            else:
+                known = if_delivered(messages) if outcomes is None else outcomes
+                found = self._by_name(messages, known)
+                telling = early.telling(found)
+            early.tell(telling)
+            if telling.item is not None:
+                self._add(telling.item)
             for message in messages:
                 name = self._name(message.message_id)
-                if message.message_id is None or name in told or not found[name]:
+                if message.message_id is None or name in telling.done or not found[name]:
                     continue
                 self._keep_earlier(name)
                 arrival = early.arrival(message, name) or self._arrival(message)
                 self._add(with_outcomes(arrival, found[name]))
+
+    def _by_name(self, messages: Iterable[Decided], outcomes: ByMessage) -> ByName:
+        """The outcomes of each message, also of those without operations."""
+        return {
+            self._name(message.message_id): of_decision(message.decision)
+            or outcomes.get(message.message_id, {})
+            for message in messages
+            if message.message_id is not None
+        }
 
     def _keep_earlier(self, message_id: str) -> None:
         """Keep an earlier arrival as an attempt: the new arrival replaces its item."""
@@ -225,8 +241,9 @@ class Page:
                 if isinstance(operation, DeleteProfile):
                     self._forgotten.update(self.people.hashes(keys_of(operation)))
 
-    def close(self) -> None:
-        """Write what was noted, forget the people to forget, and count what failed."""
+    def close(self, meanwhile: Callable[[], object] | None = None) -> None:
+        """Write what was noted, forget the people to forget, and count what failed. `meanwhile` is
+        called while the table works, if there is anything to write."""
         items: list[Attributes] = []
         unwritten: Mapping[Key, str] = {}
         untold: Collection[str] = ()
@@ -235,7 +252,7 @@ class Page:
             names = [] if self._forgotten else self._names_items
             items = [*map(self._without_forgotten, self._items), *names]
             with self.allowance.aside() as aside:
-                unwritten = self._table.write(items, aside)
+                unwritten = self._table.write(items, aside, meanwhile=meanwhile)
             early = self._told or (self._early and self._early.call_off())
             untold = early.untold(unwritten) if early else ()
         if unwritten or self._forgotten:

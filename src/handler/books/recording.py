@@ -1,6 +1,6 @@
 """What each function notes at the end of a call, once everything is on the queues."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 
 from handler.books.decided import Decided
@@ -8,6 +8,7 @@ from handler.books.outcomes import (
     LEFT_TO_SEGMENT,
     ByMessage,
     dead,
+    is_all_delivered,
     of_delivery,
     waiting,
 )
@@ -35,19 +36,26 @@ def record_webhook(
     pace: Pace,
     unread: Iterable[str | None],
     at: float,
+    meanwhile: Callable[[], object],
 ) -> None:
     """Note each message of a webhook call. `messages` are those that were not known to be
-    delivered; `unread` are the ids of those that wait to be mapped."""
+    delivered; `unread` are the ids of those that wait to be mapped. `meanwhile` may be called while
+    the table works."""
     with page.guarded():
-        entries = [Entry(operation=result.operation) for result in delivery.results]
-        found = of_delivery(entries, delivery, routing, now=at, pace=pace, missing=stored.missing)
-        if stored.missing:
-            _leave_to_segment(messages, found, is_checked=not delivery.follow_ups)
         page.forget(messages, (result.operation for result in delivery.results))
-        page.arrived(messages, found)
+        if is_all_delivered(delivery, stored):
+            page.arrived(messages)
+        else:
+            entries = [Entry(operation=result.operation) for result in delivery.results]
+            found = of_delivery(
+                entries, delivery, routing, now=at, pace=pace, missing=stored.missing
+            )
+            if stored.missing:
+                _leave_to_segment(messages, found, is_checked=not delivery.follow_ups)
+            page.arrived(messages, found)
         page.unread(unread, at)
         _record_too_large(page, stored, at)
-    page.close()
+    page.close(meanwhile)
 
 
 def record_retry(

@@ -1,6 +1,6 @@
 """What a delivery claims in the records that all processes share, and what it concludes."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -47,8 +47,11 @@ class Words(Protocol):
     def change(self, before: Mapping[Key, Record], after: Mapping[Key, Record]) -> Change:
         """How to replace the records `before` by those `after`."""
 
-    def write(self, change: Change, *, keep: float = 0.0) -> Written:
-        """Replace the records, unless somebody has changed them."""
+    def write(
+        self, change: Change, *, keep: float = 0.0, meanwhile: Callable[[], object] | None = None
+    ) -> Written:
+        """Replace the records, unless somebody has changed them. `meanwhile` may be called while
+        that is under way; what it raises is lost."""
 
     @property
     def has_time(self) -> bool:
@@ -73,11 +76,13 @@ class Checked:
     knows whether the claim was written. `again_in` has the positions that are sent unchecked and
     come again in so many seconds, to be noted.
 
-    `urgent` are the operations, by their `id`, that are sent even if they cannot be checked. `told`
-    is what is known of the people besides their records.
+    `order` gives the positions in the order in which they are sent. `urgent` are the operations, by
+    their `id`, that are sent even if they cannot be checked. `told` is what is known of the people
+    besides their records.
     """
 
     now: float
+    order: Callable[[], Sequence[int]]
     urgent: Set[int] = frozenset()
     told: Mapping[Key, Times] = field(default_factory=dict)
     verdicts: dict[int, Verdict] = field(default_factory=dict)

@@ -124,11 +124,12 @@ class Judge:
                     wait = Retryable(RetryReason.PERSON_BUSY, until - now, tried=False)
                     judgement.verdicts[position] = Verdict(operation, wait)
                     continue
-            verdict = self._verdict(operation, stake, known, now)
+            said = said_at(operation, now)
+            verdict = self._verdict(operation, stake, known, said, now)
             judgement.verdicts[position] = verdict
             if verdict.outcome is None:
                 same = verdict.operation is operation
-                self._claim(verdict.operation, stake if same else None, now, judgement)
+                self._claim(verdict.operation, stake if same else None, said, now, judgement)
         return judgement
 
     def _busy(
@@ -171,9 +172,9 @@ class Judge:
         operation: Operation,
         stake: Stake,
         known: "_Known",
+        said: float,
         now: float,
     ) -> Verdict:
-        said = said_at(operation, now)
         if known.is_older(stake, said) and not isinstance(operation, Subscribe | Unsubscribe):
             return Verdict(operation)
 
@@ -262,19 +263,26 @@ class Judge:
         return deleted > subscribed and said > fields.of_field(self.field_id("deleted"))
 
     def _claim(
-        self, operation: Operation, stake: Stake | None, now: float, judgement: Judgement
+        self,
+        operation: Operation,
+        stake: Stake | None,
+        said: float,
+        now: float,
+        judgement: Judgement,
     ) -> None:
         stake = stake or stake_of(operation)
         if stake is None:
             return
-        take_in(judgement.claims, self.decided(operation, stake, now))
+        take_in(judgement.claims, self._at_once(said, stake))
         if isinstance(operation, Unsubscribe):
             take_in(judgement.facts, self.withdrawn(operation, stake, now))
             take_in(judgement.facts, self.sent(operation, now))
 
     def decided(self, operation: Operation, stake: Stake, now: float) -> list[Noted]:
         """The fields that the operation decides, each with the operation's time."""
-        said = said_at(operation, now)
+        return self._at_once(said_at(operation, now), stake)
+
+    def _at_once(self, said: float, stake: Stake) -> list[Noted]:
         noted: list[Noted] = []
         last: tuple[str, ...] = ()
         times = NOTHING
@@ -365,13 +373,13 @@ class Judge:
         claim = record.claims.of_field(self.field_id(name))
         return NEVER < claim < said and record.busy_until > since
 
-    def withdrawals(self, operation: Operation, records: Mapping[Key, Record]) -> list[Withdrawal]:
+    def withdrawals(self, operation: Subscribe, records: Mapping[Key, Record]) -> list[Withdrawal]:
         """Those of the operation's channels for which we have sent a withdrawal, however long ago.
 
         Klaviyo dates a withdrawal by its arrival. The consent may have been given between the
         withdrawal and its arrival.
         """
-        if not isinstance(operation, Subscribe) or not operation.is_consent:
+        if not operation.is_consent:
             return []
         found: list[Withdrawal] = []
         for channel, key in by_channel(operation):
@@ -383,11 +391,9 @@ class Judge:
         return found
 
     def deletion(
-        self, operation: Operation, records: Mapping[Key, Record], now: float
+        self, operation: Subscribe, records: Mapping[Key, Record], now: float
     ) -> tuple[Key, float] | None:
         """The subscriber, if deleted before the operation's message, and the deletion's time."""
-        if not isinstance(operation, Subscribe):
-            return None
         key = subscriber(operation)
         fields, said = _Known(records).of(key), said_at(operation, now)
         if not self._is_new(fields, fields.of_field(self.field_id("sent subscribe")), said):

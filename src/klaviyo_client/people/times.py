@@ -26,13 +26,15 @@ MOST_BLOCKS = 4
 class Times:
     """The times of some fields, in Unix seconds. Immutable; equal if the fields and times are.
 
-    If two blocks have the same field, the later time counts.
+    If two blocks have the same field, the later time counts. `text` is how they were written where
+    they were read, if they were.
     """
 
-    __slots__ = ("_by_field", "blocks")
+    __slots__ = ("_by_field", "blocks", "text")
 
-    def __init__(self, blocks: Iterable[Block] = ()) -> None:
+    def __init__(self, blocks: Iterable[Block] = (), text: str | None = None) -> None:
         self.blocks = tuple(blocks)
+        self.text = text
         self._by_field: dict[FieldId, float] | None = None
 
     @classmethod

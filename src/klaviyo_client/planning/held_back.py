@@ -53,8 +53,8 @@ class HeldBack:
         return changes
 
     def in_order(
-        self, known: Known, requests: list[Request]
-    ) -> tuple[list[Request], list[Blocked]]:
+        self, known: Known, requests: Sequence[Request]
+    ) -> tuple[Sequence[Request], list[Blocked]]:
         """The requests without those items that would overtake an earlier upsert, and those."""
         blocked: list[Blocked] = []
         if not self._by_key:

@@ -30,6 +30,9 @@ from operations import (
     kind_of,
 )
 
+Rounds = Sequence[Sequence[Request]]
+"""A round begins when the one before it has ended."""
+
 BULK_PROFILES_FROM = bulk_from(UPSERT_PROFILE, BULK_IMPORT_PROFILES)
 
 
@@ -38,8 +41,8 @@ def plan_profiles(
     pending: Iterable[int],
     singly: frozenset[int] = frozenset(),
     to_ask: frozenset[str] = frozenset(),
-) -> list[list[Request]]:
-    """The upserts, in rounds: a round begins when the one before it has ended.
+) -> Rounds:
+    """The upserts, in rounds.
 
     Those `singly` stay out of import jobs, which Klaviyo carries out some time later. Of those
     whose address is `to_ask`, in small letters, a single upsert's answer shows consents.

@@ -4,15 +4,14 @@ import json
 
 import pytest
 
-from klaviyo_client.planning.requests import Request
-from klaviyo_client.planning.upserts import merged
+from klaviyo_client.planning.upserts import Rounds, merged
 from klaviyo_client.planning.upserts import plan_profiles as plan_profiles_of
 from operations import AddToList, Identity, Operation, UpsertProfile
 from tests.klaviyo_client.fakes import upsert
 from tests.klaviyo_client.planning.outlines import Plan, outline
 
 
-def plan_profiles(*operations: Operation) -> list[list[Request]]:
+def plan_profiles(*operations: Operation) -> Rounds:
     return plan_profiles_of(operations, range(len(operations)))
 
 
