@@ -34,7 +34,7 @@ from klaviyo_client.people.positions import (
     stakes_of,
 )
 from klaviyo_client.people.records import Record, claimed, overlaid
-from klaviyo_client.people.sequence import held_by_deletions, held_by_waiting
+from klaviyo_client.people.sequence import held_by_deletions, held_by_withdrawals
 from klaviyo_client.people.stakes import Key, Stake
 from klaviyo_client.people.times import NOTHING, Times
 from klaviyo_client.results import Delivery, Result
@@ -211,13 +211,17 @@ class InOrder:
             for position, verdict in checked.verdicts.items()
             if isinstance(verdict.outcome, Retryable)
         }
-        for hold_back in (held_by_waiting, held_by_deletions):
-            for position, outcome in hold_back(operations, waiting).items():
-                verdict = checked.verdicts.get(position)
-                if verdict is None or verdict.outcome is None:
-                    checked.verdicts[position] = Verdict(operations[position], outcome)
-                    checked.again_in.pop(position, None)  # a withdrawal waits as well
-                    waiting[position] = outcome
+        for position, outcome in held_by_withdrawals(operations, waiting).items():
+            verdict = checked.verdicts.get(position)
+            is_urgent = id(operations[position]) in checked.urgent
+            if not is_urgent and (verdict is None or verdict.outcome is None):
+                checked.verdicts[position] = Verdict(operations[position], outcome)
+                waiting[position] = outcome
+        for position, outcome in held_by_deletions(operations, waiting).items():
+            verdict = checked.verdicts.get(position)
+            if verdict is None or verdict.outcome is None:
+                checked.verdicts[position] = Verdict(operations[position], outcome)
+                checked.again_in.pop(position, None)  # a withdrawal waits as well
 
     def _leave_unchecked(
         self, operations: Sequence[Operation], stakes: Mapping[int, Stake], checked: Checked
@@ -277,11 +281,12 @@ class InOrder:
             for position in checked.again_in
             if isinstance(outcome := results[position].outcome, Retryable)
         }
-        for position, outcome in held_by_waiting(operations, sent_again).items():
+        for position, outcome in held_by_withdrawals(operations, sent_again).items():
             verdict = checked.verdicts.get(position)
-            if verdict is not None and isinstance(verdict.outcome, Retryable):
-                together = replace(verdict.outcome, delay=outcome.delay)
-                checked.verdicts[position] = replace(verdict, outcome=together)
+            waits = None if verdict is None else verdict.outcome
+            if isinstance(waits, Retryable) and waits.reason is RetryReason.LEDGER_LATE:
+                together = Verdict(operations[position], replace(waits, delay=outcome.delay))
+                checked.verdicts[position] = together
 
     def _check_once(
         self,

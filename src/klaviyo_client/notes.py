@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeGuard
 
+from msgspec.structs import replace
+
 from klaviyo_client.api.outcomes import (
     Delivered,
     DeliveryWarning,
@@ -78,7 +80,18 @@ class Notes:
                 if result.operation is not operations[position]:
                     stake = stake_of(result.operation) or stake
                 self._note(result, stake, checked.now, found)
+                self._note_claimed(checked.verdicts[position].operation, result, checked.now, found)
         return found, self._conclusion(checked.records, found, checked)
+
+    def _note_claimed(
+        self, operation: Operation, result: Result, now: float, found: Conclusions
+    ) -> None:
+        """A withdrawal may be sent with an identifier that its message did not name, and whose
+        record nobody has claimed. It stays known by those that were."""
+        if isinstance(operation, Unsubscribe) and result.operation is not operation:
+            stake = stake_of(operation)
+            if stake is not None:
+                self._note(replace(result, operation=operation), stake, now, found)
 
     def write(
         self, afterwards: Afterwards, checked: Checked, meanwhile: Callable[[], object]

@@ -33,6 +33,7 @@ class Allowance:
         self.clock = clock
         self.seconds = seconds
         self._left = seconds
+        self._given_back = 0.0
         self._lock = threading.Lock()
 
     @property
@@ -70,8 +71,25 @@ class Allowance:
                 self._left -= spent
 
     @contextmanager
+    def besides(self) -> Iterator[None]:
+        """The block, within one that is `spending`, does something else while the ledger is waited
+        for: its time is not the ledger's."""
+        began = self.clock()
+        try:
+            yield
+        finally:
+            self._give_back(self.clock() - began)
+
+    def _give_back(self, seconds: float) -> None:
+        with self._lock:
+            self._left += seconds
+            self._given_back += seconds
+
+    @contextmanager
     def aside(self) -> Iterator["Allowance"]:
         """Another one for the block, with what is left of the time: what fails there is not counted
         here."""
         with self.spending():
-            yield Allowance(self.left, self.clock)
+            other = Allowance(self.left, self.clock)
+            yield other
+            self._give_back(other._given_back)

@@ -84,9 +84,15 @@ class Requests:
         meanwhile: Meanwhile | None = None,
     ) -> list[Answered]:
         """The answers, or why there is none, in the order of what was asked. `meanwhile` is called
-        once all is asked."""
+        once all is asked; it is not the ledger's work, and its time does not count."""
+
+        def beside() -> None:
+            if meanwhile is not None:
+                with allowance.besides():
+                    meanwhile()
+
         try:
-            answers = dict(self.ask(followed(asked, meanwhile), until, allowance))
+            answers = dict(self.ask(followed(asked, beside), until, allowance))
         except TableError as error:
             return [error] * len(asked)
         return [answers[number] for number in range(len(asked))]

@@ -720,6 +720,31 @@ def test_a_withdrawal_that_klaviyo_has_not_taken_does_not_wait_as_long_as_a_late
     assert result.outcome.delay == delay
 
 
+@pytest.mark.parametrize("is_urgent", [False, True])
+def test_a_subscription_waits_with_the_withdrawal_of_its_person_unless_it_is_urgent(
+    pair: Pair, *, is_urgent: bool
+) -> None:
+    """The withdrawal is urgent later, and needs a record more."""
+    deliver(pair.one, upsert(1, plan="x"))
+    subscription = consents(6, "L")
+    urgent = {id(subscription)} if is_urgent else set()
+    words = Words(pair.table, PEOPLE, Allowance(0.0), "late", Lateness())
+    late = InOrder(Klaviyo(pair.url), words, wall=pair.clock, urgent=urgent)
+    found = said(deliver(late, withdraws(5), subscription))
+    assert found == ["ledger_late", "delivered order_not_checked" if is_urgent else "ledger_late"]
+
+
+def test_a_subscription_that_waits_for_a_reason_of_its_own_waits_as_long(pair: Pair) -> None:
+    deliver(pair.one, consents(1, "L"))
+    pair.clock.skip(120)
+    table = Table(pair.table.name, Puts(pair.table, *["ThrottlingException"] * 3), 86_400.0)
+    words = Words(table, PEOPLE, Allowance(30.0), "throttled")
+    client = InOrder(Klaviyo(pair.url), words, wall=pair.clock)
+    found = deliver(client, withdraws(5), consents(6, "M"))
+    assert said(found) == ["ledger_late order_not_checked", "consent_too_soon"]
+    assert found.results[1].outcome == Retryable(RetryReason.CONSENT_TOO_SOON, 1_680.0, tried=False)
+
+
 def test_a_withdrawal_waits_with_the_deletion_of_its_person(pair: Pair, account: Account) -> None:
     """Otherwise it could come again after the deletion, and recreate the person."""
     account.add_subscribed(ADA, "L")

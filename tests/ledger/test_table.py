@@ -297,6 +297,26 @@ def test_while_the_table_works_something_else_is_done_once(table: Table, *, fail
     assert not allowance.failures
 
 
+@pytest.mark.parametrize("is_aside", [False, True])
+def test_what_is_done_meanwhile_is_not_charged_to_the_ledger(
+    table: Table, *, is_aside: bool
+) -> None:
+    now, allowance = [0.0], Allowance(1.0, clock=lambda: now[0])
+
+    def meanwhile() -> None:
+        now[0] += 5.0
+
+    def write(charged: Allowance) -> None:
+        assert table.write([marshalled(item(1))], charged, meanwhile=meanwhile) == {}
+
+    if is_aside:
+        with allowance.aside() as other:
+            write(other)
+    else:
+        write(allowance)
+    assert allowance.left == 1.0
+
+
 def test_it_is_no_failure_if_what_is_wanted_as_well_cannot_be_read(table: Table) -> None:
     unwell, allowance = Unwell(table), plenty()
     unwell.down = "InternalServerError"

@@ -30,14 +30,7 @@ from klaviyo_client.people.stakes import (
     what_stands,
 )
 from klaviyo_client.people.times import NOTHING, FieldId, FieldIds, Times
-from operations import (
-    DeleteProfile,
-    Operation,
-    Subscribe,
-    Unsubscribe,
-    channels_of,
-    with_channels,
-)
+from operations import DeleteProfile, Operation, Subscribe, Unsubscribe
 from operations.instants import NEVER, instant
 
 Noted = tuple[Key, Times]
@@ -191,36 +184,39 @@ class Judge:
             warnings = (DeliveryWarning.OLDER_PARTS_LEFT_OUT,)
         if not isinstance(left, Subscribe | Unsubscribe):
             return Verdict(left, None, warnings)
-        if opted_out := self._opted_out(left, said, known, now):
-            warnings = (*warnings, DeliveryWarning.OPTED_OUT)
-            kept = tuple(each for each in channels_of(left) if each not in opted_out)
-            if not kept:
-                return Verdict(operation, Delivered(), warnings)
-            left = with_channels(left, kept)
-        return Verdict(left, self._once(left, said, known, now), warnings)
+        outcome = self._once(left, said, known, now)
+        if outcome is None and isinstance(left, Subscribe) and not left.is_consent:
+            off = self._opted_out(left, said, known, now).values()
+            if min(off) > NEVER:
+                opted_out = (*warnings, DeliveryWarning.OPTED_OUT)
+                return Verdict(operation, Delivered(), opted_out)
+            if max(off) > NEVER:
+                wait = max(off) + self.once_seconds - now  # then Klaviyo shows which channels
+                outcome = Retryable(RetryReason.CONSENT_TOO_SOON, wait, tried=False)
+        return Verdict(left, outcome, warnings)
 
     def _opted_out(
-        self, operation: Subscribe | Unsubscribe, said: float, known: "_Known", now: float
-    ) -> list[str]:
-        """The channels on which an identify's subscription would undo an opt-out that some process
-        has sent a short time ago: Klaviyo carries it out some time after accepting it, and does not
-        show it before (https://github.com/klaviyo/klaviyo-api-python/issues/52)."""
-        if isinstance(operation, Unsubscribe) or operation.is_consent:
-            return []
-        key = subscriber(operation)
+        self, operation: Subscribe, said: float, known: "_Known", now: float
+    ) -> dict[str, float]:
+        """When some process has sent an opt-out a short time ago, by channel, that an identify's
+        subscription would undo, else NEVER: Klaviyo carries it out some time after accepting it,
+        and does not show it before (https://github.com/klaviyo/klaviyo-api-python/issues/52)."""
+        who = subscriber(operation)
 
-        def sent(what: str, at: Key = key) -> float:
-            return known.of(at).of_field(self.field_id(f"sent {what}"))
+        def sent(what: str, *keys: Key) -> float:
+            return max(known.of(key).of_field(self.field_id(f"sent {what}")) for key in keys)
 
-        since = max(sent("subscribe"), now - self.once_seconds)
-        if known.of(key).of_field(self.field_id("deleted")) < said:
-            since = max(since, sent("deletion"))
-        has_left = sent(f"leave {operation.list_id}") > since
-        return [
-            channel
-            for channel, at in by_channel(operation)
-            if has_left or sent(f"off {channel}", at) > max(since, sent(f"on {channel}", at))
-        ]
+        channels = by_channel(operation)
+        left = sent(f"leave {operation.list_id}", who, *(key for _, key in channels))
+        long_ago = now - self.once_seconds
+        if known.of(who).of_field(self.field_id("deleted")) < said:
+            long_ago = max(long_ago, sent("deletion", who))
+        found: dict[str, float] = {}
+        for channel, key in channels:
+            off = max(left, sent(f"off {channel}", who, key))
+            back = max(sent("subscribe", who, key), sent(f"on {channel}", who, key), long_ago)
+            found[channel] = off if off > back else NEVER
+        return found
 
     def _once(
         self,

@@ -59,7 +59,6 @@ def can_contradict(operations: Iterable[Operation]) -> bool:
 
 _UNDOING = frozenset({RemoveFromList, Unsubscribe, DeleteProfile, MergeProfiles})
 _OF_ONE_PROFILE = (UpsertProfile, CreateEvent, AddToList, RemoveFromList, DeleteProfile)
-_STEPS = (AddToList, RemoveFromList, Subscribe, Unsubscribe)
 _LAST = (DeleteProfile, MergeProfiles)
 """Sent only when nothing else about their people is left to send."""
 
@@ -176,23 +175,22 @@ def held_by_deletions(
     }
 
 
-def held_by_waiting(
+def held_by_withdrawals(
     operations: Sequence[Operation], waiting: Mapping[int, Retryable]
 ) -> dict[int, Retryable]:
-    """The steps on lists and consents, by position, that must wait as well, and as long, if these
-    wait: they would overtake them. A withdrawal from everything waits for nothing."""
+    """The subscriptions, by position, that must wait as well, and as long, because a withdrawal
+    from everything is among those that wait: they would overtake it."""
     held = {
         key: waiting_for(outcome)
         for position, outcome in waiting.items()
+        if is_withdrawal_from_all(operations[position])
         for key in holds_back(operations[position])
     }
-    if not held:
-        return {}
     found: dict[int, Retryable] = {}
-    for position, operation in enumerate(operations):
-        if isinstance(operation, _STEPS) and not is_withdrawal_from_all(operation):
+    for position, operation in enumerate(operations if held else ()):
+        if isinstance(operation, Subscribe):
             key = next((key for key in waits_for(operation) if key in held), None)
-            if key is not None and position not in waiting:
+            if key is not None:
                 found[position] = held[key]
     return found
 

@@ -6,7 +6,7 @@ is unsubscribed from everything
 (https://developers.klaviyo.com/en/reference/bulk_unsubscribe_profiles).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -96,57 +96,33 @@ class RecentConsents:
             known = (self._get(key, now) for key in keys)
             return any(each is not None and (each.said or NEVER) > said for each in known)
 
+        channels = channels_of(operation)
         has_left = is_outdated(_list_keys("left", operation))
-        self._narrowed(
-            changes,
-            position,
-            operation,
-            lambda each: has_left or is_outdated(_channel_keys(each)),
+        kept = tuple(
+            each
+            for each in channels
+            if not (has_left or is_outdated(_channel_keys(with_channels(operation, (each,)))))
         )
+        if len(kept) < len(channels):
+            changes.warn(position, DeliveryWarning.OPTED_OUT)
+            if kept:
+                changes.operations[position] = with_channels(operation, kept)
+            else:
+                changes.outcomes[position] = Delivered()
 
     def _apply_identify(
         self, changes: Changes, position: int, operation: Subscribe, now: float
     ) -> None:
-        """Any opt-out wins, on its channel."""
-
-        def is_known(keys: Iterable[Key]) -> bool:
-            return any(self._get(key, now) is not None for key in keys)
-
-        has_left = is_known(_list_keys("left", operation))
-        left = self._narrowed(
-            changes, position, operation, lambda each: has_left or is_known(_channel_keys(each))
-        )
-        if (
-            left is not None
-            and left.list_id is not None
-            and all(
-                (joined := self._get(key, now)) is not None
-                and not self._has_come_back(key[2:], joined, left, now)
-                for key in _list_keys("joined", left)
-            )
+        withdrawn = (*_channel_keys(operation), *_list_keys("left", operation))
+        if any(self._get(key, now) is not None for key in withdrawn):
+            changes.warn(position, DeliveryWarning.OPTED_OUT)
+            changes.outcomes[position] = Delivered()
+        elif operation.list_id is not None and all(
+            (joined := self._get(key, now)) is not None
+            and not self._has_come_back(key[2:], joined, operation, now)
+            for key in _list_keys("joined", operation)
         ):
             changes.outcomes[position] = Delivered()
-
-    @staticmethod
-    def _narrowed(
-        changes: Changes,
-        position: int,
-        operation: Subscribe,
-        is_withdrawn: Callable[[Subscribe], bool],
-    ) -> Subscribe | None:
-        """The subscription to those of its channels that are not withdrawn; `None` if all are."""
-        channels = channels_of(operation)
-        kept = tuple(
-            each for each in channels if not is_withdrawn(with_channels(operation, (each,)))
-        )
-        if len(kept) == len(channels):
-            return operation
-        changes.warn(position, DeliveryWarning.OPTED_OUT)
-        if not kept:
-            changes.outcomes[position] = Delivered()
-            return None
-        narrowed = changes.operations[position] = with_channels(operation, kept)
-        return narrowed
 
     def _has_come_back(
         self, identifier: Key, joined: ConsentChange, operation: Subscribe, now: float

@@ -9,27 +9,11 @@ from operations import Subscribe, Unsubscribe
 from operations.instants import instant
 
 ADA = "ada@acme-store.example"
-NUMBER = "+12025550123"
-SMS = "sms.marketing"
 NOW = 100.0
 
 
 def at(minute: int) -> str:
     return f"2026-03-01T10:{minute:02}:00Z"
-
-
-def test_an_identify_goes_without_the_channel_that_was_withdrawn() -> None:
-    recent = RecentConsents()
-    sent = Progress([Unsubscribe("w", ADA, None, NUMBER, time=at(1), channels=(SMS,))])
-    sent.carried_out.add(0)
-    recent.remember(sent, NOW)
-    both = Subscribe("i", ADA, "L", NUMBER, time=at(5))
-    changes = recent.apply(Progress([both]), [0], NOW + 2)
-    assert (changes.operations, changes.outcomes, changes.warnings) == (
-        {0: Subscribe("i", ADA, "L", time=at(5))},
-        {},
-        [(0, DeliveryWarning.OPTED_OUT)],
-    )
 
 
 @pytest.mark.parametrize("in_the_ledger", [None, 1, 9])
