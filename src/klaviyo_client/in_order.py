@@ -15,6 +15,7 @@ from klaviyo_client.delivery import Klaviyo
 from klaviyo_client.judged_results import (
     CONTENDED,
     judged_results,
+    not_before,
     not_noted,
     to_come_again,
     with_results,
@@ -272,10 +273,10 @@ class InOrder:
 
     @staticmethod
     def _keep_together(
-        operations: Sequence[Operation], results: Mapping[int, Result], checked: Checked
+        operations: Sequence[Operation], results: dict[int, Result], checked: Checked
     ) -> None:
-        """What waits for the records comes again with the withdrawal that it must not overtake.
-        If the withdrawal came alone, and failed again, a subscription would go ahead of it."""
+        """A subscription that comes again comes with the withdrawal that it must not overtake, or
+        later. Otherwise it would go ahead of it, and of one that came alone and failed again."""
         sent_again = {
             position: outcome
             for position in checked.again_in
@@ -287,6 +288,8 @@ class InOrder:
             if isinstance(waits, Retryable) and waits.reason is RetryReason.LEDGER_LATE:
                 together = Verdict(operations[position], replace(waits, delay=outcome.delay))
                 checked.verdicts[position] = together
+            elif position in results:
+                results[position] = not_before(results[position], outcome.delay)
 
     def _check_once(
         self,

@@ -73,6 +73,14 @@ def to_come_again(result: Result, seconds: float | None, now: float) -> Result:
     return result
 
 
+def not_before(result: Result, seconds: float | None) -> Result:
+    """The result, which if it has to come again does so in so many seconds or later."""
+    outcome = result.outcome
+    if seconds is None or not isinstance(outcome, Retryable):
+        return result
+    return replace(result, outcome=replace(outcome, delay=max(seconds, outcome.delay or 0.0)))
+
+
 def not_noted(result: Result, again: Retryable | None, now: float) -> Result:
     """What becomes of an operation that was checked `now` (Unix seconds), and not noted.
 

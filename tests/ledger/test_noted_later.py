@@ -21,6 +21,7 @@ from tests.deployment import answer_of
 from tests.ledger.two_functions import (
     ADA,
     CHANGED,
+    KEY,
     PEOPLE,
     Pair,
     Puts,
@@ -322,6 +323,18 @@ def test_a_withdrawal_that_a_throttled_table_could_not_check_comes_again(
     pair.clock.skip(20)
     come_again(pair, found.results[0].operation)
     assert marketing(account) == "UNSUBSCRIBED"
+
+
+@pytest.mark.parametrize("subscription", [identifies(9, "L"), consents(9, "L")])
+def test_what_a_throttled_table_could_not_check_and_there_was_no_time_for_comes_again_together(
+    pair: Pair, account: Account, subscription: Subscribe
+) -> None:
+    """Otherwise the subscription came first, and alone."""
+    deliver(pair.one, upsert(1, plan="x"))
+    client = throttled(pair)
+    results = client.deliver([withdraws(7), subscription], KEY, 0.0).results
+    delays = [each.outcome.delay for each in results if isinstance(each.outcome, Retryable)]
+    assert delays == [5.0, 5.0]
 
 
 def test_a_consent_is_excused_for_one_delivery(pair: Pair, account: Account) -> None:
