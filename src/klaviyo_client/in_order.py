@@ -214,10 +214,15 @@ class InOrder:
         }
         for position, outcome in held_by_withdrawals(operations, waiting).items():
             verdict = checked.verdicts.get(position)
+            waits = None if verdict is None else verdict.outcome
             is_urgent = id(operations[position]) in checked.urgent
-            if not is_urgent and (verdict is None or verdict.outcome is None):
-                checked.verdicts[position] = Verdict(operations[position], outcome)
+            if isinstance(waits, Retryable):
+                waiting[position] = not_before(waits, outcome)
+            elif waits is None and not is_urgent:
                 waiting[position] = outcome
+            else:
+                continue
+            checked.verdicts[position] = Verdict(operations[position], waiting[position])
         for position, outcome in held_by_deletions(operations, waiting).items():
             verdict = checked.verdicts.get(position)
             if verdict is None or verdict.outcome is None:
@@ -285,11 +290,15 @@ class InOrder:
         for position, outcome in held_by_withdrawals(operations, sent_again).items():
             verdict = checked.verdicts.get(position)
             waits = None if verdict is None else verdict.outcome
-            if isinstance(waits, Retryable) and waits.reason is RetryReason.LEDGER_LATE:
-                together = Verdict(operations[position], replace(waits, delay=outcome.delay))
-                checked.verdicts[position] = together
-            elif position in results:
-                results[position] = not_before(results[position], outcome.delay)
+            if isinstance(waits, Retryable):
+                if waits.reason is RetryReason.LEDGER_LATE:
+                    together = replace(waits, delay=outcome.delay)
+                else:
+                    together = not_before(waits, outcome)
+                checked.verdicts[position] = Verdict(operations[position], together)
+            elif position in results and isinstance(again := results[position].outcome, Retryable):
+                together = not_before(again, outcome)
+                results[position] = replace(results[position], outcome=together)
 
     def _check_once(
         self,

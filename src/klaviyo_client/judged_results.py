@@ -21,7 +21,7 @@ CONTENDED = Retryable(RetryReason.PERSON_BUSY, 1.0, tried=False)
 """What becomes of an operation if somebody else has changed its records first each time."""
 
 SOON = 5.0
-"""Seconds until a withdrawal is tried again that Klaviyo has not taken without naming a time."""
+"""Seconds until a withdrawal comes again where nobody has named a time."""
 
 
 def with_results(delivery: Delivery, results: Iterable[Result]) -> Delivery:
@@ -69,16 +69,17 @@ def to_come_again(result: Result, seconds: float | None, now: float) -> Result:
         soon = delay if seconds is None else min(seconds, delay)
         return replace(result, outcome=replace(outcome, delay=soon))
     if is_sent(result):
-        return _to_be_noted(result, Retryable(RetryReason.LEDGER_LATE, seconds), now)
+        later = SOON if seconds is None else seconds
+        return _to_be_noted(result, Retryable(RetryReason.LEDGER_LATE, later), now)
     return result
 
 
-def not_before(result: Result, seconds: float | None) -> Result:
-    """The result, which if it has to come again does so in so many seconds or later."""
-    outcome = result.outcome
-    if seconds is None or not isinstance(outcome, Retryable):
-        return result
-    return replace(result, outcome=replace(outcome, delay=max(seconds, outcome.delay or 0.0)))
+def not_before(waits: Retryable, other: Retryable) -> Retryable:
+    """The outcome of what waits, and must come again with the other one or later."""
+    if waits.delay == other.delay:
+        return waits
+    least = SOON if other.delay is None else other.delay
+    return replace(waits, delay=max(least, waits.delay or 0.0))
 
 
 def not_noted(result: Result, again: Retryable | None, now: float) -> Result:

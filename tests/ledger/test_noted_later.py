@@ -41,6 +41,8 @@ from tests.ledger.two_functions import (
     withdraws,
 )
 
+NUMBER = "+12025550123"
+
 
 def not_noted(pair: Pair, consent: Operation) -> Operation:
     """The consent as it comes again, after Klaviyo has taken it and the table was too late to note
@@ -335,6 +337,29 @@ def test_what_a_throttled_table_could_not_check_and_there_was_no_time_for_comes_
     results = client.deliver([withdraws(7), subscription], KEY, 0.0).results
     delays = [each.outcome.delay for each in results if isinstance(each.outcome, Retryable)]
     assert delays == [5.0, 5.0]
+
+
+@pytest.mark.parametrize("is_webhook", [False, True])
+@pytest.mark.parametrize("is_down", [False, True])
+def test_a_subscription_that_is_busy_does_not_go_ahead_of_an_unchecked_withdrawal(
+    pair: Pair, account: Account, *, is_webhook: bool, is_down: bool
+) -> None:
+    """The record of the address is throttled, and that of the number has changed each time."""
+    deliver(pair.one, UpsertProfile("m", Identity(email=ADA, phone_number=NUMBER), time=at(1)))
+    deliver(pair.one, UpsertProfile("m", Identity(phone_number=NUMBER), time=at(1)))
+    account.add_subscribed(ADA, "L")
+    codes = ["ThrottlingException", CHANGED[0]] * 6
+    table = Table(pair.table.name, Puts(pair.table, *codes), 86_400.0)
+    words = Words(table, PEOPLE, Allowance(30.0), "me", None if is_webhook else Lateness())
+    client = InOrder(Klaviyo(pair.url), words, wall=pair.clock)
+    both = Subscribe("m", ADA, "M", NUMBER, time=at(6))
+    account.set_weather(Weather(down=is_down))
+    results = deliver(client, withdraws(5), both).results
+    first, second = [each.outcome for each in results]
+    assert isinstance(first, Retryable)
+    assert isinstance(second, Retryable)
+    assert second.reason is RetryReason.PERSON_BUSY
+    assert second.delay == first.delay
 
 
 def test_a_consent_is_excused_for_one_delivery(pair: Pair, account: Account) -> None:

@@ -113,16 +113,32 @@ class RecentConsents:
     def _apply_identify(
         self, changes: Changes, position: int, operation: Subscribe, now: float
     ) -> None:
-        withdrawn = (*_channel_keys(operation), *_list_keys("left", operation))
-        if any(self._get(key, now) is not None for key in withdrawn):
+        """Who has opted out stays so. If only some channels are withdrawn, Klaviyo shows which ones
+        once half an hour is over."""
+        left = [self._get(key, now) for key in _list_keys("left", operation)]
+        off = [self._withdrawal(operation, each, now) for each in channels_of(operation)]
+        known = [change for change in off if change is not None]
+        if any(left) or (known and len(known) == len(off)):
             changes.warn(position, DeliveryWarning.OPTED_OUT)
             changes.outcomes[position] = Delivered()
+        elif known:
+            wait = max(change.since for change in known) + self.seconds - now
+            changes.outcomes[position] = Retryable(RetryReason.CONSENT_TOO_SOON, wait, tried=False)
         elif operation.list_id is not None and all(
             (joined := self._get(key, now)) is not None
             and not self._has_come_back(key[2:], joined, operation, now)
             for key in _list_keys("joined", operation)
         ):
             changes.outcomes[position] = Delivered()
+
+    def _withdrawal(self, operation: Subscribe, channel: str, now: float) -> ConsentChange | None:
+        """The withdrawal of the channel, by whichever identifier the message named."""
+        found = [
+            self._get(("withdrawn", channel, comparable(field, value)), now)
+            for field in IDENTIFIERS
+            if (value := getattr(operation, field)) is not None
+        ]
+        return next((change for change in found if change is not None), None)
 
     def _has_come_back(
         self, identifier: Key, joined: ConsentChange, operation: Subscribe, now: float
@@ -242,8 +258,11 @@ def _list_keys(what: str, operation: Operation) -> list[Key]:
 def _channel_keys(operation: Subscribe | Unsubscribe) -> list[Key]:
     keys: list[Key] = []
     for channel in channels_of(operation):
-        field = identifier_of(channel) or "email"
-        value = getattr(operation, field)
-        if value is not None:
-            keys.append(("withdrawn", channel, comparable(field, value)))
+        needed = identifier_of(channel) or "email"
+        # A withdrawal may name the address only, of whoever has a number.
+        for field in (needed, *IDENTIFIERS):
+            value = getattr(operation, field)
+            if value is not None:
+                keys.append(("withdrawn", channel, comparable(field, value)))
+                break
     return keys
