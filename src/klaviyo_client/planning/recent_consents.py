@@ -133,11 +133,7 @@ class RecentConsents:
 
     def _withdrawal(self, operation: Subscribe, channel: str, now: float) -> ConsentChange | None:
         """The withdrawal of the channel, by whichever identifier the message named."""
-        found = [
-            self._get(("withdrawn", channel, comparable(field, value)), now)
-            for field in IDENTIFIERS
-            if (value := getattr(operation, field)) is not None
-        ]
+        found = [self._get(key, now) for key in _keys_of_channel(channel, operation)]
         return next((change for change in found if change is not None), None)
 
     def _has_come_back(
@@ -203,7 +199,9 @@ class RecentConsents:
         for position in progress.carried_out:
             operation = progress.operations[position]
             if isinstance(operation, Subscribe):
-                self._forget((*_channel_keys(operation), *_list_keys("left", operation)))
+                for channel in channels_of(operation):
+                    self._forget(_keys_of_channel(channel, operation))
+                self._forget(_list_keys("left", operation))
                 self._note(_list_keys("joined", operation), operation, now)
             elif isinstance(operation, Unsubscribe):
                 self._forget(_list_keys("joined", operation))
@@ -250,6 +248,15 @@ def _list_keys(what: str, operation: Operation) -> list[Key]:
         return []
     return [
         (what, operation.list_id, field, comparable(field, value))
+        for field in IDENTIFIERS
+        if (value := getattr(operation, field)) is not None
+    ]
+
+
+def _keys_of_channel(channel: str, operation: Operation) -> list[Key]:
+    """Under which a withdrawal of the person may be known, whichever identifier it named."""
+    return [
+        ("withdrawn", channel, comparable(field, value))
         for field in IDENTIFIERS
         if (value := getattr(operation, field)) is not None
     ]

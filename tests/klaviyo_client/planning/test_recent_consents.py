@@ -51,6 +51,19 @@ def test_an_identify_is_left_out_after_an_opt_out_or_waits_if_it_was_for_one_cha
     assert (changes.outcomes, changes.warnings) == ({0: expected}, warnings)
 
 
+def test_a_consent_ends_a_withdrawal_that_named_the_address_only() -> None:
+    recent = RecentConsents()
+    withdrawal = Unsubscribe("w", ADA, None, time=at(1), channels=EVERY_CHANNEL)
+    consent = Subscribe("c", ADA, "M", NUMBER, time=at(2), is_consent=True)
+    for operation in (withdrawal, consent):
+        sent = Progress([operation])
+        sent.carried_out.add(0)
+        recent.remember(sent, NOW)
+    both = Subscribe("i", ADA, "L", NUMBER, time=at(5))
+    changes = recent.apply(Progress([both]), [0], NOW + 10)
+    assert (changes.outcomes, changes.warnings) == ({}, [])
+
+
 @pytest.mark.parametrize("in_the_ledger", [None, 1, 9])
 def test_a_consent_from_before_a_withdrawal_that_was_sent_is_left_out(
     in_the_ledger: int | None,
