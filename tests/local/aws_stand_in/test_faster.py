@@ -1,9 +1,11 @@
 """What moto does for each request or message is done once, or in short, and gives the same."""
 
+import uuid
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+import boto3
 import pytest
 from moto.core import responses, utils
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -11,6 +13,7 @@ from moto.sqs import models
 from moto.sqs.responses import SQSResponse
 
 from local.aws_stand_in.faster import CLOCKS, Dispatcher
+from local.aws_stand_in.server import create_ledger
 
 
 @pytest.mark.parametrize("name", CLOCKS)
@@ -44,3 +47,26 @@ def test_host_is_looked_up_once_and_has_motos_service(host: str | None) -> None:
     before = Dispatcher.get_backend_for_host.cache_info().misses
     assert [ours.get_backend_for_host(host) for _ in range(3)] == [own] * 3
     assert Dispatcher.get_backend_for_host.cache_info().misses == before + 1
+
+
+ITEM: dict[str, Any] = {
+    "pk": {"S": "a"},
+    "sk": {"S": "b"},
+    "text": {"S": ""},
+    "number": {"N": "1.5"},
+    "bytes": {"B": b"a\x00"},
+    "texts": {"SS": ["a", "b"]},
+    "numbers": {"NS": ["1", "2"]},
+    "many bytes": {"BS": [b"1"]},
+    "map": {"M": {"list": {"L": [{"S": "a"}, {"NULL": True}, {"M": {}}, {"L": []}]}}},
+    "flag": {"BOOL": False},
+}
+
+
+@pytest.mark.usefixtures("aws_variables")
+def test_attribute_of_each_type_comes_back_as_it_was() -> None:
+    dynamodb = boto3.client("dynamodb")
+    name = create_ledger(f"items-{uuid.uuid4().hex}")
+    dynamodb.put_item(TableName=name, Item=ITEM)
+    [found] = dynamodb.scan(TableName=name)["Items"]
+    assert found == ITEM
