@@ -61,12 +61,16 @@ class Running:
         """Fine weather, no traffic, no dead letters, and nothing that waits."""
         self.ask("POST", "/api/traffic", {"per_second": 0})
         self.set_weather("fine")
-        self.until(self._is_through)
+        self.drain()
 
-    def _is_through(self, state: dict[str, Any]) -> bool:
-        """Whether nothing waits; what does is tried now."""
-        self.ask("POST", "/api/try-now", {})
-        return bool(state["waiting"]["entries"] == 0)
+    def drain(self) -> None:
+        """Until nothing waits; what does is tried now."""
+
+        def is_through(state: dict[str, Any]) -> bool:
+            self.ask("POST", "/api/try-now", {})
+            return bool(state["waiting"]["entries"] == 0)
+
+        self.until(is_through)
 
     def until(
         self, is_so: Callable[[dict[str, Any]], bool], seconds: float = 120

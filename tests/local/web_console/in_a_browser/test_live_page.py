@@ -31,7 +31,7 @@ def refused(running: Running, *events: str) -> None:
 def no_dead_letters(running: Running) -> None:
     """Nothing of what other tests have left."""
     running.ask("POST", "/api/redrive", {})
-    running.until(lambda state: state["waiting"]["entries"] == 0)
+    running.drain()
 
 
 # Dead letters
