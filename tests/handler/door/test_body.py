@@ -220,4 +220,4 @@ def test_a_body_of_escapes_takes_no_longer_than_its_length_asks_for(piece: str) 
         with contextlib.suppress(NotJson):
             list(read_messages(body))
 
-    assert processor_seconds(read, 2) < 2.0
+    assert processor_seconds(read, 2.0) < 2.0

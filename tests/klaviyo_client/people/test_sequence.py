@@ -209,7 +209,7 @@ def test_an_identify_does_not_subscribe_who_has_opted_out_in_the_same_batch(
 def test_four_thousand_words_of_one_person_are_few(step: Callable[[int], Operation]) -> None:
     """In linear time: each further one costs what the ones before it cost."""
     operations = [step(n) for n in range(4000)]
-    assert processor_seconds(lambda: acts_of(operations, range(4000))) < 1.0
+    assert processor_seconds(lambda: acts_of(operations, range(4000)), 1.0) < 1.0
     order = acts_of(operations, range(4000))
     left = set(range(4000)).difference(order.superseded)
     assert len(order.acts) == 1
