@@ -1,24 +1,28 @@
-"""How many examples of a property are tried, by the environment."""
+"""How much is tried, by the environment."""
 
 import pytest
 
-from tests.suite.effort import examples
+from tests.suite.effort import examples, part
 
 
 @pytest.mark.parametrize(
-    ("variables", "tried"),
+    ("variables", "tried", "cases"),
     [
-        ({}, [50, 10, 10, 5]),
-        ({"CI": "true"}, [200, 40, 12, 5]),
-        ({"QUICK": "1"}, [20, 10, 10, 5]),
-        ({"QUICK": "1", "CI": "true"}, [20, 10, 10, 5]),
+        ({}, [50, 10, 10, 5], [0, 4, 8, 12, 16, 20]),
+        ({"CI": "true"}, [200, 40, 12, 5], list(range(21))),
+        ({"QUICK": "1"}, [20, 10, 10, 5], [0, 10, 20]),
+        ({"QUICK": "1", "CI": "true"}, [20, 10, 10, 5], [0, 10, 20]),
     ],
 )
 def test_all_are_tried_in_ci_and_a_part_elsewhere(
-    variables: dict[str, str], tried: list[int], monkeypatch: pytest.MonkeyPatch
+    variables: dict[str, str],
+    tried: list[int],
+    cases: list[int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in ("CI", "QUICK"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert [examples(number) for number in (200, 40, 12, 5)] == tried
+    assert part(range(21)) == cases

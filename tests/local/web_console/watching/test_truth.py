@@ -26,6 +26,7 @@ from local.web_console.watching.journal import Journal
 from local.web_console.watching.queues import Bookkeeper
 from local.web_console.watching.watch import Watch
 from tests.deployment import SHARED_SECRET, Deployment
+from tests.suite.effort import part
 
 Message = Mapping[str, Any]
 
@@ -246,8 +247,7 @@ def check(case: Case, kind: Kind, weather: str, times: int = 1) -> None:
     assert case.said() == case.truth(kind) * times
 
 
-@pytest.mark.parametrize("weather", WEATHERS)
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize(("name", "weather"), part(list(itertools.product(KINDS, WEATHERS))))
 def test_console_says_what_klaviyo_and_the_queues_say(
     name: str, weather: str, deployment: Deployment
 ) -> None:
@@ -259,11 +259,12 @@ REPEATED = ("track", "identify", "identify with a list", "order", "malformed", "
 
 
 @pytest.mark.usefixtures("ledger_has_time")
-@pytest.mark.parametrize("has_ledger", [False, True], ids=["no ledger", "ledger"])
-@pytest.mark.parametrize("weather", ["fine", "down", "refusing"])
-@pytest.mark.parametrize("name", REPEATED)
+@pytest.mark.parametrize(
+    ("ledger", "name", "weather"),
+    part(list(itertools.product(["off", "on"], REPEATED, ["fine", "down", "refusing"]))),
+)
 def test_it_says_so_of_a_message_that_segment_sends_again(
-    name: str, weather: str, has_ledger: bool, deployment: Deployment
+    ledger: str, name: str, weather: str, deployment: Deployment
 ) -> None:
-    case = Case(deployment.with_ledger() if has_ledger else deployment)
+    case = Case(deployment.with_ledger() if ledger == "on" else deployment)
     check(case, KINDS[name], weather, times=2)
