@@ -438,7 +438,7 @@ class Run:
                 least, until = depth, time.monotonic() + DRAIN_SECONDS
             elif time.monotonic() > until:
                 return
-            time.sleep(0.1)
+            time.sleep(0.5)
 
     def _depth(self) -> int:
         """How many SQS messages wait, or are at work: one that took longer than it stays hidden is

@@ -21,6 +21,7 @@ def test_whatever_fails_every_message_is_accounted_for(
         traffic_seconds=10,
         weather_seconds=0.8,
         visibility_seconds=5,
+        once_seconds=20.0,
         p_kill=0.4,
         queue_seconds=(1.0, 2.0),
         is_timed=False,
@@ -43,6 +44,7 @@ def test_while_klaviyo_alone_fails_the_metrics_add_up_to_the_last_operation(
         traffic_seconds=6,
         weather_seconds=0.8,
         visibility_seconds=60,
+        once_seconds=20.0,
         breaks=False,
         is_timed=False,
         processor_share=1.0,
@@ -81,14 +83,14 @@ def test_whatever_fails_each_answer_comes_in_time_on_lambdas_share_of_a_processo
 ) -> None:
     settings = Settings(
         seed=4,
-        messages=250,
+        messages=200,
         sizes=((1, 20, 1),),
         traffic_seconds=4,
         weather_seconds=0.25,
-        visibility_seconds=5,
-        once_seconds=7.0,
+        visibility_seconds=3,
+        once_seconds=5.0,
         p_kill=0.0,
-        queue_seconds=(1.5, 2.0),
+        queue_seconds=(0.8, 1.2),
     )
     report = Run(deployment, settings, tmp_path).carry_out()
     assert problems(report) == [], table(report)
