@@ -18,14 +18,15 @@ export PYTHONPATH := src
 # starts, compile everything anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-# Two workers more than there are processors, since some always wait for a browser, a process or a clock. The
-# tests that measure time run after all others: they compute little, and a worker takes one at a time.
+# Four workers more than there are processors, since some always wait for a browser, a process or a clock. The
+# tests that measure time run after all others, with two more: they compute little, and a worker takes one at
+# a time.
 PROCESSORS := $(shell getconf _NPROCESSORS_ONLN)
-WORKERS := $(shell expr $(PROCESSORS) + 2)
+more = $(shell expr $(PROCESSORS) + $(1))
 PLUGINS := $(addprefix -p tests.suite.,order few_reports one_compiles)
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) $(PLUGINS)
-PARALLEL := $(PYTEST) --dist loadfile --no-loadscope-reorder -m "not alone"
-ALONE = $(PYTEST) --dist load --maxschedchunk 1 -m alone $(shell grep -rl --include='test_*.py' 'mark\.alone' tests)
+PYTEST := $(BIN)/python -m pytest $(PLUGINS)
+PARALLEL := $(PYTEST) -n $(call more,4) --dist loadfile --no-loadscope-reorder -m "not alone"
+ALONE = $(PYTEST) -n $(call more,2) --dist load --maxschedchunk 1 -m alone $(shell grep -rl --include='test_*.py' 'mark\.alone' tests)
 
 # A machine of CI that does other work too makes a clock late now and then. RETRY=1, as CI has it: what
 # failed is tried once more, one test at a time, and has to pass then. Three failures there are the end.
