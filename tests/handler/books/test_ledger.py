@@ -661,7 +661,7 @@ def test_a_consent_that_could_not_be_recorded_in_time_is_recorded_later_and_not_
         return track(number, event=name, properties=properties, timestamp=time_)
 
     monkeypatch.setattr(DynamoDb, "call", late_to_note)
-    monkeypatch.setattr("klaviyo_client.in_order.MARGIN", -60.0)  # its claim has ended soon
+    monkeypatch.setattr("klaviyo_client.checking.MARGIN", -60.0)  # its claim has ended soon
     consent = said(1, "User Subscribed", 5, "WmB7kT")
     status, body = deployment.webhook(call([consent]))
     assert (status, body["queued"]) == (200, 1)
