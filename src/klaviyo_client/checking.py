@@ -16,7 +16,13 @@ from klaviyo_client.people.records import Record, claimed, overlaid
 from klaviyo_client.people.sequence import held_by_deletions, held_by_withdrawals
 from klaviyo_client.people.stakes import Key, Stake
 from klaviyo_client.people.times import NOTHING
-from operations import Operation, Subscribe, is_withdrawal_from_all
+from operations import (
+    Operation,
+    Subscribe,
+    Unsubscribe,
+    is_withdrawal_from_all,
+    leaves_list,
+)
 
 MARGIN = 1.0
 """Seconds by which a claim outlasts its delivery, for clocks that differ."""
@@ -27,8 +33,8 @@ class Checks:
 
     What could not be checked in time comes again. Withdrawals from everything whose records were
     read are sent nevertheless, unless a process with more time is the next to ask, or the batch
-    deletes their person. What is urgent is sent unchecked, and so is everything where the records
-    do not answer at all.
+    deletes their person. What is urgent is sent unchecked. So is everything where the records do
+    not answer at all, but for unsubscriptions from a list.
     """
 
     def __init__(
@@ -91,8 +97,10 @@ class Checks:
         newer contradicts does not wait until it can be claimed; an unread one could undo a newer
         consent.
 
-        Whatever the table's trouble is, a withdrawal that was sent unchecked comes again to be
-        noted: otherwise an older consent would be given after it.
+        Two kinds come again whatever the table's trouble is. A withdrawal from everything that was
+        sent unchecked, to be noted: otherwise an older consent would be given after it. And an
+        unsubscription from a list, unsent: if another function has sent the same, Klaviyo would
+        unsubscribe the person from everything.
         """
         unchecked = [
             position
@@ -101,8 +109,7 @@ class Checks:
             or DeliveryWarning.ORDER_NOT_CHECKED in verdict.warnings
         ]
         is_late = self._words.is_late
-        withdrawing = [each for each in unchecked if is_withdrawal_from_all(operations[each])]
-        if not (is_late or withdrawing):
+        if not (is_late or any(isinstance(operations[each], Unsubscribe) for each in unchecked)):
             return
         again_in = self._words.late_seconds
         comes_again = Retryable(RetryReason.LEDGER_LATE, again_in, tried=False)
@@ -115,7 +122,7 @@ class Checks:
                 not is_late or (again_in is not None and was_read)
             ):
                 checked.again_in[position] = again_in
-            elif is_late:
+            elif is_late or leaves_list(operation):
                 checked.verdicts[position] = Verdict(operation, comes_again)
 
     def _plan_ahead(

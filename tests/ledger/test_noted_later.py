@@ -465,3 +465,66 @@ def test_of_what_was_not_taken_nothing_is_told(pair: Pair, account: Account) -> 
     account.set_weather(Weather(status=401))
     pair.table.requests.call = Puts(pair.table, None, "ThrottlingException")
     assert said(deliver(pair.one, consents(5, "L"))) == ["unauthorized"]
+
+
+def unasked(pair: Pair, trouble: str) -> InOrder:
+    """A function that has just started, and for which DynamoDB does this to every request."""
+
+    def fails(asked: Iterable[Asked], _: float) -> Any:
+        for number, _each in enumerate(asked):
+            yield number, TableError(trouble)
+
+    words = Words(Table(pair.table.name, fails, 86_400.0), PEOPLE, Allowance(5.0), trouble)
+    return InOrder(Klaviyo(pair.url), words, wall=pair.clock)
+
+
+@pytest.mark.parametrize("trouble", ["ThrottlingException", "AccessDeniedException", "URLError"])
+def test_two_that_could_not_check_an_unsubscription_from_a_list_do_not_make_it_one_from_everything(
+    pair: Pair, account: Account, trouble: str
+) -> None:
+    subscribed(pair)
+    copies = [deliver(unasked(pair, trouble), withdraws(7, "L")) for _ in range(2)]
+    assert [said(each) for each in copies] == [["ledger_late"], ["ledger_late"]]
+    again = [each.results[0].operation for each in copies]
+    assert [said(deliver(pair.client(f"{n}"), each)) for n, each in enumerate(again)] == [
+        ["delivered"],
+        ["delivered"],
+    ]
+    pair.clock.skip(10)
+    assert (members(account), marketing(account)) == ([], "SUBSCRIBED")
+    assert account.withdrawn_everywhere == []
+
+
+def test_an_urgent_unsubscription_from_a_list_is_sent_unchecked(
+    pair: Pair, account: Account
+) -> None:
+    subscribed(pair)
+    leaving = withdraws(7, "L")
+    client = InOrder(
+        Klaviyo(pair.url),
+        Words(pair.table, PEOPLE, Allowance(0.0), "late", Lateness()),
+        wall=pair.clock,
+        urgent={id(leaving)},
+    )
+    assert said(deliver(client, leaving)) == ["delivered order_not_checked"]
+    pair.clock.skip(10)
+    assert members(account) == []
+
+
+@pytest.mark.parametrize(
+    ("subscription", "waits"),
+    [
+        (consents(9, "L"), True),
+        (consents(5, "L"), True),
+        (identifies(9, "L"), True),
+        (consents(9, "M"), False),
+        (consents(9), False),
+    ],
+)
+def test_a_subscription_does_not_overtake_an_unsubscription_from_its_list_that_waits(
+    pair: Pair, subscription: Subscribe, *, waits: bool
+) -> None:
+    subscribed(pair)
+    results = deliver(throttled(pair), withdraws(7, "L"), subscription).results
+    found = [isinstance(each.outcome, Retryable) for each in results]
+    assert found == [True, waits]

@@ -7,7 +7,7 @@ an earlier one waits for it, in a later act.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from klaviyo_client.api.outcomes import Retryable, waiting_for
+from klaviyo_client.api.outcomes import Retryable, RetryReason, waiting_for
 from klaviyo_client.people.last_words import last_words, may_repeat
 from klaviyo_client.people.persons import SHARED_BY_SEVERAL, identifiers
 from operations import (
@@ -22,6 +22,7 @@ from operations import (
     UpsertProfile,
     is_withdrawal_from_all,
     kind_of,
+    leaves_list,
 )
 from operations.instants import is_before
 
@@ -178,13 +179,13 @@ def held_by_deletions(
 def held_by_withdrawals(
     operations: Sequence[Operation], waiting: Mapping[int, Retryable]
 ) -> dict[int, Retryable]:
-    """The subscriptions, by position, that must wait as well, and as long, because a withdrawal
-    from everything is among those that wait: they would overtake it."""
+    """The subscriptions, by position, that must wait as well, and as long, because they would
+    overtake what waits: a withdrawal from everything, or an unsubscription from the same list that
+    waits for the records."""
     held = {
         key: waiting_for(outcome)
         for position, outcome in waiting.items()
-        if is_withdrawal_from_all(operations[position])
-        for key in holds_back(operations[position])
+        for key in _withdrawn_by(operations[position], outcome)
     }
     found: dict[int, Retryable] = {}
     for position, operation in enumerate(operations if held else ()):
@@ -193,6 +194,15 @@ def held_by_withdrawals(
             if key is not None:
                 found[position] = held[key]
     return found
+
+
+def _withdrawn_by(operation: Operation, outcome: Retryable) -> list[Key]:
+    """The keys of the subscriptions that would overtake it."""
+    if is_withdrawal_from_all(operation):
+        return holds_back(operation)
+    if leaves_list(operation) and outcome.reason is RetryReason.LEDGER_LATE:
+        return _memberships(operation)
+    return []
 
 
 class _People:
