@@ -280,7 +280,10 @@ LEDGER_LATE = Retryable(RetryReason.LEDGER_LATE, 7.0, tried=False)
         (Unsubscribe("m", "ann@x.io", None), Subscribe("m", "ann@x.io", "L"), True),
         (Unsubscribe("m", "ann@x.io", None, NUMBER), Subscribe("m", "ann@x.io", "L"), True),
         (Unsubscribe("m", "bob@x.io", None), Subscribe("m", "ann@x.io", "L"), False),
-        (Unsubscribe("m", "ann@x.io", "L"), Subscribe("m", "ann@x.io", "L"), False),
+        (Unsubscribe("m", "ann@x.io", "L"), Subscribe("m", "ann@x.io", "L"), True),
+        (Unsubscribe("m", "ann@x.io", "L"), Subscribe("m", "bob@x.io", "L"), False),
+        (Unsubscribe("m", "ann@x.io", "L"), Subscribe("m", "ann@x.io", "M"), False),
+        (Unsubscribe("m", "ann@x.io", "L"), Subscribe("m", "ann@x.io", None), False),
         (Unsubscribe("m", "ann@x.io", None), Unsubscribe("m", "ann@x.io", "L"), False),
         (Unsubscribe("m", "ann@x.io", None), joins(), False),
         (upsert(identity=ANN), Subscribe("m", "ann@x.io", "L"), False),
@@ -294,6 +297,12 @@ def test_a_withdrawal_that_waits_holds_back_the_subscriptions_that_would_overtak
     operations[place] = waits
     held = {1 - place: waiting_for(LEDGER_LATE)} if is_held else {}
     assert held_by_withdrawals(operations, {place: LEDGER_LATE}) == held
+
+
+def test_an_unsubscription_from_a_list_that_waits_for_klaviyo_holds_back_no_subscription() -> None:
+    operations = [Unsubscribe("m", "ann@x.io", "L"), Subscribe("m", "ann@x.io", "L")]
+    too_soon = Retryable(RetryReason.CONSENT_TOO_SOON, 7.0, tried=False)
+    assert held_by_withdrawals(operations, {0: too_soon}) == {}
 
 
 def test_a_check_of_an_import_is_about_nobody() -> None:
