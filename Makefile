@@ -70,7 +70,7 @@ check: $(COMMAND) ## Check format, lint, types and layers, and test mapping and 
 	$(LINT)
 	$(call beside,QUICK=1 $(PARALLEL) tests/operations tests/klaviyo_mapping tests/klaviyo_client)
 
-test: $(COMMAND) ## Check format, lint, types and layers, and run every test (6 minutes on two cores)
+test: $(COMMAND) ## Check format, lint, types and layers, and run every test (4 minutes on two cores)
 	$(LINT)
 	$(call beside,$(call again,$(PARALLEL) tests))
 	$(call again,$(ALONE))

@@ -1,7 +1,8 @@
 """How much a test tries: all of it where CI is set, as services of CI do and `.ci/run` does.
 
 `make test` elsewhere is content with a quarter, and `make check`, which sets QUICK, with a tenth.
-The examples are derived from the test, so the part is the same on each run.
+The examples are derived from the test, and the rows of a table counted off, so the part is the
+same on each run.
 """
 
 import os
