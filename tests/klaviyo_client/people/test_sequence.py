@@ -300,7 +300,10 @@ def test_a_withdrawal_that_waits_holds_back_the_subscriptions_that_would_overtak
 
 
 def test_an_unsubscription_from_a_list_that_waits_for_klaviyo_holds_back_no_subscription() -> None:
-    operations = [Unsubscribe("m", "ann@x.io", "L"), Subscribe("m", "ann@x.io", "L")]
+    operations: list[Operation] = [
+        Unsubscribe("m", "ann@x.io", "L"),
+        Subscribe("m", "ann@x.io", "L"),
+    ]
     too_soon = Retryable(RetryReason.CONSENT_TOO_SOON, 7.0, tried=False)
     assert held_by_withdrawals(operations, {0: too_soon}) == {}
 
