@@ -467,23 +467,12 @@ def test_of_what_was_not_taken_nothing_is_told(pair: Pair, account: Account) -> 
     assert said(deliver(pair.one, consents(5, "L"))) == ["unauthorized"]
 
 
-def unasked(pair: Pair, trouble: str) -> InOrder:
-    """A function that has just started, and for which DynamoDB does this to every request."""
-
-    def fails(asked: Iterable[Asked], _: float) -> Any:
-        for number, _each in enumerate(asked):
-            yield number, TableError(trouble)
-
-    words = Words(Table(pair.table.name, fails, 86_400.0), PEOPLE, Allowance(5.0), trouble)
-    return InOrder(Klaviyo(pair.url), words, wall=pair.clock)
-
-
 @pytest.mark.parametrize("trouble", ["ThrottlingException", "AccessDeniedException", "URLError"])
 def test_two_that_could_not_check_an_unsubscription_from_a_list_do_not_make_it_one_from_everything(
     pair: Pair, account: Account, trouble: str
 ) -> None:
     subscribed(pair)
-    copies = [deliver(unasked(pair, trouble), withdraws(7, "L")) for _ in range(2)]
+    copies = [deliver(throttled(pair, trouble=trouble), withdraws(7, "L")) for _ in range(2)]
     assert [said(each) for each in copies] == [["ledger_late"], ["ledger_late"]]
     again = [each.results[0].operation for each in copies]
     assert [said(deliver(pair.client(f"{n}"), each)) for n, each in enumerate(again)] == [

@@ -188,13 +188,16 @@ def deletes(second: float) -> DeleteProfile:
 
 
 def throttled(
-    pair: Pair, klaviyo: Klaviyo | None = None, lateness: Lateness | None = None
+    pair: Pair,
+    klaviyo: Klaviyo | None = None,
+    lateness: Lateness | None = None,
+    trouble: str = "ThrottlingException",
 ) -> InOrder:
-    """A client for which DynamoDB throttles every request."""
+    """A client for which DynamoDB throttles every request, or has this trouble with it."""
 
     def refuses(asked: Iterable[Asked], _: float) -> Any:
         for number, _each in enumerate(asked):
-            yield number, TableError("ThrottlingException")
+            yield number, TableError(trouble)
 
     table = Table(pair.table.name, refuses, 86_400.0)
     words = Words(table, PEOPLE, Allowance(5.0), "throttled", lateness)
