@@ -546,13 +546,13 @@ def test_a_late_ledger_is_waited_for_an_hour_or_half_of_the_retry_window(
     assert deployment.dead() == []
 
 
+@pytest.mark.usefixtures("ledger_has_time")
 def test_a_fault_of_the_ledgers_own_costs_no_message(
     ledger: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken(*_: Any, **__: Any) -> Any:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("handler.books.opening.SECONDS", 30.0)  # for a busy machine
     monkeypatch.setattr("handler.books.recording.of_delivery", broken)
     status, body = ledger.webhook(call([identify(1)]))
     assert (status, body["delivered"]) == (200, 1)

@@ -10,11 +10,13 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,10 +27,10 @@ from local import klaviyo_stand_in as klaviyo
 from local.aws_stand_in.function import ROOT
 from local.aws_stand_in.template import source
 from local.documenting.own_run import run, until
-from local.klaviyo_stand_in import Account
+from local.klaviyo_stand_in import Account, Weather
 from local.make_run import tour
 from local.make_run.configuration import Configuration
-from local.make_run.deployment import start
+from local.make_run.deployment import Deployment, start
 from local.make_run.place import claimed
 from local.make_run.running import LOG
 from local.samples import SAMPLES, load, send
@@ -70,6 +72,27 @@ def commands(output: str) -> list[str]:
     section = output.partition("Send one yourself")[2].partition("Aim the command line")[0]
     given, _, own = section.partition("Or any other body, signed on the way:")
     return [given, own]
+
+
+@contextmanager
+def started(folder: Path, configuration: Configuration) -> Iterator[Deployment]:
+    """All parts of `make run`, in this process."""
+    with (
+        (folder / "log").open("w") as log,
+        start(configuration, log, lambda _: None, lambda _: None) as deployment,
+    ):
+        try:
+            yield deployment
+        finally:
+            _forget(deployment)
+
+
+def _forget(deployment: Deployment) -> None:
+    """Moto's state outlives its server, and would be in the way of the next start."""
+    boto3.client("secretsmanager").delete_secret(
+        SecretId=deployment.queues.secret_arn, ForceDeleteWithoutRecovery=True
+    )
+    boto3.client("dynamodb").delete_table(TableName=deployment.ledger_table)
 
 
 def test_once_is_a_success_when_everything_arrived() -> None:
@@ -252,32 +275,23 @@ def test_real_klaviyo_gets_samples_when_asked() -> None:
 @pytest.mark.usefixtures("aws_variables")
 def test_nothing_real_lies_where_anything_on_this_machine_can_read_it(tmp_path: Path) -> None:
     account = Account(keys={PRIVATE_KEY})
-    with (
-        klaviyo.serve(account) as url,
-        (tmp_path / "log").open("w") as log,
-        start(
-            Configuration(
-                port=0,
-                aws_port=0,
-                private_key=PRIVATE_KEY,
-                klaviyo_api_url=url,
-                shared_secret="own-secret",
-            ),
-            log,
-            lambda _: None,
-            lambda _: None,
-        ) as deployment,
-    ):
-        manager, arn = boto3.client("secretsmanager"), deployment.queues.secret_arn
-        secret = manager.get_secret_value(SecretId=arn)["SecretString"]
-        sample = load(SAMPLES[0])
-        answers = [
-            send(signed, deployment.webhook_url)[0]
-            for signed in (sample, signed_with(sample, "own-secret"))
-        ]
-        # Moto's state outlives its server.
-        manager.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
-        boto3.client("dynamodb").delete_table(TableName=deployment.ledger_table)
+    with klaviyo.serve(account) as url:
+        configuration = Configuration(
+            port=0,
+            aws_port=0,
+            private_key=PRIVATE_KEY,
+            klaviyo_api_url=url,
+            shared_secret="own-secret",
+        )
+        with started(tmp_path, configuration) as deployment:
+            secret = boto3.client("secretsmanager").get_secret_value(
+                SecretId=deployment.queues.secret_arn
+            )["SecretString"]
+            sample = load(SAMPLES[0])
+            answers = [
+                send(signed, deployment.webhook_url)[0]
+                for signed in (sample, signed_with(sample, "own-secret"))
+            ]
     assert PRIVATE_KEY not in secret
     assert "own-secret" not in secret
     assert answers == [401, 200], "what everybody knows opens nothing"
@@ -288,10 +302,7 @@ def test_nothing_real_lies_where_anything_on_this_machine_can_read_it(tmp_path: 
 def test_samples_that_come_to_something_else_are_a_failure(tmp_path: Path) -> None:
     shown = io.StringIO()
     configuration = Configuration(port=0, klaviyo_port=0, aws_port=0)
-    with (
-        (tmp_path / "log").open("w") as log,
-        start(configuration, log, lambda _: None, lambda _: None) as deployment,
-    ):
+    with started(tmp_path, configuration) as deployment:
         assert deployment.account is not None
         deployment.account.reset()
         assert tour.show(configuration, deployment, Screen(shown)) is False
@@ -302,6 +313,28 @@ def test_samples_that_come_to_something_else_are_a_failure(tmp_path: Path) -> No
         ["unexpected", "dead", "letter", "identify-list-1", "refused"],
         ["unexpected", "dead", "letter", "identify-list-2", "refused"],
     ]
+
+
+@pytest.mark.usefixtures("aws_variables")
+def test_sample_that_had_to_wait_is_as_expected_once_it_is_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part of a busy machine is late now and then."""
+    monkeypatch.setattr(tour, "SAMPLES", SAMPLES[:1])
+    shown = io.StringIO()
+    configuration = Configuration(port=0, klaviyo_port=0, aws_port=0)
+    with started(tmp_path, configuration) as deployment:
+        assert deployment.account is not None
+        deployment.account.set_weather(Weather(down=True))
+        well_again = threading.Timer(1.0, deployment.account.set_weather)
+        well_again.start()
+        tour.show(configuration, deployment, Screen(shown))
+    first = next(line for line in shown.getvalue().splitlines() if SAMPLES[0].file in line)
+    assert re.fullmatch(
+        r"  ✓ identify\.json +a person with traits +\d+ ms  200  "
+        r"queued \(unavailable\), tried again within \d+\.\d s",
+        first,
+    )
 
 
 @pytest.mark.parametrize("module", ["local", "local.sam", "local.klaviyo_stand_in", "tests.faults"])
