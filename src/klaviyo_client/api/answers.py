@@ -128,28 +128,36 @@ def outcome_of(answer: Answer, endpoint: Endpoint) -> Outcome:
     |---|---|
     | a status and a body that the endpoint's row names | delivered |
     | 429 | retryable, after `Retry-After` |
-    | 401, 403, and a 400 whose code is about the key | retryable: ours to repair |
+    | 401, 403 without a page, and a 400 whose code is about the key | retryable: ours to repair |
     | 408, 5xx | retryable |
     | 400, 404, 409, 422 with `errors`; 413, 414 | refused |
     | anything else: 1xx, 3xx, another 2xx or 4xx, HTML | retryable: not Klaviyo's own answer |
 
-    A revoked key, a blocked address or a proxy's page must cost no event.
+    A revoked key, a blocked address or a proxy's page must cost no event. Cloudflare, which stands
+    before Klaviyo, challenges a request now and then by a 403 with a page: that says nothing of the
+    key (https://github.com/klaviyo/klaviyo-api-python/issues/84).
     """
     status = answer.status
     if status in endpoint.success and _is_as_documented(answer, endpoint):
         return Delivered(_profile_id(answer.document))
     if status == TOO_MANY_REQUESTS:
         return Retryable(RetryReason.THROTTLED, answer.retry_after, status)
-    if status == 401 or any(error.code in AUTHENTICATION_CODES for error in answer.errors):
-        return Retryable(RetryReason.UNAUTHORIZED, answer.retry_after, status)
-    if status == 403:
-        return Retryable(RetryReason.FORBIDDEN, answer.retry_after, status)
+    key_reason = None if answer.is_foreign else _about_the_key(answer)
+    if key_reason is not None:
+        return Retryable(key_reason, answer.retry_after, status)
     if status == 408 or 500 <= status < 600:
         return Retryable(RetryReason.UNAVAILABLE, answer.retry_after, status)
     if (status in REFUSALS and answer.errors) or status in TOO_LARGE:
         first = answer.errors[0] if answer.errors else ApiError("unknown", "")
         return refusal(status, first)
     return Retryable(RetryReason.UNEXPECTED_ANSWER, answer.retry_after, status)
+
+
+def _about_the_key(answer: Answer) -> RetryReason | None:
+    """What is wrong with the key, if Klaviyo says that."""
+    if answer.status == 401 or any(each.code in AUTHENTICATION_CODES for each in answer.errors):
+        return RetryReason.UNAUTHORIZED
+    return RetryReason.FORBIDDEN if answer.status == 403 else None
 
 
 def _is_as_documented(answer: Answer, endpoint: Endpoint) -> bool:

@@ -75,6 +75,8 @@ ALL = [value for value in vars(endpoints).values() if isinstance(value, Endpoint
         pytest.param(answer(304), id="304"),
         pytest.param(answer(400), id="400 without errors"),
         pytest.param(read(404, Headers({}), b"<html></html>"), id="another host's 404"),
+        pytest.param(read(403, Headers({}), b"<html>One moment</html>"), id="a challenge"),
+        pytest.param(read(401, Headers({}), b"<html></html>"), id="a proxy's 401"),
         *(
             pytest.param(answer(status, {"errors": [INVALID]}), id=str(status))
             for status in (402, 405, 406, 407, 410, 411, 415, 418, 421, 423, 425, 426, 451)

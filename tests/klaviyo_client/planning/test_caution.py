@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from klaviyo_client.api.answers import Answer
+from klaviyo_client.api.answers import Answer, read
 from klaviyo_client.api.endpoints import BULK_CREATE_EVENTS, CREATE_EVENT
 from klaviyo_client.api.outcomes import Delivered, Retryable, RetryReason
 from klaviyo_client.planning.caution import SUSPECT_AFTER, cautious
@@ -13,6 +13,7 @@ from klaviyo_client.planning.requests import Item, Request
 from operations import AddToList, Operation, Subscribe, Unsubscribe
 from tests.klaviyo_client.fakes import (
     Clock,
+    Headers,
     Sent,
     answer,
     event,
@@ -67,6 +68,7 @@ def deliver_for_a_day(
 REPLIES = {
     "500": answer(500),
     "a firewall's 403": answer(403),
+    "a challenge": read(403, Headers({}), b"<html>One moment</html>"),
     "408": answer(408),
     "a cut connection": CUT,
     "a firewall's 400, in its own words": answer(400),
