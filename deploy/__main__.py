@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cli.stack import aws
 from cli.troubles import Misuse, Trouble
-from deploy import environment, parameters, rollout, runbook
+from deploy import environment, parameters, rollout, runbook, versions
 from deploy.parameters import ParameterError
 from deploy.secret import carry_over
 from local.aws_stand_in.template import FILE, source
@@ -55,6 +55,8 @@ def _deploy(stack: str, template: Path, more: Sequence[str]) -> int:
     chosen = {**_runbook(kept), **chosen}
     effective = {**kept, **chosen}
     _check_size(stack, effective)
+    if before is not None and rollout.is_gradual(effective):
+        _check_alarms(before, file)
     if rollout.is_wanted(effective):
         BUILD.mkdir(exist_ok=True)
         template = BUILD / f"{stack}.template.json"
@@ -71,6 +73,8 @@ def _deploy(stack: str, template: Path, more: Sequence[str]) -> int:
         print(
             f"The secret has a new name. It has the old one's text; delete {arn} when all is well."
         )
+    if rollout.has_snapshots(effective):
+        _delete_versions(after)
     _say_what_is_next(stack, after, is_new=before is None)
     return 0
 
@@ -129,6 +133,34 @@ def _check_size(stack: str, effective: Mapping[str, str]) -> None:
             f"{environment.MOST_BYTES}. {name} has {part} of them: shorten it"
             + (" (AudienceLists: auto needs no table)" if name == "AUDIENCE_LISTS" else "")
         )
+
+
+def _check_alarms(stack: aws.Stack, file: Path) -> None:
+    """CodeDeploy takes a deployment back while such an alarm is on, also one that would mend it:
+    https://github.com/aws/serverless-application-model/issues/716"""
+    names = [name for name in map(stack.resource, rollout.ALARMS) if name is not None]
+    if not names:
+        return
+    with aws.reaching("the alarms"):
+        found = aws.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]
+    ringing = sorted(each["AlarmName"] for each in found if each["StateValue"] == "ALARM")
+    if on := ", ".join(ringing):
+        raise ParameterError(
+            f"an alarm is on ({on}), so CodeDeploy would take a gradual deployment back. Wait "
+            f"until it is off, or deploy at once: write Rollout: {rollout.OFF} into {file}"
+        )
+
+
+def _delete_versions(stack: aws.Stack) -> None:
+    """The deployment is done, whatever comes of this."""
+    function = stack.resource(rollout.FUNCTION)
+    try:
+        deleted = [] if function is None else versions.delete_uncalled(function)
+    except Trouble as error:
+        print(f"Old versions cost money with SnapStart, and were not deleted: {error}")
+        return
+    if deleted:
+        print(f"Deleted what AWS would charge for: the old versions {', '.join(deleted)}.")
 
 
 def _overrides(stack: str, chosen: Mapping[str, str]) -> list[str]:

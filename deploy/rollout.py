@@ -2,16 +2,20 @@
 
 Both need an alias, and an alias points to a published version, which keeps the settings with which
 it was published. SAM publishes a version for new code, not for new parameters; but a version whose
-description changes is published anew. So the description has a digest of the parameters, which
-only `make deploy` can compute. Without either of the two there is no alias, and any way to deploy
-will do.
+description changes is published anew. So the description has a digest of the parameters that the
+function has, which only `make deploy` can compute. Of other parameters, as of the alarms', it has
+nothing: Lambda publishes no version of a function that has not changed, and CloudFormation would
+take the deployment back. Without either of the two there is no alias, and any way to deploy will
+do.
 https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/automating-updates-to-serverless-apps.html
+https://docs.aws.amazon.com/lambda/latest/dg/configuration-versions.html
+https://github.com/aws/serverless-application-model/issues/2786
 """
 
 import copy
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +45,13 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = {
     },
 }
 
+FUNCTION = "WebhookFunction"
+
 ALARMS = ("ServerErrorsAlarm", "FunctionErrorsAlarm")
 """If one of them goes off meanwhile, CodeDeploy goes back to the version before."""
+
+NOT_OF_A_VERSION = ("Events", "ReservedConcurrentExecutions", "Role")
+"""What Lambda keeps beside the function, the same for all its versions."""
 
 URLS = ("LicenseUrl", "ReadmeUrl")
 """Files that the template names, counted from its own place."""
@@ -56,6 +65,16 @@ def is_wanted(effective: Mapping[str, str]) -> bool:
     )
 
 
+def is_gradual(effective: Mapping[str, str]) -> bool:
+    """Whether calls go over to a new version little by little."""
+    return effective.get("Rollout", OFF) != OFF
+
+
+def has_snapshots(effective: Mapping[str, str]) -> bool:
+    """Whether each version is kept as a snapshot."""
+    return effective.get("SnapStart", "off") == "on"
+
+
 def template(effective: Mapping[str, str]) -> dict[str, Any]:
     """The template with an alias, for a stack with these parameters."""
     document: dict[str, Any] = copy.deepcopy(dict(source()))
@@ -65,13 +84,13 @@ def template(effective: Mapping[str, str]) -> dict[str, Any]:
         "GradualUnlessPaused": {"off": {"Enabled": "true"}, "on": {"Enabled": "false"}},
         "SnapStarts": {"off": {"ApplyOn": "None"}, "on": {"ApplyOn": "PublishedVersions"}},
     }
-    webhook = document["Resources"]["WebhookFunction"]["Properties"]
+    webhook = document["Resources"][FUNCTION]["Properties"]
     webhook["AutoPublishAlias"] = "live"
     webhook["VersionDescription"] = {"Fn::Sub": f"settings {digest(effective)} pause ${{Pause}}"}
     webhook["SnapStart"] = {
         "ApplyOn": {"Fn::FindInMap": ["SnapStarts", {"Ref": "SnapStart"}, "ApplyOn"]}
     }
-    if effective.get("Rollout", OFF) != OFF:
+    if is_gradual(effective):
         webhook["DeploymentPreference"] = {
             "Enabled": {"Fn::FindInMap": ["GradualUnlessPaused", {"Ref": "Pause"}, "Enabled"]},
             "Type": {"Ref": "Rollout"},
@@ -81,9 +100,39 @@ def template(effective: Mapping[str, str]) -> dict[str, Any]:
 
 
 def digest(effective: Mapping[str, str]) -> str:
-    """Another text for other parameters; `Pause` has its own place in the description."""
-    chosen = sorted((name, text) for name, text in effective.items() if name != "Pause")
+    """Another text for another configuration of the webhook function.
+
+    `Pause` has its own place in the description: `pause` changes it without `make deploy`.
+    """
+    declared = {**source()["Parameters"], **PARAMETERS}
+    chosen = [
+        (name, effective.get(name, str(declared[name]["Default"])))
+        for name in sorted({*_named(_configuration()), "SnapStart"} & declared.keys() - {"Pause"})
+    ]
     return hashlib.sha256(json.dumps(chosen).encode()).hexdigest()[:16]
+
+
+def _configuration() -> dict[str, Any]:
+    """What a version of the webhook function keeps."""
+    document = source()
+    own = document["Resources"][FUNCTION]["Properties"]
+    kept = {name: value for name, value in own.items() if name not in NOT_OF_A_VERSION}
+    return {**document["Globals"]["Function"], **kept}
+
+
+def _named(value: Any) -> Iterator[str]:
+    """The parameters and resources on which a value of the template depends."""
+    if isinstance(value, list):
+        for each in value:
+            yield from _named(each)
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            if key == "Ref":
+                yield each
+            elif key == "Fn::If":
+                yield from _named([source()["Conditions"][each[0]], *each[1:]])
+            else:
+                yield from _named(each)
 
 
 def write(document: Mapping[str, Any], file: Path) -> None:

@@ -6,7 +6,7 @@ other readers for the time, and visible again at the end; reading loses no messa
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cli.dead_letters.entries import Letter, Selection
@@ -48,6 +48,14 @@ class DeadLetterQueue:
             "ApproximateNumberOfMessagesDelayed",
         ]
         return sum(int(self._attributes(self.url, *names)[name]) for name in names)
+
+    def kept(self) -> timedelta:
+        """How long SQS keeps a message after it was sent. One that SQS moves here, because the
+        retry function failed on it too often, keeps the time at which it was sent to the retry
+        queue: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/setting-up-dead-letter-queue-retention.html
+        """
+        name = "MessageRetentionPeriod"
+        return timedelta(seconds=int(self._attributes(self.url, name)[name]))
 
     def arn(self, url: str | None = None) -> str:
         """The ARN of this queue, or of another one."""

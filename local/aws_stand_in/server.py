@@ -132,7 +132,9 @@ def create(name: str, secret: Mapping[str, Any], client: Any = boto3.client) -> 
     `client` returns a service's client, as `boto3.client` does.
     """
     sqs = client("sqs")
-    dead_letter_queue_url = sqs.create_queue(QueueName=f"{name}-dead-letters")["QueueUrl"]
+    dead_letter_queue_url = sqs.create_queue(
+        QueueName=f"{name}-dead-letters", Attributes=_retention("DeadLetterQueue")
+    )["QueueUrl"]
     redrive_policy = {
         "deadLetterTargetArn": arn_of(dead_letter_queue_url),
         "maxReceiveCount": MAX_RECEIVES,
@@ -140,6 +142,7 @@ def create(name: str, secret: Mapping[str, Any], client: Any = boto3.client) -> 
     retry_queue_url = sqs.create_queue(
         QueueName=f"{name}-retry",
         Attributes={
+            **_retention("RetryQueue"),
             "VisibilityTimeout": str(VISIBILITY_SECONDS),
             "RedrivePolicy": json.dumps(redrive_policy),
         },
@@ -147,6 +150,11 @@ def create(name: str, secret: Mapping[str, Any], client: Any = boto3.client) -> 
     secrets = client("secretsmanager")
     secret_arn = secrets.create_secret(Name=name, SecretString=json.dumps(secret))["ARN"]
     return Queues(retry_queue_url, dead_letter_queue_url, secret_arn)
+
+
+def _retention(logical_id: str) -> dict[str, str]:
+    name = "MessageRetentionPeriod"
+    return {name: str(properties(logical_id)[name])}
 
 
 def create_ledger(name: str, client: Any = boto3.client) -> str:

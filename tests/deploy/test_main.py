@@ -8,6 +8,8 @@ import pytest
 from cli.stack.aws import Stack
 from deploy import __main__ as deploy
 from deploy import runbook
+from deploy.rollout import ALARMS
+from tests.deployment import client
 
 
 @pytest.fixture
@@ -120,3 +122,52 @@ def test_alarms_link_the_repositorys_page_unless_the_stack_has_an_address(
 ) -> None:
     monkeypatch.setattr(runbook, "url", lambda _: page)
     assert deploy._runbook(kept) == expected
+
+
+ON, OK = "ALARM", "OK"
+
+
+@pytest.mark.parametrize(
+    ("rollout", "states", "said_of"),
+    [
+        ("Canary10Percent5Minutes", (OK, OK), None),
+        ("Canary10Percent5Minutes", (ON, OK), "shop-server-errors"),
+        ("Linear10PercentEvery1Minute", (ON, ON), "shop-function-errors, shop-server-errors"),
+        ("AllAtOnce", (ON, ON), None),
+    ],
+)
+def test_a_gradual_deployment_waits_for_its_alarms(
+    folder: Path,
+    aws_variables: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    rollout: str,
+    states: tuple[str, str],
+    said_of: str | None,
+) -> None:
+    """CodeDeploy would take it back: https://github.com/aws/serverless-application-model/issues/716"""
+    cloudwatch = client("cloudwatch")
+    alarms = dict(zip(ALARMS, ("shop-server-errors", "shop-function-errors"), strict=True))
+    for name, state in zip(alarms.values(), states, strict=True):
+        cloudwatch.put_metric_alarm(
+            AlarmName=name,
+            MetricName="m",
+            Namespace="n",
+            Period=60,
+            EvaluationPeriods=1,
+            Threshold=1,
+            Statistic="Sum",
+            ComparisonOperator="GreaterThanThreshold",
+        )
+        cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="a test")
+    stack = Stack("shop", "UPDATE_COMPLETE", {}, {})
+    monkeypatch.setattr(deploy, "_deployed", lambda _: stack)
+    monkeypatch.setattr(Stack, "resource", lambda _, logical_id: alarms[logical_id])
+    (folder / "stacks" / "shop.yaml").write_text(f"Rollout: {rollout}\n")
+    expected = (
+        "sam build failed, see above"
+        if said_of is None
+        else f"an alarm is on ({said_of}), so CodeDeploy would take a gradual deployment back. "
+        "Wait until it is off, or deploy at once: write Rollout: AllAtOnce into stacks/shop.yaml"
+    )
+    assert said(capsys, "shop") == f"make deploy: {expected}"

@@ -10,6 +10,7 @@ from samtranslator.translator.translator import Translator  # type: ignore[impor
 
 from deploy import rollout
 from local.aws_stand_in.template import source
+from tests.template.stack import Stack
 
 
 def expanded(**parameters: str) -> dict[str, dict[str, Any]]:
@@ -86,20 +87,60 @@ def description(**parameters: str) -> str:
     return text.replace("${Pause}", parameters.get("Pause", "off"))
 
 
-def test_every_change_of_a_parameter_publishes_a_version() -> None:
-    """A version is replaced when its description changes:
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-version.html"""
-    changes: tuple[dict[str, str], ...] = (
-        {},
-        {"ListId": "A"},
-        {"ListId": "B"},
-        {"LogLevel": "ERROR"},
-        {"Pause": "on"},
-    )
-    described = [description(SnapStart="on", **each) for each in changes]
-    assert len(set(described)) == len(changes)
-    assert description(SnapStart="on", ListId="A") == described[1]
-    assert all(len(text) < 256 for text in described)
+def configuration(**parameters: str) -> dict[str, Any]:
+    """What a version of the webhook function keeps, as CloudFormation fills it in."""
+    found = Stack(**parameters).properties("WebhookFunction")
+    return {name: value for name, value in found.items() if name not in rollout.NOT_OF_A_VERSION}
+
+
+def another(parameter: str) -> str:
+    """A value that is not the default."""
+    facts = source()["Parameters"][parameter]
+    default = str(facts["Default"])
+    if "AllowedValues" in facts:
+        return next(each for each in map(str, facts["AllowedValues"]) if each != default)
+    return str(int(default) + 1) if facts["Type"] == "Number" else "another"
+
+
+DEFAULT = description(SnapStart="on")
+
+
+@pytest.mark.parametrize("parameter", source()["Parameters"])
+def test_a_version_is_published_for_a_parameter_that_the_function_has_and_for_no_other(
+    parameter: str,
+) -> None:
+    """A version is replaced when its description changes, and Lambda publishes none of a function
+    that has not changed:
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-version.html
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-versions.html"""
+    changed = {parameter: another(parameter)}
+    is_another_function = configuration(**changed) != configuration()
+    assert (description(SnapStart="on", **changed) != DEFAULT) is is_another_function
+
+
+def test_a_default_that_is_written_out_publishes_no_version() -> None:
+    defaults = {name: str(each["Default"]) for name, each in source()["Parameters"].items()}
+    assert description(SnapStart="on", **defaults) == DEFAULT
+
+
+@pytest.mark.parametrize(
+    ("parameters", "is_another"),
+    [
+        ({"Rollout": CANARY}, False),
+        ({"Rollout": "AllAtOnce"}, False),
+        ({"SnapStart": "off"}, True),
+    ],
+)
+def test_snap_start_is_of_a_version_and_the_way_to_it_is_not(
+    parameters: dict[str, str], is_another: bool
+) -> None:
+    described = rollout.digest({"SnapStart": "on", **parameters})
+    assert (described != rollout.digest({"SnapStart": "on"})) is is_another
+
+
+def test_a_description_is_no_longer_than_lambda_takes() -> None:
+    """https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html"""
+    assert len(DEFAULT) <= 256
 
 
 def test_snap_start_is_of_the_webhook_function_only() -> None:

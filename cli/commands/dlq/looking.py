@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def list_letters(queue_url: str | None, stack_name: str | None, as_json: bool) -> int:
     """Group the entries by reason and count them. Shows nothing personal.
 
-    With --json: {"queue_url", "sqs_messages", "entries", "groups": [{"code", "detail",
-    "klaviyo_code", "status", "count", "kinds", "oldest", "newest", "message_ids"}]}.
+    With --json: {"queue_url", "sqs_messages", "entries", "first_deleted_at", "groups": [{"code",
+    "detail", "klaviyo_code", "status", "count", "kinds", "oldest", "newest", "message_ids"}]}.
     """
     from cli.dead_letters.entries import ReasonGroup, group_of
 
@@ -40,22 +40,33 @@ def list_letters(queue_url: str | None, stack_name: str | None, as_json: bool) -
                 groups.setdefault(key, new).add(letter, entry)
     ordered = sorted(groups.values(), key=lambda group: -group.count)
     entries = sum(group.count for group in ordered)
+    oldest = min((group.oldest for group in ordered if group.oldest), default=None)
+    first_deleted_at = oldest and oldest + queue.kept()
     if as_json:
-        document = {"queue_url": queue.url, "sqs_messages": letters, "entries": entries}
+        document = {
+            "queue_url": queue.url,
+            "sqs_messages": letters,
+            "entries": entries,
+            "first_deleted_at": _written(first_deleted_at),
+        }
         console.write_json({**document, "groups": [_group_json(group) for group in ordered]})
-    elif not entries:
+    elif first_deleted_at is None:
         console.say("The dead-letter queue is empty.")
     else:
         _show_groups(ordered, letters, entries, stack_name)
+        console.say(f"SQS deletes the oldest on {first_deleted_at:%Y-%m-%d at %H:%M} UTC.")
     return Status.OK
 
 
 def _group_json(group: "ReasonGroup") -> dict[str, Any]:
     document = asdict(group)
     for name in ("oldest", "newest"):
-        time_of_day: datetime | None = document[name]
-        document[name] = time_of_day and time_of_day.isoformat(timespec="seconds")
+        document[name] = _written(document[name])
     return document
+
+
+def _written(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat(timespec="seconds")
 
 
 def _show_groups(

@@ -2,6 +2,7 @@
 
 import json
 import stat
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,15 @@ def test_list_shows_nothing_personal_and_what_to_do(queue: tuple[str, str]) -> N
     assert "shop.example" not in result.output
     assert "4 entries in 2 SQS messages." in result.stdout
     assert "retries_exhausted: " in result.stdout
+
+
+def test_list_says_when_sqs_deletes_the_oldest(queue: tuple[str, str]) -> None:
+    _, document = answer("dlq", "list", *queue)
+    oldest = min(datetime.fromisoformat(each["oldest"]) for each in document["groups"])
+    deleted = datetime.fromisoformat(document["first_deleted_at"])
+    assert deleted - oldest == timedelta(days=14)
+    last = call("dlq", "list", *queue).stdout.splitlines()[-1]
+    assert last == f"SQS deletes the oldest on {deleted:%Y-%m-%d at %H:%M} UTC."
 
 
 @pytest.mark.parametrize("verb", ["list", "show"])
