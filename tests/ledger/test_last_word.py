@@ -406,13 +406,26 @@ def test_an_older_step_on_a_list_is_superseded(pair: Pair, account: Account) -> 
     assert members(account) == [ADA]
 
 
-@pytest.mark.parametrize("older", [consents(5), consents(5, "L"), identifies(5)])
+def imports(number: float) -> Subscribe:
+    """A consent of before, in a message of this time."""
+    return replace(consents(number, "L"), historical_import=True, consented_at=at(5))
+
+
+@pytest.mark.parametrize("older", [consents(5), consents(5, "L"), identifies(5), imports(12)])
 def test_no_older_subscription_undoes_an_opt_out(
     pair: Pair, account: Account, older: Subscribe
 ) -> None:
     deliver(pair.one, upsert(1, plan="x"))
     deliver(pair.one, withdraws(9))
     assert said(deliver(pair.other, older)) == ["delivered superseded"]
+    assert marketing(account) == "UNSUBSCRIBED"
+
+
+def test_who_has_withdrawn_since_a_consent_of_before_has_the_last_word(
+    pair: Pair, account: Account
+) -> None:
+    deliver(pair.one, imports(12))
+    assert said(deliver(pair.other, withdraws(9))) == ["delivered"]
     assert marketing(account) == "UNSUBSCRIBED"
 
 

@@ -7,7 +7,7 @@ batch is never given. The order is that of the operations' times; without times,
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from operations import Operation, Subscribe, Unsubscribe, channels_of
+from operations import Operation, Subscribe, Unsubscribe, channels_of, decisive_time
 from operations.channels import identifier_of
 from operations.instants import instant
 
@@ -60,9 +60,7 @@ def last_words(
 
 def _in_time(operations: Sequence[Operation], positions: list[int]) -> list[int]:
     """The positions by the times of their operations, if all have one."""
-    times = {
-        position: instant(getattr(operations[position], "time", None)) for position in positions
-    }
+    times = {position: instant(decisive_time(operations[position])) for position in positions}
     known = {position: time for position, time in times.items() if time is not None}
     return sorted(positions, key=known.__getitem__) if len(known) == len(positions) else positions
 

@@ -30,7 +30,7 @@ from klaviyo_client.people.stakes import (
     what_stands,
 )
 from klaviyo_client.people.times import NOTHING, FieldId, FieldIds, Times
-from operations import DeleteProfile, Operation, Subscribe, Unsubscribe
+from operations import DeleteProfile, Operation, Subscribe, Unsubscribe, decisive_time
 from operations.instants import NEVER, instant
 
 Noted = tuple[Key, Times]
@@ -402,9 +402,9 @@ _instant = lru_cache(maxsize=8_192)(instant)
 
 
 def said_at(operation: Operation, now: float) -> float:
-    """The time of the operation's message, but at most `now`: a clock that is ahead must not
+    """The time of what the operation says, but at most `now`: a clock that is ahead must not
     outdate what comes until then."""
-    said = _instant(getattr(operation, "time", None))
+    said = _instant(decisive_time(operation))
     return NEVER if said is None else min(said, now)
 
 

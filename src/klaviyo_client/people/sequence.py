@@ -20,6 +20,7 @@ from operations import (
     Subscribe,
     Unsubscribe,
     UpsertProfile,
+    decisive_time,
     is_withdrawal_from_all,
     kind_of,
     leaves_list,
@@ -280,7 +281,10 @@ def _verbs(operation: Operation, person: Key | None) -> list[tuple[Effect, str]]
 def _followers(
     operations: Sequence[Operation], positions: Iterable[int], persons: dict[int, Key | None]
 ) -> dict[int, int]:
-    """The operations after a deletion of their person. Successive deletions count as one."""
+    """The operations after a deletion of their person. Successive deletions count as one.
+
+    What is older comes before the deletion, wherever it stands: it must not bring the person back.
+    """
     deleted: dict[Key, int] = {}
     resumed: set[Key] = set()
     followers: dict[int, int] = {}
@@ -290,7 +294,9 @@ def _followers(
             continue
         if isinstance(operations[position], DeleteProfile) and person not in resumed:
             deleted.setdefault(person, position)
-        elif person in deleted:
+        elif person in deleted and not _is_before(
+            operations[position], operations[deleted[person]]
+        ):
             resumed.add(person)
             followers[position] = deleted[person]
     return followers
@@ -342,4 +348,4 @@ _UNDONE_BY: dict[type, tuple[type, ...]] = {
 
 def _is_before(one: Operation, other: Operation) -> bool:
     """Whether `one` has an earlier time; without times, positions decide."""
-    return is_before(getattr(one, "time", None), getattr(other, "time", None))
+    return is_before(decisive_time(one), decisive_time(other))

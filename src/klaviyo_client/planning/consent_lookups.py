@@ -21,6 +21,7 @@ from operations import (
     Subscribe,
     Unsubscribe,
     channels_of,
+    decisive_time,
     with_channels,
 )
 from operations.channels import identifier_of
@@ -154,12 +155,8 @@ def _stands_against(
     if not operation.is_consent:
         has_left = _has_left(standing, channel, operation.list_id)
         return has_left or standing.has_opted_out(channel)
-    return _withdrawn_since(standing, channel, operation.list_id, given_at(operation), ours)
-
-
-def given_at(operation: Subscribe) -> float | None:
-    """When the person has said yes."""
-    return instant(operation.consented_at if operation.historical_import else operation.time)
+    said = instant(decisive_time(operation))
+    return _withdrawn_since(standing, channel, operation.list_id, said, ours)
 
 
 def _withdrawn_since(

@@ -14,13 +14,14 @@ from msgspec.structs import replace
 from klaviyo_client.api.outcomes import Delivered, DeliveryWarning, Retryable, RetryReason
 from klaviyo_client.api.queries import comparable
 from klaviyo_client.people.newest import JOINING_SECONDS, ONCE_SECONDS
-from klaviyo_client.planning.consent_lookups import IDENTIFIERS, Withdrawn, given_at
+from klaviyo_client.planning.consent_lookups import IDENTIFIERS, Withdrawn
 from klaviyo_client.planning.progress import Changes, Known, Progress
 from operations import (
     Operation,
     Subscribe,
     Unsubscribe,
     channels_of,
+    decisive_time,
     leaves_list,
     with_channels,
 )
@@ -88,7 +89,7 @@ class RecentConsents:
         self, changes: Changes, position: int, operation: Subscribe, now: float
     ) -> None:
         """What was said later stands, whether or not Klaviyo shows it yet."""
-        said = given_at(operation)
+        said = instant(decisive_time(operation))
         if said is None:
             return
 
@@ -143,7 +144,7 @@ class RecentConsents:
         deleted = self._get(("deleted", *identifier), now)
         if deleted is None or deleted.since < joined.since or deleted.said is None:
             return False
-        said = instant(operation.time)
+        said = instant(decisive_time(operation))
         return said is not None and said > deleted.said
 
     def withdrawn(self, channel: str, value: str, now: float) -> Withdrawn | None:
@@ -220,7 +221,7 @@ class RecentConsents:
     def _note(
         self, keys: Iterable[Key], operation: Operation, now: float, *, certain: bool = True
     ) -> None:
-        self._put(keys, ConsentChange(now, instant(getattr(operation, "time", None)), certain))
+        self._put(keys, ConsentChange(now, instant(decisive_time(operation)), certain))
 
     def _put(self, keys: Iterable[Key], change: ConsentChange) -> None:
         for key in keys:

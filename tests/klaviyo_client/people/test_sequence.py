@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 
 from klaviyo_client.api.outcomes import Retryable, RetryReason, waiting_for
 from klaviyo_client.people.sequence import (
@@ -52,6 +53,13 @@ def takes(
     email: str | None = "ann@x.io", list_id: str | None = None, time: str | None = None
 ) -> Unsubscribe:
     return Unsubscribe("m", email, list_id, time=time)
+
+
+def imports(time: str) -> Subscribe:
+    """A consent of long ago, in a message of this time."""
+    return replace(
+        gives("ann@x.io", "L", time), historical_import=True, consented_at="2024-05-01T10:00:00Z"
+    )
 
 
 def asks(
@@ -162,6 +170,7 @@ OLD = Subscribe("m", "ann@x.io", "L", historical_import=True, consented_at=EARLY
         pytest.param([OLD, gives("ann@x.io", "L")], [], id="an old consent asks nobody"),
         pytest.param([OLD, takes("ann@x.io", "L")], [0], id="an old consent, taken"),
         pytest.param([gives(time=LATE), takes(time=EARLY)], [1], id="by time"),
+        pytest.param([takes(time=HALF), imports(LATE)], [1], id="taken since an old consent"),
         pytest.param([gives(time=HALF), takes(time=EARLY)], [1], id="within a second"),
         pytest.param([gives(time=LATE), takes()], [0], id="without a time, by position"),
         pytest.param([asks(), asks()], [0], id="asked twice"),
@@ -229,6 +238,19 @@ def test_a_deletion_divides_what_is_said_of_its_person() -> None:
     ]
     assert acts_of(operations, range(8)) == Acts(
         acts=[[0, 1, 7]], followers={4: 2, 5: 2, 6: 2}, doomed=frozenset({0, 2, 3, 4, 5, 6})
+    )
+
+
+def test_what_is_older_than_a_deletion_comes_before_it_wherever_it_stands() -> None:
+    """It must not bring the person back."""
+    operations: list[Operation] = [
+        DeleteProfile("m", ANN, time=HALF),
+        upsert(0, identity=ANN, time=EARLY),
+        gives(time=LATE),
+        upsert(1, identity=ANN),
+    ]
+    assert acts_of(operations, range(4)) == Acts(
+        acts=[[1]], followers={2: 0, 3: 0}, doomed=frozenset({0, 1, 2, 3})
     )
 
 
