@@ -11,10 +11,11 @@ from klaviyo_client.judged_results import CONTENDED, not_before
 from klaviyo_client.notes import NOTING_SHARE, ROUNDS, are_upserts
 from klaviyo_client.people.claims import Checked, Words
 from klaviyo_client.people.newest import Judge, Verdict, keys_of
+from klaviyo_client.people.persons import Key
 from klaviyo_client.people.positions import slices
 from klaviyo_client.people.records import Record, claimed, overlaid
 from klaviyo_client.people.sequence import held_by_deletions, held_by_withdrawals
-from klaviyo_client.people.stakes import Key, Stake
+from klaviyo_client.people.stakes import Stake
 from klaviyo_client.people.times import NOTHING
 from operations import (
     Operation,

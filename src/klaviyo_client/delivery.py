@@ -13,9 +13,9 @@ from operator import is_
 from klaviyo_client.api.outcomes import Retryable, RetryReason
 from klaviyo_client.one_delivery import OneDelivery
 from klaviyo_client.people.newest import ONCE_SECONDS
-from klaviyo_client.people.persons import SHARED_BY_SEVERAL
+from klaviyo_client.people.persons import SHARED_BY_SEVERAL, Key
 from klaviyo_client.people.sequence import holds_back
-from klaviyo_client.people.waiting import Key, LatestRetry, WaitingPersons
+from klaviyo_client.people.waiting import LatestRetry, WaitingPersons
 from klaviyo_client.planning.lists import KnownLists
 from klaviyo_client.planning.recent_consents import RecentConsents
 from klaviyo_client.planning.upserts import Rounds, plan_profiles

@@ -25,9 +25,10 @@ from klaviyo_client.late_notes import LateNotes
 from klaviyo_client.notes import Notes, are_upserts, is_taken
 from klaviyo_client.people.claims import Checked, Words
 from klaviyo_client.people.newest import ONCE_SECONDS, Judge, Verdict, keys_of
+from klaviyo_client.people.persons import Key
 from klaviyo_client.people.positions import in_time, stakes_of
 from klaviyo_client.people.sequence import held_by_withdrawals
-from klaviyo_client.people.stakes import Key, Stake
+from klaviyo_client.people.stakes import Stake
 from klaviyo_client.people.times import Times
 from klaviyo_client.results import Delivery, Result
 from klaviyo_client.sending.ahead import Ahead

@@ -17,9 +17,10 @@ from klaviyo_client.judged_results import CONTENDED
 from klaviyo_client.notes import NOTING_SHARE, ROUNDS
 from klaviyo_client.people.claims import Words
 from klaviyo_client.people.newest import Judge, keys_of, take_in
+from klaviyo_client.people.persons import Key
 from klaviyo_client.people.positions import stakes_of
 from klaviyo_client.people.records import overlaid, with_fields
-from klaviyo_client.people.stakes import Key, Stake
+from klaviyo_client.people.stakes import Stake
 from klaviyo_client.people.times import Times
 from klaviyo_client.results import Result
 from operations import Operation, Subscribe, Unsubscribe, was_sent

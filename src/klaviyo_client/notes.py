@@ -15,8 +15,9 @@ from klaviyo_client.api.outcomes import (
 from klaviyo_client.delivery import Klaviyo
 from klaviyo_client.people.claims import Change, Checked, Conclusions, Words
 from klaviyo_client.people.newest import Judge, keys_of, take_in
+from klaviyo_client.people.persons import Key
 from klaviyo_client.people.records import Record, concluded, without_fields
-from klaviyo_client.people.stakes import Key, Stake, stake_of
+from klaviyo_client.people.stakes import Stake, stake_of
 from klaviyo_client.people.times import NOTHING, FieldId, Times
 from klaviyo_client.results import Delivery, Result, is_sent
 from klaviyo_client.sending.sender import LONGEST_SECONDS

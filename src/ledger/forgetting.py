@@ -1,6 +1,7 @@
 """Finds and deletes what the ledger knows of a person."""
 
 from collections.abc import Iterable
+from operator import itemgetter
 
 from ledger import item_keys
 from ledger.allowance import Allowance
@@ -30,9 +31,8 @@ def messages_of(
     """The ids of a person's messages by the hashes of the names, oldest first; and whether they
     are complete."""
     _, found, is_all = _known(table, hashes, allowance)
-    prefix = item_keys.message("")
-    ids = [(item["at"], item["pk"].removeprefix(prefix)) for item in found]
-    return list(dict.fromkeys(message_id for _, message_id in sorted(ids))), is_all
+    ids = [item_keys.message_id(item["pk"]) for item in sorted(found, key=itemgetter("at", "pk"))]
+    return list(dict.fromkeys(each for each in ids if each is not None)), is_all
 
 
 def forget(table: Table, hashes: Iterable[str], allowance: Allowance) -> tuple[int, bool]:

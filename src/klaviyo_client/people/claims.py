@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from klaviyo_client.people.newest import Verdict
+from klaviyo_client.people.persons import Key
 from klaviyo_client.people.records import Record
-from klaviyo_client.people.stakes import Key
 from klaviyo_client.people.times import FieldId, FieldIds, Times
 
 

@@ -7,12 +7,13 @@ batch is never given. The order is that of the operations' times; without times,
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from operations import Operation, Subscribe, Unsubscribe, channels_of, decisive_time
-from operations.channels import identifier_of
+from klaviyo_client.people.persons import Key
+from klaviyo_client.people.stakes import by_channel, subscriber
+from operations import Operation, Subscribe, Unsubscribe, decisive_time
 from operations.instants import instant
 
-Consent = tuple[str, str]
-"""A channel and the identifier that it uses."""
+Consent = tuple[str, Key]
+"""A channel and the identifier that its consent belongs to."""
 
 
 @dataclass(slots=True)
@@ -29,7 +30,7 @@ class LastWords:
 def may_repeat(operations: Iterable[Operation]) -> bool:
     """Whether anybody is subscribed to one list more than once."""
     subscribed = [
-        (operation.list_id, operation.email.lower() if operation.email else operation.phone_number)
+        (operation.list_id, subscriber(operation))
         for operation in operations
         if isinstance(operation, Subscribe)
     ]
@@ -75,7 +76,7 @@ def _collapse(consents: Sequence[tuple[int, Operation]], found: LastWords) -> No
     for position, operation in reversed(consents):
         if isinstance(operation, Subscribe):
             list_id, kind = operation.list_id, operation.historical_import
-            about = _consents(operation)
+            about = by_channel(operation)
             is_decided = all(
                 (list_id, each, kind) in given
                 or each in withdrawn
@@ -91,7 +92,7 @@ def _collapse(consents: Sequence[tuple[int, Operation]], found: LastWords) -> No
                 given.update((list_id, each, kind) for each in about)
                 resumed.update(about)
         elif isinstance(operation, Unsubscribe):
-            about = _consents(operation)
+            about = by_channel(operation)
             list_id = operation.list_id
             if list_id is None:
                 is_decided = all(each in resumed or each in withdrawn for each in about)
@@ -117,13 +118,13 @@ def _leave_alone(consents: Sequence[tuple[int, Operation]], found: LastWords) ->
     superseded = set(found.superseded)
     for position, operation in consents:
         if isinstance(operation, Unsubscribe):
-            about = _consents(operation)
+            about = by_channel(operation)
             if operation.list_id is None:
                 withdrawn.update(about)
             else:
                 left.update((operation.list_id, each) for each in about)
         elif isinstance(operation, Subscribe):
-            about = _consents(operation)
+            about = by_channel(operation)
             of_list = [(operation.list_id, each) for each in about if operation.list_id is not None]
             if operation.is_consent:
                 withdrawn.difference_update(about)
@@ -132,19 +133,3 @@ def _leave_alone(consents: Sequence[tuple[int, Operation]], found: LastWords) ->
                 not withdrawn.isdisjoint(about) or not left.isdisjoint(of_list)
             ):
                 found.opted_out.add(position)
-
-
-def _consents(operation: Subscribe | Unsubscribe) -> list[Consent]:
-    email = None if operation.email is None else operation.email.lower()
-    consents = []
-    for channel in channels_of(operation):
-        needed = identifier_of(channel)
-        if needed == "phone_number":
-            value = operation.phone_number
-        elif needed == "email":
-            value = email
-        else:
-            value = email or operation.phone_number
-        if value is not None:
-            consents.append((channel, value))
-    return consents

@@ -17,10 +17,10 @@ from functools import lru_cache
 from msgspec import Struct
 
 from klaviyo_client.api.outcomes import Delivered, DeliveryWarning, Outcome, Retryable, RetryReason
+from klaviyo_client.people import field_names as named
+from klaviyo_client.people.persons import Key
 from klaviyo_client.people.records import Record
 from klaviyo_client.people.stakes import (
-    UNSUBSCRIBED,
-    Key,
     Stake,
     Staked,
     by_channel,
@@ -168,14 +168,14 @@ class Judge:
         said: float,
         now: float,
     ) -> Verdict:
+        if not isinstance(operation, Staked):
+            return Verdict(operation)
         if known.is_older(stake, said) and not isinstance(operation, Subscribe | Unsubscribe):
             return Verdict(operation)
 
         def is_newer(key: Key, name: str) -> bool:
             return known.of(key).of_field(self.field_id(name)) > said
 
-        if not isinstance(operation, Staked):
-            return Verdict(operation)
         left = what_stands(operation, stake, is_newer)
         if left is None:
             return Verdict(operation, Delivered(), (DeliveryWarning.SUPERSEDED,))
@@ -203,18 +203,23 @@ class Judge:
         and does not show it before (https://github.com/klaviyo/klaviyo-api-python/issues/52)."""
         who = subscriber(operation)
 
-        def sent(what: str, *keys: Key) -> float:
-            return max(known.of(key).of_field(self.field_id(f"sent {what}")) for key in keys)
+        def last(name: str, *keys: Key) -> float:
+            return max(known.of(key).of_field(self.field_id(name)) for key in keys)
 
         channels = by_channel(operation)
-        left = sent(f"leave {operation.list_id}", who, *(key for _, key in channels))
+        has_left = named.sent(named.left(operation.list_id))
+        left = last(has_left, who, *(key for _, key in channels))
         long_ago = now - self.once_seconds
-        if known.of(who).of_field(self.field_id("deleted")) < said:
-            long_ago = max(long_ago, sent("deletion", who))
+        if last(named.DELETED, who) < said:
+            long_ago = max(long_ago, last(named.SENT_DELETION, who))
         found: dict[str, float] = {}
         for channel, key in channels:
-            off = max(left, sent(f"off {channel}", who, key))
-            back = max(sent("subscribe", who, key), sent(f"on {channel}", who, key), long_ago)
+            off = max(left, last(named.sent(named.off(channel)), who, key))
+            back = max(
+                last(named.SENT_SUBSCRIPTION, who, key),
+                last(named.sent(named.on(channel)), who, key),
+                long_ago,
+            )
             found[channel] = off if off > back else NEVER
         return found
 
@@ -232,18 +237,18 @@ class Judge:
             return known.of(key or subscriber(operation)).of_field(self.field_id(name))
 
         done = min(last(name, key) for key, name in _done(operation))
-        subscribed = last("sent subscribe")
+        subscribed = last(named.SENT_SUBSCRIPTION)
         if isinstance(operation, Subscribe):
             if self._is_new(known.of(subscriber(operation)), subscribed, said):
                 return None
             until = subscribed + self.once_seconds
-            gone = max(last(f"leave {of_list}"), last(f"{UNSUBSCRIBED} {of_list}"))
+            gone = max(last(named.left(of_list)), last(named.of_list(named.UNSUBSCRIBED, of_list)))
             is_repeat = done >= said if operation.is_consent else done > gone
         elif of_list is not None:
             joining = NEVER
-            if last(f"join {of_list}") > NEVER:
+            if last(named.joined(of_list)) > NEVER:
                 joining = subscribed + JOINING_SECONDS
-            until = max(last(f"sent leave {of_list}") + self.once_seconds, joining)
+            until = max(last(named.sent(named.left(of_list))) + self.once_seconds, joining)
             is_repeat = done >= said
         else:
             return None
@@ -255,8 +260,8 @@ class Judge:
 
     def _is_new(self, fields: Times, subscribed: float, said: float) -> bool:
         """Whether the person was deleted after being subscribed, and `said` is later than that."""
-        deleted = fields.of_field(self.field_id("sent deletion"))
-        return deleted > subscribed and said > fields.of_field(self.field_id("deleted"))
+        deleted = fields.of_field(self.field_id(named.SENT_DELETION))
+        return deleted > subscribed and said > fields.of_field(self.field_id(named.DELETED))
 
     def _claim(
         self,
@@ -269,16 +274,17 @@ class Judge:
         stake = stake or stake_of(operation)
         if stake is None:
             return
-        take_in(judgement.claims, self._at_once(said, stake))
+        take_in(judgement.claims, self._times_of(said, stake))
         if isinstance(operation, Unsubscribe):
             take_in(judgement.facts, self.withdrawn(operation, stake, now))
             take_in(judgement.facts, self.sent(operation, now))
 
     def decided(self, operation: Operation, stake: Stake, now: float) -> list[Noted]:
         """The fields that the operation decides, each with the operation's time."""
-        return self._at_once(said_at(operation, now), stake)
+        return self._times_of(said_at(operation, now), stake)
 
-    def _at_once(self, said: float, stake: Stake) -> list[Noted]:
+    def _times_of(self, said: float, stake: Stake) -> list[Noted]:
+        """`said`, for each field that is decided."""
         noted: list[Noted] = []
         last: tuple[str, ...] = ()
         times = NOTHING
@@ -299,10 +305,11 @@ class Judge:
             return []
         if operation.list_id is None:
             return [
-                (key, self._at(now, f"sent off {channel}"))
+                (key, self._at(now, named.sent(named.off(channel))))
                 for channel, key in by_channel(operation)
             ]
-        return [(subscriber(operation), self._at(now, f"sent leave {operation.list_id}"))]
+        has_left = named.sent(named.left(operation.list_id))
+        return [(subscriber(operation), self._at(now, has_left))]
 
     def _at(self, moment: float, name: str) -> Times:
         return Times(((moment, self.field_ids((name,))),))
@@ -310,7 +317,7 @@ class Judge:
     def done(self, operation: Operation, now: float) -> list[Noted]:
         """What to note once the operation was delivered, besides what it decides."""
         if isinstance(operation, DeleteProfile):
-            sent_now = self._at(now, "sent deletion")
+            sent_now = self._at(now, named.SENT_DELETION)
             return [(key, sent_now) for key in own_keys(operation.identity)]
         if not isinstance(operation, Subscribe | Unsubscribe):
             return []
@@ -318,15 +325,15 @@ class Judge:
             return self.sent(operation, now)
         said = said_at(operation, now)
         sent = (
-            "sent subscribe"
+            named.SENT_SUBSCRIPTION
             if isinstance(operation, Subscribe)
-            else f"sent leave {operation.list_id}"
+            else named.sent(named.left(operation.list_id))
         )
         given = by_channel(operation) if isinstance(operation, Subscribe) else []
         return [
             (subscriber(operation), self._at(now, sent)),
             *(
-                (key, self._at(now, f"sent on {channel}"))
+                (key, self._at(now, named.sent(named.on(channel))))
                 for channel, key in given
                 if key != subscriber(operation)  # a withdrawal may name the number only
             ),
@@ -349,14 +356,16 @@ class Judge:
         def last(key: Key, name: str) -> float:
             return records[key].fields.of_field(self.field_id(name)) if key in records else NEVER
 
-        if last(subscriber(operation), "deleted") > said:
+        if last(subscriber(operation), named.DELETED) > said:
             return False
         against: list[tuple[Key, str, tuple[str, ...]]] = []
         for channel, key in by_channel(operation):
             if isinstance(operation, Unsubscribe):
-                against.append((key, f"on {channel}", ("sent subscribe", f"sent on {channel}")))
+                on = named.on(channel)
+                against.append((key, on, (named.SENT_SUBSCRIPTION, named.sent(on))))
             else:
-                against.append((key, f"off {channel}", (f"sent off {channel}",)))
+                off = named.off(channel)
+                against.append((key, off, (named.sent(off),)))
         return any(
             (NEVER < last(key, name) < said and any(last(key, each) > sent_at for each in sent))
             or self._is_claimed(records[key], name, said, sent_at)
@@ -380,9 +389,9 @@ class Judge:
         found: list[Withdrawal] = []
         for channel, key in by_channel(operation):
             fields = records[key].fields
-            sent = fields.of_field(self.field_id(f"sent off {channel}"))
+            sent = fields.of_field(self.field_id(named.sent(named.off(channel))))
             if sent > NEVER:
-                said = fields.of_field(self.field_id(f"off {channel}"))
+                said = fields.of_field(self.field_id(named.off(channel)))
                 found.append((channel, key, said, sent + self.once_seconds))
         return found
 
@@ -392,9 +401,9 @@ class Judge:
         """The subscriber, if deleted before the operation's message, and the deletion's time."""
         key = subscriber(operation)
         fields, said = _Known(records).of(key), said_at(operation, now)
-        if not self._is_new(fields, fields.of_field(self.field_id("sent subscribe")), said):
+        if not self._is_new(fields, fields.of_field(self.field_id(named.SENT_SUBSCRIPTION)), said):
             return None
-        return key, fields.of_field(self.field_id("deleted"))
+        return key, fields.of_field(self.field_id(named.DELETED))
 
 
 _instant = lru_cache(maxsize=8_192)(instant)
@@ -421,7 +430,7 @@ def _done(operation: Subscribe | Unsubscribe) -> list[tuple[Key, str]]:
     if isinstance(operation, Subscribe):
         what = "import" if operation.historical_import else "subscribe"
     return [
-        (key, f"done {what} {channel} {operation.list_id}")
+        (key, named.done(what, channel, operation.list_id))
         for channel, key in by_channel(operation)
     ]
 

@@ -10,6 +10,9 @@ from msgspec import Struct
 
 from operations import AddToList, CreateEvent, Identity, Operation, UpsertProfile
 
+Key = tuple[str, str]
+"""An identifier: its name and its value."""
+
 
 class Person(Struct, eq=False):
     """The person of some upserts, and the operations that depend on them.
@@ -52,7 +55,12 @@ SHARED_BY_SEVERAL = frozenset({"phone_number", "anonymous_id"})
 Without this, a batch of a thousand such people would need a thousand rounds."""
 
 
-def identifiers(identity: Identity) -> list[tuple[str, str]]:
+def own(keys: list[Key]) -> list[Key]:
+    """The identifiers that people do not share; the shared ones if there is no other."""
+    return [key for key in keys if key[0] not in SHARED_BY_SEVERAL] or keys
+
+
+def identifiers(identity: Identity) -> list[Key]:
     """The identifiers as Klaviyo compares them: e-mail addresses in any case."""
     named = identity.attributes()
     if "email" in named:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from klaviyo_client.people.stakes import Key
+from klaviyo_client.people.persons import Key
 from klaviyo_client.people.times import NOTHING, FieldId, Times
 
 MANY = "*"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from klaviyo_client.api.outcomes import Retryable, RetryReason, waiting_for
 from klaviyo_client.people.last_words import last_words, may_repeat
-from klaviyo_client.people.persons import SHARED_BY_SEVERAL, identifiers
+from klaviyo_client.people.persons import identifiers, own
 from operations import (
     AddToList,
     CreateEvent,
@@ -231,9 +231,7 @@ class _People:
 
 
 def _own_keys(operation: Operation) -> list[Key]:
-    """The identifiers that people do not share; the shared ones if there is no other."""
-    keys = keys_of(operation)
-    return [key for key in keys if key[0] not in SHARED_BY_SEVERAL] or keys
+    return own(keys_of(operation))
 
 
 def _phone(operation: Subscribe | Unsubscribe) -> list[Key]:

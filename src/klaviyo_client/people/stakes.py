@@ -10,7 +10,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from klaviyo_client.people.persons import SHARED_BY_SEVERAL, identifiers
+from klaviyo_client.people import field_names as named
+from klaviyo_client.people.persons import Key, identifiers, own
 from klaviyo_client.short_cache import MOST_FIELDS, cached_if_short
 from operations import (
     AddToList,
@@ -27,9 +28,6 @@ from operations import (
 )
 from operations.channels import identifier_of
 
-Key = tuple[str, str]
-"""An identifier: its name and its value."""
-
 Fields = tuple[Key, tuple[str, ...]]
 
 LOCATION = "location"
@@ -37,17 +35,8 @@ LOCATION = "location"
 CHANGING = ("external_id", "phone_number")
 """Identifiers that an e-mail address may get a new one of. Beside an address they are traits."""
 
-
-IDENTIFYING = frozenset(f"i {name}" for name in CHANGING)
+IDENTIFYING = frozenset(map(named.identifier, CHANGING))
 """Their fields."""
-
-CONSENT = "consent"
-"""Decided by everything about a person's consents, so that two of these are never under way at
-once: a subscription that Klaviyo takes last would undo an opt-out."""
-
-
-GIVEN, UNSUBSCRIBED = "given", "unsubscribed"
-"""What was said about a list, on one of the channels."""
 
 
 class Stake(Struct, frozen=True):
@@ -71,59 +60,56 @@ def stake_of(operation: Operation) -> Stake | None:
         return Stake([*each, *together] if together else each, each)
     if isinstance(operation, AddToList | RemoveFromList):
         keys = own_keys(operation.identity)
-        of_list = _list_of(operation)
-        joined, left = f"join {of_list}", f"leave {of_list}"
+        where = _list_of(operation)
+        joined, left = named.joined(where), named.left(where)
         if isinstance(operation, RemoveFromList):
-            return Stake([(key, (left,)) for key in keys], [(key, (joined,)) for key in keys])
-        against = (left, f"{UNSUBSCRIBED} {of_list}")
-        return Stake([(key, (joined,)) for key in keys], [(key, against) for key in keys])
+            return _of_all(keys, sets=(left,), against=(joined,))
+        unsubscribed = named.of_list(named.UNSUBSCRIBED, where)
+        return _of_all(keys, sets=(joined,), against=(left, unsubscribed))
     if isinstance(operation, Subscribe):
         return _of_subscription(operation)
     if isinstance(operation, Unsubscribe):
         if operation.list_id is None:
             channels = by_channel(operation)
             return Stake(
-                [(key, (f"off {channel}", CONSENT)) for channel, key in channels],
-                [(key, (f"on {channel}",)) for channel, key in channels],
+                [(key, (named.off(channel), named.CONSENT)) for channel, key in channels],
+                [(key, (named.on(channel),)) for channel, key in channels],
             )
-        key, of_list = subscriber(operation), operation.list_id
-        gone = (
-            f"{UNSUBSCRIBED} {of_list}",
-            *of_each(UNSUBSCRIBED, of_list, channels_of(operation)),
-        )
-        sets: list[Fields] = [(each, (CONSENT,)) for _, each in by_channel(operation)]
-        return Stake([(key, gone), *sets], [(key, of_each(GIVEN, of_list, channels_of(operation)))])
+        key, where, about = subscriber(operation), operation.list_id, channels_of(operation)
+        gone = named.of_each(named.UNSUBSCRIBED, where, about)
+        gone = (named.of_list(named.UNSUBSCRIBED, where), *gone)
+        sets: list[Fields] = [(each, (named.CONSENT,)) for _, each in by_channel(operation)]
+        return Stake([(key, gone), *sets], [(key, named.of_each(named.GIVEN, where, about))])
     if isinstance(operation, DeleteProfile):
         # It never comes too late, but a later subscription of the person counts as the first.
-        return Stake([(key, ("deleted",)) for key in own_keys(operation.identity)], [])
+        return Stake([(key, (named.DELETED,)) for key in own_keys(operation.identity)], [])
     return None
+
+
+def _of_all(keys: Iterable[Key], *, sets: tuple[str, ...], against: tuple[str, ...]) -> Stake:
+    """The same fields of each of these people."""
+    return Stake([(key, sets) for key in keys], [(key, against) for key in keys])
 
 
 def _of_subscription(operation: Subscribe) -> Stake:
     """An identify's subscription is not a consent: it only joins a list, and any opt-out wins."""
     channels = by_channel(operation)
-    sets: list[Fields] = [(key, (CONSENT,)) for _, key in channels]
-    against: list[Fields] = [(key, (f"off {channel}",)) for channel, key in channels]
+    sets: list[Fields] = [(key, (named.CONSENT,)) for _, key in channels]
+    against: list[Fields] = [(key, (named.off(channel),)) for channel, key in channels]
     if operation.is_consent:
-        sets += [(key, (f"on {channel}",)) for channel, key in channels]
+        sets += [(key, (named.on(channel),)) for channel, key in channels]
     if operation.list_id is not None:
-        key, of_list = subscriber(operation), operation.list_id
-        given = of_each(GIVEN, of_list, channels_of(operation)) if operation.is_consent else ()
-        gone = of_each(UNSUBSCRIBED, of_list, channels_of(operation))
-        sets.append((key, (f"join {of_list}", *given)))
-        against.append((key, (f"leave {of_list}", *gone)))
+        key, where, about = subscriber(operation), operation.list_id, channels_of(operation)
+        given = named.of_each(named.GIVEN, where, about) if operation.is_consent else ()
+        gone = named.of_each(named.UNSUBSCRIBED, where, about)
+        sets.append((key, (named.joined(where), *given)))
+        against.append((key, (named.left(where), *gone)))
     return Stake(sets, against)
 
 
 def own_keys(identity: Identity) -> list[Key]:
-    """The identifiers that people do not share; the shared ones if there is no other."""
-    keys = identifiers(identity)
-    return [key for key in keys if key[0] not in SHARED_BY_SEVERAL] or keys
-
-
-def of_each(what: str, list_id: str, channels: Iterable[str]) -> tuple[str, ...]:
-    """The fields of a list's channels."""
-    return tuple(f"{what} {list_id} {channel}" for channel in channels)
+    """The identifiers by which what is said of a person is compared."""
+    return own(identifiers(identity))
 
 
 def subscriber(operation: Subscribe | Unsubscribe) -> Key:
@@ -170,12 +156,12 @@ def _names(
     changing: tuple[str, ...],
 ) -> tuple[str, ...]:
     """The fields' names. Most messages of a batch have the same traits."""
-    names = [f"a {name}" for name in attributes]
+    names = [named.attribute(name) for name in attributes]
     if location is not None:
-        names.remove(f"a {LOCATION}")
-        names += [f"l {name}" for name in location]
-    names += [f"p {name}" for name in properties]
-    names += [f"i {name}" for name in changing]
+        names.remove(named.attribute(LOCATION))
+        names += map(named.part_of_location, location)
+    names += map(named.custom, properties)
+    names += map(named.identifier, changing)
     return tuple(names)
 
 
@@ -186,33 +172,32 @@ def without(operation: UpsertProfile, stale: Collection[str]) -> UpsertProfile |
     edit does not set it itself, since edits add up in any order.
     """
 
-    def kept(prefix: str, named: JsonObject) -> JsonObject:
-        return {name: each for name, each in named.items() if f"{prefix} {name}" not in stale}
+    def kept(field: Callable[[str], str], values: JsonObject) -> JsonObject:
+        return {name: each for name, each in values.items() if field(name) not in stale}
 
-    attributes = dict(kept("a", operation.attributes))
+    attributes = dict(kept(named.attribute, operation.attributes))
     location = attributes.get(LOCATION)
     if isinstance(location, Mapping):
-        attributes[LOCATION] = kept("l", location)
+        attributes[LOCATION] = kept(named.part_of_location, location)
         if not attributes[LOCATION]:
             del attributes[LOCATION]
-    gone = {name: None for name in CHANGING if f"i {name}" in stale}
-    left = replace(
+    gone = {name: None for name in CHANGING if named.identifier(name) in stale}
+    rest = replace(
         operation,
         identity=Identity.from_attributes({**operation.identity.attributes(), **gone}),
         attributes=attributes,
-        properties=kept("p", operation.properties),
+        properties=kept(named.custom, operation.properties),
         phone_as_sent={} if "phone_number" in gone else operation.phone_as_sent,
-        append=kept("p", operation.append),
-        unappend=kept("p", operation.unappend),
-        unset=tuple(name for name in operation.unset if f"p {name}" not in stale),
+        append=kept(named.custom, operation.append),
+        unappend=kept(named.custom, operation.unappend),
+        unset=tuple(name for name in operation.unset if named.custom(name) not in stale),
     )
-    is_left = _fields_of(left) or left.append or left.unappend
-    return left if is_left else None
+    return rest if _fields_of(rest) or rest.append or rest.unappend else None
 
 
 def edited(operation: UpsertProfile) -> list[str]:
     """The fields of the arrays that the upsert edits where they are."""
-    return [f"p {name}" for name in (*operation.append, *operation.unappend)]
+    return [named.custom(name) for name in (*operation.append, *operation.unappend)]
 
 
 Newer = Callable[[Key, str], bool]
@@ -240,11 +225,7 @@ def _together(identity: Identity) -> list[Fields]:
     """That the user id has stood beside this address."""
     if identity.email is None or identity.external_id is None:
         return []
-    return [(("external_id", identity.external_id), (_beside(identity.email),))]
-
-
-def _beside(address: str) -> str:
-    return f"beside {address.lower()}"
+    return [(("external_id", identity.external_id), (named.beside(identity.email),))]
 
 
 def _is_of_another(key: Key, identity: Identity, is_newer: Newer) -> bool:
@@ -256,30 +237,32 @@ def _is_of_another(key: Key, identity: Identity, is_newer: Newer) -> bool:
     return (
         key[0] == "external_id"
         and identity.email is not None
-        and is_newer(key, "i external_id")
-        and not is_newer(key, _beside(identity.email))
+        and is_newer(key, named.identifier("external_id"))
+        and not is_newer(key, named.beside(identity.email))
     )
 
 
 def _consent_that_stands(operation: Subscribe | Unsubscribe, is_newer: Newer) -> Operation | None:
     """The consent on the channels about which nothing later was said."""
     gives, list_id = isinstance(operation, Subscribe), operation.list_id
-    if gives and list_id is not None and is_newer(subscriber(operation), f"leave {list_id}"):
+    if gives and list_id is not None and is_newer(subscriber(operation), named.left(list_id)):
         return None
 
     def is_undone(channel: str, key: Key) -> bool:
         if list_id is not None:
-            [of_list] = of_each(UNSUBSCRIBED if gives else GIVEN, list_id, [channel])
-            if is_newer(subscriber(operation), of_list):
+            [opposite] = named.of_each(
+                named.UNSUBSCRIBED if gives else named.GIVEN, list_id, [channel]
+            )
+            if is_newer(subscriber(operation), opposite):
                 return True
-        off = "off" if gives else "on"
-        return (gives or list_id is None) and is_newer(key, f"{off} {channel}")
+        undone = named.off if gives else named.on
+        return (gives or list_id is None) and is_newer(key, undone(channel))
 
     channels = by_channel(operation)
-    left = tuple(channel for channel, key in channels if not is_undone(channel, key))
-    if not left:
+    stand = tuple(channel for channel, key in channels if not is_undone(channel, key))
+    if not stand:
         return None
-    return operation if len(left) == len(channels) else with_channels(operation, left)
+    return operation if len(stand) == len(channels) else with_channels(operation, stand)
 
 
 def _any_newer(fields: Iterable[Fields], is_newer: Newer) -> bool:

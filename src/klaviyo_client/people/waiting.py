@@ -9,9 +9,7 @@ from collections.abc import Callable, Mapping
 from msgspec.structs import replace
 
 from klaviyo_client.api.outcomes import Retryable
-
-Key = tuple[str, str]
-"""An identifier: its name and its value."""
+from klaviyo_client.people.persons import Key
 
 MOST_KEYS = 20_000
 """The most keys that are kept; beyond that the oldest are forgotten first."""

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from klaviyo_client.people.stakes import Key, Stake, stake_of, what_stands
+from klaviyo_client.people.persons import Key
+from klaviyo_client.people.stakes import Stake, stake_of, what_stands
 from operations import (
     AddToList,
     CreateEvent,
