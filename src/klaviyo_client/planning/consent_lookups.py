@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
+from klaviyo_client.api.consent_state import Standing
 from klaviyo_client.api.endpoints import GET_PROFILES, MAX_QUERY_BYTES
 from klaviyo_client.api.outcomes import Delivered, DeliveryWarning, Retryable, RetryReason
 from klaviyo_client.api.queries import asked_for, comparable
-from klaviyo_client.people.consent_state import Standing
 from klaviyo_client.planning.progress import Changes, Known
 from klaviyo_client.planning.requests import Item, Request, chunks
 from operations import (

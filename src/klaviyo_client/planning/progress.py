@@ -7,6 +7,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
+from klaviyo_client.api.consent_state import Standing
 from klaviyo_client.api.endpoints import CONSENTS, UPSERT_PROFILE
 from klaviyo_client.api.outcomes import (
     Delivered,
@@ -17,7 +18,6 @@ from klaviyo_client.api.outcomes import (
     RetryReason,
     waiting_for,
 )
-from klaviyo_client.people.consent_state import Standing
 from klaviyo_client.planning.requests import Item, Request
 from operations import (
     AddToList,

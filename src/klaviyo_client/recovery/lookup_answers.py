@@ -7,10 +7,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from klaviyo_client.api.answers import Answer, next_page, resources
+from klaviyo_client.api.consent_state import standing_of
 from klaviyo_client.api.endpoints import GET_LIST_MEMBERS, GET_PROFILES
 from klaviyo_client.api.outcomes import Refused, Retryable, RetryReason
 from klaviyo_client.api.queries import comparable, shown
-from klaviyo_client.people.consent_state import standing_of
 from klaviyo_client.planning.lookups import sources, value_of
 from klaviyo_client.planning.progress import Progress
 from klaviyo_client.planning.requests import Item, Request

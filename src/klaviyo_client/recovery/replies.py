@@ -6,6 +6,7 @@ from typing import TypeGuard
 from msgspec.structs import replace
 
 from klaviyo_client.api.answers import Answer, next_page, outcome_of, resources
+from klaviyo_client.api.consent_state import standing_of
 from klaviyo_client.api.endpoints import (
     BULK_IMPORT_PROFILES,
     CREATE_LIST,
@@ -26,7 +27,6 @@ from klaviyo_client.api.outcomes import (
     RetryReason,
     waiting_for,
 )
-from klaviyo_client.people.consent_state import standing_of
 from klaviyo_client.planning.caution import following
 from klaviyo_client.planning.lists import KnownLists
 from klaviyo_client.planning.progress import Progress
