@@ -1,6 +1,6 @@
 """Judges operations by what the records say of their people, and claims what is to be sent."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from functools import partial
 
 from msgspec.structs import replace
@@ -9,8 +9,8 @@ from klaviyo_client.api.outcomes import DeliveryWarning, Retryable, RetryReason
 from klaviyo_client.delivery import Klaviyo
 from klaviyo_client.judged_results import CONTENDED, not_before
 from klaviyo_client.notes import NOTING_SHARE, ROUNDS, are_upserts
-from klaviyo_client.people.claims import Checked, Words
-from klaviyo_client.people.newest import Judge, Verdict, keys_of
+from klaviyo_client.people.claims import Checked, Words, Written
+from klaviyo_client.people.newest import Judge, Judgement, Verdict, keys_of
 from klaviyo_client.people.persons import Key
 from klaviyo_client.people.positions import slices
 from klaviyo_client.people.records import Record, claimed, overlaid
@@ -159,45 +159,71 @@ class Checks:
                 for position, stake in stakes.items()
                 if records.keys() >= set(keys[position])
             }
-        now = checked.now
+        judgement = self._judge.judge(operations, known, records, checked.now)
+        claims = self._claims_of(judgement, records, seconds, checked)
+        written = self._words.write(
+            self._words.change(records, claims),
+            keep=NOTING_SHARE,
+            meanwhile=partial(self._plan_ahead, operations, judgement.verdicts, checked),
+        )
+        for key in written.made:
+            facts = judgement.facts.get(key, NOTHING)
+            checked.claim(key, judgement.claims[key], facts, records[key], claims[key])
+        is_all_made = len(written.made) == len(claims)
+        wanted = (
+            {}
+            if is_all_made
+            else {position: claims.keys() & set(keys[position]) for position in known}
+        )
+        return self._settle(known, judgement, wanted, written, records, checked)
+
+    def _claims_of(
+        self,
+        judgement: Judgement,
+        records: Mapping[Key, Record],
+        seconds: float,
+        checked: Checked,
+    ) -> dict[Key, Record]:
+        """The records as they are once all is claimed that the judgement wants to send."""
         until = self._wall() + seconds + MARGIN
-        judgement = self._judge.judge(operations, known, records, now)
-        claims = {
+        return {
             key: claimed(
                 records[key],
                 checked.claims.get(key, NOTHING).with_(fields),  # with those of the round before
                 judgement.facts.get(key, NOTHING),
                 until,
                 self._words.me,
-                now,
+                checked.now,
             )
             for key, fields in judgement.claims.items()
         }
-        written = self._words.write(
-            self._words.change(records, claims),
-            keep=NOTING_SHARE,
-            meanwhile=partial(self._plan_ahead, operations, judgement.verdicts, checked),
-        )
+
+    def _settle(
+        self,
+        stakes: Mapping[int, Stake],
+        judgement: Judgement,
+        wanted: Mapping[int, Set[Key]],
+        written: Written,
+        records: Mapping[Key, Record],
+        checked: Checked,
+    ) -> dict[int, Stake]:
+        """Keep the verdicts, with a warning where a `wanted` claim is missing; gives those that
+        somebody else contends for."""
         made, refused = set(written.made), set(written.refused)
-        for key in made:
-            facts = judgement.facts.get(key, NOTHING)
-            checked.claim(key, judgement.claims[key], facts, records[key], claims[key])
         contended = {}
-        is_all_made = len(made) == len(claims)
-        for position, stake in known.items():
+        for position, stake in stakes.items():
             verdict = judgement.verdicts[position]
             if verdict.outcome is None:
-                wanted = () if is_all_made else claims.keys() & set(keys[position])
-                if not refused.isdisjoint(wanted):
+                if not refused.isdisjoint(wanted.get(position, ())):
                     contended[position] = stake
                     continue
-                is_claimed = made.issuperset(wanted)
+                is_claimed = made.issuperset(wanted.get(position, ()))
                 if not is_claimed:
                     checked.unclear.add(position)
                     warnings = (*verdict.warnings, DeliveryWarning.ORDER_NOT_CHECKED)
                     verdict = replace(verdict, warnings=warnings)
                 if isinstance(verdict.operation, Subscribe):
-                    self._tell(verdict.operation, records, now, is_claimed=is_claimed)
+                    self._tell(verdict.operation, records, checked.now, is_claimed=is_claimed)
             checked.verdicts[position] = verdict
         return contended
 
