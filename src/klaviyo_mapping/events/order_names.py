@@ -76,7 +76,12 @@ def _as_address(value: Json) -> JsonObject | None:
     """An address with Klaviyo's names, and what it has besides."""
     if not isinstance(value, dict):
         return None
-    chosen = {name: keys[0] for name, keys in ADDRESS.keys_in(value).items() if keys}
+    keys_of = ADDRESS.keys_in(value)
+    chosen = {
+        name: next((key for key in keys if value[key] is not None), keys[0])
+        for name, keys in keys_of.items()
+        if keys
+    }
     further = {key: each for key, each in value.items() if key not in chosen.values()}
     return {**further, **{name: value[key] for name, key in chosen.items()}}
 

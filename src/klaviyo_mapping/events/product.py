@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 from klaviyo_mapping.events.amounts import Amount, as_amount, multiply
-from klaviyo_mapping.segment.keys import Precedence, Shape
+from klaviyo_mapping.segment.keys import Precedence, Shape, split_at_nulls
 from klaviyo_mapping.segment.remembering import remembered
 from klaviyo_mapping.segment.text import as_identifier
 from operations import Json, JsonObject
@@ -74,8 +74,8 @@ def read_product(document: JsonObject, currency: str | None) -> Product:
     What cannot be read as its field is a further key. A null that could have filled one is left
     out. Without a quantity there is one.
     """
-    shape = tuple(document)
-    sources, others = _sources_in(shape)
+    shapes = split_at_nulls(document) if None in document.values() else (tuple(document),) * 2
+    sources, others = _sources_in(shapes)
     fields: dict[str, Json] = {"Quantity": 1}
     price: dict[str, Json] = {}
     further = {key: document[key] for key in others}
@@ -105,10 +105,12 @@ def read_product(document: JsonObject, currency: str | None) -> Product:
 
 
 @remembered
-def _sources_in(shape: Shape) -> tuple[Sequence[Source], Shape]:
-    """What may fill which field in an entry of these keys, and the keys that fill none."""
-    found = [
-        (field, keys, FIELDS[field][1]) for field, keys in PRODUCT.keys_of(shape).items() if keys
-    ]
+def _sources_in(shapes: tuple[Shape, Shape]) -> tuple[Sequence[Source], Shape]:
+    """What may fill which field in an entry, and the keys that fill none.
+
+    By all of the entry's keys and those that hold something.
+    """
+    keys_of = PRODUCT.keys_beside_nulls(shapes)
+    found = [(field, keys, FIELDS[field][1]) for field, keys in keys_of.items() if keys]
     used = {key for _, keys, _ in found for key in keys}
-    return found, tuple(key for key in shape if key not in used)
+    return found, tuple(key for key in shapes[0] if key not in used)

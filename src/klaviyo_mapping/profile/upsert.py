@@ -45,9 +45,9 @@ def upsert_profile(
     if None in traits.values():
         left_out += [key for name in IDENTIFIERS for key in keys[name] if traits[key] is None]
     if address and not of_address:
-        left_out += keys["address"]
+        left_out += keys["address"][-1:]
     if company and not of_company:
-        left_out += keys["company"]
+        left_out += keys["company"][-1:]
     for key in left_out:
         properties.pop(key, None)
     phone_key = named.found_under.get("phone_number")

@@ -5,7 +5,7 @@ other key here. Messages of one SDK have the same few sets of keys, so what a ta
 per set of keys and no key is read twice.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -25,32 +25,64 @@ def normalise(key: str) -> str:
 class Precedence:
     """A table: fields, and for each the names that may fill it, the first choice first."""
 
-    __slots__ = ("keys_of",)
+    __slots__ = ("keys_beside_nulls", "keys_of")
 
     def __init__(self, names: Mapping[str, Sequence[str]]) -> None:
         self.keys_of = remembered(partial(_keys_of, names))
-        """As `keys_in`, for an object of these keys."""
+        """As `keys_in`, for an object of these keys, none of which counts as absent."""
+        self.keys_beside_nulls = remembered(partial(_keys_beside_nulls, names))
+        """As `keys_in`, for an object that `split_at_nulls` has taken apart."""
 
     def keys_in(self, document: JsonObject) -> Mapping[str, Shape]:
         """For each field, the keys of `document` that may fill it, in the table's order.
 
         For each name that is its exact spelling, else the first loose one in the document's order.
+        Null counts as absent: a key that holds it is followed by the next spelling.
         """
+        if None in document.values():
+            return self.keys_beside_nulls(split_at_nulls(document))
         return self.keys_of(tuple(document))
 
 
+def split_at_nulls(document: JsonObject) -> tuple[Shape, Shape]:
+    """All keys, and those that hold something."""
+    return tuple(document), tuple(key for key in document if document[key] is not None)
+
+
 def _keys_of(table: Mapping[str, Sequence[str]], shape: Shape) -> Mapping[str, Shape]:
+    find = _finder(shape)
+    return {field: _distinct(find(names)) for field, names in table.items()}
+
+
+def _keys_beside_nulls(
+    table: Mapping[str, Sequence[str]], shapes: tuple[Shape, Shape]
+) -> Mapping[str, Shape]:
+    """The keys of an object, by all its keys and those that hold something."""
+    find, find_present = map(_finder, shapes)
+    return {
+        field: _distinct(
+            key for pair in zip(find(names), find_present(names), strict=True) for key in pair
+        )
+        for field, names in table.items()
+    }
+
+
+def _finder(shape: Shape) -> Callable[[Sequence[str]], Sequence[str | None]]:
+    """What gives, for each of some names, the key among `shape` that spells it best."""
     loose = {normalise(key): key for key in reversed(shape)}
     present = frozenset(shape)
-    return {field: _keys(names, present, loose) for field, names in table.items()}
+
+    def find(names: Sequence[str]) -> Sequence[str | None]:
+        exact = {normalise(name): name for name in reversed(names) if name in present}
+        return [
+            name if name in present else exact.get(normalise(name)) or loose.get(normalise(name))
+            for name in names
+        ]
+
+    return find
 
 
-def _keys(names: Sequence[str], present: Set[str], loose: Mapping[str, str]) -> Shape:
-    exact = {normalise(name): name for name in reversed(names) if name in present}
-    keys = (
-        name if name in present else exact.get(normalise(name)) or loose.get(normalise(name))
-        for name in names
-    )
+def _distinct(keys: Iterable[str | None]) -> Shape:
     return tuple(dict.fromkeys(key for key in keys if key is not None))
 
 

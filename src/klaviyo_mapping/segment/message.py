@@ -61,8 +61,8 @@ _FIELDS = Precedence({name: (name,) for name in MESSAGE_SCHEMA["properties"]})
 def canonical(raw: JsonObject) -> dict[str, Json]:
     """The fields of `MESSAGE_SCHEMA` that `raw` holds, under Segment's own spelling.
 
-    Keys match ignoring case, `_`, `-` and space; the exact spelling wins. Other keys are left out.
-    Values are shared with `raw`, which stays as it is.
+    Keys match ignoring case, `_`, `-` and space; the exact spelling wins unless it is null. Other
+    keys are left out. Values are shared with `raw`, which stays as it is.
     """
     return {name: raw[key] for name, keys in _FIELDS.keys_in(raw).items() for key in keys}
 
