@@ -58,9 +58,11 @@ def as_amount(value: Json, currency: str | None = None) -> Amount | None:
     space between thousands, or hundreds of thousands as in India. Where there is only one
     separator:
 
-    - `"1,299"` is 1299, and `"39,95"` and `"0,999"` have a decimal comma: no thousands follow a 0.
-    - `"1.299"` is 1.299, but 1299 in a currency of two decimals or none. The text may name the
-      currency; otherwise it is `currency` (a code of ISO 4217).
+    - `"39,95"`, `"5,5"` and `"0,999"` have a decimal comma: thousands are three digits, and follow
+      no 0.
+    - `"1.299"` is 1.299, and `"1,299"` is 1299. In a currency of two decimals or none both are
+      1299, and in one of more both are 1.299. The text may name the currency; otherwise it is
+      `currency` (a code of ISO 4217).
 
     Text without decimals gives an integer.
     """
@@ -169,10 +171,10 @@ def _is_last_decimal(
     whole, after = groups
     if not whole.strip("0"):
         return True
+    is_fine = currency in _FINER_THAN_CENTS
     if separators[-1] == ",":
-        return len(after) == 2
-    has_cents_at_most = currency is not None and currency not in _FINER_THAN_CENTS
-    return not (has_cents_at_most and len(after) == 3 and len(whole) <= 3)
+        return len(after) < 3 or (len(after) == 3 and is_fine)
+    return currency is None or is_fine or len(after) != 3 or len(whole) > 3
 
 
 def _are_thousands(groups: Sequence[str], separators: Sequence[str]) -> bool:

@@ -1,7 +1,8 @@
 """A track as a Klaviyo event, and the tables that say which properties fill its fields."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 
 from klaviyo_mapping.events.amounts import Amount, as_amount
 from klaviyo_mapping.events.event_names import Commerce, commerce_of
@@ -122,7 +123,9 @@ def moved_in(sent: JsonObject, keys: Mapping[str, Shape]) -> Shape:
     """
     if not keys[VALUE] and not keys[EVENT_ID]:
         return ()
-    readers = ((VALUE, as_amount), (EVENT_ID, as_identifier))
+    as_value = partial(as_amount, currency=currency_of(sent, keys))
+    readers: tuple[tuple[str, Callable[[Json], object]], ...]
+    readers = ((VALUE, as_value), (EVENT_ID, as_identifier))
     return tuple(
         key
         for name, read in readers

@@ -32,6 +32,12 @@ READ: list[tuple[str, str | None, int | float]] = [
     ("0,999", EUR, 0.999),
     ("0,5", NONE, 0.5),
     ("12345,67", NONE, 12345.67),
+    ("5,5", NONE, 5.5),
+    ("12,9", JPY, 12.9),
+    ("1234,5", EUR, 1234.5),
+    ("1,299", KWD, 1.299),
+    ("1234,567", KWD, 1234.567),
+    ("1,299", JPY, 1299),
     # A space, or an apostrophe
     ("1 299", NONE, 1299),
     ("1\u00a0299,50", NONE, 1299.5),
@@ -59,6 +65,21 @@ READ: list[tuple[str, str | None, int | float]] = [
     ("EUR 1.000", NONE, 1000),
     ("1.250 KWD", EUR, 1.25),
     ("1.250 EUR", KWD, 1250),
+    ("12,500 KWD", NONE, 12.5),
+    ("12,500 KWD", EUR, 12.5),
+    ("BHD 1,250", NONE, 1.25),
+    ("12,500 IQD", NONE, 12.5),
+    ("JOD 0,750", NONE, 0.75),
+    ("12,500 LYD", NONE, 12.5),
+    ("12,500 OMR", NONE, 12.5),
+    ("12,500 TND", NONE, 12.5),
+    ("12,500 EUR", KWD, 12500),
+    ("12,500.750 KWD", NONE, 12500.75),
+    ("12.500,750 KWD", NONE, 12500.75),
+    ("1,234,500 KWD", NONE, 1234500),
+    ("234,5 €", NONE, 234.5),
+    ("€ 5,5", NONE, 5.5),
+    ("(5,5 kr)", NONE, -5.5),
     ("₿0.005", NONE, 0.005),
     ("₿1.005", NONE, 1.005),
     ("₹1,29,900.00", NONE, 129900.0),
@@ -96,7 +117,7 @@ READ: list[tuple[str, str | None, int | float]] = [
 NOT_READ = [
     "", " ", "free", "n/a", "$", "-", "()", ".", ",", "5k", "1e5", "0x10", "12 apples", "NaN",
     "Infinity", "--5", "-(5)", "(-5)", "(5", "5)", "12-", "39.95-45.00", "39.95 / 45.00", "5%",
-    "12.34.56", "1,2,3", "12,9", "1234,567", "0,999.00", "0 999", "1,234.567.89", "1.29.900",
+    "12.34.56", "1,2,3", "0,999.00", "0 999", "1,234.567.89", "1.29.900",
     "1,2345", "1 2 3", "1..5", "1,,299", "1'29", "٣", "１２", "2026-03-01", "10:30", "$5 $6",
     "9223372036854775808", "-9223372036854775809", "1" * 41,
 ]  # fmt: skip
@@ -106,6 +127,11 @@ NOT_READ = [
 def test_the_text_says(text: str, currency: str | None, amount: float) -> None:
     read = as_amount(text, currency)
     assert (read, type(read)) == (amount, type(amount))
+
+
+def test_decimals_that_the_currency_does_not_have() -> None:
+    """Neither thousands nor decimals."""
+    assert [as_amount("1234,567", currency) for currency in (NONE, EUR, JPY)] == [None] * 3
 
 
 @pytest.mark.parametrize("text", NOT_READ)
