@@ -22,13 +22,14 @@ Read = Callable[[Json], object]
 def ignored_options(message: Message, settings: Settings) -> tuple[Warned, ...]:
     """A warning for each option that would have counted, had it been possible to read it."""
     options: list[Option] = []
-    if message.type == "identify":
-        if message.integrations:
-            options += _of_identify(message)
-    elif settings.consent_events and is_consent_event(message, settings):
+    is_identify = message.type == "identify"
+    if settings.consent_events and not is_identify and is_consent_event(message, settings):
         options += _of_consent(message)
-    if settings.audience_lists is not None:
-        options += _of_audience(message)
+    else:
+        if is_identify and message.integrations:
+            options += _of_identify(message)
+        if settings.audience_lists is not None:
+            options += _of_audience(message)
     if not options:
         return ()
     return tuple(

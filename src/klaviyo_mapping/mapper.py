@@ -23,7 +23,7 @@ from klaviyo_mapping.identity.identifiers import (
 )
 from klaviyo_mapping.ignored_options import ignored_options
 from klaviyo_mapping.lists.audience import audience_step
-from klaviyo_mapping.lists.consent import consent_step
+from klaviyo_mapping.lists.consent import consent_step, is_consent_event
 from klaviyo_mapping.lists.membership import join_list
 from klaviyo_mapping.profile.edits import edited
 from klaviyo_mapping.profile.group import upsert_of_group
@@ -98,7 +98,9 @@ def _map_track(message: Message, settings: Settings, now: datetime) -> Mapped | 
     if isinstance(named, DropReason):
         return Dropped(named)
     identity = named.identity
-    if settings.audience_lists is not None:
+    # A journey that asks for consent sends the keys of an audience as well.
+    is_consent = settings.consent_events and is_consent_event(message, settings)
+    if settings.audience_lists is not None and not is_consent:
         step = audience_step(message, identity, settings, now)
         if step is not None:
             # No event: a first sync sends every member at once, and membership is all it says.
@@ -106,7 +108,7 @@ def _map_track(message: Message, settings: Settings, now: datetime) -> Mapped | 
     if settings.send_anonymous_id:
         identity = named_in_event(named, message, settings)
     mapped = _map_event(message, identity, fields, keys, settings, now)
-    if settings.consent_events:
+    if is_consent:
         consent, warnings = consent_step(message, named.identity, settings, now)
         operations = mapped.operations if consent is None else (*mapped.operations, consent)
         ignored = ignored_options(message, settings)
