@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 from klaviyo_mapping.decision.reasons import MappingWarning, Warned
 from klaviyo_mapping.lists.audience import AUDIENCE_SETTINGS, PERSONAS, is_audience
-from klaviyo_mapping.lists.consent import CONSENT, is_consent_event
+from klaviyo_mapping.lists.consent import CONSENT, is_consent_event, reader_of_channels
 from klaviyo_mapping.profile.edits import EDITS, are_names
 from klaviyo_mapping.segment.keys import Shape, as_object, first
 from klaviyo_mapping.segment.message import Message
+from klaviyo_mapping.segment.text import is_blank
 from klaviyo_mapping.settings.integration import OPTIONS, as_boolean, as_list_id, options_of
 from klaviyo_mapping.settings.settings import Settings
 from operations import Json, JsonObject
@@ -24,7 +25,7 @@ def ignored_options(message: Message, settings: Settings) -> tuple[Warned, ...]:
     options: list[Option] = []
     is_identify = message.type == "identify"
     if settings.consent_events and not is_identify and is_consent_event(message, settings):
-        options += _of_consent(message)
+        options += _of_consent(message, settings)
     else:
         if is_identify and message.integrations:
             options += _of_identify(message)
@@ -55,12 +56,13 @@ def _of_identify(message: Message) -> Iterator[Option]:
         yield "integrations.Klaviyo.fieldsToUnappend", options, keys["unappend"], are_names
 
 
-def _of_consent(message: Message) -> Iterator[Option]:
+def _of_consent(message: Message, settings: Settings) -> Iterator[Option]:
     options = options_of(message)
     list_id = OPTIONS.keys_in(options)["list_id"]
     yield "integrations.Klaviyo.listId", options, list_id, as_list_id
     sent = message.properties
     keys = CONSENT.keys_in(sent)
+    yield "properties.channels", sent, keys["channels"], reader_of_channels(message, settings)
     yield "properties.list_id", sent, keys["list_id"], as_list_id
     yield "properties.all_lists", sent, keys["all_lists"], as_boolean
     yield "properties.historical_import", sent, keys["historical_import"], as_boolean
@@ -79,9 +81,5 @@ def _of_audience(message: Message) -> Iterator[Option]:
 
 def _is_unread(values: Sequence[Json], read: Read) -> bool:
     """Whether values were sent and none of them can be read."""
-    sent = [each for each in values if each is not None and not _is_blank(each)]
+    sent = [each for each in values if each is not None and not is_blank(each)]
     return bool(sent) and all(read(each) is None for each in sent)
-
-
-def _is_blank(value: Json) -> bool:
-    return isinstance(value, str) and not value.strip()

@@ -98,7 +98,7 @@ class MappingWarning(Explained):
     )
     CHANNEL_LEFT_OUT = (
         "channel_left_out",
-        "A channel of the consent has no address or number that Klaviyo can take.",
+        "A channel of the consent is unknown, or has no address or number that Klaviyo can take.",
         "Send an e-mail address for email, and a telephone number with its country for sms.",
     )
     CONSENTED_AT_MISSING = (
@@ -113,7 +113,7 @@ class MappingWarning(Explained):
     )
     OPTION_IGNORED = (
         "option_ignored",
-        "An option of the message cannot be read, so the setting decides.",
+        "An option of the message cannot be read, so it counts as absent.",
         "Send a list id of letters, digits, _ and -, true or false, or a list of names.",
     )
 

@@ -13,7 +13,7 @@ from klaviyo_mapping.identity.phone import is_plain, to_e164
 from klaviyo_mapping.segment.context import is_from_engage, traits_in_context
 from klaviyo_mapping.segment.keys import Precedence, Shape, first
 from klaviyo_mapping.segment.message import Message
-from klaviyo_mapping.segment.text import as_identifier
+from klaviyo_mapping.segment.text import as_identifier, is_blank
 from klaviyo_mapping.settings.settings import Settings
 from operations import Identity, Json, JsonObject
 
@@ -138,7 +138,7 @@ def _find(
 def _is_anything_sent(places: Sequence[Place], identifier: str) -> bool:
     """Whether any value was sent for it, usable or not. Null and blank text do not count."""
     return any(
-        document[key] is not None and not _is_blank(document[key])
+        document[key] is not None and not is_blank(document[key])
         for document, keys in places
         for key in keys[identifier]
     )
@@ -224,7 +224,3 @@ def as_phone_number(
     if text.startswith("+"):
         return to_e164(text, None)
     return to_e164(text, region_of(message, traits, settings.default_country))
-
-
-def _is_blank(sent: Json) -> bool:
-    return isinstance(sent, str) and not sent.strip()

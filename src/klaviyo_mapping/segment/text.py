@@ -24,6 +24,11 @@ def as_identifier(value: Json) -> str | None:
     return text if text and not text.isspace() else None
 
 
+def is_blank(value: Json) -> bool:
+    """Whether it is a text of nothing but white space, which counts as absent."""
+    return isinstance(value, str) and not value.strip()
+
+
 def _digits(number: float) -> str:
     """The number without an exponent; a whole one without a point, as JavaScript writes it."""
     return str(int(number)) if number.is_integer() else format(Decimal(repr(number)), "f")
