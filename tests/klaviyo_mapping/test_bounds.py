@@ -53,6 +53,23 @@ def test_products_beyond_the_limit_stay_in_the_order_as_they_came(sent: Any) -> 
     assert [warned.code for warned in warnings] == [MappingWarning.PRODUCTS_BEYOND_LIMIT]
 
 
+def test_products_by_sku_beyond_the_limit_keep_their_skus() -> None:
+    by_sku = {f"s-{number}": {"price": 2} for number in range(MOST_PRODUCTS + 2)}
+    (placed, *products), warnings = mapped(**order(by_sku))
+    assert products[-1].unique_id == f"o-1_s-{MOST_PRODUCTS - 1}"
+    assert placed.properties["products"] == {
+        f"s-{number}": {"price": 2} for number in (MOST_PRODUCTS, MOST_PRODUCTS + 1)
+    }
+    assert [warned.code for warned in warnings] == [MappingWarning.PRODUCTS_BEYOND_LIMIT]
+
+
+def test_json_texts_beyond_the_limit_stay_texts() -> None:
+    texts = [json.dumps(product) for product in PRODUCTS]
+    (placed, *products), _ = mapped(**order(texts))
+    assert len(products) == MOST_PRODUCTS
+    assert placed.properties["products"] == texts[MOST_PRODUCTS:]
+
+
 def test_products_up_to_the_limit_are_all_read() -> None:
     (placed, *products), warnings = mapped(**order(PRODUCTS[:MOST_PRODUCTS]))
     assert len(products) == MOST_PRODUCTS

@@ -7,6 +7,7 @@ spec and the old destination's page spell some of them differently.
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from klaviyo_mapping.events.amounts import Amount, as_amount, multiply
 from klaviyo_mapping.segment.keys import Precedence, Shape, split_at_nulls
@@ -66,6 +67,12 @@ class Product(Struct, frozen=True):
     def line_price(self) -> Amount | None:
         """Price × quantity; None without a price."""
         return self.fields.get("Row Total")
+
+    def with_sku(self, sku: str) -> "Product":
+        """The product that was sent under this SKU, which counts if it has no id of its own."""
+        if self.identifier is not None or as_identifier(sku) is None:
+            return self
+        return replace(self, fields={**self.fields, "SKU": sku})
 
 
 def read_product(document: JsonObject, currency: str | None) -> Product:

@@ -33,55 +33,80 @@ class Products:
     beyond: JsonObject = field(default_factory=dict)
 
 
+NOT_A_LIST = Products({}, (), (Warned(MappingWarning.PRODUCTS_NOT_A_LIST),))
+"""No product can be read, so that what was sent stays as it came."""
+
+
 def read_products(sent: JsonObject, keys: Shape, currency: str | None) -> Products:
     """The products of an event with these properties.
 
     `keys` has the key that may hold them, and `currency` is that of prices that name none.
     """
-    entries: Sequence[Json] | None = ()
+    entries: Sequence[Entry] | None = ()
     for key in keys:
         if sent[key] is not None:
-            entries = _as_list(sent[key])
+            entries = _entries_in(sent[key])
     if entries is None:
-        return Products({}, (), (Warned(MappingWarning.PRODUCTS_NOT_A_LIST),))
+        return NOT_A_LIST
     warnings: list[Warned] = []
     beyond: JsonObject = {}
     if len(entries) > MOST_PRODUCTS:
         warnings.append(Warned(MappingWarning.PRODUCTS_BEYOND_LIMIT))
-        beyond = {keys[-1]: entries[MOST_PRODUCTS:]}
+        beyond = {keys[-1]: _as_sent(entries[MOST_PRODUCTS:])}
         entries = entries[:MOST_PRODUCTS]
-    by_position = {
-        position: read_product(entry, currency)
-        for position, entry in enumerate(entries, start=1)
-        if isinstance(entry, dict)
-    }
+    by_position = {}
+    for position, (sku, entry) in enumerate(entries, start=1):
+        document = _as_entry(entry)
+        if isinstance(document, dict):
+            product = read_product(document, currency)
+            by_position[position] = product if sku is None else product.with_sku(sku)
+    if entries and not by_position:
+        return NOT_A_LIST
     if len(by_position) < len(entries):
         warnings.append(Warned(MappingWarning.PRODUCT_NOT_AN_OBJECT))
     return Products(by_position, keys, tuple(warnings), beyond)
 
 
-def _as_list(value: Json) -> Sequence[Json] | None:
-    """A list, or a value that means one: JSON text, an object by position or by SKU, one
-    product."""
+Entry = tuple[str | None, Json]
+"""What may be a product, and the SKU that it was sent under."""
+
+
+def _entries_in(value: Json) -> Sequence[Entry] | None:
+    """The entries of a list, or of a value that means one: JSON text, an object by position or by
+    SKU, one product."""
     if isinstance(value, str):
-        value = _decoded(value)
+        value = _decoded(value, MAX_LEVELS - 1)
     if isinstance(value, list):
-        return value
+        return [(None, each) for each in value]
     if not isinstance(value, dict):
         return None
-    are_objects = [isinstance(each, dict) for each in value.values()]
-    if all(are_objects) or (any(are_objects) and all(map(str.isdecimal, value))):
-        return list(value.values())
-    return [value] if _is_product(value) else None
+    are_objects = [isinstance(_as_entry(each), dict) for each in value.values()]
+    if any(are_objects) and all(map(str.isdecimal, value)):
+        return [(None, each) for each in value.values()]
+    if all(are_objects):
+        return list(value.items())
+    return [(None, value)] if _is_product(value) else None
 
 
-def _decoded(text: str) -> Json:
+def _as_sent(entries: Sequence[Entry]) -> Json:
+    by_sku = {sku: entry for sku, entry in entries if sku is not None}
+    return by_sku or [entry for _, entry in entries]
+
+
+def _as_entry(value: Json) -> Json:
+    """An entry, or the object that it is the JSON text of."""
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        return _decoded(value, MAX_LEVELS - 2)
+    return value
+
+
+def _decoded(text: str, levels: int) -> Json:
     """The JSON value of the text; `None` if it is not JSON, or nests too deeply to be sent."""
     try:
         value = msgspec.json.decode(text)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    return None if nests_deeper(value, MAX_LEVELS - 1) else value
+    return None if nests_deeper(value, levels) else value
 
 
 def _is_product(document: JsonObject) -> bool:
