@@ -4,7 +4,7 @@ Fields: https://segment.com/docs/connections/spec/ecommerce/v2/#order-completed.
 spec and the old destination's page spell some of them differently.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -20,6 +20,9 @@ Reader = Callable[[Json], Json] | None
 
 Source = tuple[str, Shape, Reader]
 """A field, the keys of an entry that may fill it, and how they are read."""
+
+Sources = tuple[Sequence[Source], Shape]
+"""What may fill the fields of one entry, and the keys that fill none."""
 
 
 def _id_as_sent(value: Json) -> Json:
@@ -81,8 +84,7 @@ def read_product(document: JsonObject, currency: str | None) -> Product:
     What cannot be read as its field is a further key. A null that could have filled one is left
     out. Without a quantity there is one.
     """
-    shapes = split_at_nulls(document) if None in document.values() else (tuple(document),) * 2
-    sources, others = _sources_in(shapes)
+    sources, others = _sources_in(document)
     fields: dict[str, Json] = {"Quantity": 1}
     price: dict[str, Json] = {}
     further = {key: document[key] for key in others}
@@ -111,13 +113,24 @@ def read_product(document: JsonObject, currency: str | None) -> Product:
     return Product(fields, price, further)
 
 
-@remembered
-def _sources_in(shapes: tuple[Shape, Shape]) -> tuple[Sequence[Source], Shape]:
-    """What may fill which field in an entry, and the keys that fill none.
+def _sources_in(document: JsonObject) -> Sources:
+    """What may fill which field of an entry, and the keys that fill none."""
+    if None in document.values():
+        return _sources_beside_nulls(split_at_nulls(document))
+    return _sources_of(tuple(document))
 
-    By all of the entry's keys and those that hold something.
-    """
-    keys_of = PRODUCT.keys_beside_nulls(shapes)
+
+@remembered
+def _sources_of(shape: Shape) -> Sources:
+    return _sources(PRODUCT.keys_of(shape), shape)
+
+
+@remembered
+def _sources_beside_nulls(shapes: tuple[Shape, Shape]) -> Sources:
+    return _sources(PRODUCT.keys_beside_nulls(shapes), shapes[0])
+
+
+def _sources(keys_of: Mapping[str, Shape], shape: Shape) -> Sources:
     found = [(field, keys, FIELDS[field][1]) for field, keys in keys_of.items() if keys]
     used = {key for _, keys, _ in found for key in keys}
-    return found, tuple(key for key in shapes[0] if key not in used)
+    return found, tuple(key for key in shape if key not in used)
