@@ -32,8 +32,9 @@ def test_the_ledgers_alarm_exists_with_it_and_waits_a_quarter_of_an_hour() -> No
         Metric.LEDGER_FAILURES.value,
     )
     failures = [(60.0 * minute, 1.0) for minute in range(60)]
-    assert goes_off(alarm, failures) == 900.0
-    assert goes_off(alarm, failures[:10]) is None, "one call, or a short trouble"
+    assert goes_off(alarm, {"LedgerFailures": failures}) == 900.0
+    short = {"LedgerFailures": failures[:10]}
+    assert goes_off(alarm, short) is None, "one call, or a short trouble"
 
 
 def test_the_dashboard_shows_what_the_ledger_could_not_read_or_write() -> None:
