@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy import rollout
 from handler.door import refusals
 from handler.report.codes import DeferralCode, RejectionCode, TroubleCode
 from handler.report.telemetry import Metric
@@ -19,6 +20,7 @@ from klaviyo_mapping.decision.reasons import DropReason, MappingWarning
 from klaviyo_mapping.settings.rules import Rules
 from klaviyo_mapping.settings.rules_file import read_rules
 from klaviyo_mapping.settings.settings import Settings
+from local.aws_stand_in import template
 from local.documenting import dashboard
 
 ROOT = Path(__file__).parent.parent
@@ -64,6 +66,24 @@ def test_every_code_has_a_row(code: str) -> None:
 def test_every_metric_has_one_row(metric: str) -> None:
     rows = re.findall(rf"^\|[^|]*`{metric}`[^|]*\|", page("answers-and-reasons.md"), re.MULTILINE)
     assert len(rows) == 1, f"docs/answers-and-reasons.md: one row for the metric `{metric}`"
+
+
+def parameters() -> dict[str, str]:
+    """The default of each parameter that a stack can have."""
+    declared = {**template.source()["Parameters"], **rollout.PARAMETERS}
+    return {name: str(facts["Default"]) for name, facts in declared.items()}
+
+
+@pytest.mark.parametrize(("name", "default"), parameters().items())
+def test_every_parameter_has_a_row_by_its_own_name_or_its_variables(
+    name: str, default: str
+) -> None:
+    variable = re.sub(r"(?<!^)([A-Z])", r"_\1", name).upper()
+    row = re.search(
+        rf"^\|[^|]*`(?:{name}|{variable})`[^|]*\|([^|]*)\|", page("settings.md"), re.MULTILINE
+    )
+    assert row, f"docs/settings.md: add a row for `{name}`"
+    assert (default or "–") in row[1], f"docs/settings.md: the default of `{name}` is {default!r}"
 
 
 @pytest.mark.parametrize("text", fenced("json"))
