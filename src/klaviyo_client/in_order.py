@@ -2,7 +2,9 @@
 
 Around `Klaviyo.deliver`: first the records of the batch's people are read, what is too late is left
 out, and what is to be sent is claimed; then it is sent; then it is noted what Klaviyo has taken.
-Where the records cannot be read or written in time, operations are sent without, and say so.
+What a table that is late could not check or note waits (`LEDGER_LATE`). What is urgent is sent
+without, and says so, and so is most of the rest if the table refuses or does not answer at all:
+`Checks` and `LateNotes` name the exceptions.
 """
 
 from collections.abc import Callable, Mapping, Sequence, Set

@@ -46,9 +46,10 @@ class LateNotes:
     def write(self, operations: Sequence[Operation], urgent: Set[int], now: float) -> Noted:
         """Note those of the operations that were sent before.
 
-        What the records are too late for comes again, and so does what somebody else changes each
-        time, unless it is `urgent` (by the operation's `id`): that is given up with a warning, and
-        so is everything where the records do not answer at all. `now` is in Unix seconds.
+        What cannot be noted because the records are late comes again, and so does what somebody
+        else changes each time. If the records have another trouble, a withdrawal comes again, and a
+        subscription is given up with a warning. So is whatever is `urgent` (by the operation's
+        `id`). `now` is in Unix seconds.
         """
         found = Noted()
         sent = {

@@ -243,7 +243,10 @@ def _field_ids(names: tuple[str, ...], salt: bytes) -> FieldIds:
 
 
 def _item(record: Record) -> dict[str, Any]:
-    """Eleven characters a field and 18 a time: sixty traits of a person are one write unit."""
+    """Eleven characters for each field and 18 for each time, of what was said and of the claims.
+
+    docs/ledger.md says how many traits are one write unit.
+    """
     return {
         "w": {"S": _text_of(record.fields)},
         "c": {"S": _text_of(record.claims)},

@@ -1,8 +1,8 @@
 """What one call of a function writes to the ledger and reads from it, within the call's allowance.
 
-Nothing here raises, and nothing here changes the answer, with two exceptions: a message is not sent
-again if every operation of it is known to be delivered, and what a late ledger could not check
-waits in the queue.
+Nothing here raises. The answer depends on it in two ways only: a message is not sent again if every
+operation of it is known to be delivered; and `LastWord` decides what is sent in which order, so an
+operation can wait (`ledger_late`, `person_busy`, `consent_too_soon`) or be left out.
 """
 
 from collections import Counter

@@ -73,9 +73,10 @@ def record_retry(
 ) -> None:
     """Note a batch of the retry queue.
 
-    `mapped` are messages that became operations only now; of the entries, `ready` were tried,
-    `later` put back with their message mapped, `hopeless` dead-lettered untried. What was put back
-    untried, and is known to wait, is not noted again: in a long outage that would be most of all.
+    `mapped` are messages that were put to the mapping only now; of the entries, `ready` were to be
+    sent, `later` wait for others to fill a request, `hopeless` were dead-lettered untried. What is
+    put back untried, and is known to wait, is not noted again: in a long outage that would be most
+    of all.
     """
     with page.guarded():
         found = of_delivery(ready, delivery, routing, now=at, pace=pace, missing=stored.missing)
