@@ -115,7 +115,7 @@ def arrival_of(item: Item) -> float:
 
 def read_story(table: Table, message_id: str, allowance: Allowance) -> Story | None:
     """The story of one message, by its id as logs show it."""
-    items, _ = table.query(item_keys.message(message_id), allowance, is_consistent=True)
+    items, _ = table.query(item_keys.message(message_id), allowance, consistent=True)
     return story(message_id, read_outcomes(table, items, allowance))
 
 

@@ -253,16 +253,13 @@ class Table:
         allowance: Allowance,
         *,
         index: bool = False,
-        begins: str | None = None,
-        latest: int | None = None,
-        is_consistent: bool = False,
+        consistent: bool = False,
         most: float | None = None,
     ) -> tuple[list[Item], bool]:
         """The items of one `pk` in the order of `sk`, and whether these are all; within `most`
         seconds.
 
-        With `index` the keys of one person's items in the order of their time. `begins` is how `sk`
-        begins; `latest` so many of the last ones.
+        With `index` the keys of one person's items in the order of their time.
         """
         document: Document = {
             "TableName": self.name,
@@ -272,14 +269,8 @@ class Table:
         }
         if index:
             document["IndexName"] = INDEX
-        elif is_consistent:
+        elif consistent:
             document["ConsistentRead"] = True
-        if begins is not None:
-            document["KeyConditionExpression"] += " AND begins_with(sk, :begins)"
-            document["ExpressionAttributeValues"][":begins"] = {"S": begins}
-        if latest is not None:
-            document["ScanIndexForward"] = False
-            document["Limit"] = latest
         items: list[Item] = []
         with allowance.spending(most) as until:
             while True:
@@ -289,8 +280,8 @@ class Table:
                     break
                 items += map(unmarshalled, self._living(answer["Items"]))
                 start = answer.get("LastEvaluatedKey")
-                if start is None or (latest is not None and len(items) >= latest):
-                    return (items if latest is None else items[latest - 1 :: -1]), True
+                if start is None:
+                    return items, True
                 document = {**document, "ExclusiveStartKey": start}
         return items, False
 

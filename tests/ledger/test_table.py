@@ -91,9 +91,7 @@ def test_the_items_of_one_key_and_of_one_person_come_in_order(table: Table) -> N
         return [each["sk"] for each in found[0]], found[1]
 
     assert keys(table.query("M#1", plenty())) == (["0", "A#1", "A#2", "A#3"], True)
-    assert keys(table.query("M#1", plenty(), begins="A#")) == (["A#1", "A#2", "A#3"], True)
     assert keys(table.query("p", plenty(), index=True)) == (["A#3", "A#2", "A#1"], True)
-    assert keys(table.query("p", plenty(), index=True, latest=2)) == (["A#2", "A#1"], True)
 
 
 class Unwell:
