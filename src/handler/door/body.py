@@ -92,11 +92,6 @@ class Body:
             yield value
 
 
-def read_messages(body: Content) -> Iterator[Message | Json | Unreadable]:
-    """The messages of a `Body`."""
-    return Body.read(body).messages()
-
-
 def read_values(body: Content) -> Iterator[Json | Unreadable]:
     """The values of a `Body`."""
     return Body.read(body).values()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handler.door.body import Unreadable, read_messages
+from handler.door.body import Body, Unreadable
 from handler.door.refusals import NoMessage, NotJson
 from klaviyo_mapping import Message
 from tests.suite.effort import examples
@@ -67,8 +67,8 @@ BODIES: list[tuple[str, str, list[Any]]] = [
     ("body", "messages"), [row[1:] for row in BODIES], ids=[row[0] for row in BODIES]
 )
 def test_the_messages_of_a_body(body: str, messages: list[Any]) -> None:
-    assert [as_json(each) for each in read_messages(body.encode())] == messages
-    assert [as_json(each) for each in read_messages(body)] == messages
+    assert [as_json(each) for each in Body.read(body.encode()).messages()] == messages
+    assert [as_json(each) for each in Body.read(body).messages()] == messages
 
 
 TOO_DEEP: list[tuple[str, str, list[Any]]] = [
@@ -91,7 +91,7 @@ TOO_DEEP: list[tuple[str, str, list[Any]]] = [
     ("body", "messages"), [row[1:] for row in TOO_DEEP], ids=[row[0] for row in TOO_DEEP]
 )
 def test_what_nests_too_deeply_is_unreadable_alone(body: str, messages: list[Any]) -> None:
-    assert list(read_messages(body.encode())) == messages
+    assert list(Body.read(body.encode()).messages()) == messages
 
 
 NOT_JSON: list[tuple[str, bytes]] = [
@@ -137,7 +137,7 @@ NOT_JSON_AS_TEXT = [
 )
 def test_what_is_no_json_is_refused(body: bytes | str) -> None:
     with pytest.raises(NotJson):
-        list(read_messages(body))
+        list(Body.read(body).messages())
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_what_is_no_json_is_refused(body: bytes | str) -> None:
 )
 def test_json_without_a_message_is_refused(body: bytes | str) -> None:
     with pytest.raises(NoMessage):
-        list(read_messages(body))
+        list(Body.read(body).messages())
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_json_without_a_message_is_refused(body: bytes | str) -> None:
 )
 def test_a_refusal_says_where_and_not_what(body: bytes, text: str) -> None:
     with pytest.raises(NotJson) as refusal:
-        list(read_messages(body))
+        list(Body.read(body).messages())
     assert str(refusal.value) == text
 
 
@@ -195,8 +195,8 @@ def test_an_array_is_read_as_json_reads_it_beside_an_unreadable_element_too(
     values: list[Any], ascii_only: bool
 ) -> None:
     texts = [json.dumps(value, ensure_ascii=ascii_only) for value in values]
-    alone = list(read_messages(f"[{','.join(texts)}]".encode()))
-    beside = list(read_messages(f"[{','.join([DEEP, *texts])}]".encode()))
+    alone = list(Body.read(f"[{','.join(texts)}]".encode()).messages())
+    beside = list(Body.read(f"[{','.join([DEEP, *texts])}]".encode()).messages())
     assert alone == values
     assert beside == [Unreadable(DEEP, UNREADABLE), *values]
 
@@ -204,7 +204,7 @@ def test_an_array_is_read_as_json_reads_it_beside_an_unreadable_element_too(
 @settings(max_examples=examples(200))
 @given(st.text(st.characters(categories=["Cs", "Ll"]) | st.sampled_from('\\u"d8'), max_size=8))
 def test_no_half_of_a_surrogate_pair_gets_through(text: str) -> None:
-    (message,) = read_messages(json.dumps({"a": text}).encode())
+    (message,) = Body.read(json.dumps({"a": text}).encode()).messages()
     assert isinstance(message, dict)
     message["a"].encode()
     # JSON joins two halves that meet, which Python keeps apart.
@@ -218,6 +218,6 @@ def test_a_body_of_escapes_takes_no_longer_than_its_length_asks_for(piece: str) 
 
     def read() -> None:
         with contextlib.suppress(NotJson):
-            list(read_messages(body))
+            list(Body.read(body).messages())
 
     assert processor_seconds(read, 2.0) < 2.0
