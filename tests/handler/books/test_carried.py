@@ -1,5 +1,6 @@
 """What a call could not write about its messages is written with the next call of its process."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -248,15 +249,6 @@ def person_of(ledger: Deployment) -> list[bool]:
     return ["person" in each for each in items(ledger, "M#track-1")]
 
 
-def test_an_item_finds_its_person(
-    ledger: Deployment, webhook: Intake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with unwritten(monkeypatch):
-        webhook.handle(call([track(1)]))
-    webhook.handle(call([{"type": "page"}]))
-    assert person_of(ledger) == [True]
-
-
 @pytest.mark.parametrize("is_late", [False, True], ids=["at once", "with a later call"])
 def test_nobody_is_found_who_was_forgotten_meanwhile(
     ledger: Deployment, webhook: Intake, monkeypatch: pytest.MonkeyPatch, *, is_late: bool
@@ -270,15 +262,22 @@ def test_nobody_is_found_who_was_forgotten_meanwhile(
     assert person_of(ledger) == [False]
 
 
-def test_after_a_minute_an_item_no_longer_finds_its_person(
-    ledger: Deployment, webhook: Intake, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("seconds", "is_found"), [(50.0, True), (70.0, False)])
+def test_an_item_finds_its_person_for_a_minute(
+    ledger: Deployment,
+    webhook: Intake,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+    *,
+    is_found: bool,
 ) -> None:
-    """Another function may have forgotten the person."""
+    """Later, another function may have forgotten the person."""
     with unwritten(monkeypatch):
         webhook.handle(call([track(1)]))
-    monkeypatch.setattr(carried, "PERSON_SECONDS", 0.0)
+    assert webhook.books is not None
+    monkeypatch.setattr(webhook.books._table, "now", lambda: time.time() + seconds)
     webhook.handle(call([{"type": "page"}]))
-    assert person_of(ledger) == [False]
+    assert person_of(ledger) == [is_found]
 
 
 def test_a_fault_while_it_is_written_loses_nothing(

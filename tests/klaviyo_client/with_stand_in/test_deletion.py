@@ -7,7 +7,6 @@ import pytest
 from klaviyo_client.api.answers import Answer
 from klaviyo_client.api.outcomes import Delivered, Outcome, Refused, Retryable, RetryReason
 from klaviyo_client.delivery import Klaviyo
-from klaviyo_client.one_delivery import DELETION_SECONDS
 from local.klaviyo_stand_in import Account, Weather, serve
 from operations import (
     AddToList,
@@ -34,7 +33,7 @@ from tests.klaviyo_client.fakes import (
 NUMBER = "+14155552671"
 ANN = Identity("ann@shop.example", "7", NUMBER)
 
-LATER = Retryable(RetryReason.WAITS_FOR_PROFILE, DELETION_SECONDS, tried=False)
+LATER = Retryable(RetryReason.WAITS_FOR_PROFILE, 300.0, tried=False)
 
 
 def outcomes(klaviyo: Klaviyo, *operations: Operation) -> list[Outcome]:
