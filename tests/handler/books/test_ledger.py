@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -495,6 +495,7 @@ def test_an_unwell_ledger_costs_little_time_and_changes_no_answer(
         assert failures >= (1 if dynamo.nonsense == NONSENSE else 62)
         began = time.monotonic()
         assert ledger.retry(batch(envelope({"message": track(99)}))) == {"batchItemFailures": []}
+        assert time.monotonic() - began < 2.0, "not the five seconds that it has"
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")
     assert ledger.webhook(call(messages)) == expected
 
@@ -599,88 +600,117 @@ def test_the_messages_whose_fate_was_not_written_yet_are_logged(
     assert logged == [[message["messageId"]]]
 
 
+def late_to_put(monkeypatch: pytest.MonkeyPatch, is_late: Callable[[int], bool]) -> None:
+    """DynamoDB is late for each item that is put singly if `is_late` says so of its number."""
+    usual, puts = DynamoDb.call, itertools.count()
+
+    def call_(self: DynamoDb, asked: Iterable[Asked], seconds: float) -> Any:
+        for number, each in enumerate(asked):
+            if each[0] == "PutItem" and is_late(next(puts)):
+                yield number, TableError("TimedOut")
+            else:
+                [(_, answer)] = usual(self, [each], seconds)
+                yield number, answer
+
+    monkeypatch.setattr(DynamoDb, "call", call_)
+
+
+def said_of_jane(number: int, name: str, minute: int = 0, **properties: Any) -> dict[str, Any]:
+    return track(
+        number,
+        event=name,
+        properties={"email": "jane@acme-store.example", **properties},
+        timestamp=f"2026-11-23T10:0{minute}:00Z",
+    )
+
+
+def consent_of_jane(ledger: Deployment) -> str:
+    jane = ledger.account.profiles.by_email("jane@acme-store.example")
+    assert jane is not None
+    return jane.consents["email.marketing"]
+
+
+def test_a_withdrawal_from_everything_is_left_to_the_function_that_has_more_time(
+    ledger: Deployment,
+) -> None:
+    webhook = assembly.webhook({**ledger.variables, "CONSENT_EVENTS": "true"})
+    assert webhook.books is not None
+    webhook.handle(call([identify(1)]))
+    webhook.books.seconds = 0.0
+    webhook.handle(call([said_of_jane(2, "User Unsubscribed")]))
+    (entry,) = ledger.waiting()
+    assert entry["operation"]["kind"] == "unsubscribe"
+    assert entry["not_before"] < time.time() + 10.0
+
+
 def test_a_withdrawal_from_everything_is_sent_before_the_ledger_is_in_time(
     ledger: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As long as it can be read that nothing newer says the opposite."""
-    usual = DynamoDb.call
+    """As long as it can be read that nothing newer says the opposite. It waits to be recorded."""
     is_late: list[bool] = []
-
-    def late_to_claim(self: DynamoDb, asked: Iterable[Asked], seconds: float) -> Any:
-        for number, each in enumerate(asked):
-            if is_late and each[0] == "PutItem":
-                yield number, TableError("TimedOut")
-            else:
-                [(_, answer)] = usual(self, [each], seconds)
-                yield number, answer
-
-    monkeypatch.setattr(DynamoDb, "call", late_to_claim)
+    late_to_put(monkeypatch, lambda _: bool(is_late))
     ledger.account.add_subscribed("jane@acme-store.example", "Y6nRLr")
-    variables = {**ledger.variables, "CONSENT_EVENTS": "true"}
-    webhook, retry = assembly.webhook(variables), assembly.retry(variables)
-    assert webhook.books is not None
-    webhook.handle(call([identify(1)]))
-    retry.handle(batch(envelope({"message": identify(2)})), 60.0)
-    webhook.books.seconds = 0.0
-    withdrawal = track(event="User Unsubscribed", properties={"email": "jane@acme-store.example"})
-    began = time.time()
-    webhook.handle(call([withdrawal]))
-    (entry,) = ledger.waiting()
-    assert entry["operation"]["kind"] == "unsubscribe"
-    assert entry["not_before"] < time.time() + 10.0, "the retry function has more time"
-    (entry,) = ledger.take_all()
+    retry = assembly.retry({**ledger.variables, "CONSENT_EVENTS": "true"})
+    retry.handle(batch(envelope({"message": identify(1)})), 60.0)
     is_late.append(True)
-    retry.handle(batch(envelope(entry)), 60.0)
+    began = time.time()
+    withdrawal = said_of_jane(2, "User Unsubscribed")
+    retry.handle(batch(envelope({"message": withdrawal})), 60.0)
+    assert consent_of_jane(ledger) == "UNSUBSCRIBED"
     (again,) = ledger.waiting()
-    assert began <= again["operation"].pop("sent_at") <= time.time()
-    assert (again["operation"], again["attempts"]) == (entry["operation"], 1)
+    assert (again["operation"]["kind"], again["attempts"]) == ("unsubscribe", 1)
+    assert began <= again["operation"]["sent_at"] <= time.time()
     assert again["not_before"] >= began + 30.0
-    jane = ledger.account.profiles.by_email("jane@acme-store.example")
-    assert jane is not None
-    assert jane.consents["email.marketing"] == "UNSUBSCRIBED"
 
 
-@pytest.mark.parametrize("with_ledger", [True, False], ids=["with the ledger", "turned off since"])
-def test_a_consent_that_could_not_be_recorded_in_time_is_recorded_later_and_not_sent_again(
-    ledger: Deployment, monkeypatch: pytest.MonkeyPatch, *, with_ledger: bool
-) -> None:
-    deployment = ledger.with_settings(CONSENT_EVENTS="true")
-    usual, puts = DynamoDb.call, itertools.count()
-
-    def late_to_note(self: DynamoDb, asked: Iterable[Asked], seconds: float) -> Any:
-        for number, each in enumerate(asked):
-            if each[0] == "PutItem" and next(puts) == 1:
-                yield number, TableError("TimedOut")
-            else:
-                [(_, answer)] = usual(self, [each], seconds)
-                yield number, answer
-
-    def said(number: int, name: str, minute: int, list_id: str | None) -> dict[str, Any]:
-        properties = {"email": "jane@acme-store.example", "list_id": list_id}
-        time_ = f"2026-11-23T10:0{minute}:00Z"
-        return track(number, event=name, properties=properties, timestamp=time_)
-
-    monkeypatch.setattr(DynamoDb, "call", late_to_note)
+@pytest.fixture
+def unrecorded(ledger: Deployment, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The entry of a consent that was sent, and that could not be recorded in time."""
+    late_to_put(monkeypatch, lambda number: number == 1)  # after the claim
     monkeypatch.setattr("klaviyo_client.checking.MARGIN", -60.0)  # its claim has ended soon
-    consent = said(1, "User Subscribed", 5, "WmB7kT")
-    status, body = deployment.webhook(call([consent]))
-    assert (status, body["queued"]) == (200, 1)
+    consent = said_of_jane(1, "User Subscribed", 5, list_id="WmB7kT")
+    ledger.with_settings(CONSENT_EVENTS="true").webhook(call([consent]))
+    assert consent_of_jane(ledger) == "SUBSCRIBED"
     (entry,) = ledger.take_all()
-    assert entry["operation"]["kind"] == "subscribe"
-    assert story_of(ledger, consent["messageId"]).state is State.WAITING
+    return due(entry)
+
+
+def test_a_consent_that_could_not_be_recorded_in_time_waits(
+    ledger: Deployment, unrecorded: dict[str, Any]
+) -> None:
+    assert unrecorded["operation"]["kind"] == "subscribe"
+    assert unrecorded["operation"]["sent_at"] == pytest.approx(time.time(), abs=60.0)
+    assert story_of(ledger, "track-1").state is State.WAITING
+
+
+def test_a_consent_that_waits_to_be_recorded_is_not_sent_again(
+    ledger: Deployment, unrecorded: dict[str, Any]
+) -> None:
     before = ledger.account.counts.total()
-    if not with_ledger:
-        deployment = deployment.with_settings(LEDGER_TABLE="")
-    assert deployment.retry(batch(envelope(due(entry)))) == {"batchItemFailures": []}
+    assert ledger.retry(batch(envelope(unrecorded))) == {"batchItemFailures": []}
     assert ledger.account.counts.total() == before
     assert (ledger.waiting(), ledger.dead()) == ([], [])
-    if with_ledger:
-        assert story_of(ledger, consent["messageId"]).state is State.DELIVERED
-        withdrawal = {"message": said(2, "User Unsubscribed", 3, None)}
-        deployment.retry(batch(envelope(withdrawal)))
-        jane = ledger.account.profiles.by_email("jane@acme-store.example")
-        assert jane is not None
-        assert jane.consents["email.marketing"] == "SUBSCRIBED"
+    assert story_of(ledger, "track-1").state is State.DELIVERED
+
+
+def test_a_consent_that_waits_to_be_recorded_is_not_sent_again_where_the_ledger_was_turned_off(
+    ledger: Deployment, unrecorded: dict[str, Any]
+) -> None:
+    before = ledger.account.counts.total()
+    without = ledger.with_settings(LEDGER_TABLE="")
+    assert without.retry(batch(envelope(unrecorded))) == {"batchItemFailures": []}
+    assert ledger.account.counts.total() == before
+    assert (ledger.waiting(), ledger.dead()) == ([], [])
+
+
+def test_a_consent_that_was_recorded_later_stands_against_an_older_withdrawal(
+    ledger: Deployment, unrecorded: dict[str, Any]
+) -> None:
+    ledger.retry(batch(envelope(unrecorded)))
+    withdrawal = said_of_jane(2, "User Unsubscribed", 3)
+    deployment = ledger.with_settings(CONSENT_EVENTS="true")
+    deployment.retry(batch(envelope({"message": withdrawal})))
+    assert consent_of_jane(ledger) == "SUBSCRIBED"
 
 
 def test_what_a_late_ledger_holds_up_is_sent_before_its_retry_window_ends(
