@@ -78,7 +78,7 @@ test: $(COMMAND) ## Check format, lint, types and layers, and run every test (4 
 faults: $(COMMAND) ## Send 100,000 messages through everything that can fail, three times (12 minutes; 25 with LEDGER=on or failing)
 	$(BIN)/python -m tests.faults $(if $(LEDGER),--ledger $(LEDGER))
 
-bench: $(COMMAND) ## Measure speed, cold start, memory and size (2 minutes; BASE=a commit, PEER=a folder)
+bench: $(COMMAND) ## Measure speed, cold start, memory and size (2 minutes; BASE=a commit, FRESH=1: measure it anew; PEER=a folder)
 	$(BIN)/python -m bench $(if $(BASE),--base $(BASE)) $(if $(FRESH),--fresh) $(if $(PEER),--peer $(PEER))
 
 bench-memory: $(COMMAND) ## Measure each of Lambda's memory sizes (2 minutes)
@@ -110,9 +110,10 @@ format: $(COMMAND) ## Format the code, and fix what the linter can fix
 	$(BIN)/ruff format
 
 clean: ## Remove everything that make has made
-	rm -rf .venv .venv-* .run .aws-sam dist
+	rm -rf .venv .venv-* .run .aws-sam dist bench/results
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	find src preview cli installed local tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src preview cli installed local deploy tests bench \
+	  \( -name __pycache__ -o -name node_modules \) -type d -prune -exec rm -rf {} +
 
 # What pip is at, one line for each package.
 STEPS := sed -nuE 's/^Collecting ([^ =]+)==([^ ]+).*/  \1 \2/p; s/^(Installing collected packages).*/  unpacking them all/p'

@@ -2,17 +2,19 @@
 
 import os
 import re
+import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 from local.aws_stand_in.function import ROOT
 
 
-def make(*arguments: str) -> tuple[int, str]:
+def make(*arguments: str, in_: Path = ROOT) -> tuple[int, str]:
     environment = {"PATH": os.environ["PATH"]}
     done = subprocess.run(
         ["make", *arguments],
-        cwd=ROOT,
+        cwd=in_,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -62,6 +64,30 @@ def test_what_a_target_does_stands_in_one_column() -> None:
     lines = make()[1].splitlines()
     columns = {re.match(r"  make \S+ +", line).end() for line in lines}  # type: ignore[union-attr]
     assert len(columns) == 1
+
+
+def test_clean_removes_what_make_has_made_and_nothing_else(tmp_path: Path) -> None:
+    """What .gitignore names as made by make or its tools; a backfill's files are somebody's own."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    tops = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["mypy"]["files"]
+    locks = (ROOT / "tests").rglob("package-lock.json")
+    packages = [path.parent.relative_to(ROOT) for path in locks if "node_modules" not in path.parts]
+    made = [
+        *(f"{top}/__pycache__/a.pyc" for top in tops),
+        *(f"{path}/node_modules/a.js" for path in packages),
+        *(".venv/a", ".venv-sam/a", ".run/a", ".aws-sam/a", "dist/a", "bench/results/a.json"),
+        *(".hypothesis/a", ".import_linter_cache/a", ".mypy_cache/a", ".pytest_cache/a"),
+        ".ruff_cache/a",
+    ]
+    assert packages
+    kept = ["backfill-a.state", "stacks/shop.yaml", "src/rules.toml"]
+    for name in (*made, *kept):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    assert make("clean", in_=tmp_path)[0] == 0
+    assert [name for name in made if (tmp_path / name).exists()] == []
+    assert [name for name in kept if not (tmp_path / name).exists()] == []
 
 
 def test_missing_python_is_named(tmp_path: Path) -> None:
