@@ -9,6 +9,7 @@ from tests.template.stack import (
     ENCRYPTED,
     EVERY,
     KEY,
+    PSEUDO,
     TRACED,
     WITH_CHAT,
     WITH_LEDGER,
@@ -107,6 +108,28 @@ def test_function_may_do_what_it_does_and_nothing_else(
 ) -> None:
     assert stack.properties(function)["Role"] == arn(role)
     assert rights(stack, role) == always | more
+
+
+@pytest.mark.parametrize("role", ["WebhookRole", "RetryRole"])
+@pytest.mark.parametrize(("ledger", "more"), [("off", []), ("on", ["dynamodb"])])
+@pytest.mark.parametrize(
+    ("partition", "region", "suffix"),
+    [("aws", "us-east-1", "amazonaws.com"), ("aws-cn", "cn-north-1", "amazonaws.com.cn")],
+)
+def test_a_function_may_use_the_key_only_through_the_services_that_it_calls(
+    partition: str, region: str, suffix: str, ledger: str, more: list[str], role: str
+) -> None:
+    """The names of the services end with amazonaws.com in every partition:
+    https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service"""
+    pseudo = {"AWS::Partition": partition, "AWS::Region": region, "AWS::URLSuffix": suffix}
+    stack = Stack({**PSEUDO, **pseudo}, EncryptionKeyArn=KEY, Ledger=ledger)
+    conditions = {
+        each["Sid"]: each.get("Condition")
+        for each in stack.properties(role)["Policies"][0]["PolicyDocument"]["Statement"]
+    }
+    services = [f"{name}.{region}.amazonaws.com" for name in ("secretsmanager", "sqs", *more)]
+    assert conditions.pop("UseEncryptionKey") == {"StringEquals": {"kms:ViaService": services}}
+    assert set(conditions.values()) == {None}
 
 
 def test_there_are_no_other_roles() -> None:
