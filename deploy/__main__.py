@@ -26,12 +26,14 @@ RUNBOOK = "RunbookUrl"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Deploy, and give the exit status."""
     parser = argparse.ArgumentParser(prog="make deploy", description=__doc__)
-    parser.add_argument("stack", help="the name of the stack")
+    # Make writes a name with a space as several words. They are put together again, so that the
+    # error names STACK.
+    parser.add_argument("stack", nargs="*", help="the name of the stack")
     parser.add_argument("--template", type=Path, default=FILE, help="instead of template.yaml")
     parser.add_argument("--sam", default="", help="more options for `sam deploy`")
     given = parser.parse_args(arguments)
     try:
-        return _deploy(given.stack, given.template, shlex.split(given.sam))
+        return _deploy(" ".join(given.stack), given.template, shlex.split(given.sam))
     except (ParameterError, Trouble) as error:
         print(f"make deploy: {error}", file=sys.stderr)
         return 2

@@ -37,7 +37,9 @@ def read(file: Path) -> dict[str, str]:
     """
     try:
         # BaseLoader leaves every value as it was written: `true`, `no` and `0042` stay texts.
-        document = yaml.load(file.read_text("utf-8"), yaml.BaseLoader)
+        text = file.read_text("utf-8")
+        _check_names(yaml.compose(text, yaml.BaseLoader), file)
+        document = yaml.load(text, yaml.BaseLoader)
     except (OSError, UnicodeDecodeError) as error:
         raise ParameterError(f"{file} cannot be read: {type(error).__name__}") from None
     except yaml.YAMLError as error:
@@ -54,6 +56,18 @@ def read(file: Path) -> dict[str, str]:
         except ParameterError as error:
             raise ParameterError(f"{file}: {error}") from None
     return document
+
+
+def _check_names(document: yaml.Node | None, file: Path) -> None:
+    """YAML would take the last value of a name that stands twice, and say nothing."""
+    seen: set[str] = set()
+    for name, _ in document.value if isinstance(document, yaml.MappingNode) else ():
+        place = f"{file}, line {name.start_mark.line + 1}"
+        if not isinstance(name, yaml.ScalarNode):
+            raise ParameterError(f"{place}: write one `Name: value` a line; see {EXAMPLE}")
+        if name.value in seen:
+            raise ParameterError(f"{place}: {name.value} is set twice: keep one line")
+        seen.add(name.value)
 
 
 def check(name: str, value: Any) -> None:

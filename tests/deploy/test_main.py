@@ -39,6 +39,13 @@ def test_a_name_that_cloudformation_would_not_take(
     )
 
 
+@pytest.mark.parametrize("words", [("a", "b"), ()])
+def test_a_name_that_make_hands_on_as_several_words_or_none(
+    folder: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    assert said(capsys, *words).startswith(f"make deploy: STACK={' '.join(words)}: expected up to")
+
+
 def test_the_sam_cli_is_missing(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

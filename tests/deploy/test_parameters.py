@@ -53,6 +53,11 @@ def test_values_are_read_as_they_are_written(
         ),
         ("- ListId\n", "write one `Name: value` a line"),
         ("ListId: [\n", "it is not YAML"),
+        ("? [ListId]\n: Y6nRLr\n", ", line 1: write one `Name: value` a line"),
+        (
+            "RetryHours: 24\nListId: Y6nRLr\nRetryHours: 48\n",
+            ", line 3: RetryHours is set twice: keep one line",
+        ),
     ],
 )
 def test_what_the_template_would_not_take_is_named_with_the_remedy(
