@@ -104,6 +104,31 @@ def test_python_that_is_too_old_is_named(tmp_path: Path) -> None:
     assert "make PYTHON=python3.12 test" in output
 
 
+def test_missing_python_of_the_emulator_is_an_error_for_who_asks_for_the_accounts() -> None:
+    """The check of CI only says that it is left out."""
+
+    def deploy(*arguments: str) -> tuple[int, str, str]:
+        done = subprocess.run(
+            [".ci/deploy", *arguments],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], "PYTHON313": "python-of-nobody"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    status, output, error = deploy("tests.emulator.accounts")
+    assert (status, output) == (2, "")
+    assert "PYTHON313=python-of-nobody is not a Python 3.13" in error
+    assert "make accounts PYTHON313=/path/to/python3.13" in error
+    assert deploy() == (
+        0,
+        "",
+        "deployment: NOT CHECKED, there is no Python 3.13 to run the functions\n",
+    )
+
+
 def test_missing_venv_is_told_with_its_remedy(tmp_path: Path) -> None:
     bare = 'case "$2" in *ensurepip*) exit 1;; *) exit 0;; esac'
     status, output = make("run", python(tmp_path, bare), f"VENV={tmp_path}/venv")
