@@ -20,7 +20,7 @@ from local.make_run import tour
 from local.make_run.configuration import RUN_FOLDER, Configuration, ConfigurationError
 from local.make_run.deployment import KEY_OF_STAND_IN, LEDGER_KEY, Deployment, start
 from local.make_run.narrator import Narrator
-from local.make_run.place import claimed
+from local.make_run.place import claimed, writing
 from local.sam import sam_files
 from local.screen import BOLD, Screen
 
@@ -70,9 +70,10 @@ def _run(configuration: Configuration, screen: Screen, folder: Path, log: IO[Any
         start(configuration, log, take_exchange, narrator.tell_batch) as deployment,
         console.serve(configuration, deployment, journal, os.environ) as console_url,
     ):
-        _facts(configuration, deployment).write(folder)
-        if deployment.account is not None:
-            sam_files.write(folder, _variables(configuration, deployment))
+        with writing(folder):
+            _facts(configuration, deployment).write(folder)
+            if deployment.account is not None:
+                sam_files.write(folder, _variables(configuration, deployment))
         _show_places(configuration, deployment, console_url, folder, screen)
         as_expected = not configuration.samples or tour.show(configuration, deployment, screen)
         if not configuration.once:
@@ -107,7 +108,9 @@ def _log(configuration: Configuration, folder: Path) -> Iterator[IO[Any]]:
     if configuration.verbose:
         yield sys.stderr
         return
-    with (folder / LOG).open("w") as log:
+    with writing(folder):
+        log = (folder / LOG).open("w")
+    with log:
         yield log
 
 
@@ -219,7 +222,7 @@ def _show_commands(
   from {_shown(folder / FILE)}."""
     )
     if deployment.account is not None:
-        options = f"--config-file {folder / sam_files.OPTIONS}"
+        options = f"--config-file {shlex.quote(str(folder / sam_files.OPTIONS))}"
         screen.heading("Run what `sam build` makes, in Lambda's image")
         screen.line(
             f"""

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 
+from cli.stack.local import FILE, LOCK
 from local import klaviyo_stand_in as klaviyo
 from local.aws_stand_in.function import ROOT
 from local.aws_stand_in.template import source
@@ -33,6 +34,7 @@ from local.make_run.configuration import Configuration
 from local.make_run.deployment import Deployment, start
 from local.make_run.place import claimed
 from local.make_run.running import LOG
+from local.sam import sam_files
 from local.samples import SAMPLES, load, send
 from local.samples.sign import signed_with
 from local.screen import Screen
@@ -58,9 +60,11 @@ def finish(process: "subprocess.Popen[str]") -> tuple[int, str]:
 
 
 @pytest.fixture(scope="module")
-def serving() -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    """The process as it serves, and what it has written so far."""
-    process = run()
+def serving(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """The process as it serves, and what it has written so far. Its folder has a space."""
+    process = run(RUN_FOLDER=str(tmp_path_factory.mktemp("a run")))
     assert process.stdout is not None
     yield process, until("Serving until Ctrl-C", process.stdout)
     process.kill()
@@ -143,9 +147,15 @@ def test_command_line_works_as_printed(serving: tuple["subprocess.Popen[str]", s
     assert outputs[1]
 
 
+def sam_file(output: str) -> Path:
+    """The file that both commands of `sam local` name, as a shell reads it."""
+    [named] = {shlex.split(each)[1] for each in re.findall(r"--config-file .+", output)}
+    return Path(named)
+
+
 def test_sam_local_finds_what_it_needs(serving: tuple["subprocess.Popen[str]", str]) -> None:
-    [named] = set(re.findall(r"--config-file (\S+)", serving[1]))
-    options = tomllib.loads(Path(named).read_text())["default"]
+    named = sam_file(serving[1])
+    options = tomllib.loads(named.read_text())["default"]
     for command in ("local_invoke", "local_start_api"):
         given = options[command]["parameters"]
         assert given["parameter_overrides"] in ("Architecture=x86_64", "Architecture=arm64")
@@ -158,7 +168,7 @@ def test_sam_local_finds_what_it_needs(serving: tuple["subprocess.Popen[str]", s
 
 
 def test_functions_of_sam_local_are_answered(serving: tuple["subprocess.Popen[str]", str]) -> None:
-    folder = Path(re.findall(r"--config-file (\S+)", serving[1])[0]).parent
+    folder = sam_file(serving[1]).parent
     variables = json.loads((folder / "env.json").read_text())["Parameters"]
     for name in ("AWS_ENDPOINT_URL", "KLAVIYO_API_URL"):
         address = urlsplit(variables[name])
@@ -242,6 +252,46 @@ def test_second_run_leaves_the_first_ones_log_alone(tmp_path: Path) -> None:
     assert status == 0
     assert (first / LOG).read_text() == "of the first run\n"
     assert (tmp_path / "2" / LOG).exists()
+
+
+@pytest.mark.parametrize(
+    ("named", "why"),
+    [
+        ("{file}", "it is a file, or inside one"),
+        ("{file}/run", "it is a file, or inside one"),
+        ("{folder}", "Is a directory"),
+        ("/proc", None),
+        ("/proc/x", None),
+    ],
+    ids=[
+        "a file",
+        "inside a file",
+        "the lock is a folder",
+        "may not be written",
+        "may not be made",
+    ],
+)
+def test_folder_that_cannot_be_had_is_one_clear_line(
+    named: str, why: str | None, tmp_path: Path
+) -> None:
+    (file := tmp_path / "a file").touch()
+    (tmp_path / LOCK).mkdir()
+    path = named.format(file=file, folder=tmp_path)
+    status, output = finish(run(RUN_FOLDER=path))
+    assert (status, output.count("\n")) == (1, 1)
+    assert output.startswith(f"error: RUN_FOLDER: {path} cannot be the run's folder ({why or ''}")
+    assert output.endswith("write to with RUN_FOLDER=…, such as RUN_FOLDER=/tmp/run\n")
+
+
+@pytest.mark.parametrize("name", [LOG, FILE, sam_files.OPTIONS])
+def test_file_of_the_folder_that_cannot_be_written_is_one_clear_line(
+    name: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).mkdir()
+    status, output = finish(run(RUN_FOLDER=str(tmp_path)))
+    assert status == 1
+    assert "Traceback" not in output
+    assert f"error: RUN_FOLDER: {tmp_path} cannot be the run's folder (Is a directory)" in output
 
 
 def test_setting_that_cannot_be_read_is_one_clear_line() -> None:
