@@ -25,13 +25,13 @@ Examples:
   KLAVIYO_PRIVATE_KEY=pk_… klaviyo-destination compare --ecommerce-metrics klaviyo messages.jsonl
 
 \b
-Reads the archive as `backfill` does, and the account's metrics, lists, and the properties of a
-sample of people and events. It needs the scopes metrics:read, lists:read and profiles:read, and
-events:read for the properties of events. KLAVIYO_PRIVATE_KEY comes before the stack's key. Nothing
-is sent, and nothing is changed.
-With --json: {"messages", "mapped", "dropped", "rejected", "sampled_people", "go_on", "new", "stop",
-"other_integrations", "renamed", "changed", "new_properties", "missing_lists"}. Exit status: 1 if a
-flow, a segment or a report may break.
+Reads the archive and judges each message as `backfill --with-lists --with-consent` does, and reads
+the account's metrics, lists, and the properties of a sample of people and events. It needs the
+scopes metrics:read, lists:read and profiles:read, and events:read for the properties of events.
+KLAVIYO_PRIVATE_KEY comes before the stack's key. Nothing is sent, and nothing is changed.
+With --json: {"messages", "mapped", "dropped": {reason: n}, "rejected": {code: n},
+"sampled_people", "go_on", "new", "stop", "other_integrations", "renamed", "changed",
+"new_properties", "missing_lists"}. Exit status: 1 if a flow, a segment or a report may break.
 """
 
 RESEMBLES = "a flow may listen to the old name"
@@ -152,7 +152,7 @@ def _show(
 ) -> None:
     rows: list[tuple[console.Cell, ...]] = [("messages", "mapped", reading.mapped)]
     rows += [("", f"dropped: {reason}", n) for reason, n in reading.dropped.most_common()]
-    rows += [("", f"rejected: {field}", n) for field, n in reading.rejected.most_common()]
+    rows += [("", f"rejected: {why}", n) for why, n in reading.rejected.most_common()]
     console.write_table(("", "", "number"), rows)
     _show_metrics(found)
     _show_properties(found, held, sees_events)

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from cli.archive import ArchiveEntry
+from cli.backfill.translation import Selection, Translator
 from cli.comparison.facts import Facts, Properties
 from cli.contents import Content
 from handler.decision import decide
 from handler.door.refusals import Refusal
 from handler.door.validation import Malformed, validate
-from klaviyo_mapping import Dropped, Mapped, Message, Settings
+from handler.report.codes import RejectionCode
+from klaviyo_mapping import Mapped, Message, Settings
 from operations import AddToList, CreateEvent, Operation, RemoveFromList, Subscribe, UpsertProfile
 
 SAMPLE = 1_000
@@ -20,7 +22,8 @@ SAMPLE = 1_000
 
 @dataclass(slots=True)
 class ArchiveSummary:
-    """What was read. `dropped` counts by reason, `rejected` by field.
+    """What was read. `dropped` counts by reason, `rejected` by code, and by field if one is at
+    fault.
 
     `examples` has a message of each metric, by which other settings can be tried.
     """
@@ -34,11 +37,11 @@ class ArchiveSummary:
 
 
 class ArchiveReader:
-    """Maps messages under one set of settings."""
+    """Maps messages under one set of settings, as a backfill with every list and consent would."""
 
     def __init__(self, settings: Settings, now: datetime) -> None:
-        self._settings = settings
-        self._now = now
+        selection = Selection(with_lists=True, with_consent=True)
+        self._translator = Translator(selection, settings, now)
         self.reading = ArchiveSummary()
 
     def take(self, record: ArchiveEntry) -> None:
@@ -49,7 +52,7 @@ class ArchiveReader:
             values = None
         if values is None:
             self.reading.messages += 1
-            self.reading.rejected["not JSON"] += 1
+            self.reading.rejected[RejectionCode.UNREADABLE.value] += 1
             return
         for value in values:
             self._take(value)
@@ -57,30 +60,25 @@ class ArchiveReader:
     def _take(self, value: Content) -> None:
         reading = self.reading
         reading.messages += 1
-        if isinstance(value, Operation):
-            reading.mapped += 1
-            self._count(value)
-            return
-        message = validate(value)
-        if isinstance(message, Malformed):
-            reading.rejected[message.field or "message"] += 1
-            return
-        decision = decide(message, self._settings, self._now)
-        if isinstance(decision, Dropped):
-            reading.dropped[decision.reason.value] += 1
-        elif isinstance(decision, Mapped):
-            reading.mapped += 1
-            for operation in decision.operations:
-                self._count(operation, message)
+        translated = self._translator.translate(value)
+        if translated.reason is not None:
+            named = (translated.reason["code"], translated.reason.get("field"))
+            reading.rejected[": ".join(str(each) for each in named if each)] += 1
+        elif not translated.operations:
+            reading.dropped.update(translated.left_out)
         else:
-            reading.rejected["internal_error"] += 1
+            reading.mapped += 1
+            for operation in translated.operations:
+                self._count(operation, value)
 
-    def _count(self, operation: Operation, message: Message | None = None) -> None:
+    def _count(self, operation: Operation, value: Content) -> None:
         facts = self.reading.facts
         if isinstance(operation, CreateEvent):
             number = facts.metrics[operation.metric] = facts.metrics.get(operation.metric, 0) + 1
-            if message is not None:
-                self.reading.examples.setdefault(operation.metric, message)
+            if number == 1 and not isinstance(value, Operation):
+                message = validate(value)
+                if not isinstance(message, Malformed):
+                    self.reading.examples[operation.metric] = message
             if number <= SAMPLE:
                 facts.of_events.setdefault(operation.metric, Properties()).add(operation.properties)
         elif isinstance(operation, UpsertProfile):

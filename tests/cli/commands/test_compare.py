@@ -1,21 +1,25 @@
 """`compare`: what an archive would change in an account, and that nothing is sent."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from cli.comparison.account import Holdings
 from cli.comparison.difference import ChangedType, Difference, NewName, Renamed, difference
 from cli.comparison.facts import Facts, resembling, type_of
 from cli.klaviyo.scopes import PROBES
 from local.klaviyo_stand_in import Account, serve
+from operations import CheckImport, to_json
 from tests.cli.calling import answer, call, lines
 from tests.cli.stacks import MakeStack
 from tests.deployment import PRIVATE_KEY, Deployment
 from tests.handler.calls import call as signed
 from tests.handler.calls import identify, order, track
+from tests.klaviyo_client.fakes import event
 
 pytestmark = pytest.mark.usefixtures("no_secrets")
 
@@ -59,7 +63,7 @@ def test_what_would_change_is_said(archive: str, held: Account, make_stack: Make
             "messages": 6,
             "mapped": 4,
             "dropped": {"unsupported_type": 1},
-            "rejected": {"event": 1},
+            "rejected": {"invalid_message: event": 1},
             "sampled_people": 1,
             "go_on": {"Item Added": 1},
             "new": [
@@ -117,6 +121,45 @@ def test_missing_scope_is_named(archive: str, make_stack: MakeStack) -> None:
     with serve(Account(keys={PRIVATE_KEY: scopes})) as url:
         result = call("compare", "--stack", make_stack(KlaviyoApiUrl=url), archive)
     assert (result.exit_code, "the key lacks metrics:read" in result.stderr) == (3, True)
+
+
+def test_each_message_is_judged_as_a_backfill_judges_it(
+    tmp_path: Path, held: Account, make_stack: MakeStack
+) -> None:
+    """Also an event without a time, which a backfill cannot send; and what only it leaves out."""
+    timeless = {name: value for name, value in track(1).items() if name != "timestamp"}
+    personas = {"computation_class": "audience", "computation_key": "vips"}
+    properties = {"email": "a@shop.io", "vips": True}
+    person = {"userId": "p1@shop.io"}
+    operation = replace(event(1), time=None)
+    texts = [
+        *map(json.dumps, MESSAGES),
+        json.dumps(timeless),
+        json.dumps(track(4, properties=properties, context={"personas": personas})),
+        json.dumps({"type": "delete", "messageId": "d", **person}),
+        json.dumps({"type": "alias", "messageId": "a", **person, "previousId": "p2@shop.io"}),
+        json.dumps({"operation": to_json(operation), "reason": {"code": "refused"}}),
+        json.dumps({"operation": to_json(CheckImport("m", "job")), "reason": {"code": "refused"}}),
+        "7",
+        "{oops",
+    ]
+    file = tmp_path / "archive.jsonl"
+    file.write_text("\n".join(texts))
+    options = ("--stack", make_stack(), "--audience-lists", "auto", "--forward-deletions")
+    arguments = (*options, "--forward-aliases", file)
+    _, compared = answer("compare", *arguments)
+    _, filled = answer("backfill", "--dry-run", "--with-lists", "--with-consent", *arguments)
+    assert compared["rejected"] == {
+        "invalid_message: event": 1,
+        "missing_time": 2,
+        "unreadable": 2,
+    }
+    by_code: Counter[str] = Counter()
+    for named, number in compared["rejected"].items():
+        by_code[named.partition(":")[0]] += number
+    judged = (compared["messages"], compared["mapped"], compared["dropped"], by_code)
+    assert judged == (filled["messages"], filled["mapped"], filled["left_out"], filled["rejected"])
+    assert sum(filled["would_deliver"].values()) > 0
 
 
 def test_archive_without_a_message_is_refused(tmp_path: Path, make_stack: MakeStack) -> None:
