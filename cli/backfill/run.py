@@ -27,6 +27,7 @@ from cli.backfill.state_file import (
     Waiting,
 )
 from cli.backfill.translation import Translator
+from cli.terminal import counted
 from cli.troubles import Trouble
 from handler.queue.routing import exhausted_reason, refused_reason
 from klaviyo_client.api.endpoints import BULK_CREATE_EVENTS
@@ -97,13 +98,16 @@ class NotTaken(Trouble):
 class BackfillProgress:
     """How far a run is: what is committed, what it is doing now, and if nothing moves, why.
 
-    `done` is the part of what was read whose operations do not wait any more.
+    `done` is the part of what was read whose operations do not wait any more. `delivered` and
+    `waiting` count operations; nothing is delivered by a dry run.
     """
 
     counts: Counts
     doing: str = ""
     trouble: str = ""
     done: float = 1.0
+    delivered: int | None = None
+    waiting: int = 0
 
     def messages(self, size: int) -> tuple[int, int]:
         """The messages that are done, and about how many all `size` bytes hold.
@@ -200,12 +204,12 @@ class Run:
             profiles = [] if checks else state.first(Lane.PROFILES, MOST_PROFILES)
         entries = [*profiles, *events, *checks]
         doing = ", ".join(
-            f"{len(lane):,} {name}"
-            for name, lane in (("events", events), ("profiles", profiles), ("checks", checks))
+            counted(len(lane), name)
+            for name, lane in (("event", events), ("profile", profiles), ("check", checks))
             if lane
         )
         doing = f"sending {doing}" if doing else "waiting for Klaviyo"
-        self._show(BackfillProgress(self._counts, doing, done=self._done()))
+        self._show(self._progress(doing))
         delivery = self._klaviyo.deliver(
             [entry.operation for entry in entries],
             self._private_key,
@@ -333,7 +337,6 @@ class Run:
             state.facts(counts=counts.to_json(), rejects_bytes=rejects_bytes)
 
         self._state.commit(change)
-        self._show(self._progress(changes))
 
     def _after_imports(self, changes: _Changes, given_up: bool) -> list[Waiting] | None:
         """What is to be imported once more, when the last job has ended; `None` until then.
@@ -356,16 +359,12 @@ class Run:
                 changes.rejects.append(self._reject(entry, refused_reason(GIVEN_UP)))
         return again
 
-    def _progress(self, changes: _Changes) -> BackfillProgress:
-        trouble = changes.trouble
-        moves = bool(changes.delivered)
-        words = "" if trouble is None or moves else f"Klaviyo: {trouble.reason.value}"
-        return BackfillProgress(self._counts, trouble=words, done=self._done())
-
-    def _done(self) -> float:
-        ended = sum(self._counts.delivered.values()) + sum(self._counts.rejected.values())
+    def _progress(self, doing: str = "", trouble: str = "") -> BackfillProgress:
+        delivered = self._state.delivered(self._counts)
         waiting = self._state.count()
-        return ended / (ended + waiting) if waiting else 1.0
+        ended = delivered + sum(self._counts.rejected.values())
+        done = ended / (ended + waiting) if waiting else 1.0
+        return BackfillProgress(self._counts, doing, trouble, done, delivered, waiting)
 
     # When to continue
 
@@ -380,6 +379,7 @@ class Run:
             self._moved_at = self._now()
         if trouble is None or changes.delivered:
             self._failures = 0
+            self._show(self._progress())
             self._keep_pace(delivery, began)
             if not has_read and not changes.done:
                 self._await_check()
@@ -391,7 +391,10 @@ class Run:
                 f"({trouble.reason.value}). What waits is kept: run the same command again"
             )
         named = trouble.delay or 0.0
-        self._sleep(min(max(named, 2.0 ** min(self._failures - 1, 6)), LONGEST_PAUSE))
+        seconds = min(max(named, 2.0 ** min(self._failures - 1, 6)), LONGEST_PAUSE)
+        words = f"Klaviyo: {trouble.reason.value}, next try in {seconds:,.0f} s"
+        self._show(self._progress(trouble=words))
+        self._sleep(seconds)
 
     def _await_check(self) -> None:
         """Wait for the next check of an import job: only such jobs are left for now."""

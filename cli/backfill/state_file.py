@@ -172,6 +172,10 @@ class StateFile:
         counted = (self._database.execute(query, (each,)).fetchone() for each in lanes)
         return sum(int(number) for (number,) in counted)
 
+    def delivered(self, counts: "Counts") -> int:
+        """How many operations of these counts do not wait any more for the end of an import job."""
+        return max(sum(counts.delivered.values()) - self.count(Lane.IMPORTED), 0)
+
     def next_due(self, lane: Lane) -> float | None:
         """When the first of a lane is due, in Unix seconds; `None` when nothing waits there."""
         query = "SELECT MIN(due) FROM waiting WHERE lane = ?"

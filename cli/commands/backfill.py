@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import terminal as console
-from cli.backfill.reporting import document_of, progress_shown, report, write_counts
+from cli.backfill.reporting import document_of, progress_shown, report, standing, write_counts
 from cli.next_command import next_command
 from cli.options import (
     CommandContext,
@@ -266,7 +266,7 @@ def _carry_out(
     key = context.private_key()
     before = _counts(state)
     if before.messages:
-        console.note(f"Continuing after {console.counted(before.messages, 'message')}.")
+        console.note(f"Continuing after {standing(before, state)}.")
     with progress_shown(sources, before) as show:
         run = Run(
             sources,
@@ -281,8 +281,8 @@ def _carry_out(
         )
         trouble = _through(run)
     if isinstance(trouble, KeyboardInterrupt):
-        done = console.counted(_counts(state).messages, "message")
-        console.complain(f"interrupted; {done} done so far. Run the same command to continue")
+        done = standing(_counts(state), state)
+        console.complain(f"interrupted after {done}. Run the same command to continue")
         return Status.INTERRUPTED
     status = report(_counts(state), state, rejects_path, as_json)
     if trouble is not None:

@@ -11,7 +11,7 @@ import pytest
 from cli.archive import expand
 from cli.backfill import run as running
 from cli.backfill.rejects import Rejects
-from cli.backfill.run import NotTaken, Run
+from cli.backfill.run import BackfillProgress, NotTaken, Run
 from cli.backfill.state_file import Lane, StateFile
 from cli.backfill.translation import Selection, Translator
 from klaviyo_client.api.outcomes import Delivered, Outcome, Refused, Retryable, RetryReason
@@ -74,7 +74,13 @@ def state(tmp_path: Path) -> Iterator[StateFile]:
     found.close()
 
 
-def run(klaviyo: Klaviyo, state: StateFile, *messages: Any, give_up: float = 900.0) -> list[Any]:
+def run(
+    klaviyo: Klaviyo,
+    state: StateFile,
+    *messages: Any,
+    give_up: float = 900.0,
+    show: Callable[[BackfillProgress], None] = lambda _: None,
+) -> list[Any]:
     """Carry the messages through; gives the rejects."""
     folder = state.path.parent
     file = folder / "messages.jsonl"
@@ -90,7 +96,7 @@ def run(klaviyo: Klaviyo, state: StateFile, *messages: Any, give_up: float = 900
         "pk_test",
         requests_a_minute=150.0,
         give_up_seconds=give_up,
-        show=lambda _: None,
+        show=show,
         now=lambda: klaviyo.seconds,
         sleep=klaviyo.sleep,
     ).carry_out()
@@ -120,6 +126,40 @@ def test_profiles_wait_for_the_import_job_before_them_and_events_do_not(
         ["check identify-0+identify-1"],
         ["identify-2"],
         ["check identify-2"],
+    ]
+
+
+def test_what_an_import_job_has_taken_waits_until_the_job_has_ended(state: StateFile) -> None:
+    klaviyo = Klaviyo(delivered)
+    klaviyo.follow_ups = imports
+    shown: list[tuple[str, int | None, int]] = []
+    run(
+        klaviyo,
+        state,
+        *(identify(n) for n in range(3)),
+        track(1),
+        show=lambda at: shown.append((at.doing, at.delivered, at.waiting)),
+    )
+    assert shown == [
+        ("sending 1 event", 0, 0),
+        ("", 1, 3),
+        ("sending 3 profiles", 1, 3),
+        ("", 1, 4),
+        ("sending 1 check", 1, 4),
+        ("", 4, 0),
+    ]
+
+
+def test_what_klaviyo_does_not_take_waits_and_is_not_delivered(state: StateFile) -> None:
+    answers: Iterator[Outcome] = iter([DOWN, DOWN, THROTTLED, Delivered()])
+    shown: list[BackfillProgress] = []
+    run(Klaviyo(lambda _: next(answers)), state, track(1), show=shown.append)
+    after = [each for each in shown if not each.doing]
+    assert [(each.trouble, each.delivered, each.waiting, each.done) for each in after] == [
+        ("Klaviyo: unavailable, next try in 1 s", 0, 1, 0.0),
+        ("Klaviyo: unavailable, next try in 2 s", 0, 1, 0.0),
+        ("Klaviyo: throttled, next try in 7 s", 0, 1, 0.0),
+        ("", 1, 0, 1.0),
     ]
 
 

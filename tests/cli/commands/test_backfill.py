@@ -9,7 +9,9 @@ import stat
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace as replace_fields
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from click.testing import Result
 from msgspec.structs import replace
 
 from bench.scenarios import backfill as proof
+from cli.backfill import reporting
 from cli.backfill import run as running
 from cli.backfill.state_file import Counts
 from local.klaviyo_stand_in import Account, Policy, Weather, serve
@@ -444,6 +447,28 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(backfill: Backfill, account:
     assert Counter(ids(account)) == Counter(f"track-{n}" for n in range(40))
 
 
+def test_what_waits_while_klaviyo_is_down_is_not_called_done(
+    backfill: Backfill, account: Account
+) -> None:
+    account.set_weather(Weather(down=True))
+    backfill.write(*(track(n) for n in range(40)))
+    stands = "40 messages read: 0 operations delivered, 40 wait"
+    fails = "0 of about 40 messages done: 0 operations delivered (0/s), 40 wait. Klaviyo: "
+    for is_continued in (False, True):
+        with start(*backfill.arguments(), **backfill.variables) as process:
+            assert process.stderr is not None
+            if is_continued:
+                assert process.stderr.readline() == f"Continuing after {stands}.\n"
+                assert process.stderr.readline() == "Sending 40 events: waiting for Klaviyo …\n"
+            assert process.stderr.readline() == f"{fails}unavailable, next try in 1 s\n"
+            process.send_signal(signal.SIGINT)
+            error = process.communicate(timeout=30)[1].splitlines()[-1]
+        assert process.returncode == 130
+        assert error == f"error: interrupted after {stands}. Run the same command to continue"
+    account.set_weather()
+    assert backfill.report()[1]["delivered"] == {"create_event": 40}
+
+
 def test_two_at_once_do_not_share_a_state(backfill: Backfill, account: Account) -> None:
     account.set_weather(Weather(hang=20.0))
     backfill.write(*(track(n) for n in range(40)))
@@ -605,6 +630,76 @@ def test_operation_without_a_time_is_kept_as_a_reject(backfill: Backfill) -> Non
     backfill.write({"operation": operation, "reason": {"code": "refused"}})
     assert backfill.report()[1]["rejected"] == {"missing_time": 1}
     assert [each["operation"] for each in backfill.rejects()] == [operation]
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The lines of progress as they are written, without a terminal."""
+    written: list[str] = []
+    monkeypatch.setattr("cli.terminal.note", written.append)
+    return written
+
+
+def test_delivery_that_takes_long_says_once_what_it_waits_for(
+    said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reporting, "SILENT_SECONDS", 0.05)
+    sending = running.BackfillProgress(Counts(), "sending 40 events", delivered=0)
+    with reporting.progress_shown((), Counts()) as show:
+        for _ in range(3):
+            show(sending)
+            time.sleep(0.2)
+    assert said == ["Sending 40 events: waiting for Klaviyo …"]
+
+
+def test_delivery_that_ends_soon_says_nothing(
+    said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reporting, "SILENT_SECONDS", 0.2)
+    sending = running.BackfillProgress(Counts(), "sending 40 events", delivered=0)
+    with reporting.progress_shown((), Counts()) as show:
+        show(sending)
+        show(replace_fields(sending, doing="", delivered=40))
+        time.sleep(0.4)
+        show(sending)
+    time.sleep(0.4)
+    assert said == []
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "line"),
+    [
+        (
+            running.BackfillProgress(Counts(messages=3_000), delivered=1_000, waiting=2_000),
+            running.BackfillProgress(
+                Counts(messages=3_000), done=0.5, delivered=1_500, waiting=1_500
+            ),
+            "1,500 of about 3,000 messages done: 1,500 operations delivered (50/s), 1,500 wait.",
+        ),
+        (
+            running.BackfillProgress(Counts(messages=500)),
+            running.BackfillProgress(Counts(messages=1_000)),
+            "1,000 of about 1,000 messages, 100/s",
+        ),
+    ],
+    ids=["deliveries of this run", "messages of a dry run"],
+)
+def test_rate_is_that_of(
+    first: running.BackfillProgress,
+    then: running.BackfillProgress,
+    line: str,
+    said: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seconds = 1_000.0
+    clock = SimpleNamespace(monotonic=lambda: seconds)
+    monkeypatch.setattr("cli.backfill.reporting.time", clock)
+    monkeypatch.setattr(reporting, "NOTE_SECONDS", 10.0)
+    with reporting.progress_shown((), Counts()) as show:
+        show(first)
+        seconds += 10.0
+        show(then)
+    assert said == [line]
 
 
 @pytest.mark.parametrize(
