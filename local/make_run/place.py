@@ -2,13 +2,17 @@
 
 import fcntl
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
+from cli.next_command import LOCAL, OF_SOME_STACK
 from cli.stack.local import LOCK
-from local.make_run.configuration import ConfigurationError
+from local.make_run.configuration import RUN_FOLDER, ConfigurationError
+
+COMMAND = ".venv/bin/klaviyo-destination"
 
 
 @contextmanager
@@ -47,3 +51,28 @@ def writing(folder: Path) -> Iterator[None]:
             f"RUN_FOLDER: {folder} cannot be the run's folder ({why}): name one that you may "
             "write to with RUN_FOLDER=…, such as RUN_FOLDER=/tmp/run"
         ) from None
+
+
+def command_line(parent: Path, folder: Path, port: int | None) -> str:
+    """How the command line is called so that `--local` means the run of this folder and port."""
+    words = [COMMAND]
+    if folder != parent:
+        words.insert(0, f"PORT={port}")
+    if parent != RUN_FOLDER:
+        words.insert(0, f"RUN_FOLDER={shlex.quote(str(parent))}")
+    return " ".join(words)
+
+
+def aimed(remedy: str, command: str) -> str:
+    """A remedy of the functions, with its command aimed at this run, called by this command.
+
+    A run is not resumed: it is started again.
+    """
+    return OF_SOME_STACK.sub(
+        lambda found: (
+            "`make run PAUSE=off`"
+            if found[1] == "resume"
+            else f"`{command} {found[1]} {LOCAL}{found[2]}`"
+        ),
+        remedy,
+    )

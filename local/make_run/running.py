@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import urlsplit
 
 from cli.segment.signature import signature
 from cli.stack.local import FILE, LocalRun
@@ -17,10 +16,10 @@ from local import web_console as console
 from local.aws_stand_in import server as aws
 from local.aws_stand_in.http_api import Exchange
 from local.make_run import tour
-from local.make_run.configuration import RUN_FOLDER, Configuration, ConfigurationError
+from local.make_run.configuration import Configuration, ConfigurationError
 from local.make_run.deployment import KEY_OF_STAND_IN, LEDGER_KEY, Deployment, start
 from local.make_run.narrator import Narrator
-from local.make_run.place import claimed, writing
+from local.make_run.place import claimed, command_line, writing
 from local.sam import sam_files
 from local.screen import BOLD, Screen
 
@@ -66,12 +65,17 @@ def _run(configuration: Configuration, screen: Screen, folder: Path, log: IO[Any
         narrator.tell_exchange(exchange)
 
     screen.line(screen.paint(BOLD, "The Klaviyo destination for Segment, on this machine"))
-    with (
-        start(configuration, log, take_exchange, narrator.tell_batch) as deployment,
-        console.serve(configuration, deployment, journal, os.environ) as console_url,
-    ):
+    with contextlib.ExitStack() as stack:
+        deployment = stack.enter_context(
+            start(configuration, log, take_exchange, narrator.tell_batch)
+        )
+        facts = _facts(configuration, deployment)
+        command = command_line(configuration.run_folder, folder, facts.port)
+        console_url = stack.enter_context(
+            console.serve(configuration, deployment, journal, os.environ, command)
+        )
         with writing(folder):
-            _facts(configuration, deployment).write(folder)
+            facts.write(folder)
             if deployment.account is not None:
                 sam_files.write(folder, _variables(configuration, deployment))
         _show_places(configuration, deployment, console_url, folder, screen)
@@ -79,7 +83,7 @@ def _run(configuration: Configuration, screen: Screen, folder: Path, log: IO[Any
         if not configuration.once:
             interrupted = _interruptions()
             narrator.deployment = deployment
-            _show_commands(configuration, deployment, folder, screen)
+            _show_commands(configuration, deployment, folder, command, screen)
             screen.heading("Open the console")
             screen.line(f"\n  {screen.paint(BOLD, console_url)}")
             screen.heading("Serving until Ctrl-C")
@@ -185,7 +189,11 @@ def _shown(path: Path) -> str:
 
 
 def _show_commands(
-    configuration: Configuration, deployment: Deployment, folder: Path, screen: Screen
+    configuration: Configuration,
+    deployment: Deployment,
+    folder: Path,
+    command: str,
+    screen: Screen,
 ) -> None:
     secret = configuration.shared_secret
     url = deployment.webhook_url
@@ -207,12 +215,6 @@ def _show_commands(
     -d "$BODY\""""
     )
     screen.heading("Aim the command line at it")
-    which = ""
-    if configuration.run_folder != RUN_FOLDER:
-        which += f"RUN_FOLDER={shlex.quote(str(configuration.run_folder))} "
-    if folder != configuration.run_folder:
-        which += f"PORT={urlsplit(url).port} "
-    command = f"{which}.venv/bin/klaviyo-destination"
     screen.line(
         f"""
   {command} send --local --test-event you@acme-store.example

@@ -17,11 +17,13 @@ from local.web_console.watching.watch import Watch
 
 @dataclass(slots=True)
 class Parts:
-    """The console's parts. `variables` are the functions' environment, with changed settings."""
+    """The console's parts. `variables` are the functions' environment, with changed settings;
+    `command` is how the command line is called for this run."""
 
     configuration: Configuration
     deployment: Deployment
     variables: Mapping[str, str]
+    command: str
     journal: Journal
     watch: Watch
     traffic: Traffic

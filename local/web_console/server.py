@@ -48,10 +48,12 @@ def serve(
     deployment: Deployment,
     journal: Journal,
     variables: Mapping[str, str],
+    command: str,
 ) -> Iterator[str]:
     """Serve the console on loopback; yields its URL. Raises `OSError` for a port in use.
 
-    `variables` are the functions' environment variables. The journal must get every request to the
+    `variables` are the functions' environment variables, and `command` is how the command line is
+    called for this run. The journal must get every request to the
     webhook.
     """
     with ExitStack() as stack:
@@ -59,7 +61,9 @@ def serve(
         traffic = stack.enter_context(Traffic(deployment.webhook_url, configuration.shared_secret))
         journal.drop_reason = lambda message: _drop_reason(message, parts.variables)
         redriving = Redriving(deployment.queues)
-        parts = Parts(configuration, deployment, variables, journal, watch, traffic, redriving)
+        parts = Parts(
+            configuration, deployment, variables, command, journal, watch, traffic, redriving
+        )
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         server = make_server(
             HOST, configuration.console_port, application(parts), True, request_handler=_Quiet

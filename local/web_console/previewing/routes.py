@@ -7,6 +7,7 @@ from typing import Any
 from flask import Flask, Response, jsonify
 
 import preview
+from local.make_run.place import aimed
 from local.web_console import parts as asked
 from local.web_console.acting import weather
 from local.web_console.acting.traffic import RATES
@@ -27,7 +28,10 @@ def add(app: Flask, parts: Parts) -> None:
         return jsonify(
             examples=[asdict(example) for example in examples()],
             settings=[asdict(each) for each in settings.form(parts.variables)],
-            advice={code: asdict(advice) for code, advice in preview.ADVICE.items()},
+            advice={
+                code: {**asdict(advice), "remedy": aimed(advice.remedy, parts.command)}
+                for code, advice in preview.ADVICE.items()
+            },
             moods=[
                 {
                     "kind": mood.kind,
@@ -63,6 +67,8 @@ def add(app: Flask, parts: Parts) -> None:
             asked.number_of(document, "first_request", 0),
         )
         for message in page["messages"]:
+            for advice in filter(None, (*message["warnings"], message["reason"])):
+                advice["remedy"] = aimed(advice["remedy"], parts.command)
             message["offers"] = [
                 preview.offer_to_json(offer) for offer in computed.offers(message["number"])
             ]

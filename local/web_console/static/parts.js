@@ -29,11 +29,16 @@ export function Notice({ tone = "info", title, children }) {
   </div>`;
 }
 
+// What to do. A command stands in backticks.
+export function Remedy({ text = "" }) {
+  return text.split("`").map((part, index) => (index % 2 ? html`<code>${part}</code>` : part));
+}
+
 // What is missing from an accepted message, and why.
 export function Warnings({ details, advice }) {
   return warningsOf(details, advice).map((warning) => html`<p class="warning" key=${warning.text}>
     <${Badge} tone="wait">Warning<//> ${warning.field && html`<code>${visible(warning.field)}</code>: `}${
-      warning.meaning} ${warning.remedy} <code class="code-of">${warning.text.split(": ", 1)[0]}</code></p>`);
+      warning.meaning} <${Remedy} text=${warning.remedy} /> <code class="code-of">${warning.text.split(": ", 1)[0]}</code></p>`);
 }
 
 export function Empty({ title, children }) {

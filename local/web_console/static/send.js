@@ -3,7 +3,7 @@ import { ask } from "./api.js";
 import { html, useEffect, useRef, useState } from "./dom.js";
 import { Editor } from "./editor.js";
 import { JsonView } from "./json-view.js";
-import { Empty, NARROW, Notice, Outcome, Said, Switch, Warnings } from "./parts.js";
+import { Empty, NARROW, Notice, Outcome, Remedy, Said, Switch, Warnings } from "./parts.js";
 import { visible } from "./visible.js";
 import { counted, detailOf, duration, explained, timeOfDay } from "./words.js";
 
@@ -140,7 +140,7 @@ function Followed({ line, start, now, waiting, isOnlyOne }) {
       waiting.next_at > now ? `in ${duration(waiting.next_at - now)}` : "any moment"}.</p>`}
     ${line.ended_at && html`<p class="aside">It waited, and was ${line.outcome} ${
       duration(line.ended_at - line.at)} later.</p>`}
-    ${advice && line.outcome !== "queued" && html`<p><span class="what-to-do">What to do:</span> ${
-      advice.remedy}</p>`}
+    ${advice && line.outcome !== "queued" && html`<p><span class="what-to-do">What to do:</span> <${Remedy}
+      text=${advice.remedy} /></p>`}
   </li>`;
 }

@@ -1,6 +1,6 @@
 // What the messages become, and what other settings would change about them.
 import { html } from "../dom.js";
-import { Badge, Empty, Notice, Pager, Said } from "../parts.js";
+import { Badge, Empty, Notice, Pager, Remedy, Said } from "../parts.js";
 import { visible } from "../visible.js";
 import { counted, number } from "../words.js";
 import { Requests } from "./requests.js";
@@ -114,14 +114,14 @@ function Verdict({ message, start, onSetting }) {
   if (!reason && !warnings.length) return null;
   if (!reason) {
     return warnings.map((warning) => html`<${Notice} key=${warning.meaning} tone="warn"
-      title=${warning.meaning}><p>${warning.remedy}</p>
+      title=${warning.meaning}><p><${Remedy} text=${warning.remedy} /></p>
       <p class="code-of"><code>${warning.code}</code></p><//>`);
   }
   const isDropped = message.verdict === "dropped";
   return html`<${Notice} tone=${isDropped ? "calm" : "bad"}
     title=${`${isDropped ? "Dropped" : "Rejected"}: ${reason.meaning}`}>
     ${detail && html`<p>${field ? html`<code>${visible(field)}</code> ` : ""}${visible(detail)}.</p>`}
-    <p><span class="what-to-do">What to do:</span> ${reason.remedy}</p>
+    <p><span class="what-to-do">What to do:</span> <${Remedy} text=${reason.remedy} /></p>
     ${offers.map((offer) => html`<${OfferLine} key=${offer.setting} offer=${offer} start=${start}
       onSetting=${onSetting} />`)}
     <p class="code-of"><code>${reason.code}</code></p>

@@ -1,8 +1,15 @@
 """What the tests of the console's page do in it."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
+
+from local.aws_stand_in.function import ROOT
+from local.make_run.place import COMMAND
+from tests.cli.calling import environment
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -23,6 +30,20 @@ def track(**fields: Any) -> str:
         **fields,
     }
     return json.dumps(message, indent=2)
+
+
+def at_this_checkout(command: str, **variables: str) -> str:
+    """Run a command as the page shows it, in a shell, by the Python that runs the tests; gives what
+    it says."""
+    assert COMMAND in command
+    return subprocess.run(
+        ["bash", "-c", command.replace(COMMAND, f"{sys.executable} -m cli")],
+        cwd=ROOT,
+        env=environment({"PATH": os.environ["PATH"], **variables}),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
 
 
 def open_panel(page: "Page", panel: str, text: str | None = None) -> None:

@@ -12,6 +12,7 @@ from tests.local.web_console.in_a_browser.browsing import (
     MARIA,
     PANELS,
     TOM,
+    at_this_checkout,
     choose,
     editor,
     line,
@@ -163,6 +164,24 @@ def test_message_that_is_dropped_says_why(page: "Page") -> None:
     send(page, track(type="page"))
     outcome(page, "Dropped")
     page.get_by_text("only identify and track are taken").wait_for()
+
+
+def test_command_that_corrects_a_refused_message_runs_as_it_is_shown(
+    page: "Page", running: Running
+) -> None:
+    """In a shell in the checkout; the editor changes nothing."""
+    send(page, track(messageId="m-refused", event=["x"]))
+    outcome(page, "Refused")
+    shown = page.locator("li.row code", has_text="dlq edit").inner_text()
+    said = at_this_checkout(shown, EDITOR="true")
+    assert re.fullmatch(
+        r"0 entries edited and sent back to the retry queue; \d+ unchanged\.\n", said
+    )
+
+
+def test_command_in_a_preview_names_the_run(page: "Page") -> None:
+    open_panel(page, "preview", track(event=["x"]))
+    page.locator(".notice code", has_text="dlq edit --local --reason invalid_message").wait_for()
 
 
 def test_stranger_is_turned_away(page: "Page") -> None:

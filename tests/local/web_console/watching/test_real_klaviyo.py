@@ -7,6 +7,7 @@ from flask.testing import FlaskClient
 
 from local.make_run.configuration import Configuration
 from local.make_run.deployment import Deployment as LocalDeployment
+from local.make_run.place import COMMAND
 from local.web_console.acting.redriving import Redriving
 from local.web_console.acting.traffic import Traffic
 from local.web_console.parts import Parts
@@ -29,6 +30,7 @@ def client(deployment: Deployment) -> FlaskClient:
         Configuration(private_key="pk_real"),
         local,
         {},
+        COMMAND,
         journal,
         Watch(journal, Bookkeeper(deployment.queues)),
         Traffic(NOBODY, "secret"),
