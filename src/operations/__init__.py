@@ -264,13 +264,13 @@ def was_sent(operation: Operation) -> TypeGuard[Subscribe | Unsubscribe]:
     return isinstance(operation, Subscribe | Unsubscribe) and operation.sent_at is not None
 
 
-def decisive_time(operation: Operation) -> str | None:
-    """The ISO 8601 time by which an operation is older or newer than another about the same: that
-    of its message. A consent from earlier (`historical_import`) is as old as the consent is: who
-    has withdrawn since then has the last word, whenever the message came."""
+def consent_time(operation: Subscribe | Unsubscribe) -> str | None:
+    """The ISO 8601 time at which the consent was given or withdrawn: that of the message, but of a
+    consent from earlier (`historical_import`) its own. Who has withdrawn since then has the last
+    word, whenever the message came."""
     if isinstance(operation, Subscribe) and operation.historical_import:
         return operation.consented_at
-    return getattr(operation, "time", None)
+    return operation.time
 
 
 ConsentT = TypeVar("ConsentT", bound=Subscribe | Unsubscribe)

@@ -406,9 +406,9 @@ def test_an_older_step_on_a_list_is_superseded(pair: Pair, account: Account) -> 
     assert members(account) == [ADA]
 
 
-def imports(number: float) -> Subscribe:
+def imports(number: float, list_id: str = "L") -> Subscribe:
     """A consent of before, in a message of this time."""
-    return replace(consents(number, "L"), historical_import=True, consented_at=at(5))
+    return replace(consents(number, list_id), historical_import=True, consented_at=at(5))
 
 
 @pytest.mark.parametrize("older", [consents(5), consents(5, "L"), identifies(5), imports(12)])
@@ -427,6 +427,40 @@ def test_who_has_withdrawn_since_a_consent_of_before_has_the_last_word(
     deliver(pair.one, imports(12))
     assert said(deliver(pair.other, withdraws(9))) == ["delivered"]
     assert marketing(account) == "UNSUBSCRIBED"
+
+
+def test_an_old_consent_on_its_way_holds_up_another_one_and_a_withdrawal(
+    pair: Pair, account: Account
+) -> None:
+    found: list[Delivery] = []
+
+    def meanwhile() -> None:
+        found.append(deliver(pair.other, imports(13, "M")))
+        found.append(deliver(pair.other, withdraws(9)))
+
+    assert said(deliver(halting(pair, meanwhile), imports(12))) == ["delivered"]
+    assert [said(each) for each in found] == [["person_busy"], ["person_busy"]]
+    assert said(deliver(pair.other, withdraws(9))) == ["delivered"]
+    assert marketing(account) == "UNSUBSCRIBED"
+
+
+def test_a_step_on_a_list_is_compared_with_an_old_consent_by_their_messages(
+    pair: Pair, account: Account
+) -> None:
+    deliver(pair.one, upsert(1, plan="x"))
+    deliver(pair.one, leaves(8))
+    assert said(deliver(pair.other, imports(12))) == ["delivered"]
+    assert said(deliver(pair.one, leaves(10))) == ["delivered superseded"]
+    assert members(account) == [ADA]
+
+
+def test_who_was_deleted_and_is_imported_again_is_subscribed(pair: Pair, account: Account) -> None:
+    deliver(pair.one, imports(12))
+    pair.clock.skip(1)
+    deliver(pair.one, deletes(20))
+    pair.clock.skip(1)
+    assert said(deliver(pair.other, imports(30))) == ["delivered"]
+    assert marketing(account) == "SUBSCRIBED"
 
 
 def test_an_older_opt_out_does_not_undo_a_fresh_consent(pair: Pair, account: Account) -> None:

@@ -71,6 +71,14 @@ def off(channel: str) -> str:
     return f"off {channel}"
 
 
+def is_of_consent(name: str) -> bool:
+    """Whether the field says that a consent was given or withdrawn."""
+    return name.startswith(_OF_CONSENT)
+
+
+_OF_CONSENT = tuple(f"{what} " for what in ("on", "off", GIVEN, UNSUBSCRIBED))
+
+
 def done(what: str, channel: str, list_id: str | None) -> str:
     """That a consent of a list was changed so: the field's time is that of the message."""
     return f"done {what} {channel} {list_id}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from klaviyo_client.people.persons import Key
 from klaviyo_client.people.stakes import by_channel, subscriber
-from operations import Operation, Subscribe, Unsubscribe, decisive_time
+from operations import Operation, Subscribe, Unsubscribe, consent_time
 from operations.instants import instant
 
 Consent = tuple[str, Key]
@@ -61,7 +61,11 @@ def last_words(
 
 def _in_time(operations: Sequence[Operation], positions: list[int]) -> list[int]:
     """The positions by the times of their operations, if all have one."""
-    times = {position: instant(decisive_time(operations[position])) for position in positions}
+    times = {
+        position: instant(consent_time(operation))
+        for position in positions
+        if isinstance(operation := operations[position], Subscribe | Unsubscribe)
+    }
     known = {position: time for position, time in times.items() if time is not None}
     return sorted(positions, key=known.__getitem__) if len(known) == len(positions) else positions
 

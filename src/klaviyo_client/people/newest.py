@@ -30,7 +30,7 @@ from klaviyo_client.people.stakes import (
     what_stands,
 )
 from klaviyo_client.people.times import NOTHING, FieldId, FieldIds, Times
-from operations import DeleteProfile, Operation, Subscribe, Unsubscribe, decisive_time
+from operations import DeleteProfile, Operation, Subscribe, Unsubscribe, consent_time
 from operations.instants import NEVER, instant
 
 Noted = tuple[Key, Times]
@@ -122,7 +122,7 @@ class Judge:
             judgement.verdicts[position] = verdict
             if verdict.outcome is None:
                 same = verdict.operation is operation
-                self._claim(verdict.operation, stake if same else None, said, now, judgement)
+                self._claim(verdict.operation, stake if same else None, now, judgement)
         return judgement
 
     def _busy(
@@ -141,11 +141,12 @@ class Judge:
         if not claimed:
             return busy
         for position, stake in stakes.items():
-            said = said_at(operations[position], now)
+            operation = operations[position]
             for key, names in (*stake.sets, *stake.against):
                 record = claimed.get(key)
                 if record is not None and any(
-                    record.claims.of_field(self.field_id(name)) not in (NEVER, said)
+                    record.claims.of_field(self.field_id(name))
+                    not in (NEVER, _time_of(name, operation, now))
                     for name in names
                 ):
                     busy[key] = record.busy_until
@@ -174,7 +175,8 @@ class Judge:
             return Verdict(operation)
 
         def is_newer(key: Key, name: str) -> bool:
-            return known.of(key).of_field(self.field_id(name)) > said
+            field = known.of(key).of_field(self.field_id(name))
+            return field > _time_of(name, operation, now)
 
         left = what_stands(operation, stake, is_newer)
         if left is None:
@@ -267,24 +269,26 @@ class Judge:
         self,
         operation: Operation,
         stake: Stake | None,
-        said: float,
         now: float,
         judgement: Judgement,
     ) -> None:
         stake = stake or stake_of(operation)
         if stake is None:
             return
-        take_in(judgement.claims, self._times_of(said, stake))
+        take_in(judgement.claims, self.decided(operation, stake, now))
         if isinstance(operation, Unsubscribe):
             take_in(judgement.facts, self.withdrawn(operation, stake, now))
             take_in(judgement.facts, self.sent(operation, now))
 
     def decided(self, operation: Operation, stake: Stake, now: float) -> list[Noted]:
-        """The fields that the operation decides, each with the operation's time."""
-        return self._times_of(said_at(operation, now), stake)
-
-    def _times_of(self, said: float, stake: Stake) -> list[Noted]:
-        """`said`, for each field that is decided."""
+        """The fields that the operation decides, each with the time of what it says about them."""
+        if isinstance(operation, Subscribe) and operation.historical_import:
+            return [
+                (key, self._at(_time_of(name, operation, now), name))
+                for key, names in stake.sets
+                for name in names
+            ]
+        said = said_at(operation, now)
         noted: list[Noted] = []
         last: tuple[str, ...] = ()
         times = NOTHING
@@ -366,11 +370,14 @@ class Judge:
             else:
                 off = named.off(channel)
                 against.append((key, off, (named.sent(off),)))
-        return any(
-            (NEVER < last(key, name) < said and any(last(key, each) > sent_at for each in sent))
-            or self._is_claimed(records[key], name, said, sent_at)
-            for key, name, sent in against
-        )
+
+        def is_older(key: Key, name: str, sent: tuple[str, ...]) -> bool:
+            given = _time_of(name, operation, sent_at)
+            is_noted = NEVER < last(key, name) < given
+            is_sent = is_noted and any(last(key, each) > sent_at for each in sent)
+            return is_sent or self._is_claimed(records[key], name, given, sent_at)
+
+        return any(is_older(*each) for each in against)
 
     def _is_claimed(self, record: Record, name: str, said: float, since: float) -> bool:
         """Whether something older may have been sent `since` then that decides the field: a claim
@@ -411,10 +418,22 @@ _instant = lru_cache(maxsize=8_192)(instant)
 
 
 def said_at(operation: Operation, now: float) -> float:
-    """The time of what the operation says, but at most `now`: a clock that is ahead must not
+    """The time of the operation's message, but at most `now`: a clock that is ahead must not
     outdate what comes until then."""
-    said = _instant(decisive_time(operation))
+    said = _instant(getattr(operation, "time", None))
     return NEVER if said is None else min(said, now)
+
+
+def _time_of(name: str, operation: Operation, now: float) -> float:
+    """The time of what the operation says about a field: about a consent it may be from earlier."""
+    if (
+        isinstance(operation, Subscribe)
+        and operation.historical_import
+        and named.is_of_consent(name)
+    ):
+        given = _instant(consent_time(operation))
+        return NEVER if given is None else min(given, now)
+    return said_at(operation, now)
 
 
 def take_in(known: dict[Key, Times], noted: Iterable[Noted]) -> None:

@@ -20,7 +20,6 @@ from operations import (
     Subscribe,
     Unsubscribe,
     UpsertProfile,
-    decisive_time,
     is_withdrawal_from_all,
     kind_of,
     leaves_list,
@@ -284,6 +283,7 @@ def _followers(
     What is older comes before the deletion, wherever it stands: it must not bring the person back.
     """
     deleted: dict[Key, int] = {}
+    latest: dict[Key, int] = {}
     resumed: set[Key] = set()
     followers: dict[int, int] = {}
     for position in positions:
@@ -292,9 +292,10 @@ def _followers(
             continue
         if isinstance(operations[position], DeleteProfile) and person not in resumed:
             deleted.setdefault(person, position)
-        elif person in deleted and not _is_before(
-            operations[position], operations[deleted[person]]
-        ):
+            before = latest.setdefault(person, position)
+            if not _is_before(operations[position], operations[before]):
+                latest[person] = position
+        elif person in deleted and not _is_before(operations[position], operations[latest[person]]):
             resumed.add(person)
             followers[position] = deleted[person]
     return followers
@@ -346,4 +347,4 @@ _UNDONE_BY: dict[type, tuple[type, ...]] = {
 
 def _is_before(one: Operation, other: Operation) -> bool:
     """Whether `one` has an earlier time; without times, positions decide."""
-    return is_before(decisive_time(one), decisive_time(other))
+    return is_before(getattr(one, "time", None), getattr(other, "time", None))

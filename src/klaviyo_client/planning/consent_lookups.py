@@ -21,7 +21,7 @@ from operations import (
     Subscribe,
     Unsubscribe,
     channels_of,
-    decisive_time,
+    consent_time,
     with_channels,
 )
 from operations.channels import identifier_of
@@ -155,7 +155,7 @@ def _stands_against(
     if not operation.is_consent:
         has_left = _has_left(standing, channel, operation.list_id)
         return has_left or standing.has_opted_out(channel)
-    said = instant(decisive_time(operation))
+    said = instant(consent_time(operation))
     return _withdrawn_since(standing, channel, operation.list_id, said, ours)
 
 

@@ -21,7 +21,7 @@ from operations import (
     Subscribe,
     Unsubscribe,
     channels_of,
-    decisive_time,
+    consent_time,
     leaves_list,
     with_channels,
 )
@@ -89,7 +89,7 @@ class RecentConsents:
         self, changes: Changes, position: int, operation: Subscribe, now: float
     ) -> None:
         """What was said later stands, whether or not Klaviyo shows it yet."""
-        said = instant(decisive_time(operation))
+        said = instant(consent_time(operation))
         if said is None:
             return
 
@@ -144,7 +144,7 @@ class RecentConsents:
         deleted = self._get(("deleted", *identifier), now)
         if deleted is None or deleted.since < joined.since or deleted.said is None:
             return False
-        said = instant(decisive_time(operation))
+        said = instant(operation.time)
         return said is not None and said > deleted.said
 
     def withdrawn(self, channel: str, value: str, now: float) -> Withdrawn | None:
@@ -221,7 +221,7 @@ class RecentConsents:
     def _note(
         self, keys: Iterable[Key], operation: Operation, now: float, *, certain: bool = True
     ) -> None:
-        self._put(keys, ConsentChange(now, instant(decisive_time(operation)), certain))
+        self._put(keys, ConsentChange(now, instant(getattr(operation, "time", None)), certain))
 
     def _put(self, keys: Iterable[Key], change: ConsentChange) -> None:
         for key in keys:

@@ -45,6 +45,9 @@ SURELY_NOT_DONE = frozenset(
 )
 """Answers that mean that Klaviyo has done nothing."""
 
+NOT_LET_IN = frozenset({401, 403})
+"""Statuses that mean the same, whoever has answered."""
+
 
 class ReplyReader:
     """Reads the replies to the requests of one delivery, and notes what they mean.
@@ -102,6 +105,7 @@ class ReplyReader:
             request.endpoint is GET_IMPORT_ERRORS
             and isinstance(outcome, Retryable)
             and outcome.reason is RetryReason.UNEXPECTED_ANSWER
+            and outcome.status not in NOT_LET_IN
         ):
             self._act_on_import_errors(request, (), outcome)
             return []
@@ -270,5 +274,8 @@ of a call's messages, until the garbage collector looks."""
 def _is_uncertain(outcome: Outcome) -> TypeGuard[Retryable]:
     """Whether Klaviyo may have carried it out nevertheless."""
     return (
-        isinstance(outcome, Retryable) and outcome.tried and outcome.reason not in SURELY_NOT_DONE
+        isinstance(outcome, Retryable)
+        and outcome.tried
+        and outcome.reason not in SURELY_NOT_DONE
+        and outcome.status not in NOT_LET_IN
     )

@@ -226,6 +226,7 @@ def _distinct_channels(names: Iterable[str]) -> Sequence[str]:
 
 
 def _as_withdrawn_channels(value: Json) -> Sequence[str] | None:
-    """As for a consent that is given; but an object that says no to all names no channel, and what
-    the message withdraws must not be lost."""
-    return _as_channels(value) or None
+    """As for a consent that is given; but what names no channel that can be read withdraws them
+    all: what the message withdraws must not be lost."""
+    channels = _as_channels(value) or ()
+    return channels if set(channels) != {_UNREADABLE} and channels else None

@@ -254,6 +254,20 @@ def test_what_is_older_than_a_deletion_comes_before_it_wherever_it_stands() -> N
     )
 
 
+def test_of_two_deletions_the_later_one_counts() -> None:
+    operations: list[Operation] = [
+        DeleteProfile("m", ANN, time=EARLY),
+        DeleteProfile("m", ANN, time=LATE),
+        upsert(0, identity=ANN, time=HALF),
+    ]
+    assert acts_of(operations, range(3)) == Acts(acts=[[2]], doomed=frozenset({0, 1, 2}))
+
+
+def test_a_consent_of_long_ago_that_comes_after_a_deletion_follows_it() -> None:
+    operations: list[Operation] = [DeleteProfile("m", ANN, time=HALF), imports(LATE)]
+    assert acts_of(operations, range(2)).followers == {1: 0}
+
+
 IN_QUEUE: list[tuple[Operation, Operation, bool]] = [
     (UpsertProfile("m", ANN), UpsertProfile("m", ANN_7), True),
     (UpsertProfile("m", ANN), joins(), True),

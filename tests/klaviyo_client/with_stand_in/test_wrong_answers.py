@@ -38,6 +38,7 @@ FOREIGN = {
     "nothing": Weather(status=200),
     "204 with a body of its own": Weather(status=203, body="cached"),
     "a 404 of another host": Weather(status=404, html=True),
+    "a challenge": Weather(status=403, html=True),
     **{
         str(status): Weather(status=status)
         for status in (301, 405, 407, 410, 415, 421, 423, 425, 451)
@@ -216,6 +217,25 @@ def test_errors_that_cannot_be_read_are_waited_for_alike(
     delivery = deliver(klaviyo, check)
     assert kinds(delivery) == {"unexpected_answer": 1}
     assert Counter(map(type, delivery.follow_ups)) == {CheckImport: 2}
+
+
+def test_a_challenge_says_nothing_of_the_errors(account: Account, klaviyo: Klaviyo) -> None:
+    """They are asked for again, by one check."""
+    check = refused_import(account, klaviyo)
+    reading = frozenset({"get_errors_for_bulk_import_profiles_job"})
+    account.set_weather(Weather(endpoints=reading, status=403, html=True))
+    delivery = deliver(klaviyo, check)
+    assert kinds(delivery) == {"unexpected_answer": 1}
+    assert delivery.follow_ups == ()
+
+
+def test_after_a_challenge_a_list_is_left_without_a_wait(account: Account, url: str) -> None:
+    """Nothing was done, so it may be sent again at once."""
+    deliver(Klaviyo(url), Subscribe("m", "ann@shop.example", "L1", is_consent=True))
+    leaving = frozenset({"bulk_unsubscribe_profiles"})
+    account.set_weather(Weather(endpoints=leaving, status=403, html=True))
+    [result] = deliver(Klaviyo(url), Unsubscribe("m", "ann@shop.example", "L1")).results
+    assert result.outcome == Retryable(RetryReason.UNEXPECTED_ANSWER, None, 403)
 
 
 def test_several_errors_of_one_profile_are_one_failure(account: Account, url: str) -> None:
