@@ -6,6 +6,7 @@ refused here, since they would ignore it.
 
 import json
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from typing import Any
 
 from cli.dead_letters.entries import key_of
@@ -15,6 +16,11 @@ from handler.queue.envelope import Entry
 from operations import Operation, from_json, to_json
 
 COMMENT = "#"
+
+
+def is_editable(entry: Entry) -> bool:
+    """Whether it holds one operation or one message."""
+    return entry.operation is not None or entry.message is not None
 
 
 def as_text(entry: Entry) -> str:
@@ -66,12 +72,24 @@ def _operation(document: Any) -> Operation:
     return operation
 
 
+class Choice(StrEnum):
+    """What is to be done with an entry that was edited."""
+
+    SEND = "send"
+    EDIT = "edit"
+    LEAVE = "leave"
+
+
 def edit(
-    entry: Entry, editor: Callable[[str], str | None], again: Callable[[str], bool]
+    entry: Entry,
+    editor: Callable[[str], str | None],
+    again: Callable[[str], bool],
+    choose: Callable[[Entry], Choice] = lambda _: Choice.SEND,
 ) -> Entry | None:
-    """The entry as somebody leaves it, `None` if it was not changed.
+    """The entry as somebody leaves it, `None` if it stays as it was.
 
     `again` gets what is wrong, and returns whether to go on editing; if not, `Misuse` is raised.
+    `choose` gets what is right, and says what is to be done with it.
     """
     text: str | None = as_text(entry)
     before = text
@@ -86,4 +104,8 @@ def edit(
                 raise
             continue
         same = Entry(operation=entry.operation, message=entry.message, reason=entry.reason)
-        return None if key_of(edited) == key_of(same) else edited
+        if key_of(edited) == key_of(same):
+            return None
+        choice = choose(edited)
+        if choice is not Choice.EDIT:
+            return edited if choice is Choice.SEND else None

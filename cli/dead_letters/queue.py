@@ -61,6 +61,10 @@ class DeadLetterQueue:
         """The ARN of this queue, or of another one."""
         return self._attributes(url or self.url, "QueueArn")["QueueArn"]
 
+    def is_at(self, url: str) -> bool:
+        """Whether it is the queue at this URL, which may be written in another way."""
+        return url == self.url or self.arn(url) == self.arn()
+
     def retry_queue_url(self) -> str:
         """The queue whose dead letters it takes. Raises `Trouble` when there is not just one."""
         with reaching("the dead-letter queue"):

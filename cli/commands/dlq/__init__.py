@@ -2,8 +2,9 @@
 
 import click
 
+from cli.commands.dlq.correcting import edit_letters
 from cli.commands.dlq.looking import export, list_letters, show
-from cli.commands.dlq.taking import edit_letters, purge, redrive
+from cli.commands.dlq.taking import purge, redrive
 
 EPILOG = """\b
 Examples:

@@ -2,6 +2,7 @@
 
 import json
 import stat
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from cli.next_command import next_command
 from handler.queue.envelope import Entry, pack
 from operations import to_json
 from tests.cli.calling import answer, call, lines
+from tests.cli.stacks import MakeStack
 from tests.deployment import PRIVATE_KEY, Deployment
 from tests.handler.calls import batch, track
 from tests.klaviyo_client.fakes import event, upsert
@@ -272,3 +274,49 @@ def test_export_is_read_by_preview_and_backfill(deployment: Deployment, tmp_path
         {"invalid_message": 1},
     )
     assert deployment.account.events_recorded == 1
+
+
+# The two queues are two
+
+
+def spelt_otherwise(url: str) -> str:
+    """The same queue at another address, as an interface endpoint of a VPC is one."""
+    return url.replace("127.0.0.1", "localhost")
+
+
+@pytest.mark.parametrize("spell", [str, spelt_otherwise])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("redrive",),
+        ("redrive", "--dry-run"),
+        ("redrive", "--message-id", "m1"),
+        ("edit", "--message-id", "m1"),
+    ],
+    ids=" ".join,
+)
+def test_nothing_moves_from_the_dead_letter_queue_to_itself(
+    words: tuple[str, ...],
+    spell: Callable[[str], str],
+    queue: tuple[str, str],
+    deployment: Deployment,
+) -> None:
+    """It would come back without an end."""
+    result = call("dlq", *words, *queue, "--retry-queue-url", spell(queue[1]))
+    assert (result.exit_code, "is the dead-letter queue itself" in result.stderr) == (2, True)
+    assert ids(deployment.dead()) == ALL
+
+
+@pytest.mark.parametrize("spell", [str, spelt_otherwise])
+def test_what_waits_is_not_purged(
+    spell: Callable[[str], str],
+    queue: tuple[str, str],
+    deployment: Deployment,
+    make_stack: MakeStack,
+) -> None:
+    deployment.put(next(iter(pack([ENTRIES[0]]))))
+    waiting = deployment.queues.retry_queue_url
+    given = ("dlq", "purge", "--yes", "--queue-url", spell(waiting))
+    for result in (call(*given, RETRY_QUEUE_URL=waiting), call(*given, "--stack", make_stack())):
+        assert (result.exit_code, "is the retry queue" in result.stderr) == (2, True)
+    assert len(deployment.waiting()) == 1

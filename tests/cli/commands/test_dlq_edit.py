@@ -12,7 +12,7 @@ import pytest
 from cli.dead_letters.editing import as_text, edit, from_text
 from cli.troubles import Misuse
 from handler.queue.envelope import Entry, document_of
-from tests.cli.calling import answer, call
+from tests.cli.calling import answer, call, on_a_terminal, start
 from tests.cli.commands.test_dlq import ENTRIES, EXHAUSTED, INVALID, MALFORMED, put
 from tests.cli.stacks import MakeStack
 from tests.deployment import Deployment
@@ -96,6 +96,159 @@ def test_what_cannot_go_back_is_said_and_the_entry_stays(
     assert (result.exit_code, said in result.stderr) == (2, True)
     dead, waiting = documents(deployment)
     assert (dead, waiting) == (sorted(map(document_of, ENTRIES), key=json.dumps), [])
+
+
+# Each correction goes back as soon as it was saved
+
+RENAME = 's/"metric": "[^"]*"/"metric": "Renamed"/'
+"""Changes an event, and no profile."""
+
+BOTH = ("--reason", "retries_exhausted", "--reason", "refused")
+"""Two events and a profile."""
+
+
+def after_the_first(editor: Editor, command: str) -> None:
+    """An editor that renames the event of the first entry that it opens; then it does this."""
+    program = Path(editor(RENAME))
+    text = program.read_text()
+    renamed = (
+        'test -e "$0.once" || grep -q upsert_profile "$1" || { touch "$0.once"; exec "$0.1" "$1"; }'
+    )
+    program.with_name("editor.1").write_text(text)
+    program.with_name("editor.1").chmod(stat.S_IRWXU)
+    program.write_text(f'#!/bin/sh\n{renamed}\ntest -e "$0.once" || exit 0\n{command}\n')
+
+
+def test_failing_editor_costs_no_correction_that_was_saved_before(
+    queue: tuple[str, str], editor: Editor, deployment: Deployment
+) -> None:
+    """As vim's `:cq` does."""
+    after_the_first(editor, "exit 1")
+    result = call("dlq", "edit", *queue, *BOTH)
+    assert result.exit_code == 3
+    assert result.stderr.endswith(
+        "Editing failed; the entry that was open stays as it is. 1 entry edited and sent back "
+        "before that; the others stay as they are\n"
+    )
+    assert [each["operation"]["metric"] for each in deployment.waiting()] == ["Renamed"]
+    assert len(deployment.dead()) == 3
+
+
+def test_interruption_costs_no_correction_that_was_saved_before(
+    queue: tuple[str, str], editor: Editor, deployment: Deployment
+) -> None:
+    after_the_first(editor, "kill -INT $PPID; exec sleep 1")
+    process = start("dlq", "edit", *queue, *BOTH)
+    _, said = process.communicate()
+    assert process.returncode == 130
+    assert [line for line in said.splitlines() if line] == [
+        "1 entry edited and sent back before that; the others stay as they are.",
+        "error: interrupted",
+    ]
+    assert [each["operation"]["metric"] for each in deployment.waiting()] == ["Renamed"]
+    assert len(deployment.dead()) == 3
+
+
+def test_fault_of_a_later_entry_is_no_wrong_usage(
+    queue: tuple[str, str], editor: Editor, deployment: Deployment
+) -> None:
+    after_the_first(editor, 'echo "{" > "$1"; touch -d tomorrow "$1"')
+    result = call("dlq", "edit", *queue, *BOTH)
+    assert (result.exit_code, "not JSON" in result.stderr) == (3, True)
+    assert "1 entry edited and sent back before that" in result.stderr
+    assert (len(deployment.waiting()), len(deployment.dead())) == (1, 3)
+
+
+def test_copies_of_an_entry_are_edited_once(
+    editor: Editor, deployment: Deployment, queue: tuple[str, str]
+) -> None:
+    put(deployment, ENTRIES[3])
+    editor('s/"userId": \\[\\]/"userId": "user-9"/')
+    _, document = answer("dlq", "edit", *queue, "--message-id", "track-9")
+    assert document == {"edited": 1, "unchanged": 0}
+    assert len(deployment.dead()) == 3
+
+
+def test_entries_that_hold_no_message_are_left_out(
+    queue: tuple[str, str], editor: Editor, deployment: Deployment
+) -> None:
+    put(deployment, Entry(unreadable="{", reason=INVALID))
+    editor('s/"userId": \\[\\]/"userId": "user-9"/')
+    result = call("dlq", "edit", *queue, "--reason", "invalid_message", "--reason", "unreadable")
+    assert result.stdout.startswith("1 entry edited")
+    assert "no message can be read: 1 entry." in result.stderr
+
+
+# What would become of it
+
+TYPO = 's/"userId": \\[\\]/"userId": "user-9"/; s/"type": "track"/"type": "trakc"/'
+"""Makes a message that can be read, and that every setting drops."""
+
+LOSS = "it would be dropped (unsupported_type): "
+
+
+def test_correction_that_would_be_dropped_needs_a_yes(
+    queue: tuple[str, str], editor: Editor, deployment: Deployment
+) -> None:
+    editor(TYPO)
+    given = ("dlq", "edit", *queue, "--message-id", "track-9")
+    result = call(*given)
+    assert (result.exit_code, result.stderr.startswith(f"error: {LOSS}")) == (2, True)
+    assert "--yes sends it back nevertheless" in result.stderr
+    assert (len(deployment.dead()), deployment.waiting()) == (4, [])
+    result = call(*given, "--yes")
+    assert (result.exit_code, result.stderr.startswith(LOSS)) == (0, True)
+    assert (len(deployment.dead()), len(deployment.waiting())) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("typed", "waiting"), [(["leave\n"], 0), (["send\n"], 1), (["edit\n", "leave\n"], 0)]
+)
+def test_on_a_terminal_somebody_chooses(
+    typed: list[str],
+    waiting: int,
+    queue: tuple[str, str],
+    editor: Editor,
+    deployment: Deployment,
+) -> None:
+    program = editor(TYPO)
+    with Path(program).open("a") as file:  # each save is one, also where nothing changes
+        file.write('touch -d "$(date +%s%N | sed s/.........$//) seconds" "$1" || touch "$1"\n')
+    given = ("dlq", "edit", *queue, "--message-id", "track-9")
+    status, shown = on_a_terminal(*given, typed=typed)
+    assert (status, LOSS in shown, len(deployment.waiting())) == (0, True, waiting)
+    assert f"{waiting} entr{'y' if waiting else 'ies'} edited and sent back" in shown
+
+
+@pytest.mark.parametrize(("forward_types", "status"), [("", 2), ("page", 0)])
+def test_settings_of_the_stack_count(
+    forward_types: str, status: int, deployment: Deployment, editor: Editor, make_stack: MakeStack
+) -> None:
+    put(deployment, ENTRIES[3])
+    editor('s/"userId": \\[\\]/"userId": "user-9"/; s/"type": "track"/"type": "page"/')
+    name = make_stack(ForwardTypes=forward_types, EnforceEmail="false")
+    result = call("dlq", "edit", "--stack", name, "--message-id", "track-9")
+    assert (result.exit_code, len(deployment.dead())) == (status, 1 if status else 0)
+
+
+def test_settings_that_cannot_be_read_stop_it_before_the_editor_opens(
+    deployment: Deployment, editor: Editor, make_stack: MakeStack
+) -> None:
+    put(deployment, ENTRIES[3])
+    editor('s/"userId": \\[\\]/"userId": "user-9"/')
+    given = ("dlq", "edit", "--stack", make_stack(RulesFile="nowhere.toml"), "--message-id")
+    result = call(*given, "track-9")
+    assert (result.exit_code, "RULES_FILE: nowhere.toml" in result.stderr) == (2, True)
+    assert call(*given, "track-9", "--yes").exit_code == 0
+
+
+def test_changed_message_id_is_mentioned(
+    queue: tuple[str, str], editor: Editor, deployment: Deployment
+) -> None:
+    editor('s/"userId": \\[\\]/"userId": "user-9"/; s/track-9/track-8/')
+    result = call("dlq", "edit", *queue, "--message-id", "track-9")
+    assert result.exit_code == 0
+    assert "The message id changes from track-9 to track-8: " in result.stderr
 
 
 def test_closed_without_a_change_it_stays(
