@@ -17,7 +17,7 @@ import click
 from cli.next_command import LOCAL, how_to_set
 from cli.terminal import note
 from cli.troubles import Misuse, Trouble
-from handler.aws.environment import DEFAULT_API_URL, read_settings
+from handler.aws.environment import DEFAULT_API_URL, read_delivery, read_settings
 from klaviyo_mapping.settings.declaration import Declared, SettingError, declared
 from klaviyo_mapping.settings.settings import Settings
 
@@ -147,16 +147,40 @@ class CommandContext:
 
     @cached_property
     def settings(self) -> Settings:
-        """The mapping's settings. Raises `Misuse` naming the one that cannot be read."""
+        """The mapping's settings. Raises `Misuse` naming the setting that cannot be read, be it one
+        of delivery."""
+        from cli.setting_names import OTHERS
+
+        # A proxy of this machine's own is no setting; only what speaks to Klaviyo depends on it.
+        settings = {
+            name: text
+            for name, text in self.variables.items()
+            if not (OTHERS.search(name) and os.environ.get(name) == text)
+        }
         try:
-            return read_settings(self.variables)
+            read_delivery(settings)
+            return read_settings(settings)
+        except SettingError as error:
+            raise Misuse(str(error)) from None
+
+    @cached_property
+    def delivery(self) -> dict[str, Any]:
+        """The delivery settings that are set, by their fields. Raises `Misuse` as `settings`."""
+        try:
+            return read_delivery(self.variables)
         except SettingError as error:
             raise Misuse(str(error)) from None
 
     @cached_property
     def api_url(self) -> str:
-        """Where Klaviyo is."""
-        return self.variables.get("KLAVIYO_API_URL") or DEFAULT_API_URL
+        """Where Klaviyo is. Raises `Misuse` for what is no URL, or no proxy on the way."""
+        on_the_way = ("KLAVIYO_API_URL", "HTTPS_PROXY", "https_proxy")
+        given = {name: self.variables.get(name, "") for name in on_the_way}
+        try:
+            url: str = read_delivery(given).get("klaviyo_api_url", DEFAULT_API_URL)
+        except SettingError as error:
+            raise Misuse(str(error)) from None
+        return url
 
     def private_key(self) -> str:
         """Klaviyo's key: from the stack's secret, the environment, or a prompt."""

@@ -26,6 +26,10 @@ class Trouble(Exception):  # noqa: N818 - a state of the world, for a person to 
     status = Status.UNFINISHED
 
 
+class OutOfReach(Trouble):
+    """Something did not answer, or may not be looked at: nothing is known of it."""
+
+
 class Misuse(Trouble):
     """The command was called wrongly: an option, a setting, or a file that does not exist."""
 

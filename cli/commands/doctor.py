@@ -29,7 +29,8 @@ Changes nothing. It uses the key of the stack's secret, or KLAVIYO_PRIVATE_KEY. 
 are checked with empty requests, which Klaviyo refuses as invalid.
 Where Klaviyo throttles a check, it waits and asks again, for two minutes in all.
 With --json: {"healthy", "checks": [{"name", "health" (good, doubtful, bad, unknown, skipped),
-"found", "remedy"}]}. Exit status: 1 if anything is bad, else 3 if anything could not be checked.
+"found", "remedy"}]}. Exit status: 1 if anything is bad, else 3 if anything could not be checked,
+because AWS or Klaviyo cannot be reached or does not let it look.
 """
 
 MARKS = {

@@ -12,6 +12,7 @@ from cli import terminal as console
 from cli.next_command import next_command
 from cli.options import CommandContext, json_option, stack_option
 from cli.troubles import Misuse, Status, Trouble
+from handler.aws.environment import is_url
 
 if TYPE_CHECKING:
     from cli.klaviyo.account import Owner
@@ -169,8 +170,8 @@ def _rehearsal(
         if context.stack is None:
             raise Misuse("name the webhook: --stack NAME, or --url URL")
         url = context.stack.output("WebhookUrl")
-    elif not url.startswith(("http://", "https://")):
-        raise Misuse("--url: expected a URL that begins with https:// or http://")
+    elif not is_url(url):
+        raise Misuse("--url: expected a valid URL that begins with https:// or http://")
     webhook = Webhook(url, context.shared_secrets()[0], context.webhook_token())
     witness = Witness(KlaviyoAccount(inquirer), address)
     return Rehearsal(webhook, witness, wait, console.note, deletes_later)

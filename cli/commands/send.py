@@ -13,6 +13,7 @@ from cli import terminal as console
 from cli.next_command import aimed, next_command
 from cli.options import CommandContext, json_option, shared_secret_option, stack_option
 from cli.troubles import Misuse, Status, Trouble
+from handler.aws.environment import is_url
 
 if TYPE_CHECKING:
     from cli.segment.webhook import Webhook, WebhookAnswer
@@ -73,8 +74,8 @@ def command(
         if context.stack is None:
             raise Misuse("name the webhook: --stack NAME, --local or --url URL")
         url = context.stack.output("WebhookUrl")
-    elif not url.startswith(("http://", "https://")):
-        raise Misuse("--url: expected a URL that begins with https:// or http://")
+    elif not is_url(url):
+        raise Misuse("--url: expected a valid URL that begins with https:// or http://")
     values = iter([_test_event(test_event)]) if test_event else _values(files, stack_name)
     try:
         first = next(values, None)
@@ -129,7 +130,8 @@ def _values(files: Sequence[str], stack_name: str | None) -> Iterator[str]:
         try:
             values = record.contents()
         except Refusal as refusal:
-            raise _NoMessage(f"{place}: {problem_of(record, refusal)}") from None
+            said = problem_of(record, refusal).removesuffix(".")
+            raise _NoMessage(f"{place}: {said}") from None
         for value in values:
             if isinstance(value, Unreadable):
                 yield value.text

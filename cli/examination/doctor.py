@@ -11,7 +11,7 @@ from cli.examination.klaviyo import KlaviyoExamination, revision_check
 from cli.examination.segment import SegmentExamination
 from cli.examination.stack import StackExamination
 from cli.options import CommandContext
-from cli.troubles import Trouble
+from cli.troubles import OutOfReach, Trouble
 
 
 def examine(context: CommandContext, on_pause: Callable[[float], None]) -> Iterator[Check]:
@@ -26,9 +26,7 @@ def examine(context: CommandContext, on_pause: Callable[[float], None]) -> Itera
         return  # There is nothing else to look at, and the same need not be said of each.
     yield from _each(("settings", stack.read_settings), ("secret", stack.secret))
     yield revision_check(datetime.now(UTC).date())
-    # Without a key Klaviyo is asked nothing.
-    api_url = context.api_url if stack.key else ""
-    klaviyo = KlaviyoExamination(api_url, stack.key, stack.settings, on_pause)
+    klaviyo = KlaviyoExamination(stack.api_url, stack.key, stack.settings, on_pause)
     yield from _each(
         ("Klaviyo", klaviyo.key),
         ("scopes", klaviyo.scopes),
@@ -44,18 +42,19 @@ def examine(context: CommandContext, on_pause: Callable[[float], None]) -> Itera
         ("alarms", stack.alarms),
         ("concurrency", stack.concurrency),
         ("Segment", segment.mapping),
-        out_of_reach=Health.UNKNOWN,
+        otherwise=Health.UNKNOWN,
     )
 
 
 def _each(
-    *looks: tuple[str, Callable[[], Iterable[Check]]], out_of_reach: Health = Health.BAD
+    *looks: tuple[str, Callable[[], Iterable[Check]]], otherwise: Health = Health.BAD
 ) -> Iterator[Check]:
-    """The checks of each look. One that raises ends in `out_of_reach`: whether the destination
-    works without what could not be reached."""
+    """The checks of each look. One that could not look is `UNKNOWN`; another one that raises ends
+    in `otherwise`: whether the destination works without it."""
     for name, look in looks:
         try:
             yield from look()
         except Trouble as trouble:
             said, _, remedy = str(trouble).rpartition(": ")
-            yield Check(name, out_of_reach, said or remedy, remedy if said else "")
+            health = Health.UNKNOWN if isinstance(trouble, OutOfReach) else otherwise
+            yield Check(name, health, said or remedy, remedy if said else "")

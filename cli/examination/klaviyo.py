@@ -10,9 +10,9 @@ from cli.examination.check import Check, Health
 from cli.klaviyo.account import KlaviyoAccount, owner_in
 from cli.klaviyo.asking import Inquirer, Reply
 from cli.klaviyo.endpoints import GET_ACCOUNTS, GET_METRICS
-from cli.klaviyo.scopes import DELETION, METRICS, PROBES, examine
+from cli.klaviyo.scopes import ANSWERS_BELOW, DELETION, METRICS, PROBES, examine
 from cli.terminal import counted
-from klaviyo_client.api.answers import TOO_MANY_REQUESTS, next_page, resources
+from klaviyo_client.api.answers import TOO_MANY_REQUESTS, Answer, next_page, resources
 from klaviyo_client.api.endpoints import GET_LISTS
 from klaviyo_client.api.outcomes import Retryable, RetryReason
 from klaviyo_client.api.revision import REVISION, deprecated_from, released, retired_from
@@ -28,11 +28,11 @@ UNANSWERED = "not checked: Klaviyo did not accept the key"
 
 
 class KlaviyoExamination:
-    """The checks that need Klaviyo. Without a key none of them can be made."""
+    """The checks that need Klaviyo. Without its address or a key none of them can be made."""
 
     def __init__(
         self,
-        api_url: str,
+        api_url: str | None,
         key: str | None,
         settings: Settings | None,
         on_pause: Callable[[float], None],
@@ -46,8 +46,9 @@ class KlaviyoExamination:
 
     def key(self) -> Iterator[Check]:
         """Whether Klaviyo knows the key, and whose it is."""
-        if self._key is None:
-            self._unasked = "not checked: there is no key"
+        if self._api_url is None or self._key is None:
+            lacking = "a key" if self._key is None else "an address that can be read"
+            self._unasked = f"not checked without {lacking}"
             yield Check("Klaviyo", Health.UNKNOWN, self._unasked)
             return
         reply = self._inquirer.ask(GET_ACCOUNTS.method, GET_ACCOUNTS.path)
@@ -55,7 +56,9 @@ class KlaviyoExamination:
         if owner is None:
             trouble = _trouble("Klaviyo", reply, self._api_url)
             if trouble.health is Health.UNKNOWN:
-                self._unasked = "not checked: Klaviyo throttles"
+                throttles = isinstance(reply, Answer) and reply.status == TOO_MANY_REQUESTS
+                said = "Klaviyo throttles" if throttles else "Klaviyo cannot be reached"
+                self._unasked = f"not checked: {said}"
             yield trouble
             return
         self._knows_key = True
@@ -174,7 +177,7 @@ class KlaviyoExamination:
 
     @cached_property
     def _inquirer(self) -> Inquirer:
-        return Inquirer(self._api_url, self._key or "", self._on_pause)
+        return Inquirer(self._api_url or "", self._key or "", self._on_pause)
 
 
 SINGLE = "single_opt_in"
@@ -215,7 +218,7 @@ def _trouble(name: str, reply: Reply, about: str) -> Check:
         if reply.reason is RetryReason.UNAUTHORIZED:
             return Check(name, Health.BAD, "the key cannot be sent at all", "is it pasted whole?")
         remedy = "see the network, KLAVIYO_API_URL and status.klaviyo.com"
-        return Check(name, Health.BAD, f"no answer ({reply.reason.value}, {about})", remedy)
+        return Check(name, Health.UNKNOWN, f"no answer ({reply.reason.value}, {about})", remedy)
     if reply.status in (400, 401):
         remedy = "put a valid private key (pk_…) into the secret"
         return Check(name, Health.BAD, f"Klaviyo does not know the key ({reply.status})", remedy)
@@ -223,4 +226,5 @@ def _trouble(name: str, reply: Reply, about: str) -> Check:
         found = f"not checked: Klaviyo throttles (429, {about})"
         return Check(name, Health.UNKNOWN, found, "run it again in a minute")
     remedy = "see status.klaviyo.com, and try again"
-    return Check(name, Health.BAD, f"Klaviyo answers {reply.status} ({about})", remedy)
+    health = Health.UNKNOWN if reply.status >= ANSWERS_BELOW else Health.BAD
+    return Check(name, health, f"Klaviyo answers {reply.status} ({about})", remedy)

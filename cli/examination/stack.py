@@ -1,6 +1,7 @@
 """What `doctor` asks of AWS and of the settings: stack, secret, queues, alarms, concurrency."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from cli.examination.check import Check, Health
@@ -15,6 +16,7 @@ from handler.aws.credentials import (
     CredentialsUnavailable,
 )
 from handler.aws.environment import Environment
+from klaviyo_mapping.settings.declaration import declared
 from klaviyo_mapping.settings.settings import Settings
 
 OUTPUTS = ("WebhookUrl", "CredentialsSecretArn", "RetryQueueUrl", "DeadLetterQueueUrl")
@@ -28,6 +30,7 @@ class StackExamination:
         self._context = context
         self._name = context.stack_name
         self.settings: Settings | None = None
+        self.api_url: str | None = None
         self.key: str | None = None
         self.has_token = False
         self.webhook_url: str | None = None
@@ -58,6 +61,7 @@ class StackExamination:
 
     def read_settings(self) -> Iterator[Check]:
         """Whether they can be read, and which differ from the defaults."""
+        self.api_url = self._context.api_url
         self.settings = settings = self._context.settings
         default = Settings()
         changed = [
@@ -68,6 +72,12 @@ class StackExamination:
         if settings.rules is not None:
             file = self._context.variables.get("RULES_FILE", "").strip()
             changed.append(f"RULES_FILE={file}" if file else "RULES")
+        given = self._context.delivery
+        changed += [
+            f"{each.variable}={_without_password(str(given[each.name]))}"
+            for each in declared(Environment)
+            if each.name != "rules_file" and given.get(each.name, each.default) != each.default
+        ]
         yield Check("settings", Health.GOOD, ", ".join(changed) or "the defaults")
 
     def secret(self) -> Iterator[Check]:
@@ -114,7 +124,11 @@ class StackExamination:
         dead = DeadLetterQueue(url or (stack.output("DeadLetterQueueUrl") if stack else ""))
         named = stack.outputs.get("RetryQueueUrl") if stack else variables.get("RETRY_QUEUE_URL")
         waiting = DeadLetterQueue(named or dead.retry_queue_url())
-        if variables.get("PAUSE") == "on":
+        if dead.is_at(waiting.url):
+            remedy = "name two queues in RETRY_QUEUE_URL and DEAD_LETTER_QUEUE_URL"
+            yield Check("queues", Health.BAD, "the retry queue is the dead-letter queue", remedy)
+            return
+        if variables.get("PAUSE", "").strip().lower() == "on":
             ends = next_command("resume", self._name) if self._name else "PAUSE=off"
             remedy = f"{ends} ends it"
             yield Check("pause", Health.DOUBTFUL, "nothing is delivered, everything waits", remedy)
@@ -221,6 +235,11 @@ def _as_text(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return json.dumps(dict(value)) if isinstance(value, Mapping) else str(value)
+
+
+def _without_password(text: str) -> str:
+    """A proxy's URL may hold a user and a password."""
+    return re.sub(r".*@", "***@", text)
 
 
 def _environment(arn: str | None, key: str | None, shared: str | None) -> Environment:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli.next_command import how_to_set
-from cli.troubles import Misuse, Trouble
+from cli.troubles import Misuse, OutOfReach, Trouble
 from handler.aws.environment import Environment
 from klaviyo_mapping.settings.declaration import declared
 from klaviyo_mapping.settings.settings import Settings
@@ -41,19 +41,20 @@ def client(service: str) -> Any:
 
 @contextmanager
 def reaching(what: str) -> Iterator[None]:
-    """Turns AWS's errors into `Trouble` about `what`."""
+    """Turns AWS's errors into `Trouble` about `what`: `OutOfReach` unless AWS knows of none."""
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
     try:
         yield
     except NoCredentialsError:
-        raise Trouble(
+        raise OutOfReach(
             "no AWS credentials were found: run `aws configure`, or set AWS_PROFILE"
         ) from None
     except ClientError as error:
-        raise Trouble(f"{what}: AWS answered {explained(error)}") from None
+        said = f"{what}: AWS answered {explained(error)}"
+        raise (Trouble if _is_not_there(error) else OutOfReach)(said) from None
     except BotoCoreError as error:
-        raise Trouble(f"{what}: AWS cannot be reached ({type(error).__name__})") from None
+        raise OutOfReach(f"{what}: AWS cannot be reached ({type(error).__name__})") from None
 
 
 def explained(error: Any) -> str:
@@ -64,6 +65,13 @@ def explained(error: Any) -> str:
             return f"{code}: {remedy}"
     return code
 
+
+def _is_not_there(error: Any) -> bool:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    return any(part in code for part in NOT_THERE)
+
+
+NOT_THERE = ("NonExistentQueue", "QueueDoesNotExist", "NoSuchBucket", "ResourceNotFound")
 
 REMEDIES = {
     "AccessDenied": "give your own AWS user or role the right to do this",

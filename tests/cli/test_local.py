@@ -38,7 +38,7 @@ def test_every_command_finds_what_it_needs(away_from_home: Path, deployment: Dep
         found = {check["name"]: check["found"] for check in examined["checks"]}
         assert (status, found["settings"], found["retry queue"]) == (
             0,
-            "ENFORCE_EMAIL=false",
+            f"ENFORCE_EMAIL=false, KLAVIYO_API_URL={deployment.variables['KLAVIYO_API_URL']}",
             "0 SQS messages waiting",
         )
         assert answer("dlq", "list", "--local")[1]["entries"] == 1

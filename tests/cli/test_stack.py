@@ -2,6 +2,7 @@
 
 import json
 from datetime import date
+from pathlib import Path
 
 import boto3
 import pytest
@@ -12,13 +13,17 @@ from cli.examination.stack import OUTPUTS, alarm_check
 from cli.klaviyo.scopes import PROBES
 from handler.queue.envelope import Entry, pack
 from klaviyo_client.api.revision import REVISION
+from local.aws_stand_in.function import ROOT
 from local.klaviyo_stand_in import Account, Weather, serve
 from tests.cli.calling import answer, call, lines
 from tests.cli.stacks import MakeStack
 from tests.deployment import PRIVATE_KEY, SHARED_SECRET, Deployment
+from tests.handler.aws.test_environment import NO_URLS
 from tests.handler.calls import call as signed
 from tests.handler.calls import track
 from tests.klaviyo_client.fakes import event
+
+SAMPLE = ROOT / "events" / "order-completed.json"
 
 EVERY_SCOPE = {probe.scope for probe in PROBES}
 
@@ -34,8 +39,9 @@ def checked(*arguments: object, **variables: str) -> tuple[int, dict[str, tuple[
     }
 
 
-def test_healthy_stack_is_said_to_be_healthy(make_stack: MakeStack) -> None:
+def test_healthy_stack_is_said_to_be_healthy(make_stack: MakeStack, deployment: Deployment) -> None:
     name = make_stack(ListId="Y6nRLr")
+    url = deployment.variables["KLAVIYO_API_URL"]
     status, found = checked("--stack", name)
     assert found.pop("revision")[1].startswith(REVISION)
     assert (status, found) == (
@@ -43,7 +49,7 @@ def test_healthy_stack_is_said_to_be_healthy(make_stack: MakeStack) -> None:
         {
             "stack": ("good", f"{name} is CREATE_COMPLETE"),
             "outputs": ("good", "all there; webhook https://api.example/segment"),
-            "settings": ("good", "LIST_ID=Y6nRLr"),
+            "settings": ("good", f"LIST_ID=Y6nRLr, KLAVIYO_API_URL={url}"),
             "secret": ("good", "a Klaviyo key, one shared secret, no webhook token"),
             "Klaviyo": ("good", "knows the key: the account Stand-in (STNDIN, a test account)"),
             "scopes": (
@@ -132,9 +138,10 @@ def test_klaviyo_in_trouble_is_told(
 ) -> None:
     deployment.account.set_weather(weather)
     status, found = checked("--stack", make_stack())
-    assert status == 1
-    assert found["Klaviyo"][1].startswith(said)
-    assert found["scopes"] == ("unknown", "not checked: Klaviyo did not accept the key")
+    assert status == 3
+    health, found_of_it = found["Klaviyo"]
+    assert (health, found_of_it.startswith(said)) == ("unknown", True)
+    assert found["scopes"] == ("unknown", "not checked: Klaviyo cannot be reached")
 
 
 def test_second_run_waits_where_klaviyo_throttles(make_stack: MakeStack) -> None:
@@ -404,6 +411,91 @@ def test_secret_that_was_never_set_is_told_as_that(make_stack: MakeStack) -> Non
 def test_setting_that_cannot_be_read_is_told(make_stack: MakeStack) -> None:
     status, found = checked("--stack", make_stack(DefaultCountry="Germany"))
     assert (status, found["settings"]) == (1, ("bad", "DEFAULT_COUNTRY"))
+
+
+@pytest.mark.parametrize("text", NO_URLS)
+@pytest.mark.parametrize("place", ["environment", "file"])
+def test_address_that_is_none_is_told(place: str, text: str, tmp_path: Path) -> None:
+    settings = tmp_path / "settings.env"
+    settings.write_text(f"KLAVIYO_API_URL='{text}'\n" if place == "file" else "")
+    given = {"KLAVIYO_API_URL": text} if place == "environment" else {}
+    keys = {"KLAVIYO_PRIVATE_KEY": PRIVATE_KEY, "SEGMENT_SHARED_SECRET": SHARED_SECRET}
+    status, found = checked("--env-file", settings, **keys, **given)
+    assert (status, found["settings"]) == (1, ("bad", "KLAVIYO_API_URL"))
+    assert found["Klaviyo"] == ("unknown", "not checked without an address that can be read")
+    for verb in ("compare", "backfill", "preview"):
+        result = call(verb, "--env-file", settings, SAMPLE, **keys, **given)
+        assert (result.exit_code, result.stderr) == (
+            2,
+            "error: KLAVIYO_API_URL: expected a valid URL that begins with https:// or http://\n",
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("RETRY_HOURS=900", "a whole number of hours from 1 to 72"),
+        ("RETRY_HOURS=abc", "a whole number of hours from 1 to 72"),
+        ("PAUSE=maybe", "off or on"),
+        ("LEDGER_DAYS=0", "a whole number of days from 1 to 365"),
+        ("RETRY_CONCURRENCY=1", "a whole number of functions from 2 to 1000"),
+        ("HTTPS_PROXY=http://[", "the URL of a proxy, such as http://proxy.example:3128"),
+    ],
+)
+def test_delivery_settings_are_checked_as_those_of_the_mapping(
+    text: str, expected: str, tmp_path: Path
+) -> None:
+    settings = tmp_path / "settings.env"
+    settings.write_text(text)
+    name = text.partition("=")[0]
+    status, found = checked("--env-file", settings)
+    assert (status, found["settings"]) == (1, ("bad", name))
+    result = call("preview", "--env-file", settings, SAMPLE)
+    assert (result.exit_code, result.stderr) == (2, f"error: {name}: expected {expected}\n")
+
+
+def test_proxy_of_this_machine_is_no_setting_of_a_preview() -> None:
+    """Another program may take what we do not."""
+    assert call("preview", SAMPLE, HTTPS_PROXY="socks5://127.0.0.1:1080").exit_code == 0
+
+
+def test_settings_that_are_not_the_default_are_shown(tmp_path: Path) -> None:
+    settings = tmp_path / "settings.env"
+    settings.write_text(
+        "RETRY_HOURS=48\nLEDGER_DAYS=30\nPAUSE=On\nHTTPS_PROXY=user:password@127.0.0.1:1\n"
+    )
+    _, found = checked("--env-file", settings)
+    shown = "PAUSE=on, RETRY_HOURS=48, HTTPS_PROXY=***@127.0.0.1:1"
+    assert found["settings"] == ("good", shown)
+
+
+def test_one_queue_for_both_is_told(deployment: Deployment) -> None:
+    url = deployment.queues.dead_letter_queue_url
+    status, found = checked(
+        **dict(deployment.variables)
+        | {
+            "KLAVIYO_PRIVATE_KEY": PRIVATE_KEY,
+            "SEGMENT_SHARED_SECRET": SHARED_SECRET,
+            "RETRY_QUEUE_URL": url.replace("127.0.0.1", "localhost"),
+        }
+    )
+    said = "the retry queue is the dead-letter queue"
+    assert (status, found["queues"]) == (1, ("bad", said))
+
+
+def test_aws_out_of_reach_is_no_fault_of_the_stack(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    status, found = checked("--stack", "shop")
+    assert (status, found) == (3, {"stack": ("unknown", "the stack shop")})
+
+
+def test_queue_that_there_is_not_is_a_fault(deployment: Deployment) -> None:
+    url = deployment.queues.dead_letter_queue_url + "-not"
+    keys = {"KLAVIYO_PRIVATE_KEY": PRIVATE_KEY, "SEGMENT_SHARED_SECRET": SHARED_SECRET}
+    status, found = checked(**dict(deployment.variables) | keys | {"DEAD_LETTER_QUEUE_URL": url})
+    assert (status, found["queues"][0]) == (1, "bad")
 
 
 def test_without_a_stack_the_environment_is_looked_at(deployment: Deployment) -> None:

@@ -7,13 +7,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from klaviyo_mapping.settings.declaration import (
     Reader,
     Setting,
     SettingError,
+    declared,
     read_declared,
 )
 from klaviyo_mapping.settings.settings import Settings
@@ -25,21 +26,21 @@ CODE = Path(__file__).parents[2]
 
 
 def _url(variable: str, text: str) -> str:
-    if not _is_url(text):
+    if not is_url(text):
         raise SettingError(variable, "a valid URL that begins with https:// or http://")
     return text
 
 
 def _proxy(variable: str, text: str) -> str:
-    if not _is_url(text if "://" in text else f"http://{text}"):
+    if not is_url(text if "://" in text else f"http://{text}"):
         raise SettingError(variable, "the URL of a proxy, such as http://proxy.example:3128")
     return text
 
 
-def _number(unit: str, most: int) -> Reader:
+def _number(unit: str, most: int, least: int = 1) -> Reader:
     def read(variable: str, text: str) -> int:
-        if not re.fullmatch(r"\d{1,4}", text) or not 1 <= int(text) <= most:
-            raise SettingError(variable, f"a whole number of {unit} from 1 to {most}")
+        if not re.fullmatch(r"[0-9]{1,4}", text) or not least <= int(text) <= most:
+            raise SettingError(variable, f"a whole number of {unit} from {least} to {most}")
         return int(text)
 
     return read
@@ -95,7 +96,7 @@ class Environment:
             "Concurrent retry functions",
             "The most retry functions that run at once. Each uses its share of Klaviyo's limits,"
             " which are per account. Two is also the minimum that Lambda allows.",
-            _number("functions", 1000),
+            _number("functions", 1000, least=2),
         ),
     ] = 2
     ledger_table: Annotated[
@@ -176,8 +177,7 @@ class Environment:
 
         Raises `SettingError` naming the variable and what it takes.
         """
-        if proxy := _optional(variables, "https_proxy"):  # as the HTTP clients read it, too
-            _proxy("https_proxy", proxy)
+        _check_proxy(variables)
         environment = cls(settings=read_settings(variables), **read_declared(cls, variables))
         if environment.credentials_secret_arn is None and (
             environment.klaviyo_private_key is None or environment.segment_shared_secret is None
@@ -188,6 +188,25 @@ class Environment:
                 "(or, in development, KLAVIYO_PRIVATE_KEY and SEGMENT_SHARED_SECRET)",
             )
         return environment
+
+
+def read_delivery(variables: Mapping[str, str]) -> dict[str, Any]:
+    """The delivery settings that are set, by their fields: what a parameter of the template sets.
+
+    For whoever runs no function and checks them all the same. Raises as `Environment.read` does.
+    """
+    _check_proxy(variables)
+    return {
+        each.name: each.read(each.variable, text)
+        for each in declared(Environment)
+        if each.setting.origin == "parameter" and (text := variables.get(each.variable, "").strip())
+    }
+
+
+def _check_proxy(variables: Mapping[str, str]) -> None:
+    """The HTTP clients read this spelling as well."""
+    if proxy := _optional(variables, "https_proxy"):
+        _proxy("https_proxy", proxy)
 
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
@@ -228,14 +247,17 @@ def _optional(variables: Mapping[str, str], name: str) -> str | None:
     return variables.get(name, "").strip() or None
 
 
-def _is_url(text: str) -> bool:
+def is_url(text: str) -> bool:
     """Whether a connection could be made to it: each label of its host has 1 to 63 characters."""
-    if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", text):
+    if not re.fullmatch(r"https?://[^\s/?#]+(/\S*)?", text):
         return False
     try:
         address = urlsplit(text)
         port = address.port
     except ValueError:
         return False
+    _, _, place = address.netloc.rpartition("@")
+    if not re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+)(:[0-9]*)?", place, re.ASCII):
+        return False
     host = (address.hostname or "").removesuffix(".")
-    return host.isascii() and all(0 < len(label) < 64 for label in host.split(".")) and port != 0
+    return all(0 < len(label) < 64 for label in host.split(".")) and port != 0

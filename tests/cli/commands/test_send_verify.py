@@ -22,6 +22,7 @@ from local.klaviyo_stand_in import Weather
 from preview import ADVICE
 from tests.cli.calling import SECRET, answer, call, lines
 from tests.deployment import Deployment
+from tests.handler.aws.test_environment import NO_URLS
 from tests.handler.calls import identify, track
 
 
@@ -194,6 +195,21 @@ def test_junk_is_said_to_be_junk(
     file.write_text(f"{messages}hello world\n")
     ended, _, error = post(door, "--batch-size", "1", "--single", file)
     assert (ended, error) == (status, f"error: {file}, {said}\n")
+
+
+def test_file_without_messages_is_told_in_whole_sentences(door: Door, tmp_path: Path) -> None:
+    file = tmp_path / "none.json"
+    file.write_text("[]")
+    status, _, error = post(door, file)
+    said = "The body holds no message. Send one object or an array of objects. Nothing was sent"
+    assert (status, error) == (2, f"error: {file}, line 1: {said}\n")
+
+
+@pytest.mark.parametrize("text", NO_URLS)
+def test_url_of_the_webhook_is_checked(text: str, file: Path) -> None:
+    result = call("send", "--url", text, file)
+    expected = "error: --url: expected a valid URL that begins with https:// or http://\n"
+    assert (result.exit_code, result.stderr) == (2, expected)
 
 
 def test_wrong_secret_is_status_1_and_says_where_to_look(door: Door, file: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from handler.aws.environment import CODE, Environment
+from handler.aws.environment import CODE, Environment, is_url
 from klaviyo_mapping.settings.declaration import SettingError
 from klaviyo_mapping.settings.rules import Rules
 from klaviyo_mapping.settings.rules_file import read_rules
@@ -17,6 +17,25 @@ LEAST = {
     "RETRY_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/retry",
     "DEAD_LETTER_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/dead",
 }
+
+NO_URLS = (
+    "a.klaviyo.com",
+    "junk",
+    "http://",
+    "https://",
+    "ftp://a.b",
+    "https://[::1",
+    "https://[::1]x",
+    "https://a b.com",
+    "https://%zz",
+    "https://a?x",
+    "https://a#x",
+    "https://a\\b",
+    "https://*",
+    "https://ä.example",
+    "https://a.klaviyo.com:99999",
+    "https://a.klaviyo.com:x",
+)
 
 
 def test_the_least_that_must_be_set_gives_the_defaults() -> None:
@@ -119,6 +138,10 @@ def test_both_stand_ins_serve_without_a_secret() -> None:
             {"HTTPS_PROXY": "http://user:password@:3128"},
             "HTTPS_PROXY: expected the URL of a proxy, such as http://proxy.example:3128",
         ),
+        (
+            {"RETRY_CONCURRENCY": "1"},
+            "RETRY_CONCURRENCY: expected a whole number of functions from 2 to 1000",
+        ),
         ({"RETRY_HOURS": "0"}, "RETRY_HOURS: expected a whole number of hours from 1 to 72"),
         ({"LEDGER_DAYS": "0"}, "LEDGER_DAYS: expected a whole number of days from 1 to 365"),
         ({"RETRY_HOURS": "1.5"}, "RETRY_HOURS: expected a whole number of hours from 1 to 72"),
@@ -212,3 +235,22 @@ def test_an_environment_does_not_show_its_secrets() -> None:
         LEAST | {"KLAVIYO_PRIVATE_KEY": "pk_canary", "SEGMENT_SHARED_SECRET": "canary"}
     )
     assert "canary" not in repr(environment)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://a.klaviyo.com",
+        "https://a.klaviyo.com./",
+        "http://127.0.0.1:8081",
+        "http://[::1]:8081",
+        "http://user:password@proxy_1.example:3128/path?query",
+    ],
+)
+def test_url_that_can_be_reached(text: str) -> None:
+    assert is_url(text)
+
+
+@pytest.mark.parametrize("text", NO_URLS)
+def test_url_that_no_connection_can_be_made_to(text: str) -> None:
+    assert not is_url(text)
