@@ -34,9 +34,12 @@ def next_command(verb: str, stack_name: str | None, *arguments: str) -> str:
 
 
 def aimed(remedy: str, stack_name: str | None) -> str:
-    """A remedy of the functions, which do not know the stack's name, with its command aimed."""
+    """A remedy of the functions, which do not know the stack's name, with its command aimed.
+
+    Without a stack, its name is left to be filled in.
+    """
     if stack_name is None:
-        return remedy
+        return remedy.replace(f"`{NAME} ", f"`{called()} ")
     return OF_SOME_STACK.sub(
         lambda found: next_command(found[1], stack_name, *found[2].split()), remedy
     )

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -179,6 +180,7 @@ def command(
     )
     settings = context.settings
     sources = expand(files)
+    _refuse_twice(sources)
     translator = Translator(selection, settings, datetime.now(UTC))
     if dry_run:
         return _rehearse(sources, translator, as_json)
@@ -200,6 +202,20 @@ def command(
         return _carry_out(
             sources, translator, state, rejects_path, context, share, give_up_after, as_json
         )
+
+
+def _refuse_twice(sources: "Sequence[ArchiveFile]") -> None:
+    """Raise `Misuse` for a file that would be read twice: every count would be wrong."""
+    from cli.archive import S3
+
+    seen: set[str] = set()
+    for each in sources:
+        place = each.name
+        if not place.startswith(S3):
+            place = os.path.abspath(place)  # noqa: PTH100 - a link may stand beside its file
+        if place in seen:
+            raise Misuse(f"{each.name} is named twice, by itself or by its folder: name it once")
+        seen.add(place)
 
 
 def _selection(selection: "Selection") -> dict[str, Any]:

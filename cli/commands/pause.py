@@ -23,8 +23,10 @@ def command(stack_name: str) -> int:
     """Accept everything and keep it on the queue; deliver nothing until `resume`."""
     from cli.stack.pausing import change
 
-    console.note(f"Pausing {stack_name}; about a minute …")
-    if change(stack_name, "on"):
+    def begin() -> None:
+        console.note(f"Pausing {stack_name}; about a minute …")
+
+    if change(stack_name, "on", begin):
         console.say(
             f"{stack_name} is paused. It accepts everything and delivers nothing, until "
             f"{next_command('resume', stack_name)}."

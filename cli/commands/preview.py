@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import terminal as console
+from cli.next_command import aimed
 from cli.options import (
     CommandContext,
     json_option,
@@ -28,6 +29,9 @@ LIMIT = 4_000
 
 OFFERED = 100
 """The most messages for which every other setting is tried: that takes 5 ms a message."""
+
+MOST_UNREADABLE = 10
+"""The most places shown that cannot be read: a file of another kind has one in each line."""
 
 EPILOG = """\b
 Examples:
@@ -93,7 +97,8 @@ def command(
         _add_offers(document["messages"], values, settings)
         console.write_json({**document, "unreadable": unreadable})
     else:
-        _show(preview, unreadable, bodies=len(values) == 1 if bodies is None else bodies)
+        wants_bodies = len(values) == 1 if bodies is None else bodies
+        _show(preview, unreadable, stack_name, bodies=wants_bodies)
         if len(values) == 1:
             _show_offers(values[0], settings)
     rejected = any(message.verdict is MappingVerdict.REJECTED for message in preview.messages)
@@ -120,16 +125,21 @@ def _read(files: Iterable[str], limit: int) -> tuple[list[Any], list[dict[str, A
     return values, unreadable
 
 
-def _show(preview: "Preview", unreadable: list[dict[str, Any]], *, bodies: bool) -> None:
-    for each in unreadable:
+def _show(
+    preview: "Preview", unreadable: list[dict[str, Any]], stack_name: str | None, *, bodies: bool
+) -> None:
+    for each in unreadable[:MOST_UNREADABLE]:
         place = f"{each['file']}, line {each['line']}"
         console.say(console.painted("unreadable", console.BAD), f"{place}: {each['detail']}")
+    if len(unreadable) > MOST_UNREADABLE:
+        more = console.counted(len(unreadable) - MOST_UNREADABLE, "more place")
+        console.say(console.painted("unreadable", console.BAD), f"{more}; --json lists all")
     if preview.messages:
         console.write_table(
             ("#", "message", "type", "becomes", "requests"), map(_message_row, preview.messages)
         )
     for message in preview.messages:
-        _advise(message)
+        _advise(message, stack_name)
     if preview.requests:
         console.say()
         console.write_table(
@@ -197,14 +207,14 @@ def _message_row(message: "MessagePreview") -> tuple[console.Cell, ...]:
     )
 
 
-def _advise(message: "MessagePreview") -> None:
+def _advise(message: "MessagePreview", stack_name: str | None) -> None:
     """Why a message does not go through, and how to change that."""
     if message.reason is not None:
         at = f"{message.field}: " if message.field else ""
         detail = f"{at}{message.detail}. " if message.detail else ""
         console.say()
         console.say(f"{message.number}: {detail}{message.reason.meaning}")
-        console.say(f"   {message.reason.remedy}")
+        console.say(f"   {aimed(message.reason.remedy, stack_name)}")
         for way_out in message.ways_out:
             flag = way_out.setting.lower().replace("_", "-")
             turned = {True: f"--{flag}", False: f"--no-{flag}"}
@@ -212,7 +222,7 @@ def _advise(message: "MessagePreview") -> None:
             console.say(f"   It would go through with {option or f'--{flag} {way_out.value}'}.")
     for warning in message.warnings:
         console.say()
-        console.say(f"{message.number}: {warning.meaning} {warning.remedy}")
+        console.say(f"{message.number}: {warning.meaning} {aimed(warning.remedy, stack_name)}")
 
 
 def _show_body(request: "RequestPreview") -> None:

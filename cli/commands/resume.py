@@ -22,8 +22,10 @@ def command(stack_name: str) -> int:
     """End a pause: deliver what waits on the queue, and what comes."""
     from cli.stack.pausing import change
 
-    console.note(f"Resuming {stack_name}; about a minute …")
-    if change(stack_name, "off"):
+    def begin() -> None:
+        console.note(f"Resuming {stack_name}; about a minute …")
+
+    if change(stack_name, "off", begin):
         console.say(f"{stack_name} delivers again. The backlog leaves in bulk jobs.")
     else:
         console.say(f"{stack_name} was not paused.")

@@ -1,5 +1,6 @@
 """Changes a deployed stack's parameter `Pause`, and nothing else of the stack."""
 
+from collections.abc import Callable
 from typing import Any
 
 from cli.stack import aws
@@ -12,9 +13,10 @@ MOST_LOOKS = 240
 """Twenty minutes. An update of two functions takes one."""
 
 
-def change(name: str, value: str) -> bool:
+def change(name: str, value: str, on_begin: Callable[[], None]) -> bool:
     """Set the parameter and wait until the stack is updated; whether there was anything to do.
 
+    `on_begin` is called when CloudFormation has accepted the change, which takes a minute.
     Raises `Trouble` when the stack cannot be updated, or is not this destination's of today.
     """
     stack = aws.stack(name)
@@ -40,6 +42,7 @@ def change(name: str, value: str) -> bool:
             # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_UpdateStack.html
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         )
+    on_begin()
     _wait(formation, name)
     return True
 

@@ -125,6 +125,16 @@ def test_single_and_bulk_are_the_same_history(backfill: Backfill, account: Accou
     assert account.counts[("bulk_import_profiles", 202)] == 1
 
 
+@pytest.mark.parametrize("spelling", ["{folder}/1.jsonl", "{folder}/./1.jsonl", "{folder}"])
+def test_file_named_twice_is_not_counted_twice(
+    spelling: str, backfill: Backfill, account: Account
+) -> None:
+    backfill.write(track(1))
+    result = backfill.run(spelling.format(folder=backfill.folder))
+    assert (result.exit_code, "1.jsonl is named twice" in result.stderr) == (2, True)
+    assert (account.requests, backfill.state.exists()) == ([], False)
+
+
 def test_run_twice_there_are_no_doubles(backfill: Backfill, account: Account) -> None:
     backfill.write(*(track(n) for n in range(30)))
     backfill.run()

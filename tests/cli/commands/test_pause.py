@@ -62,6 +62,19 @@ def test_pause_and_resume_change_the_parameter_and_keep_the_others(stack: str) -
     assert aws.stack(stack).parameters == {"Pause": "off", "ListId": "Y6nRLr"}
 
 
+@pytest.mark.parametrize("verb", ["pause", "resume"])
+def test_it_begins_only_where_there_is_something_to_do(verb: str, stack: str) -> None:
+    said = {"pause": "Pausing", "resume": "Resuming"}[verb]
+    result = call(verb, "--stack", "nowhere")
+    assert (result.exit_code, result.stderr.startswith("error: there is no stack nowhere")) == (
+        2,
+        True,
+    )
+    call("pause" if verb == "resume" else "resume", "--stack", stack)
+    assert call(verb, "--stack", stack).stderr == f"{said} {stack}; about a minute …\n"
+    assert call(verb, "--stack", stack).stderr == ""
+
+
 def test_what_is_so_already_is_not_done_again(stack: str) -> None:
     assert said("resume", "--stack", stack) == (0, f"{stack} was not paused")
     call("pause", "--stack", stack)

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from cli.commands.preview import OFFERED
+from cli.commands.preview import MOST_UNREADABLE, OFFERED
+from cli.next_command import next_command
 from handler.queue.envelope import Entry, pack
 from klaviyo_mapping import Settings
 from local.aws_stand_in.function import ROOT
 from preview import ADVICE, explain, offer_to_json, offers, to_json
 from tests.cli.calling import answer, call, lines
+from tests.cli.stacks import MakeStack
 from tests.handler.calls import identify, order, track
 from tests.klaviyo_client.fakes import event
 
@@ -301,3 +303,22 @@ def test_option_that_cannot_be_read_says_what_it_takes(file: Path) -> None:
         2,
         "error: ECOMMERCE_METRICS: expected segment or klaviyo\n",
     )
+
+
+def test_file_of_another_kind_is_told_in_a_few_lines(file: Path) -> None:
+    file.write_bytes(b"\x89PNG\n" * 300)
+    result = call("preview", file)
+    shown = lines(result)
+    assert (result.exit_code, len(shown)) == (1, MOST_UNREADABLE + 2)
+    assert shown[-2:] == [
+        "unreadable 290 more places; --json lists all",
+        "300 unreadable; 0 requests to Klaviyo. Nothing was sent.",
+    ]
+    assert len(answer("preview", file)[1]["unreadable"]) == 300
+
+
+def test_remedy_is_aimed_at_the_stack_that_was_named(file: Path, make_stack: MakeStack) -> None:
+    name = make_stack()
+    result = call("preview", "--stack", name, write(file, track(2, userId=[])))
+    aimed = next_command("dlq edit", name, "--reason", "invalid_message")
+    assert (result.exit_code, aimed in result.stdout) == (1, True)
