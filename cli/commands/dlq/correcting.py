@@ -144,6 +144,8 @@ class _Session:
             raise Trouble(f"{trouble}. {self._so_far()}") from None
 
     def _so_far(self) -> str:
+        if not self.sent:
+            return "Nothing was sent back; the entries stay as they are"
         return f"{amount(self.sent)} edited and sent back before that; the others stay as they are"
 
     def _edit(self, entry: "Entry") -> None:

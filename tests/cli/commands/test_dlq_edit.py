@@ -149,6 +149,17 @@ def test_interruption_costs_no_correction_that_was_saved_before(
     assert len(deployment.dead()) == 3
 
 
+def test_interruption_of_the_first_says_that_nothing_went_back(
+    queue: tuple[str, str], editor: Editor, deployment: Deployment
+) -> None:
+    Path(editor(RENAME)).write_text("#!/bin/sh\nkill -INT $PPID; exec sleep 1\n")
+    process = start("dlq", "edit", *queue, *BOTH)
+    _, said = process.communicate()
+    assert process.returncode == 130
+    assert said.startswith("Nothing was sent back; the entries stay as they are.\n")
+    assert len(deployment.dead()) == 4
+
+
 def test_fault_of_a_later_entry_is_no_wrong_usage(
     queue: tuple[str, str], editor: Editor, deployment: Deployment
 ) -> None:
