@@ -57,7 +57,7 @@ def _deploy(stack: str, template: Path, more: Sequence[str]) -> int:
     chosen = {**_runbook(kept), **chosen}
     effective = {**kept, **chosen}
     _check_size(stack, effective)
-    if before is not None and rollout.is_gradual(effective):
+    if before is not None and rollout.shifts_now(effective):
         _check_alarms(before, file)
     if rollout.is_wanted(effective):
         BUILD.mkdir(exist_ok=True)

@@ -70,6 +70,11 @@ def is_gradual(effective: Mapping[str, str]) -> bool:
     return effective.get("Rollout", OFF) != OFF
 
 
+def shifts_now(effective: Mapping[str, str]) -> bool:
+    """Whether this deployment's calls do so: during a pause they go over at once."""
+    return is_gradual(effective) and effective.get("Pause", "off") != "on"
+
+
 def has_snapshots(effective: Mapping[str, str]) -> bool:
     """Whether each version is kept as a snapshot."""
     return effective.get("SnapStart", "off") == "on"

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable
 
-from klaviyo_client.api.answers import TOO_MANY_REQUESTS, Answer
-from klaviyo_client.api.outcomes import Retryable
+from klaviyo_client.api.answers import NOT_LET_IN, TOO_MANY_REQUESTS, Answer
+from klaviyo_client.api.outcomes import Retryable, RetryReason
 from klaviyo_client.sending.rate_limits import pause_after
 from klaviyo_client.sending.transport import HttpTransport
 
@@ -39,14 +39,19 @@ class Inquirer:
         self._patience = PATIENCE_SECONDS
 
     def ask(self, method: str, path: str, body: bytes | None = None) -> Reply:
-        """The answer. It is a 429 only when the patience is at its end.
+        """The answer. It is a 429 only when the patience is at its end, and a 401 or 403 only if it
+        is Klaviyo's own: a page, such as Cloudflare's challenge, says nothing of the key.
 
         A method other than GET has the empty object as its body, if no other is given.
         """
         content = body if body is not None else b"" if method == "GET" else b"{}"
         while True:
             reply = self._transport.send(method, path, content, self._key, SECONDS)
-            if isinstance(reply, Retryable) or reply.status != TOO_MANY_REQUESTS:
+            if isinstance(reply, Retryable):
+                return reply
+            if reply.is_foreign and reply.status in NOT_LET_IN:
+                return Retryable(RetryReason.UNEXPECTED_ANSWER, reply.retry_after, reply.status)
+            if reply.status != TOO_MANY_REQUESTS:
                 return reply
             seconds = pause_after(reply)
             if seconds > self._patience:

@@ -135,12 +135,17 @@ ON, OK = "ALARM", "OK"
 
 
 @pytest.mark.parametrize(
-    ("rollout", "states", "said_of"),
+    ("parameters", "states", "said_of"),
     [
-        ("Canary10Percent5Minutes", (OK, OK), None),
-        ("Canary10Percent5Minutes", (ON, OK), "shop-server-errors"),
-        ("Linear10PercentEvery1Minute", (ON, ON), "shop-function-errors, shop-server-errors"),
-        ("AllAtOnce", (ON, ON), None),
+        ("Rollout: Canary10Percent5Minutes", (OK, OK), None),
+        ("Rollout: Canary10Percent5Minutes", (ON, OK), "shop-server-errors"),
+        (
+            "Rollout: Linear10PercentEvery1Minute",
+            (ON, ON),
+            "shop-function-errors, shop-server-errors",
+        ),
+        ("Rollout: AllAtOnce", (ON, ON), None),
+        ("Rollout: Canary10Percent5Minutes\nPause: on", (ON, ON), None),
     ],
 )
 def test_a_gradual_deployment_waits_for_its_alarms(
@@ -148,7 +153,7 @@ def test_a_gradual_deployment_waits_for_its_alarms(
     aws_variables: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    rollout: str,
+    parameters: str,
     states: tuple[str, str],
     said_of: str | None,
 ) -> None:
@@ -170,7 +175,7 @@ def test_a_gradual_deployment_waits_for_its_alarms(
     stack = Stack("shop", "UPDATE_COMPLETE", {}, {})
     monkeypatch.setattr(deploy, "_deployed", lambda _: stack)
     monkeypatch.setattr(Stack, "resource", lambda _, logical_id: alarms[logical_id])
-    (folder / "stacks" / "shop.yaml").write_text(f"Rollout: {rollout}\n")
+    (folder / "stacks" / "shop.yaml").write_text(f"{parameters}\n")
     expected = (
         "sam build failed, see above"
         if said_of is None

@@ -40,6 +40,9 @@ https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling"""
 TOO_LARGE = frozenset({413, 414})
 """Refusals that a server in front of Klaviyo also gives, in a body of its own."""
 
+NOT_LET_IN = frozenset({401, 403})
+"""Statuses that mean that nothing was done, whoever has answered."""
+
 TOO_MANY_REQUESTS = 429
 
 RELATIONSHIPS = "/relationships/"

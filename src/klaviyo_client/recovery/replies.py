@@ -5,7 +5,7 @@ from typing import TypeGuard
 
 from msgspec.structs import replace
 
-from klaviyo_client.api.answers import Answer, next_page, outcome_of, resources
+from klaviyo_client.api.answers import NOT_LET_IN, Answer, next_page, outcome_of, resources
 from klaviyo_client.api.consent_state import standing_of
 from klaviyo_client.api.endpoints import (
     BULK_IMPORT_PROFILES,
@@ -44,9 +44,6 @@ SURELY_NOT_DONE = frozenset(
     {RetryReason.THROTTLED, RetryReason.UNAUTHORIZED, RetryReason.FORBIDDEN}
 )
 """Answers that mean that Klaviyo has done nothing."""
-
-NOT_LET_IN = frozenset({401, 403})
-"""Statuses that mean the same, whoever has answered."""
 
 
 class ReplyReader:
