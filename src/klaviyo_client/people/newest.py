@@ -142,11 +142,12 @@ class Judge:
             return busy
         for position, stake in stakes.items():
             operation = operations[position]
+            said, given = said_at(operation, now), _given_at(operation, now)
             for key, names in (*stake.sets, *stake.against):
                 record = claimed.get(key)
                 if record is not None and any(
                     record.claims.of_field(self.field_id(name))
-                    not in (NEVER, _time_of(name, operation, now))
+                    not in (NEVER, _time_of(name, said, given))
                     for name in names
                 ):
                     busy[key] = record.busy_until
@@ -174,9 +175,10 @@ class Judge:
         if known.is_older(stake, said) and not isinstance(operation, Subscribe | Unsubscribe):
             return Verdict(operation)
 
+        given = _given_at(operation, now)
+
         def is_newer(key: Key, name: str) -> bool:
-            field = known.of(key).of_field(self.field_id(name))
-            return field > _time_of(name, operation, now)
+            return known.of(key).of_field(self.field_id(name)) > _time_of(name, said, given)
 
         left = what_stands(operation, stake, is_newer)
         if left is None:
@@ -282,13 +284,13 @@ class Judge:
 
     def decided(self, operation: Operation, stake: Stake, now: float) -> list[Noted]:
         """The fields that the operation decides, each with the time of what it says about them."""
-        if isinstance(operation, Subscribe) and operation.historical_import:
+        said, given = said_at(operation, now), _given_at(operation, now)
+        if given != said:
             return [
-                (key, self._at(_time_of(name, operation, now), name))
+                (key, self._at(_time_of(name, said, given), name))
                 for key, names in stake.sets
                 for name in names
             ]
-        said = said_at(operation, now)
         noted: list[Noted] = []
         last: tuple[str, ...] = ()
         times = NOTHING
@@ -355,7 +357,7 @@ class Judge:
         sent_at = operation.sent_at
         if sent_at is None:
             return False
-        said = said_at(operation, sent_at)
+        said, given = said_at(operation, sent_at), _given_at(operation, sent_at)
 
         def last(key: Key, name: str) -> float:
             return records[key].fields.of_field(self.field_id(name)) if key in records else NEVER
@@ -372,7 +374,6 @@ class Judge:
                 against.append((key, off, (named.sent(off),)))
 
         def is_older(key: Key, name: str, sent: tuple[str, ...]) -> bool:
-            given = _time_of(name, operation, sent_at)
             is_noted = NEVER < last(key, name) < given
             is_sent = is_noted and any(last(key, each) > sent_at for each in sent)
             return is_sent or self._is_claimed(records[key], name, given, sent_at)
@@ -424,16 +425,19 @@ def said_at(operation: Operation, now: float) -> float:
     return NEVER if said is None else min(said, now)
 
 
-def _time_of(name: str, operation: Operation, now: float) -> float:
-    """The time of what the operation says about a field: about a consent it may be from earlier."""
-    if (
-        isinstance(operation, Subscribe)
-        and operation.historical_import
-        and named.is_of_consent(name)
-    ):
+def _given_at(operation: Operation, now: float) -> float:
+    """The time of the consent itself: of one from earlier, before its message. Of anything else,
+    as `said_at`."""
+    if isinstance(operation, Subscribe) and operation.historical_import:
         given = _instant(consent_time(operation))
-        return NEVER if given is None else min(given, now)
+        if given is not None:
+            return min(given, now)
     return said_at(operation, now)
+
+
+def _time_of(name: str, said: float, given: float) -> float:
+    """The time of what is said about a field."""
+    return given if given != said and named.is_of_consent(name) else said
 
 
 def take_in(known: dict[Key, Times], noted: Iterable[Noted]) -> None:
