@@ -27,7 +27,7 @@ FIRST = (
     "tests/local/web_console/watching/test_truth.py",
     "tests/local/make_run",
     "tests/cli/commands/test_send_verify.py",
-    "tests/cli/commands/test_dlq.py",
+    "tests/cli/commands/test_dlq",
     "tests/cli/commands/test_backfill.py",
     "tests/cli/test_next_command.py",
     "tests/cli/test_stack.py",
