@@ -82,7 +82,8 @@ def test_500_profiles_that_clear_something_spread_themselves_over_the_seconds() 
         delivery = deliver(Klaviyo(url), *clearing, seconds=2.5)
     assert {status for _, status in account.counts} <= {200, 201}
     assert kinds(delivery)["Delivered"] > 75, "more than the first second takes"
-    assert kinds(delivery).keys() == {"Delivered", "out_of_time"}
+    # On a busy machine what is under way at the end is given up.
+    assert kinds(delivery).keys() - {"timeout"} == {"Delivered", "out_of_time"}
 
 
 def test_what_klaviyo_holds_is_cleared_singly_and_in_bulk(
