@@ -229,4 +229,4 @@ def _as_withdrawn_channels(value: Json) -> Sequence[str] | None:
     """As for a consent that is given; but what names no channel that can be read withdraws them
     all: what the message withdraws must not be lost."""
     channels = _as_channels(value) or ()
-    return channels if set(channels) != {_UNREADABLE} and channels else None
+    return None if set(channels) <= {_UNREADABLE} else channels
