@@ -155,8 +155,8 @@ def _check_alarms(stack: aws.Stack, file: Path) -> None:
 
 def _delete_versions(stack: aws.Stack) -> None:
     """The deployment is done, whatever comes of this."""
-    function = stack.resource(rollout.FUNCTION)
     try:
+        function = stack.resource(rollout.FUNCTION)
         deleted = [] if function is None else versions.delete_uncalled(function)
     except Trouble as error:
         print(f"Old versions cost money with SnapStart, and were not deleted: {error}")
