@@ -59,10 +59,7 @@ URLS = ("LicenseUrl", "ReadmeUrl")
 
 def is_wanted(effective: Mapping[str, str]) -> bool:
     """Whether a stack with these parameters needs an alias."""
-    return any(
-        effective.get(name, facts["Default"]) != facts["Default"]
-        for name, facts in PARAMETERS.items()
-    )
+    return is_gradual(effective) or has_snapshots(effective)
 
 
 def is_gradual(effective: Mapping[str, str]) -> bool:
